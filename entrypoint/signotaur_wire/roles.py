@@ -1,0 +1,10 @@
+"""Roles of a key's owner."""
+
+ROTATOR = "ApiKeyRotator"
+ROTATOR_ALIAS = "ApiKeyRotation"
+"""The spelling of the rotate-key page; the lifecycle page says ApiKeyRotator. Both mean one role."""
+
+
+def canonical(role: str) -> str:
+    """Return the role's one name; unknown roles come back unchanged."""
+    return ROTATOR if role == ROTATOR_ALIAS else role
