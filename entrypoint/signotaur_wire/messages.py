@@ -97,6 +97,7 @@ class RotationDescription:
     new_key_expires_at: datetime | None
     overlap_days: int
     auto_revoke: bool
+    again: bool
     holder: str
     opened_at: datetime
     lease_until: datetime
@@ -118,6 +119,7 @@ class RotationDescription:
             "newKeyExpiresAt": format_optional_time(self.new_key_expires_at),
             "overlapDays": self.overlap_days,
             "autoRevoke": self.auto_revoke,
+            "again": self.again,
             "holder": self.holder,
             "openedAt": format_time(self.opened_at),
             "leaseUntil": format_time(self.lease_until),
@@ -144,6 +146,7 @@ class RotationDescription:
             new_key_expires_at=members.optional_time("newKeyExpiresAt"),
             overlap_days=members.integer("overlapDays"),
             auto_revoke=members.boolean("autoRevoke"),
+            again=members.boolean("again"),
             holder=members.text("holder"),
             opened_at=members.time("openedAt"),
             lease_until=members.time("leaseUntil"),
