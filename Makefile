@@ -1,0 +1,88 @@
+# The only build interface: people, CI and .ci/run call these targets.
+#
+#   PYTHON=python3.13 make install   another interpreter (3.11 or newer)
+#   make test PYTEST_FLAGS="-x -k x" other flags for pytest
+#   make lock UPGRADE=1              newest releases, not only what is missing
+
+PYTHON ?= python3
+PYTEST_FLAGS ?= -n auto --dist worksteal
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LOCKER := .cache/locker
+
+WORKFLOWS := $(wildcard .github/workflows/*.yml)
+DEPENDABOT := $(wildcard .github/dependabot.yml)
+ACTIONS := $(wildcard action.yml */action.yml .github/actions/*/action.yml)
+DOCKERFILES := $(wildcard Dockerfile)
+SHELL_SCRIPTS := .ci/run $(wildcard scripts/*)
+
+# Lock files name no index and no folder of this machine, and hold what PyPI
+# holds, whatever indexes the person who locks has configured.
+LOCK = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_NO_INDEX \
+	$(LOCKER)/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
+	--default-index https://pypi.org/simple --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint bench golden lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+install: $(STAMP) ## make .venv with everything in it, from the hash-locked requirements
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@PYTHON="$(PYTHON)" sh scripts/system-packages install
+	@$(BIN)/python -c '' 2>/dev/null || "$(PYTHON)" -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP) ## rotate a key against a key server of this machine, and show it
+	$(BIN)/signotaur-action demo
+
+# One recipe after the other, whatever -j says: nobody waits for tests of code
+# that does not pass the checks, and pytest has the last word.
+test: install ## check, then run every test
+	@PYTHON="$(PYTHON)" sh scripts/system-packages test
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+lint: $(STAMP) ## check code, imports, workflows and scripts (needs no network)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive --severity-level medium entrypoint
+	@if [ -x $(BIN)/shellcheck ]; then set -x; $(BIN)/shellcheck $(SHELL_SCRIPTS); \
+	else echo "no shellcheck for this kind of machine: $(SHELL_SCRIPTS) not checked"; fi
+	$(BIN)/zizmor --offline --quiet .github $(ACTIONS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot $(DEPENDABOT)
+	$(if $(ACTIONS),$(BIN)/check-jsonschema --builtin-schema vendor.github-actions $(ACTIONS))
+	$(if $(DOCKERFILES),$(BIN)/hadolint $(DOCKERFILES))
+
+bench: $(STAMP) ## measure
+	@PYTHON="$(PYTHON)" sh scripts/system-packages bench
+	$(BIN)/python benchmarks/run.py
+
+golden: $(STAMP) ## rewrite the golden transcripts; read the diff before you commit it
+	$(BIN)/python -m pytest tests/golden --update-golden
+
+lock: ## re-make the hash-locked requirements (UPGRADE=1: with newest releases)
+	@PYTHON="$(PYTHON)" sh scripts/system-packages install
+	"$(PYTHON)" -m venv --clear $(LOCKER)
+	$(LOCKER)/bin/python -m pip install --quiet --require-hashes -r requirements/lock.txt
+	$(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) pyproject.toml --extra server -c requirements/runtime.txt -o requirements/server.txt
+	$(LOCK) pyproject.toml --extra server requirements/dev.in -c requirements/server.txt -o requirements/dev.txt
+	$(LOCK) requirements/lock.in -o requirements/lock.txt
+
+clean: ## remove everything that git does not know about and make can make again
+	rm -rf $(VENV) .cache .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist entrypoint/*.egg-info
+	find entrypoint tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +
