@@ -1,0 +1,166 @@
+"""Exit codes and the errors that carry them: what failed, how the keys stand, what to do next.
+
+Every error this package raises on purpose derives from ``SignotaurError``. Messages never hold
+a key. Codes 0 to 3 are those of the documented command; ours begin at 10, so nothing collides.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller."""
+
+    DONE = 0
+    FAILURE = 1
+    UNAUTHORIZED = 2
+    INVALID_OVERLAP = 3
+    USAGE = 10
+    DESTINATION_REFUSED = 11
+    NOT_DELIVERED = 12
+    EXPIRING = 13
+    BUSY = 14
+    ALREADY_ROTATED = 15
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+NOTHING_SENT = "Nothing was sent to the server; the key in use is unchanged."
+OLD_KEY_UNTOUCHED = "The old key is untouched and still works."
+BOTH_KEYS_VALID = (
+    "The old and the new key both work, and the old key's revocation is not armed. "
+    "The new key is in the journal until this rotation is finished."
+)
+SAME_COMMAND = "Run the same command again."
+
+
+class SignotaurError(Exception):
+    """Base of all expected errors: ``what`` failed, how the ``keys`` stand, the ``next`` step."""
+
+    code = ExitCode.FAILURE
+    keys = OLD_KEY_UNTOUCHED
+    next = SAME_COMMAND
+
+    def __init__(self, what: str, *, keys: str | None = None, next_step: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        if keys is not None:
+            self.keys = keys
+        if next_step is not None:
+            self.next = next_step
+
+
+class ServerFailure(SignotaurError):
+    """The server cannot be reached, cannot be trusted, or gave no answer of the protocol."""
+
+
+class Unauthorized(SignotaurError):
+    """The server refuses the key or its owner."""
+
+    code = ExitCode.UNAUTHORIZED
+
+
+class InvalidOverlap(SignotaurError):
+    """The overlap is outside 0 to 30 days."""
+
+    code = ExitCode.INVALID_OVERLAP
+    next = "Give --overlap-days a whole number from 0 to 30."
+
+
+class UsageFaults(SignotaurError):
+    """The command or its configuration is wrong; holds every fault that was found."""
+
+    code = ExitCode.USAGE
+    keys = NOTHING_SENT
+    next = "Correct the command; --help lists every option."
+
+    def __init__(self, faults: Sequence[str], *, next_step: str | None = None) -> None:
+        what = faults[0] if len(faults) == 1 else "\n".join(f"- {fault}" for fault in faults)
+        super().__init__(what, next_step=next_step)
+        self.faults = tuple(faults)
+
+
+class DestinationRefused(SignotaurError):
+    """A destination, or the place for the journal, cannot be used; found before the rotation."""
+
+    code = ExitCode.DESTINATION_REFUSED
+    keys = NOTHING_SENT
+    next = "Mend the destination, or name another one, and run the command again."
+
+
+class DeliveryFailed(SignotaurError):
+    """One destination could not be written. The use case gathers these into ``Unfinished``."""
+
+    code = ExitCode.NOT_DELIVERED
+    keys = BOTH_KEYS_VALID
+
+
+class Unfinished(SignotaurError):
+    """The key was rotated, but not delivered everywhere or not confirmed."""
+
+    code = ExitCode.NOT_DELIVERED
+    keys = BOTH_KEYS_VALID
+    next = "Run the same command again: it finishes this rotation with the same new key."
+
+
+class Busy(SignotaurError):
+    """Another run is rotating this key now."""
+
+    code = ExitCode.BUSY
+    keys = "This run changed nothing; the key in use still works."
+
+    def __init__(self, what: str, *, retry_after: timedelta | None = None) -> None:
+        when = "when it has ended" if retry_after is None else f"in {_seconds(retry_after)}"
+        super().__init__(what, next_step=f"Run the same command again {when}.")
+        self.retry_after = retry_after
+
+
+class Superseded(SignotaurError):
+    """The server no longer takes this rotation: it was aborted or replaced by another one."""
+
+
+class AlreadyRotated(SignotaurError):
+    """The key already has a confirmed successor."""
+
+    code = ExitCode.ALREADY_ROTATED
+    keys = "This run changed nothing; the key in use works until its overlap ends."
+
+    def __init__(self, successor_key_id: int | None) -> None:
+        successor = "" if successor_key_id is None else f" Its successor is key {successor_key_id}."
+        super().__init__(
+            f"This key was already rotated and confirmed.{successor}",
+            next_step="Use the successor where this key is used. If the successor was lost, "
+            "run the command again with --again.",
+        )
+        self.successor_key_id = successor_key_id
+
+
+class Interrupted(SignotaurError):
+    """SIGINT or SIGTERM ended the run."""
+
+    def __init__(self, code: ExitCode, *, rotation_open: bool) -> None:
+        how = "interrupted (SIGINT)" if code is ExitCode.INTERRUPTED else "terminated (SIGTERM)"
+        keys, next_step = (BOTH_KEYS_VALID, Unfinished.next) if rotation_open else (None, None)
+        super().__init__(f"The run was {how}.", keys=keys, next_step=next_step)
+        self.code = code
+
+
+class StopSignal(BaseException):
+    """Raised by the signal handlers, so it can appear anywhere.
+
+    No ``Exception``, so that no library takes it for a fault of its own and goes on.
+    """
+
+    def __init__(self, code: ExitCode) -> None:
+        super().__init__(code)
+        self.code = code
+        self.rotation_open = False
+
+    def as_error(self) -> Interrupted:
+        """Return what to tell the user."""
+        return Interrupted(self.code, rotation_open=self.rotation_open)
+
+
+def _seconds(duration: timedelta) -> str:
+    return f"{max(1, round(duration.total_seconds()))} s"

@@ -1,0 +1,124 @@
+"""The values that the use cases speak of. Frozen data, no input or output."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NoReturn
+from uuid import UUID
+
+from signotaur_wire.messages import RotationState
+
+
+class Secret:
+    """A key that cannot be shown by accident: only ``reveal`` gives the text.
+
+    It has no text form, no format, no JSON form and cannot be pickled; equality compares the
+    texts. Keep few of them, and short-lived: Python cannot promise to erase memory.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the key itself, for sinks, masks, the journal and the Authorization header."""
+        return self._text
+
+    def fingerprint(self) -> str:
+        """Return the hexadecimal SHA-256 of the key: enough to recognise it, useless to use it."""
+        return hashlib.sha256(self._text.encode()).hexdigest()
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __format__(self, _spec: str) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not serialised")
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """A rotation as the key service knows it. Moments are aware UTC; None means unknown or none."""
+
+    id: UUID
+    state: RotationState
+    old_key_id: int
+    new_key_id: int
+    new_key_name: str
+    new_key_expires_at: datetime | None
+    overlap_days: int
+    auto_revoke: bool
+    again: bool
+    overlap_end: datetime
+    confirmed_at: datetime | None
+    server_time: datetime
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether the rotation can still be finished."""
+        return self.state in (RotationState.OPEN, RotationState.HELD)
+
+
+@dataclass(frozen=True)
+class KeyInfo:
+    """What the key service tells of a key."""
+
+    id: int
+    name: str
+    owner: str
+    may_rotate: bool
+    candidate: bool
+    """Whether the key is an unconfirmed successor."""
+    expires_at: datetime | None
+    revokes_at: datetime | None
+    rotation: Rotation | None
+    """The rotation the key takes part in; of a candidate, its own."""
+    server_time: datetime
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """The moment the key stops working: its expiry or its scheduled revocation."""
+        moments = [moment for moment in (self.expires_at, self.revokes_at) if moment is not None]
+        return min(moments, default=None)
+
+
+@dataclass(frozen=True)
+class RotationIntent:
+    """What is asked of the key service. The same intent may be sent any number of times."""
+
+    id: UUID
+    candidate: Secret | None
+    """The new key that the client made; None where the server makes it."""
+    overlap_days: int
+    auto_revoke: bool
+    again: bool
+    holder: str
+    """Who asks, as shown to a run that finds the rotation open."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The answer to an intent: the rotation, and the new key wherever it was made."""
+
+    rotation: Rotation
+    key: Secret
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a sink receives: the new key and the facts that templates may show."""
+
+    key: Secret
+    key_id: int
+    name: str
+    expires_at: datetime | None
+    overlap_end: datetime

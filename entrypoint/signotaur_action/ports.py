@@ -1,0 +1,78 @@
+"""What the use cases need of the outside world, as protocols.
+
+A key service need not speak HTTP, and need not let the client make the key.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from signotaur_action.model import Delivery, KeyInfo, Opened, Rotation, RotationIntent, Secret
+
+
+class KeyService(Protocol):
+    """A server that keeps keys. Every call is safe to repeat.
+
+    All methods raise ServerFailure when no valid answer came within the deadline, and
+    Unauthorized when the key they authenticate with is refused.
+    """
+
+    @property
+    def address(self) -> str:
+        """The server's address, as shown and as remembered in the journal."""
+
+    def describe(self, key: Secret) -> KeyInfo:
+        """Tell what the service knows of this key."""
+
+    def new_key(self) -> Secret | None:
+        """Make the candidate, or return None when the server makes it in ``open_rotation``."""
+
+    def open_rotation(self, key: Secret, intent: RotationIntent) -> Opened:
+        """Open the rotation, or repeat it and renew its lease.
+
+        ``key`` is the old key, or the candidate when a cut rotation is continued.
+        Raises Busy, AlreadyRotated, InvalidOverlap; each means that nothing was opened.
+        """
+
+    def rotation(self, key: Secret, rotation_id: UUID) -> Rotation | None:
+        """Tell the state of a rotation to its old or new key; None when it was never opened."""
+
+    def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:
+        """Arm the old key's revocation; ``key`` is the NEW key, delivered everywhere."""
+
+
+class Sink(Protocol):
+    """One destination of the new key. A class, one file, registered in ``sinks``."""
+
+    @property
+    def name(self) -> str:
+        """How messages and the journal call this destination."""
+
+    @property
+    def durable(self) -> bool:
+        """Whether the key is still there when the job has ended."""
+
+    def check(self) -> Sequence[str]:
+        """Prove, without changing anything, that ``deliver`` will work.
+
+        Returns warnings for a person, mostly none. Raises DestinationRefused.
+        """
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Write the key: wholly or not at all. Raises DeliveryFailed."""
+
+    def read_back(self) -> Secret | None:
+        """Return the key the destination holds now; None when that cannot be read."""
+
+
+class Narrator(Protocol):
+    """Whom the use cases tell what happens. Never given a key except to be masked."""
+
+    def mask(self, key: Secret) -> None:
+        """Make the CI system hide this key and its encodings, before anything can show it."""
+
+    def note(self, text: str) -> None:
+        """Say one line of progress."""
+
+    def warn(self, text: str) -> None:
+        """Say something that a person should look at."""
