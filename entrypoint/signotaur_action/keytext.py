@@ -1,0 +1,43 @@
+"""What a key may look like, and how it stands in a plain key file."""
+
+import re
+
+from signotaur_action.model import Secret
+from signotaur_wire import keyformat
+
+_KEY = re.compile(r"[!-~]{16,512}")
+_BOM = "\ufeff"
+
+
+class KeyTextError(ValueError):
+    """A text is no key or holds none. The message never shows the text."""
+
+
+def parse_key(text: str) -> Secret:
+    """Read a key: 16 to 512 printable ASCII characters without space.
+
+    Other servers' keys have other forms, so ours is demanded only of keys that carry our
+    prefix: a wrong checksum there is a typing error, told before any network use.
+    Raises KeyTextError.
+    """
+    if not _KEY.fullmatch(text):
+        raise KeyTextError("a key is 16 to 512 printable ASCII characters without space")
+    if text.startswith(keyformat.PREFIX):
+        try:
+            keyformat.parse(text)
+        except keyformat.KeyFormatError as error:
+            raise KeyTextError(str(error)) from None
+    return Secret(text)
+
+
+def decode(content: bytes) -> str:
+    """Return a file's text: UTF-8, a byte order mark dropped. Raises KeyTextError."""
+    try:
+        return content.decode().removeprefix(_BOM)
+    except UnicodeDecodeError:
+        raise KeyTextError("it is not UTF-8 text") from None
+
+
+def without_line_end(text: str) -> str:
+    """Return the text without one final LF, CRLF or CR."""
+    return re.sub(r"(\r\n|\n|\r)\Z", "", text)
