@@ -1,0 +1,60 @@
+"""One variable in a dotenv file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from signotaur_action import dotenv_text
+from signotaur_action.atomic import FileRefusedError, OwnerOnlyFile
+from signotaur_action.dotenv_text import DotenvError
+from signotaur_action.errors import DestinationRefused
+from signotaur_action.keytext import KeyTextError, decode, parse_key
+from signotaur_action.model import Delivery, Secret
+from signotaur_action.sinks.base import SinkContext, SinkFault
+from signotaur_action.sinks.faults import delivery_faults
+
+_BOM = b"\xef\xbb\xbf"
+_TRIAL = "x" * 69
+
+
+class EnvFileSink:
+    """``--write-env-file PATH``: sets one variable, keeps every other byte of the file."""
+
+    durable = True
+
+    def __init__(self, path: str, variable: str, context: SinkContext) -> None:
+        if not dotenv_text.NAME.fullmatch(variable):
+            raise SinkFault("--write-env-var-name must be letters, digits and _, no digit first")
+        self._variable = variable
+        self.file = OwnerOnlyFile(Path(path), follow_symlinks=context.follow_symlinks)
+        self.name = f"dotenv file {self.file.path} ({variable})"
+
+    def check(self) -> Sequence[str]:
+        """See ``ports.Sink``. The change is tried on the file's text."""
+        try:
+            content = self.file.read() or b""
+            self.file.check(len(self._changed(content, _TRIAL)))
+            found = dotenv_text.assignments(decode(content), self._variable)
+        except (FileRefusedError, OSError, DotenvError, KeyTextError) as error:
+            raise DestinationRefused(f"{self.name} cannot be used: {error}.") from None
+        repeated = f"{self.file.path}: sets {self._variable} {found} times; the last one is changed"
+        return [*self.file.concerns(), *([repeated] if found > 1 else [])]
+
+    def deliver(self, delivery: Delivery) -> None:
+        """See ``ports.Sink``."""
+        with delivery_faults(self.name):
+            self.file.remove_leftovers()
+            content = self.file.read() or b""
+            self.file.replace(self._changed(content, delivery.key.reveal()))
+
+    def read_back(self) -> Secret | None:
+        """See ``ports.Sink``. Not a key, not set, no file: None."""
+        with delivery_faults(self.name):
+            text = decode(self.file.read() or b"")
+        try:
+            return parse_key(dotenv_text.variables(text).get(self._variable, ""))
+        except KeyTextError:
+            return None
+
+    def _changed(self, content: bytes, value: str) -> bytes:
+        mark = _BOM if content.startswith(_BOM) else b""
+        return mark + dotenv_text.set_variable(decode(content), self._variable, value).encode()

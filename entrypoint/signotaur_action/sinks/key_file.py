@@ -1,0 +1,55 @@
+"""A plain file that holds the key alone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from signotaur_action.atomic import FileRefusedError, OwnerOnlyFile
+from signotaur_action.errors import DestinationRefused
+from signotaur_action.keytext import KeyTextError, decode, parse_key, without_line_end
+from signotaur_action.model import Delivery, Secret
+from signotaur_action.sinks.base import SinkContext
+from signotaur_action.sinks.faults import delivery_faults
+
+_ROOM = 1024
+
+
+class KeyFileSink:
+    """``--write-key-file PATH``: replaces the file whole, mode 0600, the owner kept."""
+
+    durable = True
+
+    def __init__(self, path: str, context: SinkContext) -> None:
+        self.file = OwnerOnlyFile(Path(path), follow_symlinks=context.follow_symlinks)
+        self.name = f"key file {self.file.path}"
+
+    def check(self) -> Sequence[str]:
+        """See ``ports.Sink``. A file with other content than one key is not overwritten."""
+        try:
+            self.file.check(_ROOM)
+            content = self.file.read()
+        except (FileRefusedError, OSError) as error:
+            raise DestinationRefused(f"{self.name} cannot be used: {error}.") from None
+        if content and self._key(content) is None:
+            raise DestinationRefused(
+                f"{self.name} holds something else than one key, which would be lost.",
+                next_step="Name another file; for a dotenv file use --write-env-file.",
+            )
+        return self.file.concerns()
+
+    def deliver(self, delivery: Delivery) -> None:
+        """See ``ports.Sink``."""
+        with delivery_faults(self.name):
+            self.file.remove_leftovers()
+            self.file.replace(delivery.key.reveal().encode() + b"\n")
+
+    def read_back(self) -> Secret | None:
+        """See ``ports.Sink``."""
+        with delivery_faults(self.name):
+            return self._key(self.file.read() or b"")
+
+    @staticmethod
+    def _key(content: bytes) -> Secret | None:
+        try:
+            return parse_key(without_line_end(decode(content)))
+        except KeyTextError:
+            return None
