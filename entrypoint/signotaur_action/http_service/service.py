@@ -1,0 +1,124 @@
+"""The KeyService of a server that speaks ``signotaur_wire``."""
+
+from collections.abc import Callable
+from typing import TypeVar
+from uuid import UUID
+
+from signotaur_action.ci_text import inert_value
+from signotaur_action.errors import ServerFailure
+from signotaur_action.http_service.refusals import refusal
+from signotaur_action.http_service.transport import ServerAddress, Transport
+from signotaur_action.model import KeyInfo, Opened, Rotation, RotationIntent, Secret
+from signotaur_wire import keyformat, paths
+from signotaur_wire.members import Json, WireError
+from signotaur_wire.messages import (
+    KeyDescription,
+    KeyState,
+    RotationDescription,
+    RotationRequest,
+)
+from signotaur_wire.roles import ROTATOR, canonical
+
+T = TypeVar("T")
+_NOT_FOUND = 404
+_FIRST_REFUSAL = 400
+
+
+class HttpKeyService:
+    """See ``ports.KeyService``. One instance serves one run: its deadline starts here."""
+
+    def __init__(self, address: ServerAddress) -> None:
+        self.address = address.url
+        self._transport = Transport(address)
+
+    def describe(self, key: Secret) -> KeyInfo:
+        """``GET /keys/self``."""
+        return _key_info(self._call(KeyDescription.from_json, "GET", paths.KEYS_SELF, key))
+
+    def new_key(self) -> Secret:
+        """Make the candidate here: the server sees its hash, and later its use."""
+        return Secret(keyformat.generate())
+
+    def open_rotation(self, key: Secret, intent: RotationIntent) -> Opened:
+        """``PUT /rotations/{uuid}``."""
+        if intent.candidate is None:
+            raise ValueError("this service needs the candidate that new_key made")
+        candidate = keyformat.parse(intent.candidate.reveal())
+        body = RotationRequest(
+            public_id=candidate.public_id,
+            key_sha256=candidate.sha256,
+            overlap_days=intent.overlap_days,
+            auto_revoke=intent.auto_revoke,
+            holder=intent.holder,
+            again=intent.again,
+        )
+        path = paths.rotation(intent.id)
+        answer = self._call(RotationDescription.from_json, "PUT", path, key, body.to_json())
+        return Opened(_rotation(answer), intent.candidate)
+
+    def rotation(self, key: Secret, rotation_id: UUID) -> Rotation | None:
+        """``GET /rotations/{uuid}``."""
+        answer = self._transport.call("GET", paths.rotation(rotation_id), key)
+        if answer.status == _NOT_FOUND:
+            return None
+        if answer.status >= _FIRST_REFUSAL:
+            raise refusal(answer, self.address)
+        return _rotation(self._read(RotationDescription.from_json, answer.document))
+
+    def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:
+        """``PUT /rotations/{uuid}/confirmation``."""
+        path = paths.confirmation(rotation_id)
+        return _rotation(self._call(RotationDescription.from_json, "PUT", path, key))
+
+    def _call(
+        self,
+        read: Callable[[object], T],
+        method: str,
+        path: str,
+        key: Secret,
+        body: Json | None = None,
+    ) -> T:
+        answer = self._transport.call(method, path, key, body)
+        if answer.status >= _FIRST_REFUSAL:
+            raise refusal(answer, self.address)
+        return self._read(read, answer.document)
+
+    def _read(self, read: Callable[[object], T], document: object) -> T:
+        try:
+            return read(document)
+        except WireError as error:
+            raise ServerFailure(
+                f"{self.address} gave no answer of the protocol: {error}."
+            ) from None
+
+
+def _key_info(description: KeyDescription) -> KeyInfo:
+    rotation = description.rotation
+    return KeyInfo(
+        id=description.id,
+        name=inert_value(description.name),
+        owner=inert_value(description.owner),
+        may_rotate=any(canonical(role) == ROTATOR for role in description.roles),
+        candidate=description.state is KeyState.CANDIDATE,
+        expires_at=description.expires_at,
+        revokes_at=description.revokes_at,
+        rotation=None if rotation is None else _rotation(rotation),
+        server_time=description.server_time,
+    )
+
+
+def _rotation(description: RotationDescription) -> Rotation:
+    return Rotation(
+        id=description.id,
+        state=description.state,
+        old_key_id=description.old_key_id,
+        new_key_id=description.new_key_id,
+        new_key_name=inert_value(description.new_key_name),
+        new_key_expires_at=description.new_key_expires_at,
+        overlap_days=description.overlap_days,
+        auto_revoke=description.auto_revoke,
+        again=description.again,
+        overlap_end=description.overlap_end,
+        confirmed_at=description.confirmed_at,
+        server_time=description.server_time,
+    )

@@ -1,0 +1,11 @@
+"""The rotation that cannot lose a key: the protocol of the design, step by step.
+
+Knows nothing of HTTP, files or CI systems. Three rules were found load-bearing by an exhaustive
+model of crashes and lost messages: confirming arms the old key's revocation; continuing a cut
+rotation takes its lease first; a run dies before its lease does. Read ``run`` first.
+"""
+
+from signotaur_action.rotation.run import RotationRun
+from signotaur_action.rotation.values import NotDue, Outcome, Rotated, RotationPlan, WouldRotate
+
+__all__ = ["NotDue", "Outcome", "Rotated", "RotationPlan", "RotationRun", "WouldRotate"]

@@ -1,0 +1,91 @@
+"""One run: check the destinations, get a rotation, deliver its key, confirm."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from signotaur_action.errors import (
+    DestinationRefused,
+    SignotaurError,
+    StopSignal,
+    Superseded,
+    Unfinished,
+)
+from signotaur_action.journal import Journal
+from signotaur_action.model import Secret
+from signotaur_action.ports import KeyService, Narrator, Sink
+from signotaur_action.rotation.delivering import Delivering
+from signotaur_action.rotation.opening import Opening
+from signotaur_action.rotation.values import NotDue, Rotated, RotationPlan, WouldRotate
+
+
+class RotationRun:
+    """The use case over its collaborators.
+
+    ``sinks`` are in order of delivery: the file that the old key came from stands last.
+    """
+
+    def __init__(
+        self, plan: RotationPlan, service: KeyService, sinks: Sequence[Sink], narrator: Narrator
+    ) -> None:
+        self._sinks = sinks
+        self._narrator = narrator
+        self._opening = Opening(plan, service, narrator)
+        self._delivering = Delivering(service, sinks, narrator)
+
+    def check(self) -> None:
+        """Take step 1: prove every destination usable, before anything is sent.
+
+        Raises DestinationRefused with all faults at once.
+        """
+        faults = []
+        for sink in self._sinks:
+            try:
+                for concern in sink.check():
+                    self._narrator.warn(concern)
+            except DestinationRefused as error:
+                faults.append(error)
+        if len(faults) == 1:
+            raise faults[0]
+        if faults:
+            raise DestinationRefused("\n".join(f"- {fault.what}" for fault in faults))
+
+    def preview(self, key: Secret, *, unfinished: bool) -> NotDue | WouldRotate:
+        """Take step 2 alone, for a dry run. ``unfinished`` tells that a journal was found."""
+        return self._opening.preview(key, unfinished=unfinished)
+
+    def rotate(self, key: Secret, journal: Journal) -> NotDue | Rotated:
+        """Take steps 2 to 9. The caller reports the outcome, then clears the journal (step 10).
+
+        Raises the errors of the exit codes; whenever something was opened, the journal holds
+        what the same command needs to finish it.
+        """
+        opened = self._opening.obtain(key, journal)
+        if isinstance(opened, NotDue):
+            return opened
+        with _as_unfinished():
+            return self._delivering.finish(opened, journal)
+
+
+@contextmanager
+def _as_unfinished() -> Iterator[None]:
+    """Say of every failure from here on that both keys work and how to finish."""
+    try:
+        yield
+    except Superseded as error:
+        raise Unfinished(
+            error.what,
+            keys="The old key still works. The key that this run delivered may retire when the "
+            "other rotation's overlap ends.",
+            next_step="Run the same command again: it starts from the rotation that replaced "
+            "this one.",
+        ) from None
+    except Unfinished:
+        raise
+    except StopSignal as stop:
+        stop.rotation_open = True
+        raise
+    except SignotaurError as error:
+        raise Unfinished(error.what) from None
+    except OSError as error:  # of the journal, or of a stream that is closed
+        reason = error.strerror or type(error).__name__
+        raise Unfinished(f"The rotation stopped: {reason}.") from None
