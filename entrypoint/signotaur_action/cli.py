@@ -1,0 +1,127 @@
+"""The command line: declares the commands, builds the real world for them, ends the process.
+
+A command's module is loaded by ``_run`` when the command runs, and nowhere else.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import typer.main
+
+from signotaur_action import options, process
+from signotaur_action.ci import under_github
+from signotaur_action.errors import SignotaurError, StopSignal, UsageFaults
+from signotaur_action.invocation import Invocation
+
+# Typer carries its own copy of Click from some release on: the class is found, not imported.
+_COMMAND_LINE_ERROR: Any = typer.BadParameter.__base__
+
+app = typer.Typer(
+    name="signotaur-action",
+    help="Rotate the API keys of a code-signing server from CI.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool | None, typer.Option("--version", help="Show the version and exit.")
+    ] = None,
+) -> None:
+    pass
+
+
+@app.command("rotate-key")
+def rotate_key(
+    context: typer.Context,
+    api_key: options.ApiKey = None,
+    api_key_file: options.ApiKeyFile = None,
+    api_key_name: options.ApiKeyName = None,
+    sign_server: options.SignServer = None,
+    overlap_days: options.OverlapDays = None,
+    no_auto_revoke: options.NoAutoRevoke = None,
+    write_key_file: options.WriteKeyFile = None,
+    write_env_file: options.WriteEnvFile = None,
+    write_env_var_name: options.WriteEnvVarName = None,
+    emit_secret: options.EmitSecret = None,
+    allow_untrusted: options.AllowUntrusted = None,
+    if_expiring_within: options.IfExpiringWithin = None,
+    again: options.Again = None,
+    dry_run: options.DryRun = None,
+    ca_file: options.CaFile = None,
+    timeout: options.Timeout = None,
+    follow_symlinks: options.FollowSymlinks = None,
+    state_dir: options.StateDir = None,
+    json: options.AsJson = None,
+    debug: options.Debug = None,
+) -> int:
+    """Rotate an API key: the old and the new one both work during the overlap."""
+    return _run("rotate_key", context)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return the process's exit code; nothing escapes as an exception."""
+    _prepare_streams()
+    process.guard(os.environ)
+    console = Invocation({}, os.environ, sys.stdout, sys.stderr).console(debug=False)
+    try:
+        return _command(list(arguments) or _action_command())
+    except StopSignal as stop:
+        error: SignotaurError = stop.as_error()
+    except SignotaurError as expected:
+        error = expected
+    except Exception as bug:  # noqa: BLE001 - the last resort; its text could hold anything
+        error = SignotaurError(
+            f"Internal error: {_place_of(bug)}.",
+            keys="Every key that worked before still works.",
+            next_step="Run the same command again; if that fails too, report it with --debug.",
+        )
+    console.fail(error)
+    return error.code
+
+
+def _run(module: str, context: typer.Context) -> int:
+    command = import_module(f"signotaur_action.commands.{module}")
+    invocation = Invocation(context.params, os.environ, sys.stdout, sys.stderr)
+    code: int = command.run(invocation)
+    return code
+
+
+def _command(arguments: list[str]) -> int:
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(arguments, prog_name="signotaur-action", standalone_mode=False)
+    except _COMMAND_LINE_ERROR as error:
+        raise UsageFaults([error.format_message()]) from None
+    return int(code or 0)
+
+
+def _action_command() -> list[str]:
+    """Return the command of an action's step, which passes inputs and no arguments."""
+    if not under_github(os.environ):
+        return ["--help"]
+    return [os.environ.get("INPUT_COMMAND", "").strip() or "rotate-key"]
+
+
+def _prepare_streams() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+
+
+def _place_of(bug: BaseException) -> str:
+    frames = traceback.extract_tb(bug.__traceback__)
+    place = frames[-1] if frames else None
+    where = "" if place is None else f" in {place.name}, {Path(place.filename).name}:{place.lineno}"
+    return f"{type(bug).__name__}{where}"
