@@ -22,7 +22,7 @@ SHELL_SCRIPTS := .ci/run $(wildcard scripts/*)
 # holds, whatever indexes the person who locks has configured.
 LOCK = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_NO_INDEX \
 	$(LOCKER)/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
-	--default-index https://pypi.org/simple --generate-hashes --no-emit-index-url \
+	--generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

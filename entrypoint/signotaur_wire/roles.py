@@ -2,7 +2,7 @@
 
 ROTATOR = "ApiKeyRotator"
 ROTATOR_ALIAS = "ApiKeyRotation"
-"""The spelling of the rotate-key page; the lifecycle page says ApiKeyRotator. Both mean one role."""
+"""The spelling of the rotate-key page; other pages say ApiKeyRotator and mean the same role."""
 
 
 def canonical(role: str) -> str:
