@@ -1,0 +1,1 @@
+"""The use cases over HTTP: routes, answers, limits and what is logged of each request."""

@@ -1,0 +1,109 @@
+"""The factory of the web application: everything it works with is given to it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+
+from signotaur_keyserver import refusals
+from signotaur_keyserver.api import health_routes, key_routes, openapi
+from signotaur_keyserver.api.buckets import TokenBuckets
+from signotaur_keyserver.api.context import Context, context_of, source_of
+from signotaur_keyserver.api.metrics import RequestCounts
+from signotaur_keyserver.api.middleware import METHODS, BodyLimit, Envelope
+from signotaur_keyserver.api.problems import problem_response, refusal_response
+from signotaur_keyserver.api.refusal_log import RefusalLog
+from signotaur_keyserver.database import Database, DatabaseUnavailableError
+from signotaur_keyserver.refusals import Refused
+from signotaur_keyserver.sweeper import Sweeper
+from signotaur_wire.problems import Problem
+
+FAILURES_BURST = 60
+FAILURES_PER_SECOND = 1.0
+"""How often one address may fail to authenticate; a valid key is never limited."""
+_METHOD_NOT_ALLOWED = 405
+
+
+def create_app(
+    database: Database,
+    *,
+    sweep_interval: timedelta = timedelta(hours=1),
+    failures_burst: int = FAILURES_BURST,
+    failures_per_second: float = FAILURES_PER_SECOND,
+) -> FastAPI:
+    """Build the application over a migrated database; its lifespan runs sweeper and refusal log."""
+    context = Context(
+        database=database,
+        strangers=TokenBuckets(failures_burst, failures_per_second),
+        refusals=RefusalLog(database),
+        requests=RequestCounts(),
+        sweeper=Sweeper(database, sweep_interval),
+    )
+    # The documentation pages would load scripts from elsewhere.
+    app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
+    app.state.context = context
+    app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
+    app.include_router(key_routes.router)
+    app.include_router(health_routes.router)
+    app.exception_handler(Refused)(_refused)
+    app.exception_handler(DatabaseUnavailableError)(_unavailable)
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(HTTPException)(_no_route)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Envelope, requests=context.requests)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    context: Context = app.state.context
+    context.refusals.start()
+    await run_in_threadpool(context.sweeper.start)
+    try:
+        yield
+    finally:
+        context.sweeper.stop()
+        context.refusals.stop()
+
+
+async def _refused(request: Request, refused: Refused) -> Response:
+    if refused.key_id is not None:
+        request.state.key_id = refused.key_id
+    key_id = getattr(request.state, "key_id", None)
+    context_of(request).refusals.note(refused, source_of(request), key_id)
+    return refusal_response(refused)
+
+
+async def _unavailable(_request: Request, _error: Exception) -> Response:
+    return refusal_response(refusals.unavailable())
+
+
+async def _invalid(_request: Request, error: RequestValidationError) -> Response:
+    fields = sorted({str(fault["loc"][-1]) for fault in error.errors()})
+    detail = "A part of the path is not as it should be."
+    return refusal_response(refusals.malformed(422, detail, fields))
+
+
+async def _no_route(request: Request, error: HTTPException) -> Response:
+    if error.status_code != _METHOD_NOT_ALLOWED:
+        return problem_response(Problem.NOT_FOUND, 404, "There is nothing here.")
+    headers = {"Allow": ", ".join(sorted(_allowed_methods(request)))}
+    return problem_response(Problem.NOT_FOUND, 405, "This method does nothing here.", None, headers)
+
+
+def _allowed_methods(request: Request) -> set[str]:
+    """Return the methods of all routes of a path: the framework names those of the first alone."""
+    return {
+        method
+        for method in METHODS
+        for route in request.app.routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    }

@@ -1,0 +1,73 @@
+"""What a route may ask for: the authenticated caller, and the body of a rotation request."""
+
+import json
+from math import ceil
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from signotaur_keyserver import refusals
+from signotaur_keyserver.api.context import Context, context_of, network_of, source_of
+from signotaur_keyserver.refusals import Refused
+from signotaur_keyserver.service.authentication import Caller, authenticate, record_first_use
+from signotaur_wire.members import WireError
+from signotaur_wire.messages import RotationRequest
+from signotaur_wire.problems import Problem
+
+REQUEST_MEMBERS = ("publicId", "keySha256", "overlapDays", "autoRevoke", "holder", "again")
+
+
+async def authenticated(request: Request) -> Caller:
+    """Return who calls. Raises Refused; only strangers are limited, never a valid key."""
+    context = context_of(request)
+    try:
+        caller = await context.read(authenticate, context.database, _bearer(request))
+    except Refused as refused:
+        if refused.problem is Problem.UNKNOWN_KEY:
+            _limit_strangers(context, request)
+        raise
+    request.state.key_id = caller.key.id
+    if caller.is_first_use_of_candidate:
+        source = source_of(request)
+        await run_in_threadpool(record_first_use, context.database, caller.key, source)
+    return caller
+
+
+Authenticated = Annotated[Caller, Depends(authenticated)]
+
+
+async def rotation_request(request: Request, _caller: Authenticated) -> RotationRequest:
+    """Return the body of a rotation request. Strangers are refused before it is read."""
+    body = await request.body()
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if body and media_type != "application/json":
+        raise refusals.malformed(415, "The body must be of the type application/json.")
+    try:
+        return RotationRequest.from_json(json.loads(body))
+    except WireError as error:
+        # A WireError names the member at fault first and never its value.
+        fault = str(error)
+        fields = [name for name in REQUEST_MEMBERS if fault.startswith(f"{name} ")]
+        raise refusals.malformed(
+            422, f"The body is not as it should be: {fault}.", fields
+        ) from None
+    except (ValueError, RecursionError):
+        raise refusals.malformed(400, "The body is not JSON.") from None
+
+
+RequestBody = Annotated[RotationRequest, Depends(rotation_request)]
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise refusals.unknown_key()
+    return text.strip()
+
+
+def _limit_strangers(context: Context, request: Request) -> None:
+    wait = context.strangers.take(network_of(source_of(request)))
+    if wait:
+        raise refusals.rate_limited(max(1, ceil(wait)))

@@ -1,0 +1,67 @@
+"""The key API: each route calls one use case and puts its outcome into an answer."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from signotaur_keyserver.api import openapi
+from signotaur_keyserver.api.context import context_of, source_of
+from signotaur_keyserver.api.dependencies import Authenticated, RequestBody
+from signotaur_keyserver.service.abort import abort_rotation
+from signotaur_keyserver.service.confirmation import confirm_rotation
+from signotaur_keyserver.service.description import describe_rotation_to, describe_self
+from signotaur_keyserver.service.opening import put_rotation as put
+from signotaur_wire import paths
+
+router = APIRouter(default_response_class=JSONResponse)
+
+# Reads run in the event loop where the database is local; the handlers without ``async`` write,
+# and FastAPI runs those in its thread pool.
+
+
+@router.get(paths.KEYS_SELF, **openapi.KEY_SELF)
+async def key_self(request: Request, caller: Authenticated) -> JSONResponse:
+    """Describe the key that was used: id, name, owner, roles, expiry, state and open rotation."""
+    context = context_of(request)
+    description = await context.read(describe_self, context.database, caller)
+    return JSONResponse(description.to_json())
+
+
+@router.put(paths.ROTATION, **openapi.PUT_ROTATION)
+def put_rotation(
+    request: Request, rotation_id: UUID, caller: Authenticated, body: RequestBody
+) -> JSONResponse:
+    """Open a rotation with the old key, or repeat the request to renew its lease.
+
+    Safe to repeat at any time: the answer holds no secret, and the same body changes nothing but
+    the lease. The unconfirmed new key may repeat it as well, to continue a run that was cut.
+    """
+    database = context_of(request).database
+    outcome = put(database, caller, rotation_id, body, source_of(request))
+    return JSONResponse(outcome.rotation.to_json(), status_code=201 if outcome.opened else 200)
+
+
+@router.get(paths.ROTATION, **openapi.GET_ROTATION)
+async def get_rotation(request: Request, rotation_id: UUID, caller: Authenticated) -> JSONResponse:
+    """Describe a rotation to its old or its new key."""
+    context = context_of(request)
+    description = await context.read(describe_rotation_to, context.database, caller, rotation_id)
+    return JSONResponse(description.to_json())
+
+
+@router.put(paths.CONFIRMATION, **openapi.PUT_CONFIRMATION)
+def put_confirmation(request: Request, rotation_id: UUID, caller: Authenticated) -> JSONResponse:
+    """Confirm a rotation with the NEW key: only this arms the old key's revocation."""
+    database = context_of(request).database
+    description = confirm_rotation(database, caller, rotation_id, source_of(request))
+    return JSONResponse(description.to_json())
+
+
+@router.delete(paths.ROTATION, **openapi.DELETE_ROTATION)
+def delete_rotation(request: Request, rotation_id: UUID, caller: Authenticated) -> JSONResponse:
+    """Abort an unconfirmed rotation with the old key; its new key dies at once."""
+    database = context_of(request).database
+    description = abort_rotation(database, caller, rotation_id, source_of(request))
+    return JSONResponse(description.to_json())

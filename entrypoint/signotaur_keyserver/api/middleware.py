@@ -1,0 +1,111 @@
+"""What surrounds every request, as plain ASGI: body limit, fixed headers, access log, boundary.
+
+The log holds method, path, status, time and key id: never a header, a query or a body, and no
+path that is not one of ours, because a stranger's path may hold anything, even a key.
+"""
+
+import logging
+import re
+from time import perf_counter
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from signotaur_keyserver import refusals
+from signotaur_keyserver.api.metrics import RequestCounts
+from signotaur_keyserver.api.problems import problem_response, refusal_response
+from signotaur_wire import paths
+from signotaur_wire.problems import Problem
+
+BODY_LIMIT = 16 * 1024
+"""Bytes; the largest body of the protocol has under one thousand."""
+
+_HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+_UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_OURS = re.compile(
+    f"{paths.KEYS_SELF}|{paths.ROTATION.format(rotation_id=_UUID)}(?:/confirmation)?"
+    "|/healthz|/readyz|/metrics|/openapi.json"
+)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_access = logging.getLogger("signotaur_keyserver.access")
+_log = logging.getLogger(__name__)
+
+
+class Envelope:
+    """Gives every answer its headers, logs and counts it, and catches what nothing else did."""
+
+    def __init__(self, app: ASGIApp, requests: RequestCounts) -> None:
+        self._app = app
+        self._requests = requests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection of the ASGI protocol."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 0
+        started = perf_counter()
+
+        async def send_enveloped(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *_HEADERS]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_enveloped)
+        except Exception:  # noqa: BLE001 - the last resort: no request ends without an answer
+            _log.exception("a request failed unexpectedly")
+            if not status:
+                answer = problem_response(
+                    Problem.INTERNAL_ERROR, 500, "Something went wrong. Nothing was changed."
+                )
+                await answer(scope, receive, send_enveloped)
+        finally:
+            self._note(scope, status, perf_counter() - started)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        self._requests.by_status[status] += 1
+        method = scope["method"] if scope["method"] in METHODS else "(other)"
+        path = scope["path"] if _OURS.fullmatch(scope["path"]) else "(other)"
+        key_id = scope.get("state", {}).get("key_id", "-")
+        _access.info("%s %s %d %.1fms key=%s", method, path, status, seconds * 1000, key_id)
+
+
+class BodyLimit:
+    """Refuses a body above the limit, whether its length was declared or it comes in chunks."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection of the ASGI protocol."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        if int(headers.get("content-length", "0")) > BODY_LIMIT:
+            await refusal_response(_too_large())(scope, receive, send)
+            return
+        chunked = "transfer-encoding" in headers
+        await self._app(scope, _counted(receive) if chunked else receive, send)
+
+
+def _counted(receive: Receive) -> Receive:
+    received = 0
+
+    async def receive_counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > BODY_LIMIT:
+            raise _too_large()
+        return message
+
+    return receive_counted
+
+
+def _too_large() -> refusals.Refused:
+    return refusals.malformed(413, f"A body has at most {BODY_LIMIT} bytes.")

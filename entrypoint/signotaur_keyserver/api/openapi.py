@@ -1,0 +1,128 @@
+"""What ``/openapi.json`` says beside the paths: every status and every problem of each call."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from signotaur_keyserver.api.schemas import components
+from signotaur_wire.problems import MEDIA_TYPE, Problem
+from signotaur_wire.version import VERSION
+
+Operation = dict[str, Any]
+_Problems = Mapping[int, Sequence[Problem]]
+
+_ALWAYS: _Problems = {
+    413: (Problem.MALFORMED_REQUEST,),
+    500: (Problem.INTERNAL_ERROR,),
+    503: (Problem.UNAVAILABLE,),
+}
+_WITH_KEY: _Problems = {
+    **_ALWAYS,
+    401: (Problem.UNKNOWN_KEY, Problem.KEY_EXPIRED, Problem.KEY_REVOKED, Problem.KEY_DISABLED),
+    429: (Problem.RATE_LIMITED,),
+}
+_WITH_ID: _Problems = {
+    **_WITH_KEY,
+    404: (Problem.UNKNOWN_ROTATION, Problem.NOT_FOUND),
+    422: (Problem.MALFORMED_REQUEST,),
+}
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+_CHALLENGE = {"WWW-Authenticate": {"schema": {"type": "string", "enum": ["Bearer"]}}}
+_HEADERS = {401: _CHALLENGE, 409: _RETRY_AFTER, 429: _RETRY_AFTER, 503: _RETRY_AFTER}
+
+
+def _content(media_type: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {media_type: {"schema": schema}}
+
+
+def _named(schema: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def _refusal(status: int, problems: Sequence[Problem]) -> dict[str, Any]:
+    slugs = [problem.value for problem in problems]
+    schema = {
+        "allOf": [_named("Problem")],
+        "properties": {"type": {"enum": slugs}, "status": {"enum": [status]}},
+    }
+    answer: dict[str, Any] = {
+        "description": ", ".join(slugs),
+        "content": _content(MEDIA_TYPE, schema),
+    }
+    if status in _HEADERS:
+        answer["headers"] = _HEADERS[status]
+    return answer
+
+
+def _operation(
+    answers: Mapping[int, str], schema: str, problems: _Problems, **extra: object
+) -> Operation:
+    """Return the keyword arguments that tell FastAPI of one call's answers."""
+    told: dict[int | str, dict[str, Any]] = {
+        status: {"description": text, "content": _content("application/json", _named(schema))}
+        for status, text in answers.items()
+    }
+    told |= {status: _refusal(status, slugs) for status, slugs in sorted(problems.items())}
+    return {"responses": told, "response_model": None, "openapi_extra": extra}
+
+
+_SECURITY: list[dict[str, list[str]]] = [{"key": []}]
+_BODY = {"required": True, "content": _content("application/json", _named("RotationRequest"))}
+
+KEY_SELF = _operation({200: "The key."}, "Key", _WITH_KEY, security=_SECURITY)
+PUT_ROTATION = _operation(
+    {200: "Repeated.", 201: "Opened."},
+    "Rotation",
+    {
+        **_WITH_ID,
+        400: (Problem.MALFORMED_REQUEST,),
+        403: (Problem.ROLE_REQUIRED,),
+        404: (Problem.NOT_FOUND,),
+        409: (
+            Problem.ROTATION_OPEN,
+            Problem.ALREADY_ROTATED,
+            Problem.TOO_MANY_CANDIDATES,
+            Problem.ROTATION_MISMATCH,
+        ),
+        415: (Problem.MALFORMED_REQUEST,),
+        422: (Problem.INVALID_OVERLAP, Problem.ROTATION_MISMATCH, Problem.MALFORMED_REQUEST),
+    },
+    security=_SECURITY,
+    requestBody=_BODY,
+)
+GET_ROTATION = _operation({200: "The rotation."}, "Rotation", _WITH_ID, security=_SECURITY)
+PUT_CONFIRMATION = _operation(
+    {200: "Confirmed, now or before."},
+    "Rotation",
+    {**_WITH_ID, 409: (Problem.ROTATION_MISMATCH, Problem.ROTATION_OPEN)},
+    security=_SECURITY,
+)
+DELETE_ROTATION = _operation(
+    {200: "Given up, now or before."},
+    "Rotation",
+    {**_WITH_ID, 409: (Problem.ALREADY_ROTATED, Problem.ROTATION_MISMATCH)},
+    security=_SECURITY,
+)
+HEALTHZ = _operation({200: "The process is up."}, "Status", _ALWAYS)
+READYZ = _operation({200: "Ready to serve."}, "Status", _ALWAYS)
+METRICS = _operation({}, "", _ALWAYS)
+METRICS["responses"][200] = {
+    "description": "Counts.",
+    "content": _content("text/plain", {"type": "string"}),
+}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the interface's description, once built."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title="Signotaur key server", version=VERSION, routes=app.routes, summary=app.summary
+        )
+        schema["components"] = {
+            "schemas": components(),
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        }
+        app.openapi_schema = schema
+    return app.openapi_schema

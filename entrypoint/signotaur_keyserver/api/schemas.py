@@ -1,0 +1,114 @@
+"""JSON Schemas of the wire's messages, derived from its dataclasses so that none can drift.
+
+Only what a type cannot say, such as a pattern, is written by hand.
+"""
+
+from dataclasses import MISSING, fields
+from datetime import datetime
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+from signotaur_keyserver.api.problems import TITLES
+from signotaur_wire.keyformat import PUBLIC_ID_PATTERN, SHA256_PATTERN
+from signotaur_wire.limits import HOLDER_MAX_LENGTH, OVERLAP_DAYS_MAX, OVERLAP_DAYS_MIN
+from signotaur_wire.messages import KeyDescription, RotationDescription, RotationRequest
+from signotaur_wire.problems import Problem
+
+Schema = dict[str, Any]
+
+_SIMPLE: dict[object, Schema] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    bool: {"type": "boolean"},
+    datetime: {"type": "string", "format": "date-time"},
+    UUID: {"type": "string", "format": "uuid"},
+    NoneType: {"type": "null"},
+}
+_REQUEST_RULES: dict[str, Schema] = {
+    "publicId": {"pattern": f"^{PUBLIC_ID_PATTERN}$"},
+    "keySha256": {"pattern": f"^{SHA256_PATTERN}$"},
+    "overlapDays": {"minimum": OVERLAP_DAYS_MIN, "maximum": OVERLAP_DAYS_MAX},
+    "holder": {
+        "minLength": 1,
+        "maxLength": HOLDER_MAX_LENGTH,
+        # Python's str.isprintable: no control, format, unassigned or separator characters
+        # but the space.
+        "pattern": r"^(?:[^\p{C}\p{Z}]| )*$",
+    },
+    "again": {"type": ["boolean", "null"], "default": False},
+}
+
+
+def components() -> dict[str, Schema]:
+    """Return every named schema of the interface."""
+    return {
+        "RotationRequest": _message(RotationRequest, _REQUEST_RULES),
+        "Rotation": _message(RotationDescription),
+        "Key": _message(KeyDescription),
+        "Problem": _problem(),
+        "Status": {
+            "type": "object",
+            "properties": {"status": {"type": "string"}},
+            "required": ["status"],
+        },
+    }
+
+
+def _message(message: type, rules: dict[str, Schema] | None = None) -> Schema:
+    hints = get_type_hints(message)
+    properties: dict[str, Schema] = {}
+    required = []
+    for field in fields(message):
+        name = _camel(field.name)
+        properties[name] = _of_type(hints[field.name]) | (rules or {}).get(name, {})
+        if field.default is MISSING:
+            required.append(name)
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def _of_type(hint: Any) -> Schema:
+    if hint in _SIMPLE:
+        return dict(_SIMPLE[hint])
+    if get_origin(hint) in (Union, UnionType):
+        return {"anyOf": [_of_type(part) for part in get_args(hint)]}
+    if get_origin(hint) is tuple:
+        return {"type": "array", "items": _of_type(get_args(hint)[0])}
+    if issubclass(hint, StrEnum):
+        return {"type": "string", "enum": [member.value for member in hint]}
+    if hint is RotationDescription:
+        return {"$ref": "#/components/schemas/Rotation"}
+    raise TypeError(f"no schema for {hint}")
+
+
+def _problem() -> Schema:
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "description": "RFC 9457. Nothing that the client sent is repeated.",
+        "properties": {
+            "type": text | {"enum": [problem.value for problem in Problem]},
+            "title": text | {"enum": sorted(TITLES.values())},
+            "status": {"type": "integer"},
+            "detail": text,
+            "holder": text | {"description": "rotation-open: who holds the lease"},
+            "openedAt": _SIMPLE[datetime],
+            "leaseUntil": _SIMPLE[datetime],
+            "successorKeyId": {"type": "integer"},
+            "confirmedAt": _SIMPLE[datetime],
+            "candidateKeyIds": {"type": "array", "items": {"type": "integer"}},
+            "state": text | {"description": "rotation-mismatch: what the rotation is"},
+            "fields": {
+                "type": "array",
+                "items": text,
+                "description": "malformed-request: names of the members at fault",
+            },
+        },
+        "required": ["type", "title", "status", "detail"],
+    }
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

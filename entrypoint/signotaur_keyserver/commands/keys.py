@@ -1,0 +1,125 @@
+"""``key``: make keys, look at them, and end them."""
+
+import json
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from signotaur_keyserver.commands import place
+from signotaur_keyserver.commands.faults import UsageFault
+from signotaur_keyserver.commands.options import (
+    AsJson,
+    ClockOffset,
+    DatabaseUrl,
+    DataDir,
+    duration,
+)
+from signotaur_keyserver.service import administration
+from signotaur_keyserver.service.administration import KeyOverview
+from signotaur_wire.members import Json, format_optional_time, format_time
+
+app = typer.Typer(help="Make, list, revoke, disable and enable keys.", no_args_is_help=True)
+
+KeyId = Annotated[int, typer.Argument(metavar="ID", help="The key's id, as key list shows it.")]
+Owner = Annotated[str, typer.Option("--user", help="The owner's name.")]
+KeyName = Annotated[str, typer.Option("--name", help="What the key is for; successors keep it.")]
+ExpiresIn = Annotated[
+    str, typer.Option("--expires-in", help="The key's lifetime, such as 90d, or never.")
+]
+
+
+@app.command()
+def add(
+    data_dir: DataDir,
+    user: Owner,
+    name: KeyName,
+    expires_in: ExpiresIn = "90d",
+    database: DatabaseUrl = None,
+) -> None:
+    """Make a key and print it, alone and this once: the server keeps only its digest."""
+    lifetime = _lifetime(expires_in)
+    with place.existing(data_dir, database) as opened:
+        text = administration.add_key(opened, user, name, lifetime)
+    typer.echo(text)
+    typer.echo("this key is shown only once", err=True)
+
+
+@app.command("list")
+def list_keys(
+    data_dir: DataDir,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+    clock_offset: ClockOffset = "0s",
+    database: DatabaseUrl = None,
+) -> None:
+    """List every key with its state, its deadlines and its lineage."""
+    offset = duration("--clock-offset", clock_offset)
+    with place.existing(data_dir, database, offset) as opened:
+        overviews = administration.list_keys(opened)
+    if as_json:
+        typer.echo(json.dumps([_as_json(overview) for overview in overviews], indent=2))
+        return
+    for overview in overviews:
+        typer.echo(_as_line(overview))
+
+
+@app.command()
+def revoke(key_id: KeyId, data_dir: DataDir, database: DatabaseUrl = None) -> None:
+    """Revoke a key at once and for good."""
+    with place.existing(data_dir, database) as opened:
+        revoked = administration.revoke_key(opened, key_id)
+    said = "is revoked" if revoked else "was revoked before"
+    typer.echo(f"key {key_id} {said}", err=True)
+
+
+@app.command()
+def disable(key_id: KeyId, data_dir: DataDir, database: DatabaseUrl = None) -> None:
+    """Refuse a key until it is enabled again."""
+    with place.existing(data_dir, database) as opened:
+        administration.set_key_enabled(opened, key_id, enabled=False)
+
+
+@app.command()
+def enable(key_id: KeyId, data_dir: DataDir, database: DatabaseUrl = None) -> None:
+    """Accept a disabled key again."""
+    with place.existing(data_dir, database) as opened:
+        administration.set_key_enabled(opened, key_id, enabled=True)
+
+
+def _lifetime(text: str) -> timedelta | None:
+    if text == "never":
+        return None
+    lifetime = duration("--expires-in", text)
+    if not lifetime:
+        raise UsageFault("--expires-in: must be longer than nothing")
+    return lifetime
+
+
+def _as_json(overview: KeyOverview) -> Json:
+    key = overview.key
+    return {
+        "id": key.id,
+        "publicId": key.public_id,
+        "name": key.name,
+        "owner": key.owner,
+        "state": key.state(overview.now).value,
+        "createdAt": format_time(key.created_at_utc),
+        "expiresAt": format_optional_time(key.expires_at_utc),
+        "revokesAt": format_optional_time(key.revoke_due_utc),
+        "revokedAt": format_optional_time(key.revoked_at_utc),
+        "rotatedFromKeyId": key.rotated_from_key_id,
+        "rotationTimestampUtc": format_optional_time(key.rotation_timestamp_utc),
+        "autoRevokeOldKeyUtc": format_optional_time(key.auto_revoke_old_key_utc),
+        "successorKeyIds": list(overview.successor_key_ids),
+    }
+
+
+def _as_line(overview: KeyOverview) -> str:
+    key = overview.key
+    expires = format_optional_time(key.expires_at_utc) or "never"
+    revokes = format_optional_time(key.revoke_due_utc) or "-"
+    origin = "-" if key.rotated_from_key_id is None else key.rotated_from_key_id
+    return (
+        f"{key.id:>6}  {key.state(overview.now).value:<9}  expires {expires:<20}  "
+        f"revoked {revokes:<20}  from {origin:<6}  {key.owner}: {key.name}"
+    )

@@ -1,0 +1,31 @@
+"""The options that several commands share, each declared once."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from signotaur_keyserver.commands.faults import UsageFault
+from signotaur_keyserver.durations import DurationError, parse_duration
+
+DataDir = Annotated[
+    Path, typer.Option("--data-dir", help="Folder of the database and the certificates.")
+]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option("--database", help="URL of the database; default: a SQLite file in the folder."),
+]
+ClockOffset = Annotated[
+    str,
+    typer.Option("--clock-offset", help="Added to the database's clock, for rehearsals: 8d, 36h."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def duration(option: str, text: str) -> timedelta:
+    """Read an option's duration. Raises UsageFault that names the option."""
+    try:
+        return parse_duration(text)
+    except DurationError as error:
+        raise UsageFault(f"{option}: {error}") from None

@@ -1,0 +1,98 @@
+"""``serve``: migrate, then listen until a signal comes."""
+
+import json
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from signotaur_keyserver.api.app import create_app
+from signotaur_keyserver.commands import place
+from signotaur_keyserver.commands.faults import UsageFault
+from signotaur_keyserver.commands.options import ClockOffset, DatabaseUrl, DataDir, duration
+from signotaur_keyserver.server import listen, log_to_stderr, url_of
+from signotaur_keyserver.server import serve as run_server
+from signotaur_keyserver.tls import TlsFiles, ensure_self_signed
+
+Host = Annotated[str, typer.Option("--host", help="Address to listen on.")]
+Port = Annotated[
+    int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+]
+SelfSigned = Annotated[
+    bool, typer.Option("--self-signed", help="Make a local authority; clients trust DIR/ca.pem.")
+]
+TlsName = Annotated[
+    list[str] | None,
+    typer.Option("--tls-name", help="A further name or address for --self-signed; repeatable."),
+]
+TlsCert = Annotated[
+    Path | None, typer.Option("--tls-cert", help="PEM file of the certificate and its chain.")
+]
+TlsKey = Annotated[Path | None, typer.Option("--tls-key", help="PEM file of the private key.")]
+InsecureHttp = Annotated[
+    bool, typer.Option("--insecure-http", help="Serve without TLS, on a loopback address only.")
+]
+SweepInterval = Annotated[
+    str, typer.Option("--sweep-interval", help="How often revocations are made permanent.")
+]
+
+
+def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
+    data_dir: DataDir,
+    database: DatabaseUrl = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8443,
+    self_signed: SelfSigned = False,  # noqa: FBT002 - a flag of the command line
+    tls_name: TlsName = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    insecure_http: InsecureHttp = False,  # noqa: FBT002
+    sweep_interval: SweepInterval = "1h",
+    clock_offset: ClockOffset = "0s",
+) -> None:
+    """Run the server. When it listens, it prints one line of JSON: its URL and its CA file."""
+    _require_one_of(self_signed, tls_cert is not None or tls_key is not None, insecure_http)
+    if insecure_http and not _is_loopback(host):
+        raise UsageFault("--insecure-http needs a loopback --host: keys would cross the network")
+    interval = duration("--sweep-interval", sweep_interval)
+    if not interval:
+        raise UsageFault("--sweep-interval: must be longer than nothing")
+    offset = duration("--clock-offset", clock_offset)
+    given = None if self_signed or insecure_http else _given_files(tls_cert, tls_key)
+    log_to_stderr()
+    with place.prepared(data_dir, database, offset) as opened, listen(host, port) as listener:
+        tls = ensure_self_signed(data_dir, [host, *(tls_name or ())]) if self_signed else given
+        ready = _ready_line(url_of(listener, secure=tls is not None), tls)
+        app = create_app(opened, sweep_interval=interval)
+        run_server(app, listener, tls, lambda: typer.echo(ready))
+
+
+def _require_one_of(*choices: bool) -> None:
+    if sum(choices) != 1:
+        raise UsageFault(
+            "give exactly one of --self-signed, --tls-cert with --tls-key, and --insecure-http"
+        )
+
+
+def _given_files(certificate: Path | None, key: Path | None) -> TlsFiles:
+    if certificate is None or key is None:
+        raise UsageFault("--tls-cert and --tls-key go together")
+    for file in (certificate, key):
+        if not file.is_file():
+            raise UsageFault(f"there is no file {file}")
+    return TlsFiles(certificate, key)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _ready_line(url: str, tls: TlsFiles | None) -> str:
+    authority = None if tls is None or tls.authority is None else str(tls.authority.absolute())
+    return json.dumps({"url": url, "caFile": authority})

@@ -1,0 +1,135 @@
+"""Keys, rotations and users as the database holds them, and what they are at a moment.
+
+Pure: no I/O and no clock. Field names are the column names. Every time is an aware UTC datetime,
+and every ``now`` is the database's.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from signotaur_wire.messages import KeyState, RotationState
+
+UNCONFIRMED = (RotationState.OPEN, RotationState.HELD)
+"""States in which a rotation can still be renewed, confirmed or aborted."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An owner of keys."""
+
+    id: int
+    name: str
+    admin: bool
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key with what its owner and its own rotation add to it."""
+
+    id: int
+    public_id: str
+    sha256: str
+    name: str
+    enabled: bool
+    created_at_utc: datetime
+    expires_at_utc: datetime | None
+    rotated_from_key_id: int | None
+    rotation_timestamp_utc: datetime | None
+    auto_revoke_old_key_utc: datetime | None
+    revoke_due_utc: datetime | None
+    """The deadline that a confirmed rotation armed; enforced when the key is used."""
+    revoked_at_utc: datetime | None
+    revoke_reason: str | None
+    first_used_at_utc: datetime | None
+    owner_id: int
+    owner: str
+    owner_enabled: bool
+    roles: tuple[str, ...]
+    origin: RotationState | None
+    """Stored state of the rotation that made this key; None for a key that a person made."""
+    rotation_id: UUID | None
+    """The rotation that this key takes part in, as ``KeyDescription.rotation`` defines it."""
+
+    def state(self, now: datetime) -> KeyState:
+        """Return what the key is at a moment; deadlines count whether or not a sweep ran."""
+        if self.revoked_at_utc is not None or _reached(self.revoke_due_utc, now):
+            return KeyState.REVOKED
+        if _reached(self.expires_at_utc, now):
+            return KeyState.EXPIRED
+        if not (self.enabled and self.owner_enabled):
+            return KeyState.DISABLED
+        return KeyState.CANDIDATE if self.is_unconfirmed else KeyState.ACTIVE
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether the key came out of a rotation that was not confirmed."""
+        return self.origin is not None and self.origin is not RotationState.CONFIRMED
+
+    @property
+    def lifetime(self) -> timedelta | None:
+        """Return how long the key was made to live; None is for ever."""
+        return None if self.expires_at_utc is None else self.expires_at_utc - self.created_at_utc
+
+    @property
+    def family(self) -> tuple[int, ...]:
+        """Ids of the keys whose rows a change of this key's rotations must lock."""
+        return (
+            (self.id,) if self.rotated_from_key_id is None else (self.rotated_from_key_id, self.id)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """One rotation, with the facts of its new key that decisions and answers need."""
+
+    id: UUID
+    old_key_id: int
+    new_key_id: int
+    state: RotationState
+    """As stored; ask ``state_at`` for what it is."""
+    overlap_days: int
+    auto_revoke: bool
+    again: bool
+    holder: str
+    opened_at_utc: datetime
+    lease_until_utc: datetime
+    overlap_end_utc: datetime
+    confirmed_at_utc: datetime | None
+    new_public_id: str
+    new_sha256: str
+    new_name: str
+    new_expires_at_utc: datetime | None
+    new_revoke_due_utc: datetime | None
+    new_revoked_at_utc: datetime | None
+    new_first_used_at_utc: datetime | None
+    new_auto_revoke_old_key_utc: datetime | None
+
+    def state_at(self, now: datetime) -> RotationState:
+        """Return the state: an open rotation past its overlap and its lease is held."""
+        ended = now >= max(self.overlap_end_utc, self.lease_until_utc)
+        if self.state is RotationState.OPEN and ended:
+            return RotationState.HELD
+        return self.state
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether the rotation is open or held."""
+        return self.state in UNCONFIRMED
+
+    def leased_to_another(self, holder: str, now: datetime) -> bool:
+        """Return whether someone else holds a live lease on this unconfirmed rotation."""
+        return self.is_unconfirmed and self.lease_until_utc > now and self.holder != holder
+
+    def new_key_is_dead(self, now: datetime) -> bool:
+        """Return whether the new key was revoked or has expired."""
+        return (
+            self.new_revoked_at_utc is not None
+            or _reached(self.new_revoke_due_utc, now)
+            or _reached(self.new_expires_at_utc, now)
+        )
+
+
+def _reached(deadline: datetime | None, now: datetime) -> bool:
+    return deadline is not None and deadline <= now

@@ -1,0 +1,142 @@
+"""The tables, as SQLAlchemy Core. They say what is stored, never how it is asked for.
+
+Neutral between dialects. The migrations create them; a test compares the two.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.types import TypeDecorator
+
+from signotaur_wire.keyformat import PUBLIC_ID_LENGTH
+from signotaur_wire.limits import HOLDER_MAX_LENGTH
+from signotaur_wire.messages import RotationState
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC moments. SQLite keeps no offset, so a naive one is refused on the way in."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn an aware moment into UTC. Raises ValueError for a naive one."""
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without an offset cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return what was stored as an aware UTC moment."""
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+_ROTATION_STATE = Enum(
+    RotationState,
+    native_enum=False,
+    create_constraint=False,
+    length=16,
+    values_callable=lambda states: [state.value for state in states],
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("admin", Boolean, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at_utc", UtcDateTime, nullable=False),
+)
+
+user_roles = Table(
+    "user_roles",
+    metadata,
+    Column("user_id", ForeignKey("users.id"), primary_key=True),
+    Column("role", String(50), primary_key=True),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("public_id", String(PUBLIC_ID_LENGTH), nullable=False, unique=True),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("owner_id", ForeignKey("users.id"), nullable=False, index=True),
+    Column("name", String(100), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at_utc", UtcDateTime, nullable=False),
+    Column("expires_at_utc", UtcDateTime),
+    Column("rotated_from_key_id", ForeignKey("keys.id"), index=True),
+    Column("rotation_timestamp_utc", UtcDateTime),
+    Column("auto_revoke_old_key_utc", UtcDateTime),
+    Column("revoke_due_utc", UtcDateTime, index=True),
+    Column("revoked_at_utc", UtcDateTime),
+    Column("revoke_reason", String(50)),
+    Column("first_used_at_utc", UtcDateTime),
+    CheckConstraint("length(sha256) = 64", name="sha256_length"),
+)
+
+rotations = Table(
+    "rotations",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("old_key_id", ForeignKey("keys.id"), nullable=False, index=True),
+    Column("new_key_id", ForeignKey("keys.id"), nullable=False, unique=True),
+    Column("state", _ROTATION_STATE, nullable=False),
+    Column("overlap_days", Integer, nullable=False),
+    Column("auto_revoke", Boolean, nullable=False),
+    Column("again", Boolean, nullable=False),
+    Column("holder", String(HOLDER_MAX_LENGTH), nullable=False),
+    Column("opened_at_utc", UtcDateTime, nullable=False),
+    Column("lease_until_utc", UtcDateTime, nullable=False),
+    Column("overlap_end_utc", UtcDateTime, nullable=False),
+    Column("confirmed_at_utc", UtcDateTime),
+    Index("ix_rotations_state_overlap_end_utc", "state", "overlap_end_utc"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at_utc", UtcDateTime, nullable=False),
+    Column("level", String(20), nullable=False),
+    Column("type", String(50), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("user_id", ForeignKey("users.id")),
+    Column("key_id", ForeignKey("keys.id"), index=True),
+    Column("rotation_id", ForeignKey("rotations.id"), index=True),
+    Column("source", String(64)),
+    Column("data", JSON, nullable=False),
+)

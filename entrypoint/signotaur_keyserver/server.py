@@ -1,0 +1,105 @@
+"""Listening: uvicorn with our sockets, our log and our end.
+
+It is told everything; it reads neither environment nor command line.
+"""
+
+import logging
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from ipaddress import IPv6Address, ip_address
+
+import uvicorn
+from fastapi import FastAPI
+
+from signotaur_keyserver.tls import TlsFiles
+
+_BACKLOG = 512
+_GRACE_SECONDS = 1
+_STARTUP_FAILED = "the server could not start"
+
+
+class ServerError(Exception):
+    """The server cannot listen, or could not start."""
+
+
+def serve(
+    app: FastAPI,
+    listener: socket.socket,
+    tls: TlsFiles | None,
+    on_ready: Callable[[], None],
+) -> None:
+    """Serve until SIGTERM or SIGINT; call ``on_ready`` once connections are accepted.
+
+    Raises ServerError when the application's start fails.
+    """
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        log_config=None,
+        access_log=False,  # ours tells less, on purpose
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        ssl_certfile=None if tls is None else tls.certificate,
+        ssl_keyfile=None if tls is None else tls.key,
+    )
+    config.load()
+    if config.ssl is not None:
+        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        _Server(config, on_ready).run(sockets=[listener])
+    except SystemExit as error:
+        raise ServerError(_STARTUP_FAILED) from error
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind; port 0 takes a free one. Raises ServerError when the address is not to be had."""
+    try:
+        info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(info[4][:2], family=info[0], backlog=_BACKLOG)
+    except OSError as error:
+        raise ServerError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+def url_of(listener: socket.socket, *, secure: bool) -> str:
+    """Return the URL under which this machine reaches a listening socket."""
+    host, port = listener.getsockname()[:2]
+    address = ip_address(host)
+    if address.is_unspecified:
+        host = "::1" if isinstance(address, IPv6Address) else "127.0.0.1"
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'https' if secure else 'http'}://{shown}:{port}"
+
+
+def log_to_stderr() -> None:
+    """Send every log line of the process to stderr."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    for noisy in ("alembic", "uvicorn.error"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End in good order at a signal; uvicorn would raise it again and die of it."""
+        handled = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in handled}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

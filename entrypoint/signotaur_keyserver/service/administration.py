@@ -1,0 +1,147 @@
+"""What a person does at the command line: users, keys, and a look at both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from signotaur_keyserver.database import Database
+from signotaur_keyserver.events import Event, EventType, Level
+from signotaur_keyserver.records import UNCONFIRMED, Key, User
+from signotaur_keyserver.store import events, keys, rotations, users
+from signotaur_wire import keyformat
+from signotaur_wire.messages import RotationState
+from signotaur_wire.roles import canonical
+
+NAME_MAX_LENGTH = 100
+
+
+class AdministrationError(Exception):
+    """What was asked for cannot be done. Nothing was changed."""
+
+
+@dataclass(frozen=True)
+class KeyOverview:
+    """A key as a person sees it."""
+
+    key: Key
+    now: datetime
+    successor_key_ids: tuple[int, ...]
+    """Keys that confirmed rotations made of this one."""
+
+
+def add_user(database: Database, name: str, *, admin: bool, roles: Sequence[str]) -> int:
+    """Add an enabled user and return its id. Raises AdministrationError for a taken name."""
+    _require_name(name)
+    with database.write() as connection:
+        now = database.clock.now(connection)
+        if users.find(connection, name) is not None:
+            raise AdministrationError("a user of this name exists already")
+        canonical_roles = [canonical(role) for role in roles]
+        user_id = users.add(connection, name, admin=admin, roles=canonical_roles, now=now)
+        event = Event(Level.SECURITY, EventType.USER_ADDED, f"User {name} was added.", user_id)
+        events.write(connection, now, event)
+        return user_id
+
+
+def set_user_enabled(database: Database, name: str, *, enabled: bool) -> None:
+    """Enable or disable a user with all its keys."""
+    with database.write() as connection:
+        user = _user(connection, name)
+        users.set_enabled(connection, user.id, enabled=enabled)
+        event_type = EventType.USER_ENABLED if enabled else EventType.USER_DISABLED
+        message = f"User {name} was {'enabled' if enabled else 'disabled'}."
+        now = database.clock.now(connection)
+        events.write(connection, now, Event(Level.SECURITY, event_type, message, user.id))
+
+
+def add_key(database: Database, user: str, name: str, lifetime: timedelta | None) -> str:
+    """Make a key for a user and return its text: the only time that it can be seen."""
+    _require_name(name)
+    text = keyformat.generate()
+    parsed = keyformat.parse(text)
+    with database.write() as connection:
+        now = database.clock.now(connection)
+        owner = _user(connection, user)
+        expires = None if lifetime is None else now + lifetime
+        new = keys.NewKey(parsed.public_id, parsed.sha256, owner.id, name, now, expires)
+        key_id = keys.add(connection, new)
+        message = f"Key {key_id} ({name}) was added for {user}."
+        event = Event(Level.SECURITY, EventType.KEY_ADDED, message, owner.id, key_id)
+        events.write(connection, now, event)
+    return text
+
+
+def revoke_key(database: Database, key_id: int) -> bool:
+    """Revoke a key at once; False when it was revoked already.
+
+    A candidate's rotation ends with it, so that it blocks no later one.
+    """
+    with database.write() as connection:
+        now = database.clock.now(connection)
+        key = _key(connection, key_id)
+        if not keys.revoke(connection, key_id, now, "revoked by a person"):
+            return False
+        if key.origin in UNCONFIRMED:
+            _abort_own_rotation(connection, key)
+        message = f"Key {key_id} was revoked by a person."
+        event = Event(Level.SECURITY, EventType.KEY_REVOKED, message, key.owner_id, key_id)
+        events.write(connection, now, event)
+        return True
+
+
+def set_key_enabled(database: Database, key_id: int, *, enabled: bool) -> None:
+    """Enable or disable a key."""
+    with database.write() as connection:
+        key = _key(connection, key_id)
+        keys.set_enabled(connection, key_id, enabled=enabled)
+        event_type = EventType.KEY_ENABLED if enabled else EventType.KEY_DISABLED
+        message = f"Key {key_id} was {'enabled' if enabled else 'disabled'}."
+        now = database.clock.now(connection)
+        event = Event(Level.SECURITY, event_type, message, key.owner_id, key_id)
+        events.write(connection, now, event)
+
+
+def list_keys(database: Database) -> list[KeyOverview]:
+    """Return every key with its successors."""
+    with database.read() as connection:
+        now = database.clock.now(connection)
+        successors: dict[int, list[int]] = {}
+        for old, new in rotations.confirmed_successors(connection):
+            successors.setdefault(old, []).append(new)
+        return [
+            KeyOverview(key, now, tuple(successors.get(key.id, ())))
+            for key in keys.every(connection)
+        ]
+
+
+def list_events(database: Database, limit: int) -> list[events.StoredEvent]:
+    """Return the latest events, oldest first."""
+    with database.read() as connection:
+        return events.latest(connection, limit)
+
+
+def _abort_own_rotation(connection: Connection, key: Key) -> None:
+    own = rotations.of_new_key(connection, key.id)
+    if own is not None:
+        rotations.set_state(connection, own.id, RotationState.ABORTED)
+
+
+def _user(connection: Connection, name: str) -> User:
+    user = users.find(connection, name)
+    if user is None:
+        raise AdministrationError("there is no user of this name")
+    return user
+
+
+def _key(connection: Connection, key_id: int) -> Key:
+    key = keys.get(connection, key_id)
+    if key is None:
+        raise AdministrationError(f"there is no key {key_id}")
+    return key
+
+
+def _require_name(name: str) -> None:
+    if not (0 < len(name) <= NAME_MAX_LENGTH and name.isprintable()):
+        raise AdministrationError(f"a name is 1 to {NAME_MAX_LENGTH} printable characters")

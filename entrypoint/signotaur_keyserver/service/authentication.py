@@ -1,0 +1,68 @@
+"""Who calls: from the text of a key to the record of a key that may be used now."""
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+
+from signotaur_keyserver import refusals, rules
+from signotaur_keyserver.database import Database
+from signotaur_keyserver.events import Event, EventType, Level
+from signotaur_keyserver.records import Key
+from signotaur_keyserver.store import events, keys
+from signotaur_wire import keyformat
+
+_DUMMY_SHA256 = keyformat.digest("no key has this digest")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A key that was proven and may be used."""
+
+    key: Key
+    now: datetime
+
+    @property
+    def is_first_use_of_candidate(self) -> bool:
+        """Whether this use must be recorded at once: from now on the key may be anywhere."""
+        return self.key.is_unconfirmed and self.key.first_used_at_utc is None
+
+
+def authenticate(database: Database, key_text: str) -> Caller:
+    """Return the caller whose key this is. One statement, no write.
+
+    Raises Refused: ``unknown-key`` to whoever does not prove to hold a known key, and the true
+    cause to whoever does.
+    """
+    try:
+        parsed = keyformat.parse(key_text)
+    except keyformat.KeyFormatError:
+        raise refusals.unknown_key() from None
+    with database.read() as connection:
+        found = keys.find_used(connection, parsed.public_id)
+    # An unknown id is compared as well, so that time does not tell which ids exist.
+    expected = _DUMMY_SHA256 if found is None else found[0].sha256
+    if not hmac.compare_digest(parsed.sha256, expected) or found is None:
+        raise refusals.unknown_key()
+    key, now = found[0], database.clock.shift(found[1])
+    rules.require_alive(key, now)
+    return Caller(key, now)
+
+
+def record_first_use(database: Database, key: Key, source: str | None) -> None:
+    """Record that a candidate was used: from now on it is never superseded as unused."""
+    with database.write() as connection:
+        now = database.clock.now(connection)
+        if keys.mark_first_use(connection, key.id, now):
+            message = f"Candidate key {key.id} was used for the first time."
+            events.write(
+                connection,
+                now,
+                Event(
+                    Level.INFORMATION,
+                    EventType.CANDIDATE_FIRST_USED,
+                    message,
+                    user_id=key.owner_id,
+                    key_id=key.id,
+                    source=source,
+                ),
+            )

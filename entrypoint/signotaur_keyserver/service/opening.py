@@ -1,0 +1,130 @@
+"""``PUT /rotations/{uuid}``: open a rotation, or repeat the request and renew its lease."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from signotaur_keyserver import refusals, rules
+from signotaur_keyserver.database import Database
+from signotaur_keyserver.events import EventType, Level
+from signotaur_keyserver.records import Rotation
+from signotaur_keyserver.service.authentication import Caller
+from signotaur_keyserver.service.change import Change, change
+from signotaur_keyserver.service.description import describe_rotation
+from signotaur_keyserver.store import keys, rotations
+from signotaur_wire.limits import LEASE
+from signotaur_wire.messages import RotationDescription, RotationRequest, RotationState
+
+
+@dataclass(frozen=True)
+class Put:
+    """The outcome: the rotation as it is now, and whether this request opened it."""
+
+    rotation: RotationDescription
+    opened: bool
+
+
+def put_rotation(
+    database: Database,
+    caller: Caller,
+    rotation_id: UUID,
+    request: RotationRequest,
+    source: str | None = None,
+) -> Put:
+    """Open the rotation, or answer what it is now. Safe to repeat at any time.
+
+    Raises Refused for every reason that ``rules`` and ``refusals`` name.
+    """
+    with change(database, caller, source) as this:
+        rules.require_permission(this.key, request)
+        known = rotations.find(this.connection, rotation_id)
+        if known is None:
+            _open(this, rotation_id, request)
+        else:
+            _repeat(this, known, request)
+        description = describe_rotation(this.rotation(rotation_id), this.now)
+        return Put(description, opened=known is None)
+
+
+def _repeat(this: Change, rotation: Rotation, request: RotationRequest) -> None:
+    rules.require_repeat(rotation, this.key, request)
+    if not rotation.is_unconfirmed:
+        return
+    siblings = rotations.of_old_key(this.connection, rotation.old_key_id)
+    rules.require_free_lease(siblings, request.holder, this.now)
+    rotations.renew(this.connection, rotation.id, request.holder, this.now + LEASE)
+    if rotation.holder != request.holder:
+        message = f"Another run continues the rotation of key {rotation.old_key_id}."
+        data = {"holder": request.holder, "earlierHolder": rotation.holder}
+        this.log(
+            Level.INFORMATION, EventType.ROTATION_TAKEN_OVER, message, rotation, data=dict(data)
+        )
+
+
+def _open(this: Change, rotation_id: UUID, request: RotationRequest) -> None:
+    present = rotations.of_old_key(this.connection, this.key.id)
+    rules.require_free_lease(present, request.holder, this.now)
+    rules.require_no_successor([*_rivals(this, request), *present], request)
+    for idle in rules.candidates_to_supersede(present, this.now):
+        _supersede(this, idle)
+    _insert(this, rotation_id, request)
+    rotation = this.rotation(rotation_id)
+    message = f"Rotation of key {this.key.id} opened: candidate key {rotation.new_key_id}."
+    data = {"holder": request.holder, "overlapDays": request.overlap_days, "again": request.again}
+    this.log(Level.INFORMATION, EventType.ROTATION_OPENED, message, rotation, data=dict(data))
+
+
+def _rivals(this: Change, request: RotationRequest) -> list[Rotation]:
+    """Return the rotations that the caller's own one competes with, if it is unconfirmed.
+
+    Raises Refused when the caller is a candidate: it must be confirmed before it is rotated.
+    """
+    if this.key.rotated_from_key_id is None or not this.key.is_unconfirmed:
+        return []
+    family = rotations.of_old_key(this.connection, this.key.rotated_from_key_id)
+    own = next(rotation for rotation in family if rotation.new_key_id == this.key.id)
+    if own.is_unconfirmed:
+        raise refusals.candidate_unconfirmed(own, this.now)
+    rules.require_free_lease(family, request.holder, this.now)
+    return family
+
+
+def _supersede(this: Change, rotation: Rotation) -> None:
+    rotations.set_state(this.connection, rotation.id, RotationState.SUPERSEDED)
+    message = f"Candidate key {rotation.new_key_id} of key {rotation.old_key_id} was superseded."
+    this.log(Level.INFORMATION, EventType.ROTATION_SUPERSEDED, message, rotation)
+    this.revoke_candidate(rotation, "superseded")
+
+
+def _insert(this: Change, rotation_id: UUID, request: RotationRequest) -> None:
+    new = keys.NewKey(
+        public_id=request.public_id,
+        sha256=request.key_sha256,
+        owner_id=this.key.owner_id,
+        name=this.key.name,
+        created_at_utc=this.now,
+        expires_at_utc=None if this.key.lifetime is None else this.now + this.key.lifetime,
+        rotated_from_key_id=this.key.id,
+    )
+    try:
+        new_key_id = keys.add(this.connection, new)
+        rotations.add(this.connection, _new_rotation(this, rotation_id, new_key_id, request))
+    except (keys.KeyExistsError, rotations.RotationExistsError):
+        raise refusals.key_collision() from None
+
+
+def _new_rotation(
+    this: Change, rotation_id: UUID, new_key_id: int, request: RotationRequest
+) -> rotations.NewRotation:
+    return rotations.NewRotation(
+        id=rotation_id,
+        old_key_id=this.key.id,
+        new_key_id=new_key_id,
+        overlap_days=request.overlap_days,
+        auto_revoke=request.auto_revoke,
+        again=request.again,
+        holder=request.holder,
+        opened_at_utc=this.now,
+        lease_until_utc=this.now + LEASE,
+        overlap_end_utc=this.now + timedelta(days=request.overlap_days),
+    )

@@ -1,0 +1,212 @@
+"""Statements on keys. One statement tells all that authentication must know."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from signotaur_keyserver.database import database_now
+from signotaur_keyserver.records import UNCONFIRMED, Key
+from signotaur_keyserver.schema import keys, rotations, user_roles, users
+from signotaur_wire.messages import KeyState, RotationState
+
+_own = rotations.alias("own")
+_roles = (
+    select(func.aggregate_strings(user_roles.c.role, ","))
+    .where(user_roles.c.user_id == users.c.id)
+    .scalar_subquery()
+)
+_rotation_as_old_key = (
+    select(rotations.c.id)
+    .where(
+        rotations.c.old_key_id == keys.c.id,
+        rotations.c.state.in_([*UNCONFIRMED, RotationState.CONFIRMED]),
+    )
+    .order_by(
+        case((rotations.c.state == RotationState.CONFIRMED, 1), else_=0),
+        rotations.c.opened_at_utc.desc(),
+    )
+    .limit(1)
+    .scalar_subquery()
+)
+# A candidate's own rotation; else the one that replaces the key; else the one that failed to
+# confirm it.
+_rotation_id = case(
+    (_own.c.state.in_(UNCONFIRMED), _own.c.id),
+    else_=func.coalesce(
+        _rotation_as_old_key, case((_own.c.state != RotationState.CONFIRMED, _own.c.id))
+    ),
+)
+_FIND: Select[tuple[object, ...]] = (
+    select(
+        *keys.c,
+        users.c.name.label("owner"),
+        users.c.enabled.label("owner_enabled"),
+        _roles.label("roles"),
+        _own.c.state.label("origin"),
+        _rotation_id.label("rotation_id"),
+    )
+    .join(users, users.c.id == keys.c.owner_id)
+    .outerjoin(_own, _own.c.new_key_id == keys.c.id)
+)
+_FIND_USED = _FIND.add_columns(database_now().label("now")).where(
+    keys.c.public_id == bindparam("public_id")
+)
+_FIND_BY_ID = _FIND.where(keys.c.id == bindparam("key_id"))
+_LIST = _FIND.order_by(keys.c.id)
+
+
+class KeyExistsError(Exception):
+    """A key of this public id or digest is already stored."""
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """What is stored of a new key."""
+
+    public_id: str
+    sha256: str
+    owner_id: int
+    name: str
+    created_at_utc: datetime
+    expires_at_utc: datetime | None
+    rotated_from_key_id: int | None = None
+
+
+def find_used(connection: Connection, public_id: str) -> tuple[Key, datetime] | None:
+    """Return the key of a public id and the database's time, by one statement; None if unknown."""
+    row = connection.execute(_FIND_USED, {"public_id": public_id}).mappings().one_or_none()
+    return None if row is None else (_key(row), row["now"])
+
+
+def get(connection: Connection, key_id: int) -> Key | None:
+    """Return the key of an id, or None."""
+    row = connection.execute(_FIND_BY_ID, {"key_id": key_id}).mappings().one_or_none()
+    return None if row is None else _key(row)
+
+
+def every(connection: Connection) -> list[Key]:
+    """Return all keys, by id."""
+    return [_key(row) for row in connection.execute(_LIST).mappings()]
+
+
+def lock(connection: Connection, key_ids: Sequence[int]) -> None:
+    """Lock the rows of keys until the transaction ends, in one order for everybody."""
+    connection.execute(
+        select(keys.c.id).where(keys.c.id.in_(key_ids)).order_by(keys.c.id).with_for_update()
+    ).all()
+
+
+def add(connection: Connection, new: NewKey) -> int:
+    """Insert an enabled key and return its id. Raises KeyExistsError."""
+    is_successor = new.rotated_from_key_id is not None
+    statement = insert(keys).values(
+        public_id=new.public_id,
+        sha256=new.sha256,
+        owner_id=new.owner_id,
+        name=new.name,
+        enabled=True,
+        created_at_utc=new.created_at_utc,
+        expires_at_utc=new.expires_at_utc,
+        rotated_from_key_id=new.rotated_from_key_id,
+        rotation_timestamp_utc=new.created_at_utc if is_successor else None,
+    )
+    try:
+        key_id: int = connection.execute(statement.returning(keys.c.id)).scalar_one()
+    except IntegrityError as error:
+        raise KeyExistsError from error
+    return key_id
+
+
+def set_enabled(connection: Connection, key_id: int, *, enabled: bool) -> None:
+    """Enable or disable a key."""
+    connection.execute(update(keys).where(keys.c.id == key_id).values(enabled=enabled))
+
+
+def arm(connection: Connection, key_id: int, due: datetime, reason: str) -> None:
+    """Give a key the deadline after which it is refused."""
+    connection.execute(
+        update(keys).where(keys.c.id == key_id).values(revoke_due_utc=due, revoke_reason=reason)
+    )
+
+
+def revoke(connection: Connection, key_id: int, at: datetime, reason: str) -> bool:
+    """Revoke a key for good; False when it was already revoked."""
+    revoked = connection.execute(
+        update(keys)
+        .where(keys.c.id == key_id, keys.c.revoked_at_utc.is_(None))
+        .values(revoked_at_utc=at, revoke_reason=reason)
+        .returning(keys.c.id)
+    )
+    return revoked.one_or_none() is not None
+
+
+def revoke_due(connection: Connection, now: datetime) -> list[tuple[int, str]]:
+    """Make every due revocation permanent; ids and reasons of those that this call revoked.
+
+    Of several sweeps at once each key is returned to exactly one.
+    """
+    revoked = connection.execute(
+        update(keys)
+        .where(keys.c.revoked_at_utc.is_(None), keys.c.revoke_due_utc <= now)
+        .values(revoked_at_utc=keys.c.revoke_due_utc)
+        .returning(keys.c.id, keys.c.revoke_reason)
+    )
+    return sorted((row.id, row.revoke_reason) for row in revoked)
+
+
+def mark_first_use(connection: Connection, key_id: int, now: datetime) -> bool:
+    """Record the first use of a key; False when it was recorded before."""
+    marked = connection.execute(
+        update(keys)
+        .where(keys.c.id == key_id, keys.c.first_used_at_utc.is_(None))
+        .values(first_used_at_utc=now)
+        .returning(keys.c.id)
+    )
+    return marked.one_or_none() is not None
+
+
+def note_old_key_deadline(connection: Connection, key_id: int, due: datetime) -> None:
+    """Write into a new key's lineage when its old key dies."""
+    connection.execute(update(keys).where(keys.c.id == key_id).values(auto_revoke_old_key_utc=due))
+
+
+def count_by_state(connection: Connection, now: datetime) -> dict[KeyState, int]:
+    """Count keys by what ``Key.state`` says of each; states without a key are left out."""
+    state = case(
+        (or_(keys.c.revoked_at_utc.is_not(None), keys.c.revoke_due_utc <= now), KeyState.REVOKED),
+        (keys.c.expires_at_utc <= now, KeyState.EXPIRED),
+        (not_(and_(keys.c.enabled, users.c.enabled)), KeyState.DISABLED),
+        (_own.c.state != RotationState.CONFIRMED, KeyState.CANDIDATE),
+        else_=KeyState.ACTIVE,
+    ).label("state")
+    counted = (
+        select(state, func.count().label("amount"))
+        .select_from(keys)
+        .join(users, users.c.id == keys.c.owner_id)
+        .outerjoin(_own, _own.c.new_key_id == keys.c.id)
+        .group_by(state)
+    )
+    return {KeyState(row.state): row.amount for row in connection.execute(counted)}
+
+
+def _key(row: RowMapping) -> Key:
+    values = dict(row)
+    values.pop("now", None)
+    values["roles"] = tuple(sorted(values["roles"].split(","))) if values["roles"] else ()
+    return Key(**values)

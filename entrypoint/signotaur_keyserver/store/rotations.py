@@ -1,0 +1,155 @@
+"""Statements on rotations."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from signotaur_keyserver.records import Rotation
+from signotaur_keyserver.schema import keys, rotations
+from signotaur_wire.messages import RotationState
+
+_SELECT: Select[tuple[object, ...]] = select(
+    *rotations.c,
+    keys.c.public_id.label("new_public_id"),
+    keys.c.sha256.label("new_sha256"),
+    keys.c.name.label("new_name"),
+    keys.c.expires_at_utc.label("new_expires_at_utc"),
+    keys.c.revoke_due_utc.label("new_revoke_due_utc"),
+    keys.c.revoked_at_utc.label("new_revoked_at_utc"),
+    keys.c.first_used_at_utc.label("new_first_used_at_utc"),
+    keys.c.auto_revoke_old_key_utc.label("new_auto_revoke_old_key_utc"),
+).join(keys, keys.c.id == rotations.c.new_key_id)
+_FIND = _SELECT.where(rotations.c.id == bindparam("rotation_id"))
+_OF_OLD_KEY = _SELECT.where(rotations.c.old_key_id == bindparam("old_key_id")).order_by(
+    rotations.c.opened_at_utc, rotations.c.new_key_id
+)
+_OF_NEW_KEY = _SELECT.where(rotations.c.new_key_id == bindparam("new_key_id"))
+_CONFIRMED = (
+    select(rotations.c.old_key_id, rotations.c.new_key_id)
+    .where(rotations.c.state == RotationState.CONFIRMED)
+    .order_by(rotations.c.new_key_id)
+)
+
+
+class RotationExistsError(Exception):
+    """A rotation of this id is already stored."""
+
+
+@dataclass(frozen=True)
+class NewRotation:
+    """What is stored of a rotation at its opening."""
+
+    id: UUID
+    old_key_id: int
+    new_key_id: int
+    overlap_days: int
+    auto_revoke: bool
+    again: bool
+    holder: str
+    opened_at_utc: datetime
+    lease_until_utc: datetime
+    overlap_end_utc: datetime
+
+
+def find(connection: Connection, rotation_id: UUID) -> Rotation | None:
+    """Return a rotation, or None."""
+    row = connection.execute(_FIND, {"rotation_id": rotation_id}).mappings().one_or_none()
+    return None if row is None else _rotation(row)
+
+
+def of_new_key(connection: Connection, new_key_id: int) -> Rotation | None:
+    """Return the rotation that made a key; None when a person made it."""
+    row = connection.execute(_OF_NEW_KEY, {"new_key_id": new_key_id}).mappings().one_or_none()
+    return None if row is None else _rotation(row)
+
+
+def of_old_key(connection: Connection, old_key_id: int) -> list[Rotation]:
+    """Return every rotation of an old key, oldest first."""
+    rows = connection.execute(_OF_OLD_KEY, {"old_key_id": old_key_id}).mappings()
+    return [_rotation(row) for row in rows]
+
+
+def confirmed_successors(connection: Connection) -> list[tuple[int, int]]:
+    """Return (old key id, new key id) of every confirmed rotation."""
+    return [(row.old_key_id, row.new_key_id) for row in connection.execute(_CONFIRMED)]
+
+
+def add(connection: Connection, new: NewRotation) -> None:
+    """Insert an open rotation. Raises RotationExistsError."""
+    try:
+        connection.execute(insert(rotations).values(state=RotationState.OPEN, **vars(new)))
+    except IntegrityError as error:
+        raise RotationExistsError from error
+
+
+def renew(connection: Connection, rotation_id: UUID, holder: str, lease_until: datetime) -> None:
+    """Give the lease to a holder."""
+    connection.execute(
+        update(rotations)
+        .where(rotations.c.id == rotation_id)
+        .values(holder=holder, lease_until_utc=lease_until)
+    )
+
+
+def set_state(connection: Connection, rotation_id: UUID, state: RotationState) -> None:
+    """Write a rotation's new state."""
+    connection.execute(update(rotations).where(rotations.c.id == rotation_id).values(state=state))
+
+
+def confirm(
+    connection: Connection, rotation_id: UUID, now: datetime, overlap_end: datetime
+) -> None:
+    """Write a confirmation and the overlap's end that it fixed."""
+    connection.execute(
+        update(rotations)
+        .where(rotations.c.id == rotation_id)
+        .values(state=RotationState.CONFIRMED, confirmed_at_utc=now, overlap_end_utc=overlap_end)
+    )
+
+
+def hold_ended(connection: Connection, now: datetime) -> list[tuple[UUID, int, int]]:
+    """Mark open rotations past overlap and lease as held: id, old and new key id of each.
+
+    Of several sweeps at once each rotation is returned to exactly one.
+    """
+    held = connection.execute(
+        update(rotations)
+        .where(
+            rotations.c.state == RotationState.OPEN,
+            rotations.c.overlap_end_utc <= now,
+            rotations.c.lease_until_utc <= now,
+        )
+        .values(state=RotationState.HELD)
+        .returning(rotations.c.id, rotations.c.old_key_id, rotations.c.new_key_id)
+    )
+    return [(row.id, row.old_key_id, row.new_key_id) for row in held]
+
+
+def count_by_state(connection: Connection, now: datetime) -> dict[RotationState, int]:
+    """Count rotations by what ``Rotation.state_at`` says of each; empty states are left out."""
+    ended = and_(
+        rotations.c.state == RotationState.OPEN,
+        rotations.c.overlap_end_utc <= now,
+        rotations.c.lease_until_utc <= now,
+    )
+    state = case((ended, RotationState.HELD.value), else_=rotations.c.state).label("state")
+    counted = select(state, func.count().label("amount")).group_by(state)
+    return {RotationState(row.state): row.amount for row in connection.execute(counted)}
+
+
+def _rotation(row: RowMapping) -> Rotation:
+    return Rotation(**row)  # the columns carry the fields' names

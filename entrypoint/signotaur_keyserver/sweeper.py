@@ -1,0 +1,56 @@
+"""The thread that sweeps at an interval while the server runs."""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import Event, Thread
+
+from signotaur_keyserver.database import Database, DatabaseUnavailableError
+from signotaur_keyserver.service.sweep import sweep
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class SweepTotals:
+    """What this process's sweeps did since it started."""
+
+    sweeps: int = 0
+    revoked: int = 0
+    held: int = 0
+
+
+class Sweeper:
+    """Sweeps once at its start and then at every interval, until it is stopped."""
+
+    def __init__(self, database: Database, interval: timedelta) -> None:
+        self._database = database
+        self._interval = interval.total_seconds()
+        self._stopped = Event()
+        self._thread = Thread(target=self._run, name="sweeper", daemon=True)
+        self.totals = SweepTotals()
+
+    def start(self) -> None:
+        """Sweep now, then in the background. Raises DatabaseUnavailableError."""
+        self.sweep_once()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; a sweep that has begun is finished."""
+        self._stopped.set()
+        self._thread.join()
+
+    def sweep_once(self) -> None:
+        """Sweep and count."""
+        swept = sweep(self._database)
+        self.totals.sweeps += 1
+        self.totals.revoked += len(swept.revoked_key_ids)
+        self.totals.held += len(swept.held_rotation_ids)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._interval):
+            try:
+                self.sweep_once()
+            except DatabaseUnavailableError:
+                # Deadlines are enforced at use: a late sweep only writes them down later.
+                _log.warning("the sweep was skipped: the database is not available")
