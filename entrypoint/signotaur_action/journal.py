@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -114,9 +114,10 @@ class Journal:
 class JournalPlace:
     """Where the journal of a command lives: beside the first file destination, if it can."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        """``paths`` are the places in order of preference."""
+    def __init__(self, paths: Sequence[Path], own_folders: Collection[Path] = ()) -> None:
+        """``paths`` are the places, best first; folders in ``own_folders`` are made (0700)."""
         self.paths = paths
+        self._own_folders = own_folders
 
     @contextmanager
     def locked(self) -> Iterator[Journal]:
@@ -145,6 +146,8 @@ class JournalPlace:
         reasons = []
         for path in sorted(self.paths, key=lambda path: not path.exists()):
             try:
+                if path.parent in self._own_folders:
+                    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 return path, _open_locked(path)
             except OSError as error:
                 reasons.append(f"{path} ({(error.strerror or type(error).__name__).lower()})")

@@ -66,7 +66,7 @@ class RotationReport:
     def fail(self, error: SignotaurError) -> None:
         """Report a failure. Never raises: there is nobody left to tell."""
         self._console.fail(error)
-        rows = [("Keys", error.keys), ("Next", error.next)]
+        rows = [("Keys", error.keys)]
         try:
             append(self._outputs, file_record("rotated", "false"))
             append(self._summary, _markdown(f"Not finished: {error.what}", rows, error.next))

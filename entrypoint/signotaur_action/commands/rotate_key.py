@@ -120,7 +120,7 @@ def _read(settings: Settings, console: Console) -> RotateKey:
     _demand_sound(settings, overlap)
     if source is None:  # its fault was raised above
         raise UsageFaults(["no API key"])
-    journal = JournalPlace(_journal_paths(settings, source, server, sinks))
+    journal = _journal_place(settings, source, server, sinks)
     return RotateKey(source, server, plan, sinks, journal, dry_run)
 
 
@@ -191,18 +191,19 @@ def _takes_stdout(emit_secret: str) -> bool:
 # The journal's place
 
 
-def _journal_paths(
+def _journal_place(
     settings: Settings, source: KeySource, server: ServerAddress, sinks: Sequence[Sink]
-) -> list[Path]:
-    """Return where the journal may lie, best first; the same command finds the same places."""
+) -> JournalPlace:
+    """Return where the journal may lie; the same command finds the same places."""
     identity = "\n".join([server.url, source.label, *(sink.name for sink in sinks)])
     name = f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.rotation"
-    folder = settings.text("state-dir")
-    if folder:
-        return [Path(folder, name)]
+    state = settings.text("state-dir")
+    if state:
+        return JournalPlace([Path(state, name)], own_folders=[Path(state)])
     beside = [
         sink.file.path.with_name(f".{sink.file.path.name}.rotation")
         for sink in sinks
         if isinstance(sink, KeyFileSink | EnvFileSink) and not sink.file.is_mount_point()
     ]
-    return beside[:1] + [folder / name for folder in journal_folders(settings.environ)]
+    folders = journal_folders(settings.environ)
+    return JournalPlace([*beside[:1], *(folder / name for folder in folders)], own_folders=folders)

@@ -1,0 +1,293 @@
+"""Doubles that implement the real ports: an in-memory key service, sinks, a narrator.
+
+The fake key service passes the same contract suite as the real one (``tests/contract``).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from signotaur_action.errors import (
+    AlreadyRotated,
+    Busy,
+    DeliveryFailed,
+    DestinationRefused,
+    InvalidOverlap,
+    Superseded,
+    Unauthorized,
+)
+from signotaur_action.model import Delivery, KeyInfo, Opened, Rotation, RotationIntent, Secret
+from signotaur_action.policy import overlap_allowed
+from signotaur_wire import keyformat
+from signotaur_wire.limits import LEASE
+from signotaur_wire.messages import RotationState
+
+START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+
+@dataclass
+class FakeKey:
+    """A key as the fake service keeps it."""
+
+    id: int
+    secret: Secret
+    expires_at: datetime | None
+    created_at: datetime
+    revokes_at: datetime | None = None
+    candidate_of: UUID | None = None
+
+
+@dataclass
+class FakeRotation:
+    """A rotation as the fake service keeps it."""
+
+    intent: RotationIntent
+    old: FakeKey
+    new: FakeKey
+    state: RotationState
+    opened_at: datetime
+    lease_until: datetime
+    overlap_end: datetime
+    confirmed_at: datetime | None = None
+
+
+@dataclass
+class FakeKeyService:
+    """A key service in memory that keeps the design's rules; time moves when it is told to."""
+
+    address: str = "fake://keys"
+    now: datetime = START
+    may_rotate: bool = True
+    mints: bool = False
+    """Whether this service makes the new key itself, as the vendor's server does."""
+    keys: list[FakeKey] = field(default_factory=list)
+    rotations: dict[UUID, FakeRotation] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+
+    def add_key(self, lifetime: timedelta | None = timedelta(days=90)) -> Secret:
+        """Add a key and return it."""
+        secret = Secret(keyformat.generate())
+        self._add(secret, lifetime)
+        return secret
+
+    def pass_time(self, span: timedelta) -> None:
+        """Let time pass."""
+        self.now += span
+
+    def accepts(self, key: Secret) -> bool:
+        """Return whether the service would accept a key now."""
+        return self._find(key) is not None
+
+    def describe(self, key: Secret) -> KeyInfo:
+        self.calls.append("describe")
+        found = self._authenticated(key)
+        candidate = self._candidate(found)
+        return KeyInfo(
+            id=found.id,
+            name="ci",
+            owner="build",
+            may_rotate=self.may_rotate,
+            candidate=candidate,
+            expires_at=found.expires_at,
+            revokes_at=found.revokes_at,
+            rotation=self._rotation_of(found),
+            server_time=self.now,
+        )
+
+    def new_key(self) -> Secret | None:
+        return None if self.mints else Secret(keyformat.generate())
+
+    def open_rotation(self, key: Secret, intent: RotationIntent) -> Opened:
+        self.calls.append("open")
+        found = self._authenticated(key)
+        known = self.rotations.get(intent.id)
+        if known is not None:
+            return self._repeat(known, found, intent)
+        if self._candidate(found):
+            raise Busy("a candidate opens no rotation")
+        if not self.may_rotate:
+            raise Unauthorized("the role is missing")
+        if not overlap_allowed(intent.overlap_days):
+            raise InvalidOverlap("outside 0 to 30")
+        self._demand_free(found, intent)
+        secret = intent.candidate or Secret(keyformat.generate())
+        lifetime = None if found.expires_at is None else found.expires_at - found.created_at
+        new = self._add(secret, lifetime)
+        new.candidate_of = intent.id
+        rotation = FakeRotation(
+            replace(intent, candidate=secret),
+            found,
+            new,
+            RotationState.OPEN,
+            self.now,
+            self.now + LEASE,
+            self.now + timedelta(days=intent.overlap_days),
+        )
+        self.rotations[intent.id] = rotation
+        return Opened(self._shown(rotation), secret)
+
+    def rotation(self, key: Secret, rotation_id: UUID) -> Rotation | None:
+        self.calls.append("rotation")
+        found = self._authenticated(key)
+        rotation = self.rotations.get(rotation_id)
+        if rotation is None or found not in (rotation.old, rotation.new):
+            return None
+        return self._shown(rotation)
+
+    def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:
+        self.calls.append("confirm")
+        found = self._authenticated(key)
+        rotation = self.rotations[rotation_id]
+        if found is not rotation.new or self._state(rotation) not in (
+            RotationState.OPEN,
+            RotationState.HELD,
+            RotationState.CONFIRMED,
+        ):
+            raise Superseded("not this rotation's new key, or the rotation is over")
+        if rotation.state is not RotationState.CONFIRMED:
+            self._arm(rotation)
+        return self._shown(rotation)
+
+    def _arm(self, rotation: FakeRotation) -> None:
+        if rotation.overlap_end <= self.now:
+            rotation.overlap_end = self.now + timedelta(days=rotation.intent.overlap_days)
+        rotation.state, rotation.confirmed_at = RotationState.CONFIRMED, self.now
+        for other in self.rotations.values():
+            if other.old is rotation.old and other is not rotation:
+                if other.state is RotationState.OPEN:
+                    other.state = RotationState.SUPERSEDED
+                self._retire(other.new, rotation.overlap_end)
+        if rotation.intent.auto_revoke:
+            self._retire(rotation.old, rotation.overlap_end)
+
+    @staticmethod
+    def _retire(key: FakeKey, moment: datetime) -> None:
+        key.revokes_at = min(key.revokes_at or moment, moment)
+
+    def _repeat(self, known: FakeRotation, key: FakeKey, intent: RotationIntent) -> Opened:
+        same = replace(intent, holder="", candidate=intent.candidate or known.intent.candidate)
+        if key not in (known.old, known.new) or same != replace(known.intent, holder=""):
+            raise Superseded("another body")
+        if self._state(known) in (RotationState.OPEN, RotationState.HELD):
+            if known.intent.holder != intent.holder and known.lease_until > self.now:
+                raise self._busy(known)
+            known.intent = replace(known.intent, holder=intent.holder)
+            known.lease_until = self.now + LEASE
+        return Opened(self._shown(known), known.new.secret)
+
+    def _demand_free(self, old: FakeKey, intent: RotationIntent) -> None:
+        for rotation in self.rotations.values():
+            if rotation.old is not old:
+                continue
+            if rotation.state is RotationState.CONFIRMED and not intent.again:
+                raise AlreadyRotated(rotation.new.id)
+            live = rotation.state is RotationState.OPEN and rotation.lease_until > self.now
+            if live and rotation.intent.holder != intent.holder:
+                raise self._busy(rotation)
+
+    def _busy(self, rotation: FakeRotation) -> Busy:
+        return Busy(
+            f"held by {rotation.intent.holder}", retry_after=rotation.lease_until - self.now
+        )
+
+    def _add(self, secret: Secret, lifetime: timedelta | None) -> FakeKey:
+        expires_at = None if lifetime is None else self.now + lifetime
+        key = FakeKey(len(self.keys) + 1, secret, expires_at, self.now)
+        self.keys.append(key)
+        return key
+
+    def _find(self, key: Secret) -> FakeKey | None:
+        for each in self.keys:
+            ends = [end for end in (each.expires_at, each.revokes_at) if end is not None]
+            if each.secret == key and all(end > self.now for end in ends):
+                return each
+        return None
+
+    def _authenticated(self, key: Secret) -> FakeKey:
+        found = self._find(key)
+        if found is None:
+            raise Unauthorized("unknown key")
+        return found
+
+    def _candidate(self, key: FakeKey) -> bool:
+        return key.candidate_of is not None and self._state(self.rotations[key.candidate_of]) in (
+            RotationState.OPEN,
+            RotationState.HELD,
+        )
+
+    def _rotation_of(self, key: FakeKey) -> Rotation | None:
+        if self._candidate(key) and key.candidate_of is not None:
+            return self._shown(self.rotations[key.candidate_of])
+        own = [each for each in self.rotations.values() if each.old is key]
+        states = (RotationState.OPEN, RotationState.HELD, RotationState.CONFIRMED)
+        shown = [each for state in states for each in own if self._state(each) is state]
+        return self._shown(shown[0]) if shown else None
+
+    def _state(self, rotation: FakeRotation) -> RotationState:
+        over = self.now >= max(rotation.overlap_end, rotation.lease_until)
+        return (
+            RotationState.HELD if rotation.state is RotationState.OPEN and over else rotation.state
+        )
+
+    def _shown(self, rotation: FakeRotation) -> Rotation:
+        return Rotation(
+            id=rotation.intent.id,
+            state=self._state(rotation),
+            old_key_id=rotation.old.id,
+            new_key_id=rotation.new.id,
+            new_key_name="ci",
+            new_key_expires_at=rotation.new.expires_at,
+            overlap_days=rotation.intent.overlap_days,
+            auto_revoke=rotation.intent.auto_revoke,
+            again=rotation.intent.again,
+            overlap_end=rotation.overlap_end,
+            confirmed_at=rotation.confirmed_at,
+            server_time=self.now,
+        )
+
+
+@dataclass
+class MemorySink:
+    """A destination in memory; ``refuse`` fails its check, ``fail`` that many deliveries."""
+
+    name: str = "memory"
+    durable: bool = True
+    readable: bool = True
+    refuse: bool = False
+    fail: int = 0
+    held: Secret | None = None
+    deliveries: list[Delivery] = field(default_factory=list)
+
+    def check(self) -> Sequence[str]:
+        if self.refuse:
+            raise DestinationRefused(f"{self.name} is refused")
+        return []
+
+    def deliver(self, delivery: Delivery) -> None:
+        if self.fail:
+            self.fail -= 1
+            raise DeliveryFailed(f"{self.name} failed")
+        self.held = delivery.key
+        self.deliveries.append(delivery)
+
+    def read_back(self) -> Secret | None:
+        return self.held if self.readable else None
+
+
+@dataclass
+class RecordingNarrator:
+    """A narrator that remembers."""
+
+    masked: list[Secret] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def mask(self, key: Secret) -> None:
+        self.masked.append(key)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)

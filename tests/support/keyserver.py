@@ -1,0 +1,126 @@
+"""The real key server as a real process on a free port, with its own data folder."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Self
+
+import requests
+
+SERVER = (sys.executable, "-I", "-m", "signotaur_keyserver")
+ROTATOR = "ApiKeyRotator"
+
+
+class KeyServer:
+    """A running key server. Use it as a context manager."""
+
+    def __init__(self, data_dir: Path, *, tls: bool = True, clock_offset: str = "0s") -> None:
+        self.data_dir = data_dir
+        self.tls = tls
+        self.clock_offset = clock_offset
+        self.url = ""
+        self.ca_file = data_dir / "ca.pem"
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self, *, port: int = 0) -> None:
+        """Start and wait for the ready line."""
+        log = (self.data_dir.parent / f"{self.data_dir.name}.log").open("a")
+        self._process = subprocess.Popen(
+            [
+                *SERVER,
+                "serve",
+                f"--data-dir={self.data_dir}",
+                f"--port={port}",
+                "--self-signed" if self.tls else "--insecure-http",
+                f"--clock-offset={self.clock_offset}",
+            ],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        log.close()
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, f"the key server did not start; see {log.name}"
+        self.url = json.loads(line)["url"]
+
+    def stop(self) -> None:
+        """End the process as a supervisor would."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        self._process.wait(timeout=10)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process = None
+
+    def look_past(self, clock_offset: str) -> None:
+        """Start again with a clock that runs ahead, on the same port."""
+        port = int(self.url.rpartition(":")[2])
+        self.stop()
+        self.clock_offset = clock_offset
+        self.start(port=port)
+
+    def command(self, *arguments: str) -> str:
+        """Run a ``signotaur-keyserver`` command on this server's data; return its stdout."""
+        done = subprocess.run(
+            [*SERVER, *arguments, f"--data-dir={self.data_dir}"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def add_user(self, name: str = "build", *, rotator: bool = True) -> str:
+        """Add a user, by default with the rotation role."""
+        self.command("user", "add", name, *(["--role", ROTATOR] if rotator else []))
+        return name
+
+    def add_key(self, user: str = "build", *, name: str = "ci", expires_in: str = "90d") -> str:
+        """Add a key and return it."""
+        return self.command(
+            "key", "add", "--user", user, "--name", name, "--expires-in", expires_in
+        )
+
+    def keys(self) -> list[dict[str, Any]]:
+        """Return what ``key list --json`` tells."""
+        listed: list[dict[str, Any]] = json.loads(
+            self.command("key", "list", "--json", f"--clock-offset={self.clock_offset}")
+        )
+        return listed
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the events, oldest first."""
+        listed: list[dict[str, Any]] = json.loads(
+            self.command("events", "--json", "--limit", "10000")
+        )
+        return listed
+
+    def ask_self(self, key: str) -> requests.Response:
+        """``GET /keys/self`` with a key, past the client."""
+        return requests.get(
+            f"{self.url}/api/v1/keys/self",
+            headers={"Authorization": f"Bearer {key}"},
+            verify=str(self.ca_file) if self.tls else True,
+            timeout=10,
+        )
+
+    def accepts(self, key: str) -> bool:
+        """Return whether the server accepts a key now."""
+        return self.ask_self(key).status_code == 200
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The client's options to reach this server."""
+        ca = ("--ca-file", str(self.ca_file)) if self.tls else ()
+        return ("--sign-server", self.url, *ca)
