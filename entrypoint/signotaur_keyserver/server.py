@@ -36,6 +36,14 @@ def serve(
 
     Raises ServerError when the application's start fails.
     """
+    try:
+        _Server(configured(app, tls), on_ready).run(sockets=[listener])
+    except SystemExit as error:
+        raise ServerError(_STARTUP_FAILED) from error
+
+
+def configured(app: FastAPI, tls: TlsFiles | None) -> uvicorn.Config:
+    """Return uvicorn's settings: what it believes, tells and logs is kept to the least."""
     config = uvicorn.Config(
         app,
         lifespan="on",
@@ -50,10 +58,7 @@ def serve(
     config.load()
     if config.ssl is not None:
         config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        _Server(config, on_ready).run(sockets=[listener])
-    except SystemExit as error:
-        raise ServerError(_STARTUP_FAILED) from error
+    return config
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     RowMapping,
     Select,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     case,
     func,
     insert,
+    literal_column,
     not_,
     or_,
     select,
@@ -20,14 +22,21 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from signotaur_keyserver.database import database_now
+from signotaur_keyserver.database import database_now, joined_text
 from signotaur_keyserver.records import UNCONFIRMED, Key
 from signotaur_keyserver.schema import keys, rotations, user_roles, users
 from signotaur_wire.messages import KeyState, RotationState
 
 _own = rotations.alias("own")
+
+
+def _unconfirmed(state: ColumnElement[RotationState]) -> ColumnElement[bool]:
+    # Not in_(): SQLAlchemy writes a list of values anew at every execution.
+    return or_(*(state == unconfirmed for unconfirmed in UNCONFIRMED))
+
+
 _roles = (
-    select(func.aggregate_strings(user_roles.c.role, ","))
+    select(joined_text(user_roles.c.role))
     .where(user_roles.c.user_id == users.c.id)
     .scalar_subquery()
 )
@@ -35,19 +44,19 @@ _rotation_as_old_key = (
     select(rotations.c.id)
     .where(
         rotations.c.old_key_id == keys.c.id,
-        rotations.c.state.in_([*UNCONFIRMED, RotationState.CONFIRMED]),
+        or_(_unconfirmed(rotations.c.state), rotations.c.state == RotationState.CONFIRMED),
     )
     .order_by(
         case((rotations.c.state == RotationState.CONFIRMED, 1), else_=0),
         rotations.c.opened_at_utc.desc(),
     )
-    .limit(1)
+    .limit(literal_column("1"))
     .scalar_subquery()
 )
 # A candidate's own rotation; else the one that replaces the key; else the one that failed to
 # confirm it.
 _rotation_id = case(
-    (_own.c.state.in_(UNCONFIRMED), _own.c.id),
+    (_unconfirmed(_own.c.state), _own.c.id),
     else_=func.coalesce(
         _rotation_as_old_key, case((_own.c.state != RotationState.CONFIRMED, _own.c.id))
     ),
