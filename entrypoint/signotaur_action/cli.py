@@ -70,6 +70,12 @@ def rotate_key(
     return _run("rotate_key", context)
 
 
+@app.command("demo")
+def demo(context: typer.Context) -> int:
+    """Show the main job end to end against a key server of this machine."""
+    return _run("demo", context)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return the process's exit code; nothing escapes as an exception."""
     _prepare_streams()

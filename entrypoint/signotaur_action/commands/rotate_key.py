@@ -1,7 +1,7 @@
 """``rotate-key``: read the settings, build the parts, run the rotation, report it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -58,7 +58,10 @@ def run(invocation: Invocation) -> ExitCode:
         key_in_json=listeners.one_of(*_DESTINATIONS) is None,
     )
     try:
-        _rotate(_read(invocation.settings(), console), report, console)
+        command = _read(invocation.settings(), console)
+        console.mask(command.source.key)
+        _warn_about(command, invocation.environ, console)
+        _rotate(command, report, console)
     except StopSignal as stop:
         return _failed(stop.as_error(), report, console)
     except SignotaurError as error:
@@ -68,8 +71,6 @@ def run(invocation: Invocation) -> ExitCode:
 
 def _rotate(command: RotateKey, report: RotationReport, console: Console) -> None:
     key = command.source.key
-    console.mask(key)
-    _warn_about(command, console)
     report.check()
     rotation = RotationRun(command.plan, HttpKeyService(command.server), command.sinks, console)
     if command.dry_run:
@@ -88,17 +89,28 @@ def _failed(error: SignotaurError, report: RotationReport, console: Console) -> 
     return error.code
 
 
-def _warn_about(command: RotateKey, console: Console) -> None:
+def _warn_about(command: RotateKey, environ: Mapping[str, str], console: Console) -> None:
     if command.source.label == "--api-key":
         console.warn(
             "--api-key shows the key in process lists and shell histories; "
             "prefer --api-key-file or a variable."
+        )
+    for path in _in_workspace(command.sinks, environ):
+        console.warn(
+            f"{path} lies in the workspace, which is uploaded, cached and copied into images; "
+            "$RUNNER_TEMP is a better place for a key."
         )
     if command.server.allow_untrusted:
         console.warn(
             "--allow-untrusted: the server's certificate is not checked, so anybody on the way "
             "can read the key; --ca-file is the safe way."
         )
+
+
+def _in_workspace(sinks: Sequence[Sink], environ: Mapping[str, str]) -> list[Path]:
+    workspace = environ.get("GITHUB_WORKSPACE", "")
+    written = [sink.file.path for sink in sinks if isinstance(sink, KeyFileSink | EnvFileSink)]
+    return [path for path in written if workspace and path.is_relative_to(workspace)]
 
 
 # Settings

@@ -1,0 +1,27 @@
+"""``demo``: the main job end to end against a key server of this machine."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from signotaur_action.demo.stage import Stage
+from signotaur_action.demo.story import Story
+from signotaur_action.errors import ExitCode, UsageFaults
+from signotaur_action.invocation import Invocation
+
+
+def run(invocation: Invocation) -> ExitCode:
+    """Tell the story on stdout; leave nothing running and no file behind."""
+    if find_spec("signotaur_keyserver") is None or find_spec("fastapi") is None:
+        raise UsageFaults(
+            ["the demo needs the key server, which is not installed"],
+            next_step="Install signotaur-action[server] and run the demo again.",
+        )
+    console = invocation.console(debug=False)
+    with TemporaryDirectory(prefix="signotaur-demo-") as folder:
+        stage = Stage(Path(folder))
+        try:
+            Story(stage, lambda line: console.emit(line + "\n")).tell()
+        finally:
+            stage.close()
+    return ExitCode.DONE

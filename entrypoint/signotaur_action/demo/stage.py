@@ -1,0 +1,137 @@
+"""The demo's key server and scheduled job: real processes, in a folder that is removed."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from signotaur_action.errors import SignotaurError
+
+_PYTHON = (sys.executable, "-I", "-m")
+_STOP_SECONDS = 10
+
+
+class DemoFailed(SignotaurError):
+    """The demo itself cannot go on."""
+
+    keys = "The demo's keys live on its own server only and are thrown away."
+    next = "Run `make install` and try again; --debug tells more."
+
+
+class Stage:
+    """A folder with a key server's data and a job's files; owns every process it starts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "keyserver"
+        self.job = folder / "job"
+        self.job.mkdir()
+        self.url = ""
+        self._log = folder / "keyserver.log"
+        self._server: subprocess.Popen[str] | None = None
+
+    @property
+    def ca_file(self) -> Path:
+        """The authority that signed the server's certificate."""
+        return self.data / "ca.pem"
+
+    def serve(self, clock_offset: str = "0s") -> None:
+        """Start the key server with TLS on a free port, its clock ahead by an offset."""
+        self.close()
+        with self._log.open("a") as log:
+            self._server = subprocess.Popen(
+                [
+                    *self._keyserver("serve"),
+                    "--port=0",
+                    "--self-signed",
+                    f"--clock-offset={clock_offset}",
+                ],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        ready = _stdout(self._server).readline()
+        if not ready:
+            raise DemoFailed(f"The key server did not start: {self._log.read_text().strip()}")
+        self.url = json.loads(ready)["url"]
+
+    def close(self) -> None:
+        """End the key server."""
+        if self._server is not None:
+            self._server.terminate()
+            self._server.wait(_STOP_SECONDS)
+            _stdout(self._server).close()
+            self._server = None
+
+    def keyserver(self, *arguments: str) -> str:
+        """Run a command of the key server on this stage's data; return its stdout."""
+        done = subprocess.run(
+            self._keyserver(*arguments), capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise DemoFailed(f"signotaur-keyserver failed: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    def keys(self, clock_offset: str) -> list[dict[str, Any]]:
+        """Return the server's keys as ``key list --json`` tells them."""
+        listed: list[dict[str, Any]] = json.loads(
+            self.keyserver("key", "list", "--json", f"--clock-offset={clock_offset}")
+        )
+        return listed
+
+    def run_step(self, inputs: Mapping[str, str]) -> "Step":
+        """Run the action as a GitHub runner does: inputs as variables, no arguments."""
+        return Step.run(self.job, inputs)
+
+    def _keyserver(self, *arguments: str) -> list[str]:
+        return [*_PYTHON, "signotaur_keyserver", *arguments, f"--data-dir={self.data}"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a job as its runner sees it."""
+
+    code: int
+    log: str
+    """stdout and stderr as written, commands included."""
+    outputs: str
+    """Text of the $GITHUB_OUTPUT file."""
+    summary: str
+    """Text of the $GITHUB_STEP_SUMMARY file."""
+
+    @classmethod
+    def run(cls, folder: Path, inputs: Mapping[str, str]) -> "Step":
+        """Run the action in a job's folder and gather what its runner would gather."""
+        files = {name: folder / name.lower() for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+        for path in files.values():
+            path.write_text("")
+        environ = {
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": str(folder),
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_RUN_ID": "1",
+            "GITHUB_JOB": "rotate",
+            "RUNNER_TEMP": str(folder),
+            **{name: str(path) for name, path in files.items()},
+            **{f"INPUT_{name.upper()}": value for name, value in inputs.items()},
+        }
+        done = subprocess.run(
+            [*_PYTHON, "signotaur_action"],
+            env=environ,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        texts = [path.read_text() for path in files.values()]
+        return cls(done.returncode, done.stdout, *texts)
+
+
+def _stdout(process: subprocess.Popen[str]) -> IO[str]:
+    if process.stdout is None:
+        raise DemoFailed("The key server has no stdout.")
+    return process.stdout
