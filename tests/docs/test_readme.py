@@ -1,0 +1,242 @@
+"""Every example in the README is run, and every table compared with what the code says."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from signotaur_action.errors import ExitCode
+from signotaur_action.options import OPTIONS
+from signotaur_action.sinks import EMITTERS
+from support.client import run_client
+from support.keyserver import KeyServer
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+BIN = Path(sys.executable).parent
+PLACEHOLDER = "https://signotaur.example.com"
+
+_BLOCK = re.compile(
+    r"(?:<!-- test: (?P<mark>\w+) -->\n)?```(?P<kind>sh|yaml)\n(?P<text>.*?)```", re.DOTALL
+)
+BLOCKS = list(_BLOCK.finditer(README))
+CLIENT_EXAMPLES = [
+    block["text"].strip() for block in BLOCKS if block["text"].startswith("signotaur-action ")
+]
+
+
+def block(start: str) -> str:
+    """The one example that starts so."""
+    found = [each["text"] for each in BLOCKS if each["text"].startswith(start)]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def table(marker: str) -> list[list[str]]:
+    """The cells of the table behind an HTML comment, without its head."""
+    lines = README.split(f"<!-- {marker} -->\n")[1].split("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def shell(script: str, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run an example as a reader would, in a folder of its own."""
+    return subprocess.run(
+        ["bash", "-eu", "-o", "pipefail", "-c", script],
+        cwd=home,
+        env={"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(home), **env},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+
+def test_no_example_is_left_out() -> None:
+    dealt_with = {
+        "make demo",
+        "python3 -m venv",
+        "signotaur-action",
+        "signotaur-keyserver",
+        "name: Rotate the signing key",
+    }
+    for each in BLOCKS:
+        assert any(each["text"].startswith(start) for start in dealt_with), each["text"]
+    assert len(CLIENT_EXAMPLES) >= 9
+
+
+@pytest.mark.parametrize("example", CLIENT_EXAMPLES)
+def test_a_client_example_works_as_it_stands(
+    example: str, shared_server: KeyServer, key: str, tmp_path: Path
+) -> None:
+    key_file = tmp_path / ".signotaur" / "api_key.txt"
+    key_file.parent.mkdir()
+    key_file.touch(mode=0o600)
+    key_file.write_text(key)
+
+    done = shell(
+        example.replace(PLACEHOLDER, shared_server.url),
+        tmp_path,
+        SIGNOTAUR_CA_FILE=str(shared_server.ca_file),
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "Next:" in done.stderr
+
+
+def test_make_demo_tells_its_story_and_leaves_nothing(tmp_path: Path) -> None:
+    assert "demo: $(STAMP)" in (ROOT / "Makefile").read_text()
+    done = shell("signotaur-action demo", tmp_path, TMPDIR=str(tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    assert "no key lost, none shown, nobody locked out" in done.stdout
+    assert not re.search(r"sig_[0-9A-Za-z]{15}_", done.stdout + done.stderr)
+    assert list(tmp_path.iterdir()) == []
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    assert str(tmp_path) not in listed.stdout
+
+
+def test_the_workflow_rotates_a_key_only_when_it_is_due(
+    shared_server: KeyServer, tmp_path: Path, fresh_name: str
+) -> None:
+    step = yaml.safe_load(block("name: Rotate the signing key"))["jobs"]["rotate"]["steps"][0]
+    key_file = tmp_path / "api_key.txt"
+    env = {
+        "SIGNOTAUR_SERVER": shared_server.url,
+        "SIGNOTAUR_CA_FILE": str(shared_server.ca_file),
+        "KEY_FILE": str(key_file),
+    }
+    assert set(step["env"]) == {"SIGNOTAUR_SERVER", "KEY_FILE"}
+    outcomes = []
+    for lifetime in ("90d", "20d"):
+        key_file.write_text(shared_server.add_key(name=fresh_name, expires_in=lifetime))
+        before = key_file.read_text()
+        done = shell(step["run"], tmp_path, **env)
+        assert done.returncode == 0, done.stderr
+        outcomes.append(key_file.read_text() != before)
+
+    assert outcomes == [False, True]
+
+
+def test_the_workflow_passes_githubs_schema_and_zizmor(tmp_path: Path) -> None:
+    workflow = tmp_path / ".github" / "workflows" / "rotate.yml"
+    workflow.parent.mkdir(parents=True)
+    workflow.write_text(block("name: Rotate the signing key"))
+    for check in (
+        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(workflow)],
+        ["zizmor", "--offline", "--quiet", str(workflow)],
+    ):
+        done = subprocess.run(
+            [BIN / check[0], *check[1:]], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_client_installs_from_the_runtime_lock_alone(tmp_path: Path) -> None:
+    script = block("python3 -m venv").replace("python3", sys.executable, 1)
+    pip = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
+    done = shell(f"cd '{ROOT}'\n{script}", tmp_path, PIP_CACHE_DIR=os.environ.get(
+        "PIP_CACHE_DIR", str(Path("~/.cache/pip").expanduser())), **pip)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+    done = shell("~/signotaur/bin/signotaur-action rotate-key --help", tmp_path)
+    assert "--overlap-days" in done.stdout
+    done = shell("~/signotaur/bin/python -c 'import sqlalchemy'", tmp_path)
+    assert done.returncode != 0  # the client brings no part of the server
+
+
+def test_the_key_servers_commands_work_as_they_stand(tmp_path: Path) -> None:
+    done = shell(block("signotaur-keyserver user add"), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "api_key.txt").read_text().startswith("sig_")
+
+    serve = block("signotaur-keyserver serve").strip().replace("--port 8443", "--port 0")
+    server = subprocess.Popen(
+        ["bash", "-c", f"exec {serve}"],
+        cwd=tmp_path,
+        env={"PATH": f"{BIN}:{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        assert '"url": "https://127.0.0.1:' in server.stdout.readline()
+    finally:
+        server.terminate()
+        server.communicate(timeout=10)
+
+
+def test_the_option_table_is_what_the_code_declares() -> None:
+    declared = [
+        [
+            ", ".join(f"`{flag}`" for flag in (*option.short, f"--{option.name}")),
+            f"`{option.environment}`" if option.environment else "",
+            f"`{option.default}`" if option.default else "",
+            option.help,
+        ]
+        for option in OPTIONS.values()
+    ]
+    assert [[cell.strip() for cell in row] for row in table("options")] == declared
+
+
+def test_help_shows_every_option_with_its_default_and_variable() -> None:
+    shown = " ".join(run_client("rotate-key", "--help", env={"COLUMNS": "200"}).out.split())
+    for option in OPTIONS.values():
+        for flag in (*option.short, f"--{option.name}"):
+            assert re.search(rf"(^|[ ,]){re.escape(flag)}\b", shown), flag
+        assert " ".join(option.full_help.split()) in shown
+
+
+def test_the_exit_code_table_is_the_enumeration() -> None:
+    assert [int(row[0]) for row in table("exit codes")] == [int(code) for code in ExitCode]
+
+
+def test_the_destination_table_names_every_emitter() -> None:
+    named = " ".join(row[0] for row in table("destinations"))
+    assert {kind for kind in EMITTERS if kind in named} == set(EMITTERS)
+
+
+def test_the_output_table_is_what_a_rotation_sets(
+    shared_server: KeyServer, key: str, tmp_path: Path
+) -> None:
+    outputs = tmp_path / "outputs"
+    outputs.touch()
+    done = run_client(
+        "rotate-key",
+        *shared_server.options,
+        "--emit-secret",
+        "github-output",
+        env={
+            "SIGNOTAUR_API_KEY": key,
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_OUTPUT": str(outputs),
+            "RUNNER_TEMP": str(tmp_path),
+        },
+    )
+    assert done.code == 0, done.said
+    written = re.findall(r"^(\S+)<<ghadelimiter_", outputs.read_text(), re.MULTILINE)
+    assert sorted(written) == sorted(row[0].strip("`") for row in table("outputs"))
+
+
+def test_the_json_members_are_the_documented_ones(
+    shared_server: KeyServer, key: str, tmp_path: Path
+) -> None:
+    sentence = README.split("`--json` prints one object on stdout with ")[1].split(". It never")[0]
+    documented = set(re.findall(r"`(\w+)`", sentence))
+    good = run_client(
+        "rotate-key", *shared_server.options, "--json", "--state-dir", tmp_path,
+        env={"SIGNOTAUR_API_KEY": key},
+    )  # fmt: skip
+    bad = run_client("rotate-key", "--json")
+    assert (good.json.keys() - {"apiKey"}) | (bad.json.keys() - {"rotated"}) == documented
+
+
+def test_the_console_commands_are_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert set(project["scripts"]) == {"signotaur-action", "signotaur-keyserver"}
