@@ -93,16 +93,19 @@ class HttpKeyService:
 
 
 def _key_info(description: KeyDescription) -> KeyInfo:
-    rotation = description.rotation
+    rotation = None if description.rotation is None else _rotation(description.rotation)
     return KeyInfo(
         id=description.id,
         name=inert_value(description.name),
         owner=inert_value(description.owner),
         may_rotate=any(canonical(role) == ROTATOR for role in description.roles),
-        candidate=description.state is KeyState.CANDIDATE,
+        # A candidate that lost against another one keeps its state, but is nobody's successor.
+        candidate=description.state is KeyState.CANDIDATE
+        and rotation is not None
+        and rotation.unconfirmed,
         expires_at=description.expires_at,
         revokes_at=description.revokes_at,
-        rotation=None if rotation is None else _rotation(rotation),
+        rotation=rotation,
         server_time=description.server_time,
     )
 
