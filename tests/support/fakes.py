@@ -14,13 +14,14 @@ from signotaur_action.errors import (
     DeliveryFailed,
     DestinationRefused,
     InvalidOverlap,
+    ServerFailure,
     Superseded,
     Unauthorized,
 )
 from signotaur_action.model import Delivery, KeyInfo, Opened, Rotation, RotationIntent, Secret
 from signotaur_action.policy import overlap_allowed
 from signotaur_wire import keyformat
-from signotaur_wire.limits import LEASE
+from signotaur_wire.limits import LEASE, MAX_CANDIDATES
 from signotaur_wire.messages import RotationState
 
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -36,6 +37,7 @@ class FakeKey:
     created_at: datetime
     revokes_at: datetime | None = None
     candidate_of: UUID | None = None
+    used: bool = False
 
 
 @dataclass
@@ -104,13 +106,14 @@ class FakeKeyService:
         known = self.rotations.get(intent.id)
         if known is not None:
             return self._repeat(known, found, intent)
-        if self._candidate(found):
-            raise Busy("a candidate opens no rotation")
         if not self.may_rotate:
             raise Unauthorized("the role is missing")
         if not overlap_allowed(intent.overlap_days):
             raise InvalidOverlap("outside 0 to 30")
+        if self._candidate(found) and found.candidate_of is not None:
+            raise self._busy(self.rotations[found.candidate_of])
         self._demand_free(found, intent)
+        self._make_room(found)
         secret = intent.candidate or Secret(keyformat.generate())
         lifetime = None if found.expires_at is None else found.expires_at - found.created_at
         new = self._add(secret, lifetime)
@@ -146,6 +149,8 @@ class FakeKeyService:
         ):
             raise Superseded("not this rotation's new key, or the rotation is over")
         if rotation.state is not RotationState.CONFIRMED:
+            for other in self._rivals(rotation):
+                self._demand_lease(other, rotation.intent.holder)
             self._arm(rotation)
         return self._shown(rotation)
 
@@ -153,11 +158,10 @@ class FakeKeyService:
         if rotation.overlap_end <= self.now:
             rotation.overlap_end = self.now + timedelta(days=rotation.intent.overlap_days)
         rotation.state, rotation.confirmed_at = RotationState.CONFIRMED, self.now
-        for other in self.rotations.values():
-            if other.old is rotation.old and other is not rotation:
-                if other.state is RotationState.OPEN:
-                    other.state = RotationState.SUPERSEDED
-                self._retire(other.new, rotation.overlap_end)
+        for other in self._rivals(rotation):
+            if other.state is RotationState.OPEN:
+                other.state = RotationState.SUPERSEDED
+            self._retire(other.new, rotation.overlap_end)
         if rotation.intent.auto_revoke:
             self._retire(rotation.old, rotation.overlap_end)
 
@@ -177,14 +181,38 @@ class FakeKeyService:
         return Opened(self._shown(known), known.new.secret)
 
     def _demand_free(self, old: FakeKey, intent: RotationIntent) -> None:
-        for rotation in self.rotations.values():
-            if rotation.old is not old:
-                continue
+        for rotation in self._of(old) + self._origin(old):
+            self._demand_lease(rotation, intent.holder)
             if rotation.state is RotationState.CONFIRMED and not intent.again:
                 raise AlreadyRotated(rotation.new.id)
-            live = rotation.state is RotationState.OPEN and rotation.lease_until > self.now
-            if live and rotation.intent.holder != intent.holder:
-                raise self._busy(rotation)
+
+    def _demand_lease(self, rotation: FakeRotation, holder: str) -> None:
+        live = rotation.state is RotationState.OPEN and rotation.lease_until > self.now
+        if live and rotation.intent.holder != holder:
+            raise self._busy(rotation)
+
+    def _make_room(self, old: FakeKey) -> None:
+        present = [each for each in self._of(old) if each.state is RotationState.OPEN]
+        surplus = len(present) + 1 - MAX_CANDIDATES
+        idle = [each for each in present if not each.new.used]
+        if surplus > len(idle):
+            raise ServerFailure("too many candidates")
+        for each in idle[: max(0, surplus)]:
+            each.state = RotationState.SUPERSEDED
+            self._retire(each.new, self.now)
+
+    def _of(self, old: FakeKey) -> list[FakeRotation]:
+        return [each for each in self.rotations.values() if each.old is old]
+
+    def _origin(self, key: FakeKey) -> list[FakeRotation]:
+        """Return the rotations that a key lost against, if it was a candidate once."""
+        origin = None if key.candidate_of is None else self.rotations[key.candidate_of]
+        lost = origin is not None and origin.state is RotationState.SUPERSEDED
+        return self._of(origin.old) if origin is not None and lost else []
+
+    def _rivals(self, rotation: FakeRotation) -> list[FakeRotation]:
+        family = self._of(rotation.old) + self._origin(rotation.old)
+        return [each for each in family if each is not rotation]
 
     def _busy(self, rotation: FakeRotation) -> Busy:
         return Busy(
@@ -208,6 +236,7 @@ class FakeKeyService:
         found = self._find(key)
         if found is None:
             raise Unauthorized("unknown key")
+        found.used = True
         return found
 
     def _candidate(self, key: FakeKey) -> bool:
@@ -219,7 +248,7 @@ class FakeKeyService:
     def _rotation_of(self, key: FakeKey) -> Rotation | None:
         if self._candidate(key) and key.candidate_of is not None:
             return self._shown(self.rotations[key.candidate_of])
-        own = [each for each in self.rotations.values() if each.old is key]
+        own = self._of(key)
         states = (RotationState.OPEN, RotationState.HELD, RotationState.CONFIRMED)
         shown = [each for state in states for each in own if self._state(each) is state]
         return self._shown(shown[0]) if shown else None

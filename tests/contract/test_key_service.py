@@ -1,0 +1,507 @@
+"""What every ``KeyService`` must do, asked of the fake one and of the real client and server.
+
+The fake stands in for the server in the tests of the rotation; here it is kept honest.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID, uuid4
+
+import pytest
+
+from signotaur_action.errors import (
+    AlreadyRotated,
+    Busy,
+    InvalidOverlap,
+    ServerFailure,
+    Superseded,
+    Unauthorized,
+)
+from signotaur_action.http_service import HttpKeyService, ServerAddress
+from signotaur_action.model import Opened, RotationIntent, Secret
+from signotaur_action.ports import KeyService
+from signotaur_wire.limits import LEASE, MAX_CANDIDATES
+from signotaur_wire.messages import RotationState
+from support.fakes import FakeKeyService
+from support.keys import QUARTER, add_keys
+from support.keyserver import KeyServer
+
+WEEK = 7
+A_RUN = "a run"
+ANOTHER_RUN = "another run"
+
+
+class World(Protocol):
+    """A key service and the two things a person can do to it: add a key, and wait."""
+
+    service: KeyService
+
+    def add_key(self, *, lifetime: timedelta | None = QUARTER, rotator: bool = True) -> Secret: ...
+
+    def wait(self, days: int = 0, minutes: int = 0) -> None: ...
+
+
+class FakeWorld:
+    def __init__(self) -> None:
+        self.service = FakeKeyService()
+
+    def add_key(self, *, lifetime: timedelta | None = QUARTER, rotator: bool = True) -> Secret:
+        self.service.may_rotate = rotator
+        return self.service.add_key(lifetime)
+
+    def wait(self, days: int = 0, minutes: int = 0) -> None:
+        self.service.pass_time(timedelta(days=days, minutes=minutes))
+
+
+class RealWorld:
+    def __init__(self, server: KeyServer) -> None:
+        self._server = server
+        self._passed = timedelta(0)
+        self.service = HttpKeyService(
+            ServerAddress(server.url, timedelta(seconds=60), ca_file=server.ca_file)
+        )
+
+    def add_key(self, *, lifetime: timedelta | None = QUARTER, rotator: bool = True) -> Secret:
+        user = "build" if rotator else self._server.add_user(f"user-{uuid4()}", rotator=False)
+        return Secret(add_keys(self._server, ["ci"], user=user, lifetime=lifetime)[0])
+
+    def wait(self, days: int = 0, minutes: int = 0) -> None:
+        self._passed += timedelta(days=days, minutes=minutes)
+        self._server.look_past(f"{int(self._passed.total_seconds())}s")
+
+
+@pytest.fixture(params=["fake", "real"])
+def world(request: pytest.FixtureRequest) -> World:
+    """A world whose clock stands still."""
+    if request.param == "fake":
+        return FakeWorld()
+    return RealWorld(request.getfixturevalue("shared_server"))
+
+
+@pytest.fixture(params=["fake", "real"])
+def moving_world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """A world that can wait."""
+    if request.param == "fake":
+        yield FakeWorld()
+    else:
+        yield RealWorld(request.getfixturevalue("own_server"))
+
+
+def intent(
+    service: KeyService,
+    *,
+    holder: str = A_RUN,
+    overlap_days: int = WEEK,
+    auto_revoke: bool = True,
+    again: bool = False,
+) -> RotationIntent:
+    return RotationIntent(uuid4(), service.new_key(), overlap_days, auto_revoke, again, holder)
+
+
+def opened(world: World, old: Secret, **asked: object) -> Opened:
+    """Open a rotation with ``asked``."""
+    return world.service.open_rotation(old, intent(world.service, **asked))  # type: ignore[arg-type]
+
+
+def confirmed(world: World, old: Secret, **asked: object) -> Opened:
+    """Open a rotation and confirm it."""
+    mine = opened(world, old, **asked)
+    return Opened(world.service.confirm(mine.key, mine.rotation.id), mine.key)
+
+
+def with_holder(asked: RotationIntent, holder: str) -> RotationIntent:
+    return RotationIntent(
+        asked.id, asked.candidate, asked.overlap_days, asked.auto_revoke, asked.again, holder
+    )
+
+
+def works(world: World, key: Secret) -> bool:
+    try:
+        world.service.describe(key)
+    except Unauthorized:
+        return False
+    return True
+
+
+# Describing
+
+
+def test_a_fresh_key_takes_part_in_no_rotation(world: World) -> None:
+    info = world.service.describe(world.add_key())
+    assert (info.name, info.owner, info.may_rotate) == ("ci", "build", True)
+    assert not info.candidate
+    assert info.rotation is None
+    assert info.revokes_at is None
+    assert info.expires_at is not None
+    assert info.expires_at - info.server_time <= QUARTER
+
+
+def test_a_key_without_an_end_has_none(world: World) -> None:
+    assert world.service.describe(world.add_key(lifetime=None)).ends_at is None
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(lambda service, key: service.describe(key), id="describe"),
+        pytest.param(lambda service, key: service.open_rotation(key, intent(service)), id="open"),
+        pytest.param(lambda service, key: service.rotation(key, uuid4()), id="rotation"),
+        pytest.param(lambda service, key: service.confirm(key, uuid4()), id="confirm"),
+    ],
+)
+def test_an_unknown_key_is_refused_by_every_call(
+    world: World, call: Callable[[KeyService, Secret], object]
+) -> None:
+    stranger = world.service.new_key()
+    assert stranger is not None
+    with pytest.raises(Unauthorized):
+        call(world.service, stranger)
+
+
+# Opening
+
+
+def test_opening_makes_a_key_that_works_and_arms_nothing(world: World) -> None:
+    old = world.add_key()
+    mine = opened(world, old)
+    assert mine.rotation.state is RotationState.OPEN
+    assert mine.rotation.unconfirmed
+    assert mine.rotation.confirmed_at is None
+    new_info, old_info = world.service.describe(mine.key), world.service.describe(old)
+    assert new_info.candidate
+    assert new_info.id == mine.rotation.new_key_id
+    assert old_info.id == mine.rotation.old_key_id
+    assert old_info.revokes_at is None
+    assert not old_info.candidate
+    for info in (new_info, old_info):
+        assert info.rotation is not None
+        assert info.rotation.id == mine.rotation.id
+
+
+def test_the_new_key_has_the_old_ones_name_and_lifetime(world: World) -> None:
+    old = world.add_key(lifetime=timedelta(days=30))
+    mine = opened(world, old)
+    info = world.service.describe(mine.key)
+    assert info.name == mine.rotation.new_key_name == "ci"
+    assert info.expires_at == mine.rotation.new_key_expires_at
+    assert info.expires_at is not None
+    assert timedelta(days=29, hours=23) < info.expires_at - info.server_time <= timedelta(days=30)
+
+
+def test_the_new_key_of_an_endless_one_is_endless(world: World) -> None:
+    mine = opened(world, world.add_key(lifetime=None))
+    assert mine.rotation.new_key_expires_at is None
+
+
+def test_the_overlap_is_announced_at_opening(world: World) -> None:
+    mine = opened(world, world.add_key(), overlap_days=3, auto_revoke=False)
+    assert mine.rotation.overlap_days == 3
+    assert not mine.rotation.auto_revoke
+    span = mine.rotation.overlap_end - mine.rotation.server_time
+    assert timedelta(days=2, hours=23) < span <= timedelta(days=3)
+
+
+def test_the_same_request_opens_one_rotation(world: World) -> None:
+    old = world.add_key()
+    asked = intent(world.service)
+    first = world.service.open_rotation(old, asked)
+    second = world.service.open_rotation(old, asked)
+    assert second.rotation.new_key_id == first.rotation.new_key_id
+    assert second.key == first.key
+
+
+def test_the_same_id_with_another_body_is_refused(world: World) -> None:
+    old = world.add_key()
+    asked = intent(world.service)
+    world.service.open_rotation(old, asked)
+    other = RotationIntent(asked.id, world.service.new_key(), WEEK, True, False, A_RUN)  # noqa: FBT003
+    with pytest.raises(Superseded):
+        world.service.open_rotation(old, other)
+
+
+def test_the_id_of_another_keys_rotation_is_refused(world: World) -> None:
+    asked = intent(world.service)
+    world.service.open_rotation(world.add_key(), asked)
+    with pytest.raises(Superseded):
+        world.service.open_rotation(world.add_key(), asked)
+
+
+@pytest.mark.parametrize("days", [-1, 31])
+def test_an_overlap_outside_0_to_30_days_is_refused(world: World, days: int) -> None:
+    old = world.add_key()
+    with pytest.raises(InvalidOverlap):
+        opened(world, old, overlap_days=days)
+    assert world.service.describe(old).rotation is None
+
+
+def test_an_owner_without_the_role_cannot_open(world: World) -> None:
+    old = world.add_key(rotator=False)
+    assert not world.service.describe(old).may_rotate
+    with pytest.raises(Unauthorized):
+        opened(world, old)
+
+
+# The lease
+
+
+def test_another_run_is_told_to_wait(world: World) -> None:
+    old = world.add_key()
+    opened(world, old)
+    with pytest.raises(Busy) as refused:
+        opened(world, old, holder=ANOTHER_RUN)
+    assert refused.value.retry_after is not None
+    assert timedelta(0) < refused.value.retry_after <= LEASE
+    assert A_RUN in refused.value.what
+
+
+def test_another_run_cannot_take_over_a_rotation_that_is_leased(world: World) -> None:
+    old = world.add_key()
+    asked = intent(world.service)
+    mine = world.service.open_rotation(old, asked)
+    for key in (old, mine.key):
+        with pytest.raises(Busy):
+            world.service.open_rotation(key, with_holder(asked, ANOTHER_RUN))
+
+
+def test_the_same_run_takes_over_at_once(world: World) -> None:
+    old = world.add_key()
+    first = opened(world, old)
+    second = opened(world, old)
+    assert second.rotation.new_key_id != first.rotation.new_key_id
+    assert works(world, first.key)
+    assert works(world, second.key)
+
+
+def test_a_repeat_takes_the_lease_once_it_has_ended(moving_world: World) -> None:
+    service, old = moving_world.service, moving_world.add_key()
+    asked = intent(service)
+    mine = service.open_rotation(old, asked)
+    moving_world.wait(minutes=11)
+    service.open_rotation(old, with_holder(asked, ANOTHER_RUN))
+    with pytest.raises(Busy):
+        service.open_rotation(old, asked)
+    assert service.describe(mine.key).candidate
+
+
+def test_a_repeat_renews_the_lease(moving_world: World) -> None:
+    service, old = moving_world.service, moving_world.add_key()
+    asked = intent(service)
+    service.open_rotation(old, asked)
+    moving_world.wait(minutes=9)
+    service.open_rotation(old, asked)
+    moving_world.wait(minutes=9)
+    with pytest.raises(Busy):
+        opened(moving_world, old, holder=ANOTHER_RUN)
+    moving_world.wait(minutes=2)
+    assert opened(moving_world, old, holder=ANOTHER_RUN).rotation.unconfirmed
+
+
+def test_a_candidate_repeats_its_own_request(world: World) -> None:
+    asked = intent(world.service)
+    mine = world.service.open_rotation(world.add_key(), asked)
+    again = world.service.open_rotation(mine.key, asked)
+    assert again.rotation.new_key_id == mine.rotation.new_key_id
+
+
+def test_a_candidate_opens_no_other_rotation(world: World) -> None:
+    mine = opened(world, world.add_key())
+    with pytest.raises(Busy):
+        opened(world, mine.key)
+
+
+def test_the_fourth_candidate_replaces_one_that_was_never_used(world: World) -> None:
+    old = world.add_key()
+    mine = [opened(world, old) for _ in range(MAX_CANDIDATES)]
+    for used in mine[1:]:
+        world.service.describe(used.key)
+    fourth = opened(world, old)
+    assert [works(world, each.key) for each in mine] == [False, True, True]
+    assert works(world, fourth.key)
+
+
+def test_the_fourth_candidate_is_refused_when_all_others_were_used(world: World) -> None:
+    old = world.add_key()
+    mine = [opened(world, old) for _ in range(MAX_CANDIDATES)]
+    for used in mine:
+        world.service.describe(used.key)
+    with pytest.raises(ServerFailure):
+        opened(world, old)
+    assert all(works(world, each.key) for each in mine)
+
+
+# Confirming
+
+
+def test_confirming_arms_the_old_keys_revocation(world: World) -> None:
+    old = world.add_key()
+    mine = confirmed(world, old)
+    assert mine.rotation.state is RotationState.CONFIRMED
+    assert mine.rotation.confirmed_at is not None
+    info = world.service.describe(old)
+    assert info.revokes_at == mine.rotation.overlap_end
+    successor = world.service.describe(mine.key)
+    assert not successor.candidate
+    assert successor.revokes_at is None
+    assert successor.rotation is None
+
+
+def test_confirming_twice_is_confirming_once(world: World) -> None:
+    mine = confirmed(world, world.add_key())
+    second = world.service.confirm(mine.key, mine.rotation.id)
+    assert second.confirmed_at == mine.rotation.confirmed_at
+    assert second.overlap_end == mine.rotation.overlap_end
+
+
+def test_a_confirmed_rotation_can_still_be_asked_for(world: World) -> None:
+    old = world.add_key()
+    asked = intent(world.service)
+    mine = world.service.open_rotation(old, asked)
+    world.service.confirm(mine.key, mine.rotation.id)
+    for key in (old, mine.key):
+        repeated = world.service.open_rotation(key, asked).rotation
+        assert repeated.state is RotationState.CONFIRMED
+
+
+def test_the_old_key_cannot_confirm(world: World) -> None:
+    old = world.add_key()
+    mine = opened(world, old)
+    with pytest.raises(Superseded):
+        world.service.confirm(old, mine.rotation.id)
+    assert world.service.describe(old).revokes_at is None
+
+
+def test_an_overlap_of_0_days_ends_the_old_key_at_its_confirmation(world: World) -> None:
+    old = world.add_key()
+    mine = opened(world, old, overlap_days=0)
+    assert works(world, old)
+    world.service.confirm(mine.key, mine.rotation.id)
+    assert not works(world, old)
+    assert works(world, mine.key)
+    again = world.service.confirm(mine.key, mine.rotation.id)
+    assert again.state is RotationState.CONFIRMED
+
+
+def test_without_auto_revoke_the_old_key_has_no_deadline(world: World) -> None:
+    old = world.add_key()
+    confirmed(world, old, auto_revoke=False)
+    assert world.service.describe(old).revokes_at is None
+
+
+def test_the_overlap_ends_the_old_key_and_not_the_new_one(moving_world: World) -> None:
+    old = moving_world.add_key()
+    mine = confirmed(moving_world, old)
+    moving_world.wait(days=WEEK - 1)
+    assert works(moving_world, old)
+    moving_world.wait(days=2)
+    assert not works(moving_world, old)
+    assert works(moving_world, mine.key)
+
+
+def test_what_nobody_confirms_is_held_and_ends_no_key(moving_world: World) -> None:
+    service, old = moving_world.service, moving_world.add_key()
+    mine = opened(moving_world, old)
+    moving_world.wait(days=WEEK + 1)
+    held = service.rotation(old, mine.rotation.id)
+    assert held is not None
+    assert held.state is RotationState.HELD
+    assert held.unconfirmed
+    assert service.describe(mine.key).candidate
+    late = service.confirm(mine.key, mine.rotation.id)
+    assert late.overlap_end - late.server_time > timedelta(days=WEEK - 1)
+    assert service.describe(old).revokes_at == late.overlap_end
+
+
+# Siblings and successors
+
+
+def test_a_key_with_a_successor_is_rotated_again_only_on_demand(world: World) -> None:
+    old = world.add_key()
+    first = confirmed(world, old)
+    with pytest.raises(AlreadyRotated) as refused:
+        opened(world, old)
+    assert refused.value.successor_key_id == first.rotation.new_key_id
+    second = confirmed(world, old, again=True)
+    lost = world.service.describe(first.key)
+    assert lost.revokes_at == second.rotation.overlap_end
+    assert world.service.describe(second.key).revokes_at is None
+
+
+def test_a_successor_is_rotated_like_any_key(world: World) -> None:
+    second = confirmed(world, confirmed(world, world.add_key()).key)
+    assert world.service.describe(second.key).revokes_at is None
+
+
+def test_a_confirmation_retires_the_other_candidates(world: World) -> None:
+    service, old = world.service, world.add_key()
+    asked = intent(service)
+    loser = service.open_rotation(old, asked)
+    service.describe(loser.key)
+    winner = confirmed(world, old)
+    info = service.describe(loser.key)
+    assert info.revokes_at == winner.rotation.overlap_end
+    assert not info.candidate
+    for key in (old, loser.key):
+        known = service.rotation(key, asked.id)
+        assert known is not None
+        assert known.state is RotationState.SUPERSEDED
+    assert service.open_rotation(loser.key, asked).rotation.state is RotationState.SUPERSEDED
+    with pytest.raises(Superseded):
+        service.confirm(loser.key, asked.id)
+
+
+def test_a_retired_candidate_is_rotated_only_on_demand(world: World) -> None:
+    old = world.add_key()
+    loser = opened(world, old)
+    winner = confirmed(world, old)
+    with pytest.raises(AlreadyRotated) as refused:
+        opened(world, loser.key)
+    assert refused.value.successor_key_id == winner.rotation.new_key_id
+    third = confirmed(world, loser.key, again=True)
+    assert world.service.describe(third.key).revokes_at is None
+    assert world.service.describe(winner.key).revokes_at is not None
+
+
+def test_nothing_is_confirmed_while_another_run_delivers_a_sibling(moving_world: World) -> None:
+    service, old = moving_world.service, moving_world.add_key()
+    paused = opened(moving_world, old)
+    moving_world.wait(minutes=11)
+    opened(moving_world, old, holder=ANOTHER_RUN)
+    with pytest.raises(Busy):
+        service.confirm(paused.key, paused.rotation.id)
+    assert service.describe(old).revokes_at is None
+
+
+# Asking for a rotation
+
+
+def test_a_rotation_is_told_to_its_two_keys_and_to_no_other(world: World) -> None:
+    old, stranger = world.add_key(), world.add_key()
+    mine = opened(world, old)
+    for key in (old, mine.key):
+        told = world.service.rotation(key, mine.rotation.id)
+        assert told is not None
+        assert (told.id, told.new_key_id) == (mine.rotation.id, mine.rotation.new_key_id)
+    assert world.service.rotation(stranger, mine.rotation.id) is None
+    assert world.service.rotation(old, UUID(int=7)) is None
+
+
+# A service that makes the key itself
+
+
+def test_a_service_may_make_the_key_and_tells_it_again() -> None:
+    service = FakeKeyService(mints=True)
+    old = service.add_key()
+    asked = intent(service)
+    assert asked.candidate is None
+    first = service.open_rotation(old, asked)
+    assert service.accepts(first.key)
+    assert service.open_rotation(old, asked).key == first.key
+
+
+def test_the_real_service_needs_the_key_that_it_made(tmp_path: Path) -> None:
+    service = HttpKeyService(ServerAddress("https://127.0.0.1:1", timedelta(seconds=1)))
+    asked = RotationIntent(uuid4(), None, WEEK, True, False, str(tmp_path))  # noqa: FBT003
+    with pytest.raises(ValueError, match="candidate"):
+        service.open_rotation(Secret("x" * 20), asked)
