@@ -127,6 +127,10 @@ class Transport:
                 f"The certificate of {self.url} is refused: {cause.verify_message}.",
                 next_step="Give --ca-file the authority that signed it, or mend the certificate.",
             )
+        if isinstance(cause, _OutOfTime) and cause.status is not None:
+            return ServerFailure(
+                f"{self.url} answered {cause.status} until the time was over (--timeout)."
+            )
         reason = _reason(cause)
         if isinstance(error, requests.exceptions.ProxyError):
             return ServerFailure(f"The proxy on the way to {self.url} fails: {reason}.")
@@ -144,6 +148,14 @@ class _Bearer(AuthBase):
         return request
 
 
+class _OutOfTime(urllib3.exceptions.TimeoutError):
+    """No time is left for another try; ``status`` is what the server answered last."""
+
+    def __init__(self, status: int | None) -> None:
+        super().__init__()
+        self.status = status
+
+
 class _Retry(Retry):
     """urllib3's own Retry, which also gives up at the run's deadline."""
 
@@ -157,7 +169,7 @@ class _Retry(Retry):
     def sleep(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
         asked = self.get_retry_after(response) if response is not None else None
         if time.monotonic() + (asked or self.get_backoff_time()) > self.deadline:
-            raise urllib3.exceptions.TimeoutError("no time is left for another try (--timeout)")
+            raise _OutOfTime(None if response is None else response.status)
         super().sleep(response)
 
 
