@@ -1,0 +1,75 @@
+"""The real key server as a real process, with a data folder of its own."""
+
+import json
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPSConnection
+from pathlib import Path
+
+from processes import PYTHON, BenchmarkError, Server, output_of, serving
+
+from signotaur_wire import paths
+
+_KEYSERVER = (*PYTHON, "-m", "signotaur_keyserver")
+_OK = 200
+
+
+@dataclass(frozen=True)
+class KeyServer:
+    """A running key server with one user who may rotate keys."""
+
+    server: Server
+    folder: Path
+    tls: bool
+
+    @property
+    def ca_file(self) -> Path:
+        """The authority of its certificate."""
+        return self.folder / "ca.pem"
+
+    def add_key(self) -> str:
+        """Make a key and return it."""
+        command = ("key", "add", "--user=build", "--name=ci", f"--data-dir={self.folder}")
+        return output_of((*_KEYSERVER, *command), self.folder).strip()
+
+    def ask_self(self, key: str) -> tuple[int, bytes]:
+        """Call ``GET /keys/self``; return status and body."""
+        with self.connection() as connection:
+            headers = {"Authorization": f"Bearer {key}"}
+            connection.request("GET", paths.KEYS_SELF, headers=headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+
+    @contextmanager
+    def connection(self) -> Iterator[HTTPConnection]:
+        """Give a connection to it."""
+        connection = HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        if self.tls:
+            context = ssl.create_default_context(cafile=str(self.ca_file))
+            connection = HTTPSConnection("127.0.0.1", self.server.port, timeout=10, context=context)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+@contextmanager
+def running(folder: Path, *, tls: bool) -> Iterator[KeyServer]:
+    """Run a key server inside the block; ``folder`` must not exist yet."""
+    folder.mkdir(mode=0o700)
+    mode = "--self-signed" if tls else "--insecure-http"
+    command = (*_KEYSERVER, "serve", f"--data-dir={folder}", "--port=0", mode)
+    with serving(command, folder) as server:
+        add_user = ("user", "add", "build", "--role=ApiKeyRotator", f"--data-dir={folder}")
+        output_of((*_KEYSERVER, *add_user), folder)
+        yield KeyServer(server, folder, tls)
+
+
+def description_of(keyserver: KeyServer, key: str) -> bytes:
+    """Return the body that describes a key. Raises BenchmarkError for a key that is refused."""
+    status, body = keyserver.ask_self(key)
+    if status != _OK or not json.loads(body)["publicId"]:
+        raise BenchmarkError(f"the key server refuses its key: {status}")
+    return body

@@ -1,0 +1,187 @@
+"""Measure client and server, print the results and write them to README.md.
+
+It takes about two minutes and never more than four. A missed goal is told and fails nothing.
+"""
+
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import key_server
+from client_bench import (
+    Package,
+    RotationTimes,
+    StartTimes,
+    measure_imports,
+    measure_rotation,
+    measure_start,
+)
+from report import amount, at_least, at_most, machine, publish, ratio, table
+from server_bench import (
+    CONNECTIONS,
+    HOLDERS,
+    Load,
+    ReadTimes,
+    RotationRates,
+    measure_reads,
+    measure_rotations,
+)
+
+_MS = 1000
+_LONGEST = 240
+_SHOWN_PACKAGES = 10
+_BARE_PYTHON = "`python -I -c pass`"
+
+
+def main() -> None:
+    _end_in_good_order()
+    with tempfile.TemporaryDirectory(prefix="signotaur-bench-") as folder:
+        home = Path(folder)
+        results = _measure(home)
+    publish("\n\n".join(results))
+
+
+def _measure(home: Path) -> list[str]:
+    _say("start of the client")
+    start = measure_start(home)
+    with (
+        key_server.running(home / "tls", tls=True) as tls,
+        key_server.running(home / "http", tls=False) as http,
+    ):
+        _say("rotation by the client")
+        rotation = measure_rotation(tls, home)
+        imports = measure_imports(tls, home)
+        fresh = http.server.resident_mib
+        _say("reads by the server")
+        reads = measure_reads(http, tls, home)
+        after_reads = http.server.resident_mib
+        _say("rotations by the server")
+        rates = measure_rotations(http, home)
+        after_rotations = http.server.resident_mib
+    client = [*_start_rows(start), *_rotation_rows(rotation)]
+    server = [*_read_rows(reads), *_rate_rows(rates)]
+    head = ("", "median (quartiles)", "ratio", "to", "goal")
+    return [
+        f"On {machine()}:",
+        table(head, client),
+        table(head, server),
+        _memory(fresh, after_reads, after_rotations),
+        _imports(imports, rotation),
+    ]
+
+
+def _start_rows(times: StartTimes) -> list[tuple[str, ...]]:
+    bare = times.bare_python
+    goal = at_most(times.script.over(bare), 5, "5 times bare Python")
+    return [
+        (_BARE_PYTHON, amount(bare, "ms", 1, _MS), "1.00", "", ""),
+        (
+            "`signotaur-action --version`",
+            amount(times.script, "ms", 1, _MS),
+            ratio(times.script, bare),
+            "bare Python",
+            goal,
+        ),
+        (
+            "the same as the image starts it",
+            amount(times.module, "ms", 1, _MS),
+            ratio(times.module, bare),
+            "bare Python",
+            "",
+        ),
+    ]
+
+
+def _rotation_rows(times: RotationTimes) -> list[tuple[str, ...]]:
+    client, peak = times.client, times.client_peak_mib
+    shown = amount(client, "ms", 0, _MS)
+    goal = at_most(client, 0.6, "600 ms")
+    return [
+        ("`rotate-key`", shown, ratio(client, times.bare_python), "bare Python", goal),
+        ("`rotate-key`", "", ratio(client, times.curl), "curl script", ""),
+        ("its peak memory", amount(peak, "MiB", 1), "", "", at_most(peak, 45, "45 MiB")),
+        (
+            "the curl script",
+            amount(times.curl, "ms", 0, _MS),
+            ratio(times.curl, times.bare_python),
+            "bare Python",
+            "",
+        ),
+    ]
+
+
+def _read_rows(times: ReadTimes) -> list[tuple[str, ...]]:
+    goal = at_least(times.http.per_second, 2000, "2,000/s")
+    return [
+        *_load_rows("bare server", times.bare, times.bare, ""),
+        *_load_rows("`GET /keys/self`", times.http, times.bare, goal),
+        *_load_rows("the same over TLS", times.tls, times.bare, ""),
+    ]
+
+
+def _load_rows(what: str, load: Load, bare: Load, goal: str) -> list[tuple[str, ...]]:
+    rate, latency = load.per_second, load.p99_ms
+    to = "" if load is bare else "bare server"
+    return [
+        (what, amount(rate, "/s"), ratio(rate, bare.per_second), to, goal),
+        ("its p99", amount(latency, "ms", 1), ratio(latency, bare.p99_ms), to, ""),
+    ]
+
+
+def _rate_rows(rates: RotationRates) -> list[tuple[str, ...]]:
+    server = rates.server
+    goal = at_least(server, 100, "100/s")
+    return [
+        ("two bare commits", amount(rates.bare, "/s"), "1.00", "", ""),
+        (
+            "rotate and confirm",
+            amount(server, "/s"),
+            ratio(server, rates.bare),
+            "two commits",
+            goal,
+        ),
+    ]
+
+
+def _memory(*moments: float | None) -> str:
+    if None in moments:
+        return "This system does not tell the server's memory."
+    fresh, after_reads, after_rotations = moments
+    return (
+        f"Resident memory of the server: {fresh:.0f} MiB when it is ready, {after_reads:.0f} MiB "
+        f"after the reads, {after_rotations:.0f} MiB after the rotations as well. "
+        f"Reads came over {CONNECTIONS} connections, rotations from {HOLDERS} holders at once."
+    )
+
+
+def _imports(packages: list[Package], rotation: RotationTimes) -> str:
+    rows = [
+        (f"`{package.name}`", f"{package.own_ms:.1f} ms", f"{package.whole_ms:.1f} ms")
+        for package in packages[:_SHOWN_PACKAGES]
+    ]
+    own = sum(package.own_ms for package in packages)
+    said = (
+        f"Imports of a `rotate-key` take {own:.0f} ms under `-X importtime`, which slows them; "
+        f"the whole run takes {rotation.client.median * _MS:.0f} ms without it."
+    )
+    return f"{said}\n\n{table(('package', 'own code', 'with all it loads'), rows)}"
+
+
+def _say(what: str) -> None:
+    print(f"measuring: {what}", file=sys.stderr)
+
+
+def _end_in_good_order() -> None:
+    """Leave every ``with`` block at SIGTERM, and when the time is over."""
+
+    def stop(number: int, _frame: object) -> None:
+        sys.exit(f"stopped by {signal.Signals(number).name}")
+
+    for number in (signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, stop)
+    signal.alarm(_LONGEST)
+
+
+if __name__ == "__main__":
+    main()
