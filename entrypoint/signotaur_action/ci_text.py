@@ -10,12 +10,9 @@ _DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY = _DATA | {":": "%3A", ",": "%2C"}
 _CONTINUA = {"\\": "\\\\", "'": "\\'", "[": "\\[", "]": "\\]", "\n": "\\n", "\r": "\\r"}
 
-# What a CI system would run or what would fool a reader: C0 and C1 controls, bidirectional
-# marks, the two Unicode line ends, and zero-width characters.
-_UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
-)
-_COMMANDS = re.compile(r"::|##(?=\[|vso\[|teamcity\[)|@@(?=continua\[)", re.IGNORECASE)
+# How a CI system's command begins. Two colons begin one at the start of a line only.
+_COLONS = re.compile(":(?=:)")
+_OPENINGS = re.compile(r"##(?=\[|vso\[|teamcity\[)|@@(?=continua\[)", re.IGNORECASE)
 _VALUE_LENGTH = 120
 
 
@@ -50,7 +47,7 @@ def inert_value(text: str) -> str:
     Unseen characters become visible escapes, the openings of CI commands get a space, and
     more than 120 characters are cut.
     """
-    shown = _COMMANDS.sub(_broken, _UNSEEN.sub(_escaped, text))
+    shown = _COLONS.sub(": ", _harmless(text))
     return shown if len(shown) <= _VALUE_LENGTH else shown[: _VALUE_LENGTH - 1] + "…"
 
 
@@ -59,23 +56,22 @@ def inert_line(text: str) -> str:
 
     ``::`` opens a command only at the start of a line, so an address like ``[::1]`` survives.
     """
-    shown = _UNSEEN.sub(_escaped, text)
-    if shown.lstrip().startswith("::"):
-        shown = shown.replace("::", ": :", 1)
-    return _COMMANDS.sub(lambda match: match[0] if match[0] == "::" else _broken(match), shown)
+    shown = _harmless(text)
+    opens = shown.lstrip().startswith("::")
+    return shown.replace("::", ": :", 1) if opens else shown
 
 
 def _replace(text: str, table: dict[str, str]) -> str:
     return "".join(table.get(character, character) for character in text)
 
 
-def _broken(match: re.Match[str]) -> str:
-    return " ".join(match[0])
+def _harmless(text: str) -> str:
+    seen = "".join(each if each.isprintable() else _escaped(each) for each in text)
+    return _OPENINGS.sub(lambda match: " ".join(match[0]), seen)
 
 
-def _escaped(match: re.Match[str]) -> str:
-    return (
-        match[0].encode("ascii", "backslashreplace").decode()
-        if match[0] > "\x7f"
-        else (f"\\x{ord(match[0]):02x}")
-    )
+def _escaped(character: str) -> str:
+    """Show what nobody sees: controls, line ends, bidirectional marks, zero-width characters."""
+    if character > "\x7f":
+        return character.encode("ascii", "backslashreplace").decode()
+    return f"\\x{ord(character):02x}"
