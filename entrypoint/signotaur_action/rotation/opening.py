@@ -138,7 +138,11 @@ class Opening:
             holder=self._plan.holder or f"rotation {rotation.id}",
         )
         self._remember(key, intent, journal)
-        return self._take_lease(key, intent, journal)
+        opened = self._take_lease(key, intent, journal)
+        if opened is None:
+            journal.clear()
+            raise Superseded("Another run decided this rotation just now.")
+        return opened
 
     def _continue(self, key: Secret, journal: Journal) -> Opened | None:
         """Return the journal's rotation if it is still to be finished; else clear the journal."""
@@ -189,10 +193,14 @@ class Opening:
             return None
         return opened if opened.rotation.unconfirmed else None
 
-    def _take_lease(self, key: Secret, intent: RotationIntent, journal: Journal) -> Opened:
-        """Renew the lease before anything else is done: another run may have it now."""
+    def _take_lease(self, key: Secret, intent: RotationIntent, journal: Journal) -> Opened | None:
+        """Renew the lease before anything else is done: another run may have it now.
+
+        Or may have had it: None when the rotation was decided before the lease was ours.
+        """
         self._narrator.note(f"Finishing rotation {intent.id} (journal {journal.path}).")
-        return self._service.open_rotation(key, intent)
+        opened = self._service.open_rotation(key, intent)
+        return opened if opened.rotation.unconfirmed else None
 
     def _unreported(self, rotation: Rotation, candidate: Secret) -> bool:
         """Whether a confirmed rotation was cut just before its report, and still is the last."""
