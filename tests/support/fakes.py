@@ -81,6 +81,12 @@ class FakeKeyService:
         """Return whether the service would accept a key now."""
         return self._find(key) is not None
 
+    def abort(self, rotation_id: UUID) -> None:
+        """Give a rotation up, as its owner may at the server; its candidate dies."""
+        rotation = self.rotations[rotation_id]
+        rotation.state = RotationState.ABORTED
+        self._retire(rotation.new, self.now)
+
     def describe(self, key: Secret) -> KeyInfo:
         self.calls.append("describe")
         found = self._authenticated(key)

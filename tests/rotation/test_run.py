@@ -1,0 +1,772 @@
+"""The use case, one named test per state. Only the outside world is fake; the journal is real."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from rotation.bench import FRESH_RUN, WEEK, Bench, stop
+from signotaur_action.errors import (
+    AlreadyRotated,
+    Busy,
+    DestinationRefused,
+    InvalidOverlap,
+    ServerFailure,
+    StopSignal,
+    Superseded,
+    Unauthorized,
+    Unfinished,
+)
+from signotaur_action.journal import JournalPlace
+from signotaur_action.model import KeyInfo, Opened, Rotation, RotationIntent, Secret
+from signotaur_action.rotation import NotDue, RotationPlan, WouldRotate
+from signotaur_wire.messages import RotationState
+from support.fakes import FakeKeyService, FakeRotation, MemorySink
+
+AGAIN = RotationPlan(WEEK, again=True)
+A_RUN = RotationPlan(WEEK, holder="a run")
+ANOTHER_RUN = RotationPlan(WEEK, holder="another run")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.fixture(params=["client makes the key", "server makes the key"])
+def either_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    return Bench(tmp_path, mints=request.param == "server makes the key")
+
+
+def only_rotation(bench: Bench) -> FakeRotation:
+    (rotation,) = bench.service.rotations.values()
+    return rotation
+
+
+def assert_finished(bench: Bench, *, rotations: int = 1) -> None:
+    """Every destination holds the one key that nothing will revoke; nothing is left behind."""
+    (held,) = bench.held()
+    assert held is not None
+    assert bench.service.accepts(held)
+    lasting = [key.secret for key in bench.service.keys if key.revokes_at is None]
+    assert lasting == [held]
+    states = [each.state for each in bench.service.rotations.values()]
+    assert states.count(RotationState.CONFIRMED) == rotations
+    assert not bench.place.exists()
+
+
+# An undisturbed run
+
+
+def test_the_steps_come_in_the_order_that_makes_any_of_them_the_last(either_bench: Bench) -> None:
+    outcome = either_bench.rotated()
+    assert list(either_bench.log) == FRESH_RUN
+    assert outcome.destinations == ("first", "last")
+    assert outcome.durable
+    assert_finished(either_bench)
+
+
+def test_the_new_key_is_in_the_journal_before_the_server_hears_of_it(bench: Bench) -> None:
+    bench.cut_before("open")
+    entry = bench.entry
+    assert entry is not None
+    assert entry.candidate is not None
+    assert entry.old_key_fingerprint == bench.old.fingerprint()
+    assert bench.new_keys == []
+
+
+def test_a_key_that_the_server_makes_is_in_the_journal_before_it_is_used(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, mints=True)
+    bench.cut_before("mask")
+    entry = bench.entry
+    assert entry is not None
+    assert [entry.candidate] == bench.new_keys
+
+
+def test_the_new_key_is_masked_before_anything_can_show_it(bench: Bench) -> None:
+    bench.rotated()
+    assert bench.narrator.masked == bench.new_keys
+    assert bench.log.index("mask") < bench.log.index("deliver first")
+
+
+def test_the_new_key_is_used_before_it_is_delivered(bench: Bench) -> None:
+    bench.cut_before("deliver first")
+    assert only_rotation(bench).new.used
+
+
+def test_deliveries_carry_the_facts_that_templates_show(bench: Bench) -> None:
+    outcome = bench.rotated()
+    for sink in bench.sinks:
+        (delivery,) = sink.deliveries
+        assert delivery.key == outcome.key
+        assert delivery.key_id == outcome.rotation.new_key_id
+        assert delivery.name == "ci"
+        assert delivery.expires_at == outcome.rotation.new_key_expires_at
+        assert delivery.overlap_end == outcome.rotation.overlap_end
+
+
+def test_the_plan_reaches_the_server(bench: Bench) -> None:
+    bench.rotated(plan=RotationPlan(3, auto_revoke=False, holder="run 7"))
+    intent = only_rotation(bench).intent
+    assert (intent.overlap_days, intent.auto_revoke, intent.again) == (3, False, False)
+    assert intent.holder == "run 7"
+
+
+def test_without_a_ci_run_the_rotation_itself_is_the_holder(bench: Bench) -> None:
+    bench.rotated()
+    rotation = only_rotation(bench)
+    assert rotation.intent.holder == f"rotation {rotation.intent.id}"
+
+
+def test_a_run_without_durable_destinations_says_so(bench: Bench) -> None:
+    bench.sinks = [bench.sink("stdout", durable=False, readable=False)]
+    assert not bench.rotated().durable
+
+
+def test_two_rotations_by_one_command_make_two_keys(bench: Bench) -> None:
+    first = bench.rotated()
+    second = bench.rotated(first.key)
+    assert second.key != first.key
+    assert second.rotation.old_key_id == first.rotation.new_key_id
+    assert_finished(bench, rotations=2)
+
+
+# Nothing is sent
+
+
+def test_nothing_is_sent_when_a_destination_is_refused(bench: Bench) -> None:
+    bench.sinks[0].refuse = True
+    with pytest.raises(DestinationRefused, match="first is refused"):
+        bench.run()
+    assert list(bench.log) == FRESH_RUN[:2]
+    assert not bench.place.exists()
+
+
+def test_all_refused_destinations_are_named_at_once(bench: Bench) -> None:
+    for sink in bench.sinks:
+        sink.refuse = True
+    with pytest.raises(DestinationRefused) as refused:
+        bench.run()
+    assert refused.value.what == "- first is refused\n- last is refused"
+    assert "Nothing was sent" in refused.value.keys
+
+
+def test_nothing_is_asked_for_when_the_journal_cannot_be_written(bench: Bench) -> None:
+    bench.place = JournalPlace([Path("/proc/none/journal")])
+    with pytest.raises(DestinationRefused, match="No place for the journal"):
+        bench.run()
+    assert list(bench.log) == []
+
+
+# Not due, dry run
+
+
+def test_a_key_that_does_not_end_within_the_window_stays(bench: Bench) -> None:
+    outcome = bench.run(plan=RotationPlan(WEEK, window=timedelta(days=30)))
+    assert isinstance(outcome, NotDue)
+    assert outcome.key.id == 1
+    assert list(bench.log) == FRESH_RUN[:3]
+    assert not bench.place.exists()
+
+
+def test_a_key_that_ends_within_the_window_is_rotated(bench: Bench) -> None:
+    bench.rotated(plan=RotationPlan(WEEK, window=timedelta(days=90)))
+
+
+def test_a_cut_rotation_is_finished_whether_or_not_the_key_is_due(bench: Bench) -> None:
+    bench.cut_before("deliver last")
+    bench.rotated(plan=RotationPlan(WEEK, window=timedelta(days=1)))
+    assert_finished(bench)
+
+
+def test_a_dry_run_changes_nothing(bench: Bench) -> None:
+    outcome = bench.preview()
+    assert isinstance(outcome, WouldRotate)
+    assert not outcome.continues
+    assert list(bench.log) == FRESH_RUN[:3]
+    assert bench.service.rotations == {}
+    assert not bench.place.exists()
+
+
+def test_a_dry_run_tells_that_nothing_is_due(bench: Bench) -> None:
+    assert isinstance(bench.preview(RotationPlan(WEEK, window=timedelta(days=30))), NotDue)
+
+
+def test_a_dry_run_tells_that_a_cut_rotation_would_be_finished(bench: Bench) -> None:
+    bench.cut_before("confirm")
+    outcome = bench.preview()
+    assert isinstance(outcome, WouldRotate)
+    assert outcome.continues
+    assert only_rotation(bench).state is RotationState.OPEN
+
+
+def test_a_dry_run_with_a_candidate_would_finish_its_rotation(bench: Bench) -> None:
+    bench.cut_before("confirm")
+    bench.lose_journal()
+    bench.old = bench.new_keys[0]
+    outcome = bench.preview()
+    assert isinstance(outcome, WouldRotate)
+    assert outcome.continues
+
+
+def test_a_dry_run_refuses_what_the_run_would_refuse(bench: Bench) -> None:
+    bench.rotated()
+    with pytest.raises(AlreadyRotated):
+        bench.preview()
+    assert isinstance(bench.preview(AGAIN), WouldRotate)
+
+
+# Refused by the server: nothing was opened, so the journal is forgotten
+
+
+def test_an_unknown_key_is_refused(bench: Bench) -> None:
+    with pytest.raises(Unauthorized):
+        bench.run(Secret("no key of this server"))
+    assert not bench.place.exists()
+
+
+def test_a_missing_role_is_found_before_anything_is_asked_for(bench: Bench) -> None:
+    bench.service.may_rotate = False
+    with pytest.raises(Unauthorized, match="ApiKeyRotator"):
+        bench.run()
+    assert "open" not in bench.log
+    assert not bench.place.exists()
+
+
+def test_an_overlap_that_the_server_refuses_leaves_nothing(bench: Bench) -> None:
+    with pytest.raises(InvalidOverlap):
+        bench.run(plan=RotationPlan(31))
+    assert not bench.place.exists()
+
+
+def test_a_key_that_another_run_rotates_leaves_nothing(bench: Bench) -> None:
+    bench.cut_before("deliver first")
+    bench.lose_journal()
+    with pytest.raises(Busy):
+        bench.run()
+    assert not bench.place.exists()
+
+
+def test_a_key_that_was_rotated_is_not_rotated_once_more(bench: Bench) -> None:
+    first = bench.rotated()
+    with pytest.raises(AlreadyRotated) as refused:
+        bench.run()
+    assert refused.value.successor_key_id == first.rotation.new_key_id
+    assert not bench.place.exists()
+    assert_finished(bench)
+
+
+def test_again_replaces_a_successor_that_was_lost(bench: Bench) -> None:
+    lost = bench.rotated()
+    found = bench.rotated(plan=AGAIN)
+    assert found.key != lost.key
+    assert_finished(bench, rotations=2)
+
+
+# No clear answer: the journal is kept
+
+
+class Failing(FakeKeyService):
+    """Loses its answers to one call: the work is done, and nobody hears of it."""
+
+    lost_call = ""
+    lost = 0
+
+    def _lose(self, call: str) -> None:
+        if call == self.lost_call and self.lost:
+            self.lost -= 1
+            raise ServerFailure("no answer")
+
+    def describe(self, key: Secret) -> KeyInfo:
+        info = super().describe(key)
+        self._lose("describe")
+        return info
+
+    def open_rotation(self, key: Secret, intent: RotationIntent) -> Opened:
+        opened = super().open_rotation(key, intent)
+        self._lose("open")
+        return opened
+
+    def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:
+        rotation = super().confirm(key, rotation_id)
+        self._lose("confirm")
+        return rotation
+
+
+def failing(bench: Bench, call: str) -> None:
+    service = Failing(mints=bench.service.mints, calls=bench.log)
+    service.keys, service.lost_call, service.lost = bench.service.keys, call, 1
+    bench.service = service
+
+
+def test_an_opening_without_an_answer_is_repeated_by_the_same_command(either_bench: Bench) -> None:
+    failing(either_bench, "open")
+    with pytest.raises(ServerFailure):
+        either_bench.run()
+    assert either_bench.entry is not None
+    either_bench.rotated()
+    assert len(either_bench.new_keys) == 1
+    assert_finished(either_bench)
+
+
+def test_a_confirmation_without_an_answer_is_repeated_by_the_same_command(
+    either_bench: Bench,
+) -> None:
+    failing(either_bench, "confirm")
+    with pytest.raises(Unfinished, match="no answer"):
+        either_bench.run()
+    assert either_bench.entry is not None
+    either_bench.rotated()
+    assert len(either_bench.new_keys) == 1
+    assert_finished(either_bench)
+
+
+def test_nothing_is_remembered_when_the_first_question_has_no_answer(bench: Bench) -> None:
+    failing(bench, "describe")
+    with pytest.raises(ServerFailure):
+        bench.run()
+    assert not bench.place.exists()
+
+
+class OtherKey(FakeKeyService):
+    """Answers for another key than the one that asks."""
+
+    def describe(self, key: Secret) -> KeyInfo:
+        return replace(super().describe(key), id=99)
+
+
+def test_a_new_key_that_is_not_this_rotations_is_not_delivered(bench: Bench) -> None:
+    keys = bench.service.keys
+    bench.service = OtherKey(calls=bench.log, keys=keys)
+    with pytest.raises(Unfinished, match="does not know the new key"):
+        bench.run()
+    assert bench.held() == {None}
+    assert only_rotation(bench).state is RotationState.OPEN
+
+
+# A destination fails
+
+
+def test_the_others_are_still_tried_when_one_fails(bench: Bench) -> None:
+    bench.sinks = [bench.sink("a", fail=1), bench.sink("b", fail=1), bench.sink("c", durable=False)]
+    with pytest.raises(Unfinished) as unfinished:
+        bench.run()
+    assert unfinished.value.what == "a failed\nb failed"
+    assert [sink.held is None for sink in bench.sinks] == [True, True, False]
+    assert "confirm" not in bench.log
+
+
+def test_the_last_durable_one_is_left_alone_while_another_lacks_the_key(bench: Bench) -> None:
+    bench.sinks[0].fail = 1
+    with pytest.raises(Unfinished):
+        bench.run()
+    assert bench.sinks[-1].held is None
+    assert "deliver last" not in bench.log
+
+
+def test_a_single_destination_is_tried(bench: Bench) -> None:
+    bench.sinks = [bench.sink("only", fail=1)]
+    with pytest.raises(Unfinished, match="only failed"):
+        bench.run()
+
+
+def test_the_same_command_finishes_with_the_same_key(either_bench: Bench) -> None:
+    either_bench.sinks[0].fail = 1
+    with pytest.raises(Unfinished) as unfinished:
+        either_bench.run()
+    assert "both work" in unfinished.value.keys
+    assert "same command again" in unfinished.value.next
+    either_bench.rotated()
+    assert len(either_bench.new_keys) == 1
+    assert_finished(either_bench)
+
+
+def test_a_destination_that_holds_the_key_is_not_written_twice(bench: Bench) -> None:
+    bench.sinks = [bench.sink("a"), bench.sink("b", fail=1), bench.sink("c")]
+    with pytest.raises(Unfinished):
+        bench.run()
+    bench.rotated()
+    assert [len(sink.deliveries) for sink in bench.sinks] == [1, 1, 1]
+
+
+def test_a_durable_destination_that_cannot_be_read_is_remembered_by_the_journal(
+    bench: Bench,
+) -> None:
+    bench.sinks = [bench.sink("a", readable=False), bench.sink("b", fail=1)]
+    with pytest.raises(Unfinished):
+        bench.run()
+    bench.rotated()
+    assert [len(sink.deliveries) for sink in bench.sinks] == [1, 1]
+
+
+def test_a_fleeting_destination_is_written_by_every_run(bench: Bench) -> None:
+    bench.sinks = [bench.sink("stdout", durable=False, readable=False), bench.sink("b", fail=1)]
+    with pytest.raises(Unfinished):
+        bench.run()
+    bench.rotated()
+    assert [len(sink.deliveries) for sink in bench.sinks] == [2, 1]
+
+
+class Forgetful(MemorySink):
+    """Says that it took the key, and holds another one."""
+
+    def read_back(self) -> Secret | None:
+        return Secret("something else entirely")
+
+
+def test_a_destination_that_holds_another_key_stops_the_confirmation(bench: Bench) -> None:
+    bench.sinks = [Forgetful("forgetful"), bench.sink("last")]
+    with pytest.raises(Unfinished, match="forgetful does not hold the key"):
+        bench.run()
+    assert "confirm" not in bench.log
+    assert bench.entry is not None
+
+
+# A run that was cut, its journal kept
+
+
+@pytest.mark.parametrize("event", FRESH_RUN[2:])
+def test_any_step_may_be_the_last(either_bench: Bench, event: str) -> None:
+    either_bench.cut_before(event)
+    for sink in either_bench.sinks:
+        assert sink.held is None or either_bench.service.accepts(sink.held)
+    either_bench.rotated()
+    assert len(either_bench.new_keys) == 1
+    assert_finished(either_bench)
+
+
+def test_never_opened_is_opened_now_with_the_same_key(bench: Bench) -> None:
+    bench.cut_before("open")
+    entry = bench.entry
+    assert entry is not None
+    assert bench.rotated().key == entry.candidate
+
+
+def test_open_is_continued_after_its_lease_was_taken(bench: Bench) -> None:
+    bench.cut_before("deliver first")
+    del bench.log[:]
+    bench.rotated()
+    assert list(bench.log) == [
+        "check first",
+        "check last",
+        "rotation",
+        "open",
+        "mask",
+        "describe",
+        "deliver first",
+        "deliver last",
+        "confirm",
+    ]
+
+
+def test_open_is_continued_with_the_candidate_as_well(bench: Bench) -> None:
+    """The file that the key came from may hold the candidate already."""
+    bench.cut_before("confirm")
+    bench.rotated(bench.new_keys[0])
+    assert_finished(bench)
+
+
+def test_open_but_leased_to_another_run_is_left_to_it(bench: Bench) -> None:
+    bench.cut_before("deliver last", plan=A_RUN)
+    with pytest.raises(Busy):
+        bench.run(plan=ANOTHER_RUN)
+    assert bench.sinks[-1].held is None
+    assert bench.entry is not None
+    bench.rotated(plan=A_RUN)
+    assert_finished(bench)
+
+
+def test_open_and_its_lease_over_is_continued_by_another_run(bench: Bench) -> None:
+    bench.cut_before("deliver last", plan=A_RUN)
+    bench.service.pass_time(timedelta(minutes=11))
+    bench.rotated(plan=ANOTHER_RUN)
+    assert only_rotation(bench).intent.holder == "another run"
+    assert_finished(bench)
+
+
+def test_held_is_finished(either_bench: Bench) -> None:
+    either_bench.cut_before("confirm")
+    either_bench.service.pass_time(timedelta(days=WEEK + 1))
+    outcome = either_bench.rotated()
+    overlap = outcome.rotation.overlap_end - either_bench.service.now
+    assert overlap == timedelta(days=WEEK)
+    assert_finished(either_bench)
+
+
+def test_confirmed_and_unreported_is_reported(either_bench: Bench) -> None:
+    first = either_bench.rotated(reported=False)
+    second = either_bench.rotated(first.key)
+    assert second.key == first.key
+    assert second.rotation.id == first.rotation.id
+    assert [len(sink.deliveries) for sink in either_bench.sinks] == [1, 1]
+    assert_finished(either_bench)
+
+
+def test_confirmed_and_unreported_is_printed_again(bench: Bench) -> None:
+    bench.sinks = [bench.sink("stdout", durable=False, readable=False)]
+    bench.rotated(reported=False)
+    bench.rotated()
+    (first, second) = bench.sinks[0].deliveries
+    assert first.key == second.key
+    assert_finished(bench)
+
+
+def test_confirmed_and_unreported_is_masked_before_it_is_printed_again(bench: Bench) -> None:
+    bench.sinks = [bench.sink("stdout", durable=False, readable=False)]
+    bench.rotated(reported=False)
+    del bench.log[:]
+    bench.rotated()
+    assert bench.log[-2:] == ["mask", "deliver stdout"]
+
+
+def test_confirmed_a_day_ago_is_over(bench: Bench) -> None:
+    first = bench.rotated(reported=False)
+    bench.service.pass_time(timedelta(days=1, seconds=1))
+    second = bench.rotated(first.key)
+    assert second.key != first.key
+    assert_finished(bench, rotations=2)
+
+
+def test_confirmed_a_day_ago_is_over_for_the_old_key_too(bench: Bench) -> None:
+    bench.rotated(reported=False)
+    bench.service.pass_time(timedelta(days=1, seconds=1))
+    with pytest.raises(AlreadyRotated):
+        bench.run()
+    assert not bench.place.exists()
+
+
+def test_confirmed_and_rotated_since_is_over(bench: Bench) -> None:
+    """A stale journal must never bring back a key that another run has replaced."""
+    first = bench.rotated(reported=False)
+    elsewhere = bench.place
+    bench.place = JournalPlace([elsewhere.paths[0].with_name("elsewhere")])
+    second = bench.rotated(first.key)
+    bench.place = elsewhere
+    with pytest.raises(AlreadyRotated):
+        bench.run()
+    assert bench.held() == {second.key}
+
+
+def test_confirmed_before_again_was_asked_for_is_over(bench: Bench) -> None:
+    lost = bench.rotated(reported=False)
+    found = bench.rotated(plan=AGAIN)
+    assert found.key != lost.key
+    assert_finished(bench, rotations=2)
+
+
+def test_again_that_was_cut_before_its_report_is_reported(bench: Bench) -> None:
+    bench.rotated()
+    first = bench.rotated(plan=AGAIN, reported=False)
+    assert bench.rotated(plan=AGAIN).key == first.key
+    assert_finished(bench, rotations=2)
+
+
+def test_aborted_is_over_and_another_rotation_begins(either_bench: Bench) -> None:
+    either_bench.cut_before("deliver first")
+    aborted = only_rotation(either_bench)
+    either_bench.service.abort(aborted.intent.id)
+    assert either_bench.rotated().key != aborted.new.secret
+    assert_finished(either_bench)
+
+
+def test_aborted_after_it_was_delivered_is_refused(bench: Bench) -> None:
+    """Only a person can abort; the destination then holds a dead key, and no run can mend it."""
+    bench.cut_before("confirm")
+    bench.service.abort(only_rotation(bench).intent.id)
+    with pytest.raises(Unauthorized):
+        bench.run(bench.new_keys[0])
+    bench.rotated()
+    assert_finished(bench)
+
+
+def rotated_elsewhere(bench: Bench) -> Secret:
+    """Rotate the same old key from a place that does not see this bench's journal."""
+    here, there = bench.place, bench.place.paths[0].with_name("elsewhere")
+    bench.place = JournalPlace([there])
+    outcome = bench.rotated()
+    bench.place = here
+    return outcome.key
+
+
+def test_superseded_is_over_and_its_key_is_delivered_nowhere(bench: Bench) -> None:
+    bench.cut_before("deliver first")
+    bench.service.pass_time(timedelta(minutes=11))
+    winner = rotated_elsewhere(bench)
+    with pytest.raises(AlreadyRotated):
+        bench.run()
+    assert bench.held() == {winner}
+    assert not bench.place.exists()
+
+
+class Overtaken(FakeKeyService):
+    """Lets another run win between the question for a rotation and the request for its lease."""
+
+    overtake: Callable[[], object] | None = None
+
+    def rotation(self, key: Secret, rotation_id: UUID) -> Rotation | None:
+        told = super().rotation(key, rotation_id)
+        overtake, self.overtake = self.overtake, None
+        if overtake is not None:
+            overtake()
+        return told
+
+    def describe(self, key: Secret) -> KeyInfo:
+        told = super().describe(key)
+        overtake, self.overtake = self.overtake, None
+        if overtake is not None:
+            overtake()
+        return told
+
+
+def overtaken(bench: Bench) -> list[Secret]:
+    """Let another run win during the next one, after its first question; return its key then."""
+    winners: list[Secret] = []
+    bench.service.pass_time(timedelta(minutes=11))
+    service = Overtaken(
+        now=bench.service.now,
+        keys=bench.service.keys,
+        rotations=bench.service.rotations,
+        calls=bench.log,
+    )
+    bench.service = service
+    service.overtake = lambda: winners.append(rotated_elsewhere(bench))
+    return winners
+
+
+def test_superseded_while_its_lease_is_taken_is_over(bench: Bench) -> None:
+    bench.cut_before("deliver first")
+    winners = overtaken(bench)
+    with pytest.raises(AlreadyRotated):
+        bench.run()
+    assert bench.held() == set(winners)
+    assert not bench.place.exists()
+
+
+def test_a_candidate_that_is_superseded_while_it_is_adopted_is_delivered_nowhere(
+    bench: Bench,
+) -> None:
+    bench.cut_before("deliver last")
+    (candidate,) = bench.new_keys
+    bench.lose_journal()
+    winners = overtaken(bench)
+    with pytest.raises(Superseded):
+        bench.run(candidate)
+    assert bench.held() == set(winners)
+    assert not bench.place.exists()
+
+
+# A journal that is not this command's
+
+
+def test_a_journal_of_another_key_is_refused_while_its_rotation_is_open(bench: Bench) -> None:
+    bench.cut_before("confirm")
+    stranger = bench.service.add_key()
+    with pytest.raises(DestinationRefused, match="unfinished rotation of key 1"):
+        bench.run(stranger)
+    assert bench.entry is not None
+    bench.rotated()
+
+
+def test_a_journal_of_another_key_is_forgotten_when_its_rotation_is_over(bench: Bench) -> None:
+    bench.rotated(reported=False)
+    stranger = bench.service.add_key()
+    outcome = bench.rotated(stranger)
+    assert bench.held() == {outcome.key}
+    assert not bench.place.exists()
+
+
+def test_a_journal_of_another_key_is_forgotten_when_it_was_never_opened(bench: Bench) -> None:
+    bench.cut_before("open")
+    stranger = bench.service.add_key()
+    bench.rotated(stranger)
+    assert not bench.place.exists()
+
+
+def test_a_journal_of_another_server_is_refused(bench: Bench) -> None:
+    bench.cut_before("confirm")
+    bench.service.address = "fake://elsewhere"
+    del bench.log[:]
+    with pytest.raises(DestinationRefused, match="unfinished rotation at fake://keys"):
+        bench.run()
+    assert list(bench.log) == FRESH_RUN[:2]
+    assert bench.entry is not None
+
+
+# A run that was cut, its journal lost
+
+
+@pytest.mark.parametrize("event", FRESH_RUN[2:])
+def test_any_step_may_be_the_last_although_the_journal_is_lost(bench: Bench, event: str) -> None:
+    bench.cut_before(event, plan=A_RUN)
+    bench.lose_journal()
+    bench.rotated(plan=A_RUN)
+    assert len(bench.new_keys) <= 2
+    assert_finished(bench)
+
+
+def test_started_with_the_candidate_its_rotation_is_finished(either_bench: Bench) -> None:
+    either_bench.cut_before("confirm")
+    either_bench.lose_journal()
+    either_bench.sinks[0].held = None
+    (candidate,) = either_bench.new_keys
+    either_bench.service.pass_time(timedelta(minutes=11))
+    outcome = either_bench.rotated(candidate)
+    assert outcome.key == candidate
+    assert_finished(either_bench)
+
+
+def test_started_with_a_candidate_that_another_run_delivers_is_refused(bench: Bench) -> None:
+    bench.cut_before("confirm", plan=A_RUN)
+    bench.lose_journal()
+    with pytest.raises(Busy):
+        bench.run(bench.new_keys[0], ANOTHER_RUN)
+    bench.rotated(bench.new_keys[0], A_RUN)
+    assert_finished(bench)
+
+
+def test_an_adopted_rotation_is_in_the_journal_and_continued_from_it(bench: Bench) -> None:
+    bench.cut_before("confirm", plan=A_RUN)
+    bench.lose_journal()
+    (candidate,) = bench.new_keys
+    bench.sinks = [bench.sink("new", fail=1), bench.sinks[1]]
+    with pytest.raises(Unfinished):
+        bench.run(candidate, A_RUN)
+    entry = bench.entry
+    assert entry is not None
+    assert entry.candidate == candidate
+    bench.rotated(candidate, A_RUN)
+    assert_finished(bench)
+
+
+def test_the_next_run_waits_for_the_lease_of_a_lost_one(bench: Bench) -> None:
+    bench.cut_before("deliver last")
+    bench.lose_journal()
+    with pytest.raises(Busy):
+        bench.run()
+    bench.service.pass_time(timedelta(minutes=11))
+    bench.rotated()
+    assert len(bench.new_keys) == 2
+    assert_finished(bench)
+
+
+# Stopped by a signal
+
+
+@pytest.mark.parametrize("number", range(len(FRESH_RUN)))
+def test_a_stopped_run_tells_the_truth_and_is_finished_by_the_same_command(
+    either_bench: Bench, number: int
+) -> None:
+    either_bench.log.cut_at, either_bench.log.cut = number, stop()
+    with pytest.raises(StopSignal) as stopped:
+        either_bench.run()
+    if number > FRESH_RUN.index("open"):
+        assert stopped.value.rotation_open
+    if number < FRESH_RUN.index("open"):
+        assert not stopped.value.rotation_open
+        assert not either_bench.place.exists()
+    either_bench.rotated()
+    assert len(either_bench.new_keys) == 1
+    assert_finished(either_bench)
