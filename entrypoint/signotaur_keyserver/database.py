@@ -3,6 +3,7 @@
 Nothing else may hold dialect-specific SQL or read another clock than ``Clock``.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
@@ -169,5 +170,5 @@ def _begin(connection: Connection) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+    except (OperationalError, InterfaceError, PoolTimeoutError, sqlite3.OperationalError) as error:
         raise DatabaseUnavailableError("the database is busy or cannot be reached") from error

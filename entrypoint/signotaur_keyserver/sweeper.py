@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event, Thread
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from signotaur_keyserver.database import Database, DatabaseUnavailableError
 from signotaur_keyserver.service.sweep import sweep
 
@@ -51,6 +53,6 @@ class Sweeper:
         while not self._stopped.wait(self._interval):
             try:
                 self.sweep_once()
-            except DatabaseUnavailableError:
+            except (DatabaseUnavailableError, SQLAlchemyError):
                 # Deadlines are enforced at use: a late sweep only writes them down later.
-                _log.warning("the sweep was skipped: the database is not available")
+                _log.warning("a sweep failed; the next one makes up for it", exc_info=True)

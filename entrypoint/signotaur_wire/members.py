@@ -48,8 +48,10 @@ class Members:
         return None if self._values.get(name) is None else self.text(name)
 
     def integer(self, name: str) -> int:
-        """Return an integer member. JSON's true and false are no integers."""
+        """Return an integer member. JSON's 7.0 is the integer 7; its true and false are none."""
         value = self._values.get(name)
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
         if not isinstance(value, int) or isinstance(value, bool):
             raise WireError(f"{name} is not an integer")
         return value

@@ -7,6 +7,8 @@ import logging
 from queue import Full, Queue
 from threading import Thread
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from signotaur_keyserver.api.buckets import TokenBuckets
 from signotaur_keyserver.database import Database, DatabaseUnavailableError
 from signotaur_keyserver.events import Event, EventType, Level
@@ -90,5 +92,5 @@ class RefusalLog:
             try:
                 with self._database.write() as connection:
                     events.write(connection, self._database.clock.now(connection), event)
-            except DatabaseUnavailableError:
-                _log.warning("an event of a refusal was lost: the database is not available")
+            except (DatabaseUnavailableError, SQLAlchemyError):
+                _log.warning("an event of a refusal was lost", exc_info=True)

@@ -1,0 +1,103 @@
+"""At most three unconfirmed successors: which make room, and which may not be touched."""
+
+from uuid import uuid4
+
+from keyserver.harness import NewKey, Opened, World, problem
+from signotaur_keyserver.service import administration
+
+
+def _three(world: World, old: str, *, used: tuple[int, ...]) -> list[Opened]:
+    opened = [world.now.open(old) for _ in range(3)]
+    for index in used:
+        assert world.now.self(opened[index].new.text).status_code == 200
+    return opened
+
+
+def test_the_oldest_unused_candidate_makes_room(world: World) -> None:
+    old = world.key()
+    first, second, third = _three(world, old, used=(0,))
+    world.now.open(old)
+    assert problem(world.now.self(second.new.text)) == (401, "key-revoked")
+    assert world.now.get(old, second.id).json()["state"] == "superseded"
+    assert world.now.self(first.new.text).status_code == 200
+    assert world.now.self(third.new.text).status_code == 200
+    assert [event["key_id"] for event in world.events("rotation-superseded")] == [3]
+    assert [event["key_id"] for event in world.events("key-revoked")] == [3]
+
+
+def test_three_used_candidates_leave_no_room(world: World) -> None:
+    old = world.key()
+    _three(world, old, used=(0, 1, 2))
+    answer = world.now.put(old, uuid4(), NewKey())
+    assert problem(answer) == (409, "too-many-candidates")
+    assert answer.json()["candidateKeyIds"] == [2, 3, 4]
+    assert world.events("rotation-superseded") == []
+
+
+def test_a_used_but_dead_candidate_makes_room(world: World) -> None:
+    old = world.key()
+    _three(world, old, used=(0, 1, 2))
+    administration.revoke_key(world.database, 3)
+    assert world.now.open(old).answer["newKeyId"] == 5
+
+
+def test_an_aborted_candidate_makes_room(world: World) -> None:
+    old = world.key()
+    opened = _three(world, old, used=(0, 1, 2))
+    world.now.abort(old, opened[2].id)
+    world.now.open(old)
+
+
+def test_first_use_is_recorded_once_and_at_once(world: World) -> None:
+    opened = world.now.open(world.key())
+    assert world.overview(2).key.first_used_at_utc is None
+    world.now.self(opened.new.text)
+    first = world.overview(2).key.first_used_at_utc
+    assert first is not None
+    world.at("1h").self(opened.new.text)
+    assert world.overview(2).key.first_used_at_utc == first
+    assert len(world.events("candidate-first-used")) == 1
+
+
+def test_use_of_other_keys_is_not_written(world: World) -> None:
+    world.now.self(world.key())
+    assert world.overview(1).key.first_used_at_utc is None
+
+
+def test_confirmation_retires_the_other_candidates_at_its_overlap_end(world: World) -> None:
+    later = world.at("8d")
+    old = world.key()
+    others = [world.now.open(old), world.now.open(old)]
+    chosen = world.now.rotate(old)
+    for other in others:
+        assert world.now.get(other.new.text, other.id).json()["state"] == "superseded"
+        told = world.now.self(other.new.text).json()
+        assert told["revokesAt"] == chosen.answer["overlapEnd"]
+        assert told["state"] == "candidate"
+        assert problem(world.now.confirm(other.new.text, other.id)) == (409, "rotation-mismatch")
+        assert problem(later.self(other.new.text)) == (401, "key-revoked")
+    assert later.self(chosen.new.text).status_code == 200
+
+
+def test_a_superseded_candidate_learns_of_its_rival(world: World) -> None:
+    old = world.key()
+    loser = world.now.open(old)
+    winner = world.now.rotate(old)
+    answer = world.now.put(loser.new.text, uuid4(), NewKey())
+    assert problem(answer) == (409, "already-rotated")
+    assert answer.json()["successorKeyId"] == winner.answer["newKeyId"]
+
+
+def test_a_superseded_candidate_may_replace_a_lost_rival(world: World) -> None:
+    later = world.at("15d")
+    old = world.key()
+    loser = world.now.open(old)
+    winner = world.now.rotate(old)
+    rescue = world.now.rotate(loser.new.text, again=True)
+    assert world.now.self(winner.new.text).json()["revokesAt"] == rescue.answer["overlapEnd"]
+    survivors = [
+        key
+        for key in (old, loser.new.text, winner.new.text, rescue.new.text)
+        if later.self(key).status_code == 200
+    ]
+    assert survivors == [rescue.new.text]

@@ -1,0 +1,154 @@
+"""PUT /rotations/{uuid}/confirmation: the one step that arms the old key's revocation."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from keyserver.harness import NewKey, World, problem
+from signotaur_keyserver.service import administration
+
+
+def test_confirmation_arms_the_old_key_at_the_announced_end(world: World) -> None:
+    before, after = world.at("167h"), world.at("169h")
+    old = world.key()
+    opened = world.now.open(old)
+    confirmed = world.now.confirm(opened.new.text, opened.id).json()
+    assert confirmed["state"] == "confirmed"
+    assert confirmed["overlapEnd"] == opened.answer["overlapEnd"]
+    assert confirmed["autoRevokeOldKeyUtc"] == opened.answer["overlapEnd"]
+    assert world.now.self(old).json()["revokesAt"] == opened.answer["overlapEnd"]
+    new = world.now.self(opened.new.text).json()
+    assert (new["state"], new["rotation"]) == ("active", None)
+    assert new["autoRevokeOldKeyUtc"] == opened.answer["overlapEnd"]
+    # No sweep runs in between: the deadline is enforced when the key is used.
+    assert before.self(old).status_code == 200
+    assert problem(after.self(old)) == (401, "key-revoked")
+    assert world.overview(1).key.revoked_at_utc is None
+    assert after.self(opened.new.text).status_code == 200
+
+
+def test_confirmation_is_repeatable_also_when_the_old_key_is_dead(world: World) -> None:
+    later = world.at("8d")
+    old = world.key()
+    rotated = world.now.rotate(old)
+    again = world.now.confirm(rotated.new.text, rotated.id).json()
+    assert again | {"serverTime": ""} == rotated.answer | {"serverTime": ""}
+    assert problem(later.self(old)) == (401, "key-revoked")
+    assert later.confirm(rotated.new.text, rotated.id).json()["state"] == "confirmed"
+    assert len(world.events("rotation-confirmed")) == 1
+
+
+def test_overlap_0_revokes_at_confirmation(world: World) -> None:
+    old = world.key()
+    opened = world.now.open(old, overlap_days=0)
+    assert world.now.self(old).status_code == 200
+    world.now.confirm(opened.new.text, opened.id)
+    assert problem(world.now.self(old)) == (401, "key-revoked")
+    assert world.overview(1).key.revoked_at_utc is not None
+    assert [event["key_id"] for event in world.events("key-revoked")] == [1]
+    assert world.sweep().revoked_key_ids == ()
+    assert world.now.confirm(opened.new.text, opened.id).status_code == 200
+
+
+def test_without_auto_revoke_the_old_key_stays(world: World) -> None:
+    later = world.at("60d")
+    old = world.key()
+    rotated = world.now.rotate(old, auto_revoke=False)
+    assert rotated.answer["state"] == "confirmed"
+    assert rotated.answer["autoRevokeOldKeyUtc"] is None
+    assert world.now.self(old).json()["revokesAt"] is None
+    assert world.sweep("60d").revoked_key_ids == ()
+    assert later.self(old).status_code == 200
+    assert "until a person revokes it" in world.events("rotation-confirmed")[0]["message"]
+
+
+def test_only_the_new_key_confirms(world: World) -> None:
+    old, other = world.key(), world.key()
+    opened = world.now.open(old)
+    assert problem(world.now.confirm(old, opened.id)) == (409, "rotation-mismatch")
+    assert problem(world.now.confirm(other, opened.id)) == (404, "unknown-rotation")
+    assert problem(world.now.confirm(old, uuid4())) == (404, "unknown-rotation")
+    assert world.now.self(old).json()["revokesAt"] is None
+
+
+def test_confirmation_needs_no_role(world: World) -> None:
+    opened = world.now.open(world.key())
+    with world.database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM user_roles")
+    assert problem(world.now.put(opened.new.text, opened.id, opened.new)) == (403, "role-required")
+    assert world.now.confirm(opened.new.text, opened.id).status_code == 200
+
+
+def test_a_superseded_rotation_tells_its_state(world: World) -> None:
+    old = world.key()
+    loser = world.now.open(old)
+    world.now.rotate(old)
+    answer = world.now.confirm(loser.new.text, loser.id)
+    assert problem(answer) == (409, "rotation-mismatch")
+    assert answer.json()["state"] == "superseded"
+
+
+def test_the_old_key_outlived_by_its_candidate_may_have_expired(world: World) -> None:
+    later = world.at("2d")
+    old = world.key(lifetime=timedelta(days=1))
+    almost = world.at("20h")
+    opened = almost.open(old)
+    assert problem(later.self(old)) == (401, "key-expired")
+    # The candidate got a full life of its own from its opening: it ends at 44 h.
+    assert world.at("30h").confirm(opened.new.text, opened.id).json()["state"] == "confirmed"
+
+
+def test_an_armed_deadline_is_never_lengthened(world: World) -> None:
+    old = world.key()
+    first = world.now.rotate(old, overlap_days=2)
+    second = world.now.rotate(old, overlap_days=20, again=True)
+    assert world.now.self(old).json()["revokesAt"] == first.answer["overlapEnd"]
+    assert second.answer["autoRevokeOldKeyUtc"] == first.answer["overlapEnd"]
+
+
+def test_again_leaves_one_survivor_and_a_warning(world: World) -> None:
+    later = world.at("8d")
+    old = world.key()
+    lost = world.now.rotate(old)
+    found = world.now.rotate(old, again=True)
+    assert world.now.self(lost.new.text).json()["revokesAt"] == found.answer["overlapEnd"]
+    warnings = world.events("key-retiring")
+    assert [(event["level"], event["key_id"]) for event in warnings] == [("Warning", 2)]
+    alive = [
+        key for key in (old, lost.new.text, found.new.text) if later.self(key).status_code == 200
+    ]
+    assert alive == [found.new.text]
+
+
+def test_without_again_a_confirmed_key_stays_rotated(world: World) -> None:
+    old = world.key()
+    world.now.rotate(old, auto_revoke=False)
+    assert problem(world.now.put(old, uuid4(), NewKey())) == (409, "already-rotated")
+
+
+def test_a_successor_is_rotated_in_its_turn(world: World) -> None:
+    key, ids = world.key(), [1]
+    for _ in range(4):
+        rotated = world.now.rotate(key)
+        key = rotated.new.text
+        ids.append(rotated.answer["newKeyId"])
+    origins = [world.overview(key_id).key.rotated_from_key_id for key_id in ids]
+    assert origins == [None, *ids[:-1]]
+    assert [world.overview(key_id).successor_key_ids for key_id in ids[:2]] == [(2,), (3,)]
+
+
+@pytest.mark.parametrize("auto_revoke", [True, False])
+def test_the_old_key_shows_its_confirmed_rotation(world: World, *, auto_revoke: bool) -> None:
+    old = world.key()
+    rotated = world.now.rotate(old, auto_revoke=auto_revoke)
+    told = world.now.self(old).json()["rotation"]
+    assert (told["id"], told["state"]) == (str(rotated.id), "confirmed")
+
+
+def test_a_revoked_old_key_does_not_stop_its_candidate(world: World) -> None:
+    opened = world.now.open(world.key())
+    administration.revoke_key(world.database, 1)
+    revoked_at = world.overview(1).key.revoked_at_utc
+    assert world.now.confirm(opened.new.text, opened.id).json()["state"] == "confirmed"
+    assert world.overview(1).key.revoked_at_utc == revoked_at

@@ -1,0 +1,242 @@
+"""The interface as HTTP: bodies, methods, headers, health, metrics and its own description."""
+
+import http.client
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from threading import Thread
+from uuid import uuid4
+
+import pytest
+
+from keyserver.harness import Client, NewKey, Running, World, problem, wait_until
+from signotaur_keyserver.database import Database, sqlite_url
+from signotaur_wire import keyformat, paths
+
+ROTATION = paths.rotation(uuid4())
+
+
+def _put(world: World, data: bytes | Iterator[bytes], content_type: str | None) -> tuple[int, str]:
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    return problem(world.now.call("PUT", ROTATION, world.key(), data=data, headers=headers))
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 9000, b'{"overlapDays": 1' * 99])
+def test_what_is_not_json_is_refused(world: World, body: bytes) -> None:
+    assert _put(world, body, "application/json") == (400, "malformed-request")
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b'"text"', b"7"])
+def test_json_that_is_no_object_is_refused(world: World, body: bytes) -> None:
+    assert _put(world, body, "application/json") == (422, "malformed-request")
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", None])
+def test_another_type_of_body_is_refused(world: World, content_type: str | None) -> None:
+    assert _put(world, b"{}", content_type) == (415, "malformed-request")
+
+
+def test_a_charset_does_not_hurt(world: World) -> None:
+    body = json.dumps(NewKey().body()).encode()
+    headers = {"Content-Type": "application/json; charset=utf-8"}
+    answer = world.now.call("PUT", ROTATION, world.key(), data=body, headers=headers)
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("publicId", "too short"),
+        ("publicId", 7),
+        ("keySha256", "A" * 64),
+        ("overlapDays", "7"),
+        ("overlapDays", True),
+        ("overlapDays", 7.5),
+        ("autoRevoke", 1),
+        ("holder", ""),
+        ("holder", "x" * 201),
+        ("holder", "two\nlines"),
+        ("again", "yes"),
+    ],
+)
+def test_a_wrong_member_is_named_and_its_value_is_not(
+    world: World, member: str, value: object
+) -> None:
+    answer = world.now.put(world.key(), uuid4(), NewKey(), **{member: value})
+    assert problem(answer) == (422, "malformed-request")
+    assert answer.json()["fields"] == [member]
+    if isinstance(value, str) and len(value) > 4:
+        assert value not in answer.text
+
+
+@pytest.mark.parametrize("member", ["publicId", "keySha256", "overlapDays", "autoRevoke", "holder"])
+def test_a_missing_member_is_named(world: World, member: str) -> None:
+    body = NewKey().body()
+    del body[member]
+    answer = world.now.call("PUT", ROTATION, world.key(), json=body)
+    assert answer.json()["fields"] == [member]
+
+
+def test_a_key_sent_in_place_of_an_id_is_not_repeated(world: World) -> None:
+    secret = keyformat.generate()
+    world.secrets.append(secret)
+    answer = world.now.put(world.key(), uuid4(), NewKey(), publicId=secret)
+    assert problem(answer) == (422, "malformed-request")
+    answer = world.now.call("GET", f"/api/v1/rotations/{secret}", world.key())
+    assert problem(answer) == (422, "malformed-request")
+
+
+def test_a_body_above_the_limit_is_refused(world: World) -> None:
+    assert _put(world, b"x" * 16_385, "application/json") == (413, "malformed-request")
+
+
+def test_a_body_in_chunks_is_counted(world: World) -> None:
+    chunks = (b"x" * 1000 for _ in range(17))
+    assert _put(world, chunks, "application/json") == (413, "malformed-request")
+
+
+def test_a_small_body_in_chunks_is_read(world: World) -> None:
+    body = json.dumps(NewKey().body()).encode()
+    headers = {"Content-Type": "application/json"}
+    answer = world.now.call(
+        "PUT", ROTATION, world.key(), data=iter([body[:9], body[9:]]), headers=headers
+    )
+    assert answer.status_code == 201
+
+
+def test_strangers_are_refused_before_their_body_is_read(world: World) -> None:
+    answer = world.now.call("PUT", ROTATION, keyformat.generate(), data=b"{")
+    assert problem(answer) == (401, "unknown-key")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/redoc", "/api/v1/keys", "/api/v1/rotations/", "//"]
+)
+def test_an_unknown_path_is_not_found(world: World, path: str) -> None:
+    assert problem(world.now.call("GET", path, world.key())) == (404, "not-found")
+
+
+def test_an_unknown_method_is_told_the_known_ones(world: World) -> None:
+    answer = world.now.call("POST", ROTATION, world.key())
+    assert problem(answer) == (405, "not-found")
+    assert answer.headers["Allow"] == "DELETE, GET, PUT"
+    assert world.now.call("PUT", "/healthz").headers["Allow"] == "GET"
+
+
+def test_health_needs_no_key(world: World) -> None:
+    assert world.now.call("GET", "/healthz").json() == {"status": "up"}
+    assert world.now.call("GET", "/readyz").json() == {"status": "ready"}
+
+
+def test_an_unmigrated_database_is_not_ready(world: World) -> None:
+    assert world.now.call("GET", "/readyz").status_code == 200
+    with world.database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
+    assert problem(world.now.call("GET", "/readyz")) == (503, "unavailable")
+
+
+def test_metrics_count_by_what_is_true_now(world: World) -> None:
+    later = world.at("8d")
+    world.now.rotate(world.key())
+    world.now.open(world.key())
+    world.now.self("wrong")
+    now, then = world.now.call("GET", "/metrics").text, later.call("GET", "/metrics").text
+    assert 'signotaur_keys{state="active"} 3\n' in now
+    assert 'signotaur_keys{state="candidate"} 1\n' in now
+    assert 'signotaur_rotations{state="open"} 1\n' in now
+    assert 'signotaur_requests_total{status="401"} 1\n' in now
+    assert 'signotaur_keys{state="revoked"} 1\n' in then
+    assert 'signotaur_rotations{state="held"} 1\n' in then
+    assert "signotaur_sweeps_total 1\n" in then
+
+
+def test_a_busy_database_is_unavailable_for_a_moment(world: World) -> None:
+    database = Database(sqlite_url(world.file), busy_timeout=timedelta(seconds=0.2))
+    key = world.key()
+    with Running(database) as url, closing(Client(url, world.secrets)) as client:
+        with world.database.write():
+            answer = client.put(key, uuid4(), NewKey())
+            assert problem(answer) == (503, "unavailable")
+            assert int(answer.headers["Retry-After"]) >= 1
+            # Reading goes on while somebody writes.
+            assert client.self(key).status_code == 200
+        assert client.put(key, uuid4(), NewKey()).status_code == 201
+    database.close()
+
+
+def test_an_unforeseen_fault_is_answered_and_logged_without_its_request(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = world.key()
+    world.now.self(key)
+    with world.database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE keys RENAME COLUMN name TO label")
+        connection.exec_driver_sql("UPDATE keys SET created_at_utc = 'nonsense'")
+        connection.exec_driver_sql("ALTER TABLE keys RENAME COLUMN label TO name")
+    with caplog.at_level(logging.INFO):
+        answer = world.now.self(key)
+        wait_until(lambda: "key=-" in caplog.text)
+    assert problem(answer) == (500, "internal-error")
+    assert "failed unexpectedly" in caplog.text
+    assert key[4:19] not in caplog.text
+    assert key[20:] not in caplog.text
+
+
+def test_the_access_log_tells_little(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    key, secret = world.key(), keyformat.generate()
+    opened = world.now.open(key)
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        world.now.call("GET", f"{paths.rotation(opened.id)}?token={secret}", key)
+        world.now.call("GET", f"/{secret}", key)
+        world.now.call("GET", "/api/v1/rotations/%0aFORGED", key)
+        world.now.call("PROPFIND", paths.KEYS_SELF, key)
+        wait_until(lambda: len(_access_lines(caplog)) == 4)
+    lines = [" ".join(line.split()[:3]) for line in _access_lines(caplog)]
+    assert lines == [
+        f"GET {paths.rotation(opened.id)} 200",
+        "GET (other) 404",
+        "GET (other) 422",
+        "(other) /api/v1/keys/self 405",
+    ]
+    assert _access_lines(caplog)[0].endswith("ms key=1")
+    assert secret not in caplog.text
+
+
+def _access_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    name = "signotaur_keyserver.access"
+    return [record.getMessage() for record in caplog.records if record.name == name]
+
+
+def test_a_request_cut_short_harms_nobody(world: World) -> None:
+    key = world.key()
+    host = world.now.url.removeprefix("http://")
+    for _ in range(5):
+        connection = http.client.HTTPConnection(host)
+        connection.putrequest("PUT", ROTATION)
+        connection.putheader("Authorization", f"Bearer {key}")
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader("Content-Length", "500")
+        connection.endheaders(b'{"publicId": ')
+        connection.close()
+    assert world.now.self(key).status_code == 200
+    assert world.events("rotation-opened") == []
+
+
+def test_reads_are_answered_while_writes_wait(world: World) -> None:
+    key, other = world.key(), world.key()
+    world.now.self(key)
+    answers: list[int] = []
+    with world.database.write():
+        writer = Thread(
+            target=lambda: answers.append(world.now.put(other, uuid4(), NewKey()).status_code)
+        )
+        writer.start()
+        for _ in range(20):
+            assert world.now.call("GET", "/healthz").status_code == 200
+            assert world.now.call("GET", paths.KEYS_SELF, key).status_code == 200
+        assert answers == []
+    writer.join()
+    assert answers == [201]

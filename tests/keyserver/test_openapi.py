@@ -1,0 +1,117 @@
+"""The description of the interface is complete and true: fuzzed against it, and compared."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from keyserver.harness import World
+from signotaur_keyserver.api.app import create_app
+from signotaur_keyserver.api.problems import TITLES
+from signotaur_keyserver.database import Database, sqlite_url
+from signotaur_wire.messages import KeyDescription, RotationDescription, RotationRequest
+from signotaur_wire.problems import Problem
+
+QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture]
+
+
+@pytest.fixture(scope="module")
+def fuzzed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world for this module, in which nothing stays as it was."""
+    file = tmp_path_factory.mktemp("fuzzed") / "keyserver.db"
+    shutil.copyfile(template, file)
+    world = World(file)
+    world.user()
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="module")
+def fuzzing_key(fuzzed: World) -> str:
+    """The key that the generated requests carry."""
+    return fuzzed.key()
+
+
+# The description needs no database: none is opened here.
+schema = schemathesis.openapi.from_dict(create_app(Database(sqlite_url(Path("none")))).openapi())
+
+
+@schema.parametrize()
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=QUIET,
+    phases=[Phase.explicit, Phase.generate],
+    derandomize=True,
+)
+def test_no_request_gets_an_answer_that_is_not_described(
+    case: schemathesis.Case, fuzzed: World, fuzzing_key: str
+) -> None:
+    headers = {"Authorization": f"Bearer {fuzzing_key}"}
+    answer = case.call(base_url=fuzzed.now.url, headers=headers)
+    excluded = [positive_data_acceptance] if _no_schema_can_say(answer) else []
+    case.validate_response(answer, excluded_checks=excluded)
+
+
+def _no_schema_can_say(answer: schemathesis.Response) -> bool:
+    """Return whether a valid body was refused for its id, or for its version of Unicode."""
+    told = answer.json() if answer.status_code == 422 else {}
+    return told.get("type") == "rotation-mismatch" or told.get("fields") == ["holder"]
+
+
+@pytest.fixture(scope="module")
+def told(fuzzed: World) -> dict[str, Any]:
+    """The description as JSON."""
+    answer = requests.get(f"{fuzzed.now.url}/openapi.json", timeout=10)
+    described: dict[str, Any] = answer.json()
+    return described
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("RotationRequest", RotationRequest),
+        ("Rotation", RotationDescription),
+        ("Key", KeyDescription),
+    ],
+)
+def test_schemas_have_the_members_of_the_messages(
+    told: dict[str, Any], name: str, message: type
+) -> None:
+    assert len(told["components"]["schemas"][name]["properties"]) == len(fields(message))
+
+
+def test_the_members_of_real_answers_are_described(told: dict[str, Any], world: World) -> None:
+    schemas = told["components"]["schemas"]
+    old = world.key()
+    opened = world.now.open(old)
+    assert set(opened.answer) == set(schemas["Rotation"]["required"])
+    assert set(world.now.self(old).json()) == set(schemas["Key"]["required"])
+    body = set(opened.new.body())
+    assert body == set(schemas["RotationRequest"]["properties"])
+    assert body - {"again"} == set(schemas["RotationRequest"]["required"])
+
+
+def test_every_problem_is_described_somewhere(told: dict[str, Any]) -> None:
+    text = str(told["paths"])
+    assert [problem for problem in Problem if f"'{problem.value}'" not in text] == []
+    assert set(TITLES) == set(Problem)
+
+
+def test_every_operation_needs_the_key_or_none(told: dict[str, Any]) -> None:
+    for path, operations in told["paths"].items():
+        for operation in operations.values():
+            assert bool(operation.get("security")) == path.startswith("/api/")
+            assert ("401" in operation["responses"]) == path.startswith("/api/")
+
+
+def test_nothing_is_loaded_from_elsewhere(fuzzed: World) -> None:
+    for path in ("/docs", "/redoc"):
+        assert requests.get(fuzzed.now.url + path, timeout=10).status_code == 404
