@@ -102,7 +102,8 @@ class Journal:
         if torn:  # an append that a kill cut short
             os.ftruncate(self._descriptor, len(content) - len(torn))
         try:
-            records = [json.loads(line) for line in whole]
+            # Empty lines are the reserve of a run that was killed before it had a rotation.
+            records = [json.loads(line) for line in whole if line]
             return _entry(records) if records else None
         except (ValueError, KeyError, TypeError):
             raise DestinationRefused(
