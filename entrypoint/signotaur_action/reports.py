@@ -1,8 +1,8 @@
 """What a rotation is reported as: prose, a JSON object, step outputs, a step summary."""
 
 import json
+import re
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 
 from signotaur_action.ci_text import file_record
@@ -15,6 +15,8 @@ from signotaur_action.sinks.github import append
 from signotaur_wire.members import format_optional_time, format_time
 
 Rows = list[tuple[str, str]]
+
+_MARKUP = re.compile(r"[&<>\\`*_\[\]!|~#@$]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
 class RotationReport:
@@ -32,14 +34,17 @@ class RotationReport:
 
     def check(self) -> None:
         """Prove that outputs and summary can be written. Raises DestinationRefused."""
-        for path in (self._outputs, self._summary):
+        for variable, path in (
+            ("GITHUB_OUTPUT", self._outputs),
+            ("GITHUB_STEP_SUMMARY", self._summary),
+        ):
             try:
-                if path is not None:
-                    append(path, "")
+                append(path, "")
             except OSError as error:
                 raise DestinationRefused(
-                    f"{path} cannot be written ({(error.strerror or '').lower()}).",
-                    next_step="Run the container as root, as GitHub demands of container actions.",
+                    f"${variable}, {path}, cannot be written ({(error.strerror or '').lower()}).",
+                    next_step="Run the container as root, as GitHub demands of container actions; "
+                    f"outside a job, unset {variable}.",
                 ) from None
 
     def tell(self, outcome: Outcome) -> None:
@@ -191,7 +196,12 @@ def _markdown(headline: str, rows: Rows, next_step: str) -> str:
 
 
 def _cell(text: str) -> str:
-    return escape(text, quote=False).replace("|", "\\|").replace("`", "\\`").replace("\n", "<br>")
+    """Return text as Markdown shows it: no markup, no link, no mention, no picture in it.
+
+    Character references never are markup; addresses are broken up so that none becomes a link.
+    """
+    plain = _MARKUP.sub(lambda match: f"&#{ord(match[0])};", text)
+    return plain.replace("\n", "<br>")
 
 
 def _file(environ: Mapping[str, str], variable: str) -> Path | None:
