@@ -3,6 +3,8 @@
 The runner drops a masked value from job outputs, so neither destination outlives the job.
 """
 
+import errno
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,10 +91,16 @@ class GithubEnvSink(_CommandFile):
 
 
 def append(path: Path | None, text: str) -> None:
-    """Append to a file of the runner in one write, in place. Raises OSError."""
+    """Append to a file of the runner in one write, in place. Raises OSError.
+
+    The file must be there: the runner made it, and one that we made it would never read.
+    """
     if path is None:
         return
-    with path.open("ab", buffering=0) as file:
-        encoded = text.encode()
-        if file.write(encoded) != len(encoded):
-            raise OSError("the file was not written whole")
+    encoded = text.encode()
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    try:
+        if os.write(descriptor, encoded) != len(encoded):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    finally:
+        os.close(descriptor)
