@@ -19,6 +19,8 @@ class KeySource:
     label: str
     """``file /path``, ``variable NAME`` or ``--api-key``; part of a command's identity."""
     file: Path | None = None
+    in_arguments: bool = False
+    """Whether process lists and shell histories show the key."""
 
     def is_file(self, path: Path) -> bool:
         """Return whether the key came from this file, whatever the two paths look like."""
@@ -38,7 +40,8 @@ def key_source(settings: Settings) -> KeySource | None:
             return _from_variable(settings, name)
         option, values = given
         if option == "api-key":
-            return KeySource(parse_key(values[0].strip()), "--api-key")
+            key = parse_key(values[0].strip())
+            return KeySource(key, "--api-key", in_arguments=settings.is_on_command_line(option))
         return _from_file(Path(values[0]), name)
     except KeyTextError as error:
         label = f"--{given[0]}" if given else name

@@ -47,6 +47,10 @@ class Settings:
         """Return whether any layer sets the option."""
         return self._value(OPTIONS[name]) is not None
 
+    def is_on_command_line(self, name: str) -> bool:
+        """Return whether the command line itself sets the option."""
+        return self._layers[0][1](OPTIONS[name]) is not None
+
     def one_of(self, *names: str) -> tuple[str, Sequence[str]] | None:
         """Return which of several exclusive options holds, and its texts; None when none does."""
         for layer, read in self._layers:

@@ -90,7 +90,7 @@ def _failed(error: SignotaurError, report: RotationReport, console: Console) -> 
 
 
 def _warn_about(command: RotateKey, environ: Mapping[str, str], console: Console) -> None:
-    if command.source.label == "--api-key":
+    if command.source.in_arguments:
         console.warn(
             "--api-key shows the key in process lists and shell histories; "
             "prefer --api-key-file or a variable."
@@ -118,6 +118,7 @@ def _in_workspace(sinks: Sequence[Sink], environ: Mapping[str, str]) -> list[Pat
 
 def _read(settings: Settings, console: Console) -> RotateKey:
     source = key_source(settings)
+    _refuse_key_in_arguments(settings)
     server = server_address(settings)
     sinks = _sinks(settings, console, source)
     overlap = settings.checked("overlap-days", _whole_number, OVERLAP_DAYS_DEFAULT)
@@ -134,6 +135,15 @@ def _read(settings: Settings, console: Console) -> RotateKey:
         raise UsageFaults(["no API key"])
     journal = _journal_place(settings, source, server, sinks)
     return RotateKey(source, server, plan, sinks, journal, dry_run)
+
+
+def _refuse_key_in_arguments(settings: Settings) -> None:
+    # Only an action's step has this variable; the runner prints the step's `args` in its log.
+    if "INPUT_COMMAND" in settings.environ and settings.is_on_command_line("api-key"):
+        settings.faults.append(
+            "--api-key stands in the step's args, which the runner shows in its log: take that "
+            "key for leaked; give it as the input api-key or as a variable"
+        )
 
 
 def _demand_sound(settings: Settings, overlap: int) -> None:
