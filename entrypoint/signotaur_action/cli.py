@@ -71,7 +71,12 @@ def rotate_key(
 
 
 @app.command("demo")
-def demo(context: typer.Context) -> int:
+def demo(
+    context: typer.Context,
+    image: Annotated[
+        str | None, typer.Option("--image", help="Run the job's steps in this container image.")
+    ] = None,
+) -> int:
     """Show the main job end to end against a key server of this machine."""
     return _run("demo", context)
 

@@ -1,5 +1,6 @@
 """``demo``: the main job end to end against a key server of this machine."""
 
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,9 +18,15 @@ def run(invocation: Invocation) -> ExitCode:
             ["the demo needs the key server, which is not installed"],
             next_step="Install signotaur-action[server] and run the demo again.",
         )
+    image = str(invocation.given.get("image") or "")
+    if image and shutil.which("docker") is None:
+        raise UsageFaults(
+            ["--image needs Docker, which is not installed"],
+            next_step="Install Docker, or run the demo without --image.",
+        )
     console = invocation.console(debug=False)
     with TemporaryDirectory(prefix="signotaur-demo-") as folder:
-        stage = Stage(Path(folder))
+        stage = Stage(Path(folder), image)
         try:
             Story(stage, lambda line: console.emit(line + "\n")).tell()
         finally:

@@ -1,14 +1,14 @@
-"""The demo's key server and scheduled job: real processes, in a folder that is removed."""
+"""The demo's key server: real processes, in a folder that is removed."""
 
 import json
-import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from signotaur_action.demo.job import Step, run_step
 from signotaur_action.errors import SignotaurError
 
 _PYTHON = (sys.executable, "-I", "-m")
@@ -25,18 +25,16 @@ class DemoFailed(SignotaurError):
 class Stage:
     """A folder with a key server's data and a job's files; owns every process it starts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, image: str = "") -> None:
+        """``image`` runs the job's steps in a container; empty: as processes."""
+        self._image = image
         self.data = folder / "keyserver"
         self.job = folder / "job"
         self.job.mkdir()
+        self.ca_file = self.job / "ca.pem"
         self.url = ""
         self._log = folder / "keyserver.log"
         self._server: subprocess.Popen[str] | None = None
-
-    @property
-    def ca_file(self) -> Path:
-        """The authority that signed the server's certificate."""
-        return self.data / "ca.pem"
 
     def serve(self, clock_offset: str = "0s") -> None:
         """Start the key server with TLS on a free port, its clock ahead by an offset."""
@@ -57,6 +55,7 @@ class Stage:
         if not ready:
             raise DemoFailed(f"The key server did not start: {self._log.read_text().strip()}")
         self.url = json.loads(ready)["url"]
+        shutil.copy(self.data / "ca.pem", self.ca_file)
 
     def close(self) -> None:
         """End the key server."""
@@ -82,53 +81,12 @@ class Stage:
         )
         return listed
 
-    def run_step(self, inputs: Mapping[str, str]) -> "Step":
+    def run_step(self, inputs: Mapping[str, str]) -> Step:
         """Run the action as a GitHub runner does: inputs as variables, no arguments."""
-        return Step.run(self.job, inputs)
+        return run_step(self.job, inputs, self._image)
 
     def _keyserver(self, *arguments: str) -> list[str]:
         return [*_PYTHON, "signotaur_keyserver", *arguments, f"--data-dir={self.data}"]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a job as its runner sees it."""
-
-    code: int
-    log: str
-    """stdout and stderr as written, commands included."""
-    outputs: str
-    """Text of the $GITHUB_OUTPUT file."""
-    summary: str
-    """Text of the $GITHUB_STEP_SUMMARY file."""
-
-    @classmethod
-    def run(cls, folder: Path, inputs: Mapping[str, str]) -> "Step":
-        """Run the action in a job's folder and gather what its runner would gather."""
-        files = {name: folder / name.lower() for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
-        for path in files.values():
-            path.write_text("")
-        environ = {
-            "PATH": os.environ.get("PATH", ""),
-            "HOME": str(folder),
-            "GITHUB_ACTIONS": "true",
-            "GITHUB_RUN_ID": "1",
-            "GITHUB_JOB": "rotate",
-            "RUNNER_TEMP": str(folder),
-            **{name: str(path) for name, path in files.items()},
-            **{f"INPUT_{name.upper()}": value for name, value in inputs.items()},
-        }
-        done = subprocess.run(
-            [*_PYTHON, "signotaur_action"],
-            env=environ,
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        texts = [path.read_text() for path in files.values()]
-        return cls(done.returncode, done.stdout, *texts)
 
 
 def _stdout(process: subprocess.Popen[str]) -> IO[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from signotaur_action.demo.github_log import log_view, masked_outputs
-from signotaur_action.demo.stage import DemoFailed, Stage, Step
+from signotaur_action.demo.stage import DemoFailed, Stage
 from signotaur_action.dotenv_text import variables
 from signotaur_action.errors import Unauthorized
 from signotaur_action.http_service import HttpKeyService, ServerAddress
@@ -83,7 +83,7 @@ class Story:
         self._say("\nDone: two rotations, no key lost, none shown, nobody locked out.")
 
     def _step(self, inputs: dict[str, str]) -> None:
-        step: Step = self._stage.run_step(
+        step = self._stage.run_step(
             {
                 "command": "rotate-key",
                 "sign-server": self._stage.url,
