@@ -1,0 +1,180 @@
+"""Gather the root file system of the action's image: Python, what the client needs, no more.
+
+Runs in the image's build stage as ``python3 rootfs.py SITE TARGET``. SITE holds the client and
+its locked dependencies, TARGET becomes the image. No shell, no pip, no package manager goes in.
+Everything is byte-compiled and carries one fixed time, so two builds give the same layer.
+"""
+
+import compileall
+import os
+import py_compile
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+# Parts of the standard library that the client cannot reach: other programs, graphics, other
+# databases. A list of what goes is safer than a list of what stays: a module that is imported
+# only on a bad day is still there.
+UNNEEDED = [
+    "__phello__",
+    "_pyrepl",
+    "asyncio/windows_events.py",
+    "bdb.py",
+    "cProfile.py",
+    "cgi.py",
+    "cgitb.py",
+    "code.py",
+    "codeop.py",
+    "config-3*",
+    "curses",
+    "dbm",
+    "distutils",
+    "doctest.py",
+    "ensurepip",
+    "idlelib",
+    "imaplib.py",
+    "lib2to3",
+    "mailbox.py",
+    "multiprocessing",
+    "nntplib.py",
+    "pdb.py",
+    "pickletools.py",
+    "poplib.py",
+    "profile.py",
+    "pstats.py",
+    "pyclbr.py",
+    "pydoc.py",
+    "pydoc_data",
+    "smtplib.py",
+    "sqlite3",
+    "tabnanny.py",
+    "test",
+    "this.py",
+    "tkinter",
+    "trace.py",
+    "turtle.py",
+    "turtledemo",
+    "unittest",
+    "venv",
+    "wsgiref",
+    "xmlrpc",
+    "zipapp.py",
+    "lib-dynload/_crypt.*",
+    "lib-dynload/_curses*",
+    "lib-dynload/_dbm.*",
+    "lib-dynload/_gdbm.*",
+    "lib-dynload/_sqlite3.*",
+    "lib-dynload/_test*",
+    "lib-dynload/_tkinter.*",
+    "lib-dynload/_xx*",
+    "lib-dynload/_ctypes_test.*",
+    "lib-dynload/nis.*",
+    "lib-dynload/ossaudiodev.*",
+    "lib-dynload/readline.*",
+    "lib-dynload/xx*",
+]
+# rich and pygments colour help texts, which this client prints plainly.
+UNNEEDED_PACKAGES = ("bin", "markdown_it", "mdurl", "pygments", "rich")
+LIBRARY_FOLDER = Path("/usr/lib", sysconfig.get_config_var("MULTIARCH"))
+STDLIB = Path(sysconfig.get_path("stdlib"))
+SITE_FOLDER = Path("/usr/local/lib", f"python{sysconfig.get_python_version()}", "dist-packages")
+
+
+def gather(site: Path, target: Path) -> None:
+    """Fill TARGET."""
+    python = Path(sys.executable).resolve()
+    stdlib = _copied(STDLIB, target)
+    for pattern in UNNEEDED:
+        for path in stdlib.glob(pattern):
+            _remove(path)
+    packages = _copied(site, target, SITE_FOLDER)
+    for name in UNNEEDED_PACKAGES:
+        for path in packages.glob(f"{name}*"):
+            _remove(path)
+    binary = _copied(python, target)
+    (binary.parent / "python3").symlink_to(binary.name)
+    for library in _libraries([python, *stdlib.rglob("*.so"), *packages.rglob("*.so")]):
+        _copied(library, target)
+    _skeleton(target)
+    for folder in (stdlib, packages):
+        _compile(folder, target)
+    _bind_libraries(target)
+    _fix_times(target)
+
+
+def _copied(source: Path, target: Path, place: Path | None = None) -> Path:
+    copy = target / (place or source).relative_to("/")
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy2(source, copy)
+    return copy
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _libraries(binaries: list[Path]) -> set[Path]:
+    """Return the shared libraries that these files load, the loader among them."""
+    found = set()
+    for binary in binaries:
+        listed = subprocess.run(["ldd", binary], capture_output=True, text=True, check=False)
+        for word in listed.stdout.split():
+            if word.startswith("/") and Path(word).exists():
+                found.add(Path(word))
+    return found
+
+
+def _skeleton(target: Path) -> None:
+    for folder, mode in (("tmp", 0o1777), ("etc", 0o755), ("proc", 0o555), ("dev", 0o755)):
+        (target / folder).mkdir(exist_ok=True)
+        (target / folder).chmod(mode)
+    # Enough for a name behind uid 0, and for looking host names up.
+    (target / "etc/passwd").write_text("root:x:0:0:root:/root:/sbin/nologin\n")
+    (target / "etc/group").write_text("root:x:0:\n")
+    (target / "etc/nsswitch.conf").write_text("hosts: files dns\n")
+
+
+def _compile(folder: Path, target: Path) -> None:
+    """Replace every source by its byte code, named as in the image and never checked again."""
+    done = compileall.compile_dir(
+        folder,
+        quiet=1,
+        legacy=True,
+        stripdir=str(target),
+        prependdir="/",
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
+    if not done:
+        raise SystemExit(f"{folder} does not compile")
+    for source in folder.rglob("*.py"):
+        source.unlink()
+
+
+def _bind_libraries(target: Path) -> None:
+    """Let every binary load from the image's own folder, whatever LD_LIBRARY_PATH says.
+
+    A job's environment reaches the container; DT_RPATH comes before LD_LIBRARY_PATH.
+    """
+    for path in target.rglob("*"):
+        if path.is_symlink() or not path.is_file() or path.name.startswith("ld-linux"):
+            continue
+        with path.open("rb") as file:
+            is_elf = file.read(4) == b"\x7fELF"
+        if is_elf:
+            rpath = ["--force-rpath", "--set-rpath", str(LIBRARY_FOLDER)]
+            subprocess.run(["patchelf", *rpath, path], check=True)
+
+
+def _fix_times(target: Path) -> None:
+    moment = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
+    for path in [target, *target.rglob("*")]:
+        os.utime(path, (moment, moment), follow_symlinks=False)
+
+
+if __name__ == "__main__":
+    gather(Path(sys.argv[1]), Path(sys.argv[2]))
