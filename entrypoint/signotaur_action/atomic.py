@@ -8,13 +8,14 @@ that. Why python-dotenv's writer is not used: it changes owner and mode, and fai
 
 import errno
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_TEMPORARY = ".{name}.{unique}.tmp"
+_UNIQUE_BYTES = 8
 _NO_FOLLOW = os.O_NOFOLLOW | os.O_CLOEXEC
 _MOUNT_TABLE = Path("/proc/self/mountinfo")
 
@@ -65,8 +66,13 @@ class OwnerOnlyFile:
             self._overwrite(content)
 
     def read(self) -> bytes | None:
-        """Return the content, or None when there is no such file. Raises OSError otherwise."""
+        """Return the content, or None when there is no such file.
+
+        Raises FileRefusedError for what cannot be replaced either: a pipe would never end.
+        """
         try:
+            if self._current() is None:
+                return None
             with _opened(self.path, os.O_RDONLY | _NO_FOLLOW) as descriptor:
                 return _read_all(descriptor)
         except FileNotFoundError:
@@ -77,9 +83,11 @@ class OwnerOnlyFile:
 
         Call it only while holding the journal's lock, so that no live run owns them.
         """
-        prefix, suffix = _TEMPORARY.format(name=self.path.name, unique="\0").split("\0")
+        ours = re.compile(
+            re.escape(f".{self.path.name}.") + rf"[0-9a-f]{{{2 * _UNIQUE_BYTES}}}\.tmp"
+        )
         for entry in self.path.parent.iterdir():
-            if entry.name.startswith(prefix) and entry.name.endswith(suffix):
+            if ours.fullmatch(entry.name):  # and not those of a file with a longer name
                 entry.unlink(missing_ok=True)
 
     def concerns(self) -> list[str]:
@@ -120,7 +128,7 @@ class OwnerOnlyFile:
 
     def _temporary(self, content: bytes, owner: os.stat_result, *, publish: bool) -> None:
         folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        name = _TEMPORARY.format(name=self.path.name, unique=secrets.token_hex(8))
+        name = f".{self.path.name}.{secrets.token_hex(_UNIQUE_BYTES)}.tmp"
         try:
             descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o600,
                                  dir_fd=folder)  # fmt: skip
