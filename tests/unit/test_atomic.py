@@ -1,0 +1,494 @@
+"""Owner-only files on the real file system: whole or not at all, and never anybody else's."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from signotaur_action.atomic import FileRefusedError, OwnerOnlyFile
+from support.mounts import demand_root, fill, mounted_file, read_only, small_disk
+
+KILLS = Path(__file__).parents[1] / "support" / "kills.py"
+STRANGER = 1234
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def path(folder: Path) -> Path:
+    return folder / "key.txt"
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def owner(path: Path) -> tuple[int, int]:
+    status = path.lstat()
+    return status.st_uid, status.st_gid
+
+
+def reason(file: OwnerOnlyFile) -> str:
+    with pytest.raises(FileRefusedError) as caught:
+        file.check(100)
+    return str(caught.value)
+
+
+# Content, mode and owner
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o777])
+def test_a_new_file_is_readable_by_its_owner_alone_whatever_the_umask(
+    path: Path, umask: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        OwnerOnlyFile(path).check(10)
+        OwnerOnlyFile(path).replace(b"new")
+    finally:
+        os.umask(before)
+    assert path.read_bytes() == b"new"
+    assert mode(path) == 0o600
+
+
+@pytest.mark.parametrize("old_mode", [0o644, 0o600, 0o400, 0o777])
+def test_an_existing_file_is_replaced_and_closed_to_others(path: Path, old_mode: int) -> None:
+    path.write_bytes(b"old")
+    path.chmod(old_mode)
+    inode = path.stat().st_ino
+    OwnerOnlyFile(path).replace(b"new")
+    assert path.read_bytes() == b"new"
+    assert mode(path) == 0o600
+    assert path.stat().st_ino != inode, "a reader that has the old file open keeps it whole"
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"long " * 100_000])
+def test_any_content_is_read_back(path: Path, content: bytes) -> None:
+    file = OwnerOnlyFile(path)
+    assert file.read() is None
+    file.replace(content)
+    assert file.read() == content
+
+
+def test_the_owner_of_an_existing_file_is_kept(path: Path) -> None:
+    demand_root()
+    path.write_bytes(b"old")
+    os.chown(path, STRANGER, STRANGER + 1)
+    OwnerOnlyFile(path).check(10)
+    OwnerOnlyFile(path).replace(b"new")
+    assert owner(path) == (STRANGER, STRANGER + 1)
+    assert mode(path) == 0o600
+
+
+def test_a_new_file_belongs_to_the_owner_of_its_folder(folder: Path, path: Path) -> None:
+    demand_root()
+    os.chown(folder, STRANGER, STRANGER)
+    OwnerOnlyFile(path).replace(b"new")
+    assert owner(path) == (STRANGER, STRANGER)
+
+
+AS_STRANGER = """
+import os, sys
+from pathlib import Path
+from signotaur_action.atomic import OwnerOnlyFile
+os.setgid(1234)
+os.setuid(1234)
+OwnerOnlyFile(Path(sys.argv[1])).check(1)
+"""
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Make a folder that every user reaches, which tmp_path is not."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+def refusal_to_a_stranger(path: Path) -> str:
+    demand_root()
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", AS_STRANGER, path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_a_file_of_somebody_else_is_refused_to_all_but_root(open_folder: Path) -> None:
+    path = open_folder / "key.txt"
+    path.write_bytes(b"old")
+    open_folder.chmod(0o777)
+    refusal = refusal_to_a_stranger(path)
+    assert refusal.endswith("it belongs to uid 0, and only root may keep that owner")
+    assert path.read_bytes() == b"old"
+
+
+def test_a_folder_without_rights_is_refused(open_folder: Path) -> None:
+    refusal = refusal_to_a_stranger(open_folder / "key.txt")
+    assert refusal.endswith("it cannot be written (permission denied)")
+
+
+# What is refused
+
+
+def test_a_symbolic_link_is_refused_unless_it_may_be_followed(folder: Path, path: Path) -> None:
+    target = folder / "target"
+    target.write_bytes(b"old")
+    path.symlink_to(target)
+    assert "--follow-symlinks" in reason(OwnerOnlyFile(path))
+    with pytest.raises(FileRefusedError):
+        OwnerOnlyFile(path).replace(b"new")
+    with pytest.raises(FileRefusedError, match="symbolic link"):
+        OwnerOnlyFile(path).read()
+    assert target.read_bytes() == b"old"
+
+    following = OwnerOnlyFile(path, follow_symlinks=True)
+    following.check(10)
+    following.replace(b"new")
+    assert path.is_symlink()
+    assert target.read_bytes() == b"new"
+
+
+def test_a_dangling_link_is_refused_or_its_target_made(folder: Path, path: Path) -> None:
+    path.symlink_to(folder / "nowhere")
+    assert "symbolic link" in reason(OwnerOnlyFile(path))
+    OwnerOnlyFile(path, follow_symlinks=True).replace(b"new")
+    assert (folder / "nowhere").read_bytes() == b"new"
+
+
+def test_a_link_among_the_folders_is_followed(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "linked").symlink_to(folder)
+    OwnerOnlyFile(tmp_path / "linked" / "key.txt").replace(b"new")
+    assert (folder / "key.txt").read_bytes() == b"new"
+
+
+def test_a_file_with_another_name_is_refused(folder: Path, path: Path) -> None:
+    path.write_bytes(b"old")
+    os.link(path, folder / "other")
+    assert "hard links" in reason(OwnerOnlyFile(path))
+    with pytest.raises(FileRefusedError):
+        OwnerOnlyFile(path).replace(b"new")
+    assert (folder / "other").read_bytes() == b"old"
+
+
+def test_a_folder_is_refused(folder: Path) -> None:
+    assert "a folder, not a regular file" in reason(OwnerOnlyFile(folder))
+
+
+@pytest.mark.timeout(5)
+def test_a_pipe_is_refused_and_not_waited_for(path: Path) -> None:
+    os.mkfifo(path)
+    assert "a pipe, not a regular file" in reason(OwnerOnlyFile(path))
+    with pytest.raises(FileRefusedError, match="a pipe"):
+        OwnerOnlyFile(path).read()
+
+
+def test_a_device_is_refused() -> None:
+    assert "a device, not a regular file" in reason(OwnerOnlyFile(Path("/dev/null")))
+
+
+def test_a_missing_folder_is_refused(folder: Path) -> None:
+    missing = folder / "missing" / "key.txt"
+    assert reason(OwnerOnlyFile(missing)) == f"the folder {missing.parent} does not exist"
+
+
+def test_a_file_in_place_of_the_folder_is_refused(path: Path) -> None:
+    path.write_bytes(b"a file")
+    below = path / "key.txt"
+    assert reason(OwnerOnlyFile(below)) == f"{path} is not a folder"
+
+
+def test_a_read_only_folder_is_refused(folder: Path, path: Path) -> None:
+    path.write_bytes(b"old")
+    with read_only(folder):
+        assert "read-only file system" in reason(OwnerOnlyFile(path))
+        with pytest.raises(OSError, match="Read-only"):
+            OwnerOnlyFile(path).replace(b"new")
+        assert path.read_bytes() == b"old"
+
+
+def test_a_full_disk_is_found_by_the_check_and_keeps_the_old_content(folder: Path) -> None:
+    with small_disk(folder):
+        path = folder / "key.txt"
+        path.write_bytes(b"old")
+        fill(folder)
+        assert "no space left" in reason(OwnerOnlyFile(path))
+        with pytest.raises(OSError, match="No space"):
+            OwnerOnlyFile(path).replace(b"new")
+        assert path.read_bytes() == b"old"
+        assert {each.name for each in folder.iterdir()} == {"key.txt", "filler"}
+
+
+def test_a_check_demands_room_for_the_size_that_is_named(folder: Path) -> None:
+    with small_disk(folder):
+        OwnerOnlyFile(folder / "key.txt").check(4096)
+        with pytest.raises(FileRefusedError, match="no space left"):
+            OwnerOnlyFile(folder / "key.txt").check(128 * 1024)
+
+
+# What a check leaves behind
+
+
+@pytest.mark.parametrize("existing", [None, b"old"])
+def test_a_check_leaves_no_trace(folder: Path, path: Path, existing: bytes | None) -> None:
+    if existing is not None:
+        path.write_bytes(existing)
+        path.chmod(0o640)
+    before = path.stat() if existing else None
+    for _ in range(3):
+        OwnerOnlyFile(path).check(1000)
+    assert list(folder.iterdir()) == ([path] if existing else [])
+    if before is not None:
+        after = path.stat()
+        assert (after.st_ino, after.st_mode, after.st_mtime_ns) == (
+            before.st_ino,
+            before.st_mode,
+            before.st_mtime_ns,
+        )
+        assert path.read_bytes() == existing
+
+
+def test_leftovers_of_this_file_are_removed_and_nothing_else(folder: Path, path: Path) -> None:
+    ours = folder / ".key.txt.0123456789abcdef.tmp"
+    others = [
+        folder / ".key.txt.production.0123456789abcdef.tmp",  # of another, longer name
+        folder / ".key.txt.backup.tmp",
+        folder / ".key.tmp",
+        folder / "key.txt.0123456789abcdef.tmp",
+        folder / ".key_txt.0123456789abcdef.tmp",
+        path,
+    ]
+    for each in [ours, *others]:
+        each.write_bytes(b"x")
+    OwnerOnlyFile(path).remove_leftovers()
+    assert set(folder.iterdir()) == set(others)
+
+
+def test_what_a_killed_run_leaves_is_what_remove_leftovers_finds(folder: Path, path: Path) -> None:
+    seen: set[str] = set()
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.is_set():
+            seen.update(each.name for each in folder.iterdir())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    for _ in range(50):
+        OwnerOnlyFile(path).replace(b"x" * 100_000)
+    stop.set()
+    watcher.join()
+    temporary = seen - {"key.txt"}
+    assert temporary, "no temporary file was seen"
+    for name in temporary:
+        (folder / name).touch()
+    OwnerOnlyFile(path).remove_leftovers()
+    assert list(folder.iterdir()) == [path]
+
+
+# Concerns
+
+
+def test_a_sound_place_raises_no_concern(path: Path) -> None:
+    assert OwnerOnlyFile(path).concerns() == []
+    path.touch(0o600)
+    assert OwnerOnlyFile(path).concerns() == []
+
+
+def test_a_file_that_others_read_is_a_concern(path: Path) -> None:
+    path.touch()
+    path.chmod(0o640)
+    (concern,) = OwnerOnlyFile(path).concerns()
+    assert "others could read it" in concern
+
+
+@pytest.mark.parametrize(("folder_mode", "count"), [(0o777, 1), (0o1777, 0), (0o775, 0)])
+def test_a_folder_in_which_everybody_replaces_files_is_a_concern(
+    folder: Path, path: Path, folder_mode: int, count: int
+) -> None:
+    folder.chmod(folder_mode)
+    assert len(OwnerOnlyFile(path).concerns()) == count
+
+
+# A single mounted file
+
+
+@pytest.fixture(params=["key.txt", "a key with blanks.txt", "back\\slash", "tab\tname", "ümläut"])
+def mounted_path(request: pytest.FixtureRequest, folder: Path) -> Iterator[Path]:
+    source = folder / "source"
+    source.write_bytes(b"old-old-old\n")
+    target = folder / "mounted"
+    target.mkdir()
+    target /= str(request.param)
+    target.touch()
+    with mounted_file(source, target):
+        yield target
+
+
+@pytest.mark.parametrize("content", [b"new\n", b"new-new-new\n", b"new " * 2000])
+def test_a_mounted_file_is_written_in_place(mounted_path: Path, content: bytes) -> None:
+    file = OwnerOnlyFile(mounted_path)
+    file.check(len(content))
+    assert mounted_path.read_bytes() == b"old-old-old\n"
+    file.replace(content)
+    assert mounted_path.read_bytes() == content
+    assert (mounted_path.parents[1] / "source").read_bytes() == content
+    assert mode(mounted_path) == 0o600
+    assert [each.name for each in mounted_path.parent.iterdir()] == [mounted_path.name]
+
+
+def test_a_mounted_file_is_known_as_one(folder: Path, path: Path) -> None:
+    source = folder / "source"
+    for each in (source, path):
+        each.touch()
+    with mounted_file(source, path):
+        assert OwnerOnlyFile(path).is_mount_point()
+        assert not OwnerOnlyFile(source).is_mount_point()
+    assert not OwnerOnlyFile(path).is_mount_point()
+
+
+@pytest.mark.parametrize("old", [b"old\n", b"", b"o" * 6000])
+def test_a_mounted_file_on_a_full_disk_gets_its_old_bytes_back(folder: Path, old: bytes) -> None:
+    target = folder / "mounted.txt"
+    target.touch()
+    disk = folder / "disk"
+    with small_disk(disk):
+        (disk / "source").write_bytes(old)
+        fill(disk)
+        with mounted_file(disk / "source", target):
+            with pytest.raises(OSError, match="No space"):
+                OwnerOnlyFile(target).replace(b"n" * 20_000)
+            assert target.read_bytes() == old
+
+
+def test_a_mounted_file_that_is_read_only_is_refused(folder: Path, path: Path) -> None:
+    source = folder / "source"
+    for each in (source, path):
+        each.write_bytes(b"old")
+    with mounted_file(source, path, "ro"):
+        assert "read-only file system" in reason(OwnerOnlyFile(path))
+        with pytest.raises(OSError, match="Read-only"):
+            OwnerOnlyFile(path).replace(b"new")
+        assert path.read_bytes() == b"old"
+
+
+# Readers and kills
+
+
+@pytest.fixture
+def quick_path() -> Iterator[Path]:
+    """Name a file in memory where there is such a place: hundreds of syncs are slow on a disk."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of this test's own in it
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as name:
+        yield Path(name) / "key.txt"
+
+
+def test_no_reader_ever_sees_a_part(quick_path: Path) -> None:
+    path = quick_path
+    contents = {bytes([letter]) * 20_000 for letter in b"ab"}
+    path.write_bytes(b"a" * 20_000)
+    seen: set[bytes] = set()
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.is_set():
+            seen.add(path.read_bytes())
+
+    readers = [threading.Thread(target=watch) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for turn in range(300):
+        OwnerOnlyFile(path).replace(b"ab"[turn % 2 : turn % 2 + 1] * 20_000)
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert seen == contents
+
+
+def killed(path: Path) -> dict[str, int]:
+    done = subprocess.run(
+        [sys.executable, "-I", KILLS, "replace", path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    seen: dict[str, int] = json.loads(done.stdout)
+    return seen
+
+
+def test_a_kill_at_any_call_leaves_the_old_file_or_the_new_one(quick_path: Path) -> None:
+    seen = killed(quick_path)
+    assert set(seen) == {"old", "new", "leftovers", "readable leftovers", "left at last"}
+    assert seen["old"] > 100
+    assert seen["new"] > 2
+    assert seen["leftovers"] > 2, "the kills never came between writing and renaming"
+    assert seen["readable leftovers"] == 0
+    assert seen["left at last"] == 0
+
+
+def test_a_kill_at_any_call_leaves_a_mounted_file_whole(folder: Path) -> None:
+    source, target = folder / "source", folder / "target" / "key.txt"
+    target.parent.mkdir()
+    for each in (source, target):
+        each.touch()
+    with mounted_file(source, target):
+        seen = killed(target)
+    assert set(seen) == {"old", "new", "padded", "leftovers", "readable leftovers", "left at last"}
+    assert min(seen["old"], seen["new"], seen["padded"]) > 0
+    assert seen["leftovers"] == 0
+
+
+RANDOM_KILLS = """
+import os, random, signal, sys, time
+from pathlib import Path
+from signotaur_action.atomic import OwnerOnlyFile
+path = Path(sys.argv[1])
+contents = [b"a" * 300_000, b"b" * 200_000]
+path.write_bytes(contents[0])
+changed = 0
+for _ in range(120):
+    before = path.read_bytes()
+    child = os.fork()
+    if child == 0:
+        while True:
+            for content in contents:
+                OwnerOnlyFile(path).replace(content)
+    time.sleep(random.uniform(0, 0.01))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    after = path.read_bytes()
+    if after not in contents:
+        sys.exit(f"torn: {len(after)} bytes")
+    changed += after != before
+    OwnerOnlyFile(path).remove_leftovers()
+    if os.listdir(path.parent) != [path.name]:
+        sys.exit("leftovers stay")
+print(changed)
+"""
+
+
+def test_a_kill_at_a_random_moment_leaves_the_old_file_or_the_new_one(
+    quick_path: Path,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", RANDOM_KILLS, quick_path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0, "no kill came after a replacement"
