@@ -11,7 +11,7 @@ import json
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
@@ -134,8 +134,9 @@ class JournalPlace:
                 yield journal
             finally:
                 if journal.entry is None:
-                    path.unlink(missing_ok=True)
-                    _sync_folder(path.parent)
+                    with suppress(OSError):  # an empty file means what no file means
+                        path.unlink()
+                        _sync_folder(path.parent)
         finally:
             os.close(descriptor)
 
@@ -165,7 +166,7 @@ def _open_locked(path: Path) -> int:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_at(path, descriptor):
-                _prove_usable(descriptor)
+                _prove_usable(path, descriptor)
                 return descriptor
         except BlockingIOError:
             os.close(descriptor)
@@ -176,7 +177,7 @@ def _open_locked(path: Path) -> int:
         os.close(descriptor)  # its last holder removed the file between our open and our lock
 
 
-def _prove_usable(descriptor: int) -> None:
+def _prove_usable(path: Path, descriptor: int) -> None:
     # A file that somebody else planted would let them read the key.
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
@@ -185,7 +186,11 @@ def _prove_usable(descriptor: int) -> None:
         raise OSError(errno.EPERM, f"belongs to uid {status.st_uid}")
     os.fchmod(descriptor, 0o600)
     if status.st_size == 0:  # a full disk is to be found before anything is rotated
-        _write_at(descriptor, b"\n" * _RESERVE, 0)
+        try:
+            _write_at(descriptor, b"\n" * _RESERVE, 0)
+        except OSError:
+            path.unlink(missing_ok=True)  # an empty journal would tell of a cut rotation
+            raise
         os.ftruncate(descriptor, 0)
 
 

@@ -17,7 +17,7 @@ from signotaur_action.errors import (
 )
 from signotaur_action.http_service import HttpKeyService, ServerAddress
 from signotaur_action.invocation import Invocation
-from signotaur_action.journal import JournalPlace
+from signotaur_action.journal import Journal, JournalPlace
 from signotaur_action.key_settings import KeySource, key_source
 from signotaur_action.policy import overlap_allowed, parse_duration
 from signotaur_action.ports import Sink
@@ -80,7 +80,18 @@ def _rotate(command: RotateKey, report: RotationReport, console: Console) -> Non
     with command.journal.locked() as journal:
         rotation.check()
         report.tell(rotation.rotate(key, journal))
+        _forget(journal, console)
+
+
+def _forget(journal: Journal, console: Console) -> None:
+    try:
         journal.clear()
+    except OSError as error:  # all is done and told: a later run finds this rotation to be over
+        reason = error.strerror or type(error).__name__
+        console.warn(
+            f"The journal {journal.path} could not be emptied ({reason}) and may hold the new "
+            "key. Delete it."
+        )
 
 
 def _failed(error: SignotaurError, report: RotationReport, console: Console) -> ExitCode:

@@ -1,5 +1,6 @@
 """Steps 2 to 4: get an open rotation whose lease is ours: a cut one to finish, or a new one."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
@@ -97,7 +98,7 @@ class Opening:
         try:
             journal.begin(JournalEntry(self._service.address, key.fingerprint(), intent))
         except OSError as error:
-            journal.clear()
+            _forget(journal)
             raise DestinationRefused(
                 f"The journal {journal.path} cannot be written ({error.strerror}).",
                 keys="Nothing was rotated; the old key is untouched and still works.",
@@ -108,7 +109,7 @@ class Opening:
         try:
             opened = self._service.open_rotation(key, intent)
         except _DEFINITE:
-            journal.clear()  # the candidate is nothing
+            _forget(journal)  # the candidate is nothing
             raise
         if intent.candidate is None:
             journal.record_key(opened.key)
@@ -140,7 +141,7 @@ class Opening:
         self._remember(key, intent, journal)
         opened = self._take_lease(key, intent, journal)
         if opened is None:
-            journal.clear()
+            _forget(journal)
             raise Superseded("Another run decided this rotation just now.")
         return opened
 
@@ -160,7 +161,7 @@ class Opening:
             opened = self._resume(key, entry, rotation, journal)
         if opened is None:
             self._narrator.note(f"The rotation in {journal.path} is over.")
-            journal.clear()
+            _forget(journal)
         return opened
 
     def _rotation_of(self, entry: JournalEntry) -> Rotation | None:
@@ -208,6 +209,12 @@ class Opening:
             return False
         fresh = rotation.server_time - rotation.confirmed_at <= _FRESH
         return fresh and self._service.describe(candidate).rotation is None
+
+
+def _forget(journal: Journal) -> None:
+    # What stays behind when this fails is found to be over by the next run, as it was by this one.
+    with suppress(OSError):
+        journal.clear()
 
 
 def _foreign(journal: Journal, whose: str) -> DestinationRefused:
