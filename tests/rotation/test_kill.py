@@ -1,0 +1,83 @@
+"""``kill -9`` at any line of the client, and then the same command again.
+
+After each kill an oracle outside the client looks at the destination (it must hold a key that
+the server accepts, and never a torn one); after the next run it counts the keys at the server.
+``SIGNOTAUR_FAULT_FACTOR=10`` tries ten times as many points.
+"""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from rotation.bed import DONE, Bed
+from rotation.world import PLACES, SEED, Place, points
+from support.kill import Ended
+
+KEPT, LOST = 32, 12
+"""Points for each place: with its journal kept, and with it lost."""
+
+
+def lines_of_a_run(bed: Bed, kind: str) -> int:
+    lines = 0
+
+    def run(place: Place) -> Ended:
+        nonlocal lines
+        ended = bed.run(place)
+        lines = ended.lines
+        return ended
+
+    bed.undisturbed(kind, run)
+    return lines
+
+
+@pytest.mark.parametrize("kind", PLACES)
+def test_the_same_command_finishes_what_a_kill_cut(
+    bed: Bed, kind: str, say: Callable[[str], None]
+) -> None:
+    total = lines_of_a_run(bed, kind)
+    moments = points(KEPT, total, kind)
+    expectations, kills = [], 0
+    for moment, (name, place) in zip(moments, bed.places(kind, len(moments)), strict=True):
+        kills += bed.run(place, kill_at=moment).killed
+        expectations.append(bed.finish(place, name))
+    bed.check_server(expectations)
+    say(f"{kills} kill points of {total} lines")
+    assert kills >= len(moments) - 1  # a run may be a line shorter than the one that was counted
+
+
+@pytest.mark.parametrize("kind", PLACES)
+def test_a_run_that_finishes_another_may_be_killed_too(
+    bed: Bed, kind: str, say: Callable[[str], None]
+) -> None:
+    total = lines_of_a_run(bed, kind)
+    moments = points(KEPT // 4, total, f"{kind} twice")
+    chance = random.Random(SEED)  # noqa: S311
+    expectations, kills = [], 0
+    for moment, (name, place) in zip(moments, bed.places(kind, len(moments)), strict=True):
+        kills += bed.run(place, kill_at=moment).killed
+        while not bed.is_over(place):
+            ended = bed.run(place, kill_at=chance.randint(total // 4, total))
+            kills += ended.killed
+            if not ended.killed:
+                assert ended.code == DONE, ended.err
+                assert place.leftovers() == []
+                break
+        expectations.append(bed.expect(place, name))
+    bed.check_server(expectations)
+    say(f"{kills} kill points")
+
+
+@pytest.mark.parametrize("kind", PLACES)
+def test_a_later_run_finishes_although_the_journal_is_lost(
+    bed: Bed, kind: str, say: Callable[[str], None]
+) -> None:
+    total = lines_of_a_run(bed, kind)
+    moments = points(LOST, total, f"{kind} lost")
+    expectations, kills = [], 0
+    for moment, (name, place) in zip(moments, bed.places(kind, len(moments)), strict=True):
+        kills += bed.run(place, kill_at=moment).killed
+        place.lose_journal()
+        expectations.append(bed.finish(place, name, candidates=1))
+    bed.check_server(expectations)
+    say(f"{kills} kill points")

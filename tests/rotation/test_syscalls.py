@@ -1,0 +1,119 @@
+"""A kill, or an error of the system, at any call that the client makes on files and sockets.
+
+strace counts the calls of an undisturbed run first; then it disturbs the n-th one of a kind.
+"""
+
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rotation.bed import DONE, Bed
+from rotation.world import Place, points
+from support.client import Finished
+
+KILLED = -9
+KILLS, ERRORS = 28, 28
+"""How many points of each sort."""
+CALLS = ("openat", "write", "pwrite64", "fsync", "renameat", "ftruncate", "sendto")
+CODES = ("EIO", "ENOSPC", "EROFS")
+_FAILURES = {1, 10, 11, 12}
+"""The exit codes with which a run may answer an error of the system."""
+
+pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One system call of a run: the ``number``-th of its name."""
+
+    name: str
+    number: int
+    on_file: bool
+
+    def killed(self) -> tuple[str, ...]:
+        """Return the program that kills the client at this call."""
+        return self._disturbed("signal=SIGKILL")
+
+    def failed(self, code: str) -> tuple[str, ...]:
+        """Return the program that lets this call of the client fail."""
+        return ("strace", "--seccomp-bpf", *self._disturbed(f"error={code}")[1:])
+
+    def _disturbed(self, how: str) -> tuple[str, ...]:
+        inject = f"inject={self.name}:{how}:when={self.number}"
+        return (*_STRACE, "/dev/null", "-e", f"trace={self.name}", "-e", inject)
+
+
+_STRACE = ("strace", "-f", "-y", "-qq", "-o")
+
+
+def calls_of_a_run(bed: Bed, kind: str) -> list[Call]:
+    """Return the calls of an undisturbed run on files of its place, and on sockets."""
+    log = bed.folder / "calls"
+    places: list[Place] = []
+
+    def run(place: Place) -> Finished:
+        places.append(place)
+        return bed.run_under(place, *_STRACE, str(log), "-e", f"trace={','.join(CALLS)}")
+
+    bed.undisturbed(kind, run)
+    return list(_calls(log, places[0].folder))
+
+
+def _calls(log: Path, folder: Path) -> Sequence[Call]:
+    counts = dict.fromkeys(CALLS, 0)
+    found = []
+    for line in log.read_text(errors="replace").splitlines():
+        match = re.match(r"\d+ +(\w+)\(", line)
+        if match is None or match[1] not in counts:
+            continue
+        counts[match[1]] += 1
+        on_file = str(folder) in line
+        if on_file or "<socket:" in line or "<TCP:" in line:
+            found.append(Call(match[1], counts[match[1]], on_file))
+    return found
+
+
+@pytest.mark.parametrize("kind", ["key file", "variable to Continua CI"])
+def test_the_same_command_finishes_what_a_kill_at_a_call_cut(
+    bed: Bed, kind: str, say: Callable[[str], None]
+) -> None:
+    calls = calls_of_a_run(bed, kind)
+    chosen = [calls[point - 1] for point in points(KILLS // 2, len(calls), f"{kind} calls")]
+    expectations, kills = [], 0
+    for call, (name, place) in zip(chosen, bed.places(kind, len(chosen)), strict=True):
+        ended = bed.run_under(place, *call.killed())
+        kills += ended.code == KILLED
+        expectations.append(bed.finish(place, name))
+    bed.check_server(expectations)
+    say(f"{kills} kills at {len(calls)} calls")
+    assert kills >= len(chosen) - 1
+
+
+@pytest.mark.parametrize("kind", ["key file", "dotenv file"])
+def test_the_same_command_finishes_what_an_error_of_the_system_stopped(
+    bed: Bed, kind: str, say: Callable[[str], None]
+) -> None:
+    calls = [call for call in calls_of_a_run(bed, kind) if call.on_file]
+    faults = [(call, code) for call in calls for code in CODES]
+    chosen = [faults[point - 1] for point in points(ERRORS // 2, len(faults), f"{kind} errors")]
+    expectations, failures = [], 0
+    for (call, code), (name, place) in zip(chosen, bed.places(kind, len(chosen)), strict=True):
+        ended = bed.run_under(place, *call.failed(code))
+        told = f"{call} {code}: {ended.code} {ended.err}"
+        assert bed.oracle.accepts(place.key), told
+        assert "Internal error" not in ended.err, told
+        if ended.code == DONE:  # what failed was needed for nothing but tidiness
+            assert bed.is_over(place) or "Delete it" in ended.err, told
+            expectations.append(bed.expect(place, name))
+        else:
+            failures += 1
+            assert ended.code in _FAILURES, told
+            assert "Next: " in ended.err, told
+            expectations.append(bed.finish(place, name))
+    bed.check_server(expectations)
+    say(f"{failures} failures of {len(chosen)} errors at {len(calls)} calls")
+    assert failures >= len(chosen) // 3
