@@ -15,14 +15,14 @@ RUN python3 -m venv /pip \
 COPY packaging/rootfs.py packaging/
 COPY entrypoint/signotaur_wire /site/signotaur_wire
 COPY entrypoint/signotaur_action /site/signotaur_action
-ARG SOURCE_DATE_EPOCH=0
-RUN SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} python3 -I packaging/rootfs.py /site /rootfs
+RUN python3 -I packaging/rootfs.py /site /rootfs
 
 FROM build AS server-build
 RUN /pip/bin/pip install --no-cache-dir --only-binary=:all: --require-hashes \
       --target /server --requirement requirements/server.txt
 COPY entrypoint/signotaur_wire /server/signotaur_wire
 COPY entrypoint/signotaur_keyserver /server/signotaur_keyserver
+RUN python3 -I -m compileall -q /server/signotaur_wire /server/signotaur_keyserver
 
 FROM ${BASE} AS server
 RUN apt-get update \
@@ -30,10 +30,14 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --home-dir /data --create-home keyserver
 COPY --from=server-build /server /usr/local/lib/python3.13/dist-packages
+ARG VERSION=0
+ARG REVISION=unknown
 LABEL org.opencontainers.image.title="signotaur-keyserver" \
       org.opencontainers.image.description="Self-hosted key server with overlap and lineage" \
-      org.opencontainers.image.licenses="Apache-2.0"
-USER keyserver
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+USER 10001
 VOLUME /data
 EXPOSE 8443
 ENTRYPOINT ["/usr/bin/python3", "-I", "-m", "signotaur_keyserver"]
@@ -41,9 +45,9 @@ CMD ["serve", "--data-dir", "/data", "--host", "0.0.0.0", "--self-signed"]
 
 # No USER: GitHub demands root of container actions, its command files belong to another user.
 FROM scratch AS action
+COPY --from=build /rootfs /
 ARG VERSION=0
 ARG REVISION=unknown
-COPY --from=build /rootfs /
 LABEL org.opencontainers.image.title="signotaur-action" \
       org.opencontainers.image.description="Rotates API keys of a code-signing server from CI" \
       org.opencontainers.image.licenses="Apache-2.0" \

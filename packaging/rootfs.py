@@ -2,7 +2,8 @@
 
 Runs in the image's build stage as ``python3 rootfs.py SITE TARGET``. SITE holds the client and
 its locked dependencies, TARGET becomes the image. No shell, no pip, no package manager goes in.
-Everything is byte-compiled and carries one fixed time, so two builds give the same layer.
+Everything is byte-compiled and carries one fixed time, so two builds give the same layer. What
+stays of Debian is recorded where scanners look for it in images without a package manager.
 """
 
 import compileall
@@ -78,12 +79,14 @@ UNNEEDED = [
 # rich and pygments colour help texts, which this client prints plainly.
 UNNEEDED_PACKAGES = ("bin", "markdown_it", "mdurl", "pygments", "rich")
 LIBRARY_FOLDER = Path("/usr/lib", sysconfig.get_config_var("MULTIARCH"))
+LOADER_FOLDERS = ("lib", "lib64")
 STDLIB = Path(sysconfig.get_path("stdlib"))
 SITE_FOLDER = Path("/usr/local/lib", f"python{sysconfig.get_python_version()}", "dist-packages")
 
 
 def gather(site: Path, target: Path) -> None:
     """Fill TARGET."""
+    _skeleton(target)
     python = Path(sys.executable).resolve()
     stdlib = _copied(STDLIB, target)
     for pattern in UNNEEDED:
@@ -95,9 +98,12 @@ def gather(site: Path, target: Path) -> None:
             _remove(path)
     binary = _copied(python, target)
     (binary.parent / "python3").symlink_to(binary.name)
-    for library in _libraries([python, *stdlib.rglob("*.so"), *packages.rglob("*.so")]):
-        _copied(library, target)
-    _skeleton(target)
+    libraries = _libraries([python, *stdlib.rglob("*.so"), *packages.rglob("*.so")])
+    for library in libraries:
+        _copied(library, target, _merged(library))
+    kept = [path for path in stdlib.rglob("*") if path.is_file()]
+    from_debian = [python, *libraries, *("/" / path.relative_to(target) for path in kept)]
+    _record_packages(from_debian, target)
     for folder in (stdlib, packages):
         _compile(folder, target)
     _bind_libraries(target)
@@ -112,6 +118,11 @@ def _copied(source: Path, target: Path, place: Path | None = None) -> Path:
     else:
         shutil.copy2(source, copy)
     return copy
+
+
+def _merged(path: Path) -> Path:
+    """Return a path below /usr: /lib and /lib64 are links to there, in Debian and here."""
+    return Path("/usr", *path.parts[1:]) if path.parts[1] in LOADER_FOLDERS else path
 
 
 def _remove(path: Path) -> None:
@@ -129,10 +140,32 @@ def _libraries(binaries: list[Path]) -> set[Path]:
     return found
 
 
+def _record_packages(files: list[Path], target: Path) -> None:
+    """Record the Debian packages of these files, and their licences, as distroless images do."""
+    paths = sorted({str(_merged(file).resolve()) for file in files})
+    # Some belong to nobody, like what a package's script wrote: then the code is not 0.
+    found = subprocess.run(
+        ["dpkg-query", "--search", *paths], capture_output=True, text=True, check=False
+    )
+    owners = {line.partition(": ")[0] for line in found.stdout.splitlines()}
+    records = target / "var/lib/dpkg/status.d"
+    records.mkdir(parents=True)
+    for owner in sorted(owners):
+        name = owner.partition(":")[0]
+        status = subprocess.run(["dpkg-query", "--status", owner], capture_output=True, check=True)
+        (records / name).write_bytes(status.stdout)
+        _copied(Path("/usr/share/doc", name, "copyright"), target)
+    _copied(Path("/usr/lib/os-release"), target)
+    (target / "etc/os-release").symlink_to("../usr/lib/os-release")
+
+
 def _skeleton(target: Path) -> None:
     for folder, mode in (("tmp", 0o1777), ("etc", 0o755), ("proc", 0o555), ("dev", 0o755)):
-        (target / folder).mkdir(exist_ok=True)
+        (target / folder).mkdir(parents=True)
         (target / folder).chmod(mode)
+    for folder in LOADER_FOLDERS:
+        (target / "usr" / folder).mkdir(parents=True)
+        (target / folder).symlink_to(f"usr/{folder}")
     # Enough for a name behind uid 0, and for looking host names up.
     (target / "etc/passwd").write_text("root:x:0:0:root:/root:/sbin/nologin\n")
     (target / "etc/group").write_text("root:x:0:\n")
@@ -171,9 +204,8 @@ def _bind_libraries(target: Path) -> None:
 
 
 def _fix_times(target: Path) -> None:
-    moment = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
     for path in [target, *target.rglob("*")]:
-        os.utime(path, (moment, moment), follow_symlinks=False)
+        os.utime(path, (0, 0), follow_symlinks=False)
 
 
 if __name__ == "__main__":
