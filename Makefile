@@ -18,6 +18,16 @@ ACTIONS := $(wildcard action.yml */action.yml .github/actions/*/action.yml)
 DOCKERFILES := $(wildcard Dockerfile)
 SHELL_SCRIPTS := .ci/run $(wildcard scripts/*)
 
+# What the image is built from, and the images' names; Debian 13, from wherever.
+BASE ?= debian:trixie-slim
+IMAGE := signotaur-action:dev
+SERVER_IMAGE := signotaur-keyserver:dev
+SBOM := dist/sbom-action.cdx.json
+IMAGE_VERSION = $(shell sed -n 's/^VERSION = "\(.*\)"$$/\1/p' entrypoint/signotaur_wire/version.py)
+IMAGE_REVISION = $(shell git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null || echo unknown)
+BUILD = docker build --quiet --build-arg BASE=$(BASE) \
+	--build-arg VERSION=$(IMAGE_VERSION) --build-arg REVISION=$(IMAGE_REVISION)
+
 # Lock files name no index and no folder of this machine, and hold what PyPI
 # holds, whatever indexes the person who locks has configured.
 LOCK = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_NO_INDEX \
@@ -28,10 +38,10 @@ LOCK = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_NO_INDEX \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench golden lock clean
+.PHONY: help install demo test run-tests image image-check lint bench golden lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 install: $(STAMP) ## make .venv with everything in it, from the hash-locked requirements
 
@@ -42,14 +52,31 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(STAMP) ## rotate a key against a key server of this machine, and show it
-	$(BIN)/signotaur-action demo
+image: $(STAMP) ## build the images of action and key server, and the list of what is inside
+	@scripts/docker-engine demand
+	@scripts/base-image $(BASE)
+	$(BUILD) --target server --tag $(SERVER_IMAGE) .
+	$(BUILD) --target action --tag $(IMAGE) .
+	$(BIN)/python packaging/sbom.py $(IMAGE) $(SBOM)
+
+image-check: ## build the action's image twice from nothing, and compare the layers
+	@scripts/docker-engine demand
+	@scripts/base-image $(BASE)
+	scripts/image-check $(BUILD) --no-cache --target action .
+
+demo: $(STAMP) ## rotate a key and show it (DOCKER=1: through the image)
+	$(if $(DOCKER),@$(MAKE) --no-print-directory image)
+	$(BIN)/signotaur-action demo $(if $(DOCKER),--image $(IMAGE))
 
 # One recipe after the other, whatever -j says: nobody waits for tests of code
 # that does not pass the checks, and pytest has the last word.
 test: install ## check, then run every test
 	@PYTHON="$(PYTHON)" sh scripts/system-packages test
 	@$(MAKE) --no-print-directory lint
+	@scripts/docker-engine with $(MAKE) --no-print-directory run-tests
+
+run-tests:
+	@if docker version >/dev/null 2>&1; then $(MAKE) --no-print-directory image; fi
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 lint: $(STAMP) ## check code, imports, workflows and scripts (needs no network)
@@ -68,7 +95,7 @@ lint: $(STAMP) ## check code, imports, workflows and scripts (needs no network)
 
 bench: $(STAMP) ## measure
 	@PYTHON="$(PYTHON)" sh scripts/system-packages bench
-	$(BIN)/python benchmarks/run.py
+	@scripts/docker-engine with $(BIN)/python benchmarks/run.py
 
 golden: $(STAMP) ## rewrite the golden transcripts; read the diff before you commit it
 	$(BIN)/python -m pytest tests/golden --update-golden
