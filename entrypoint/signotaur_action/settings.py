@@ -85,7 +85,9 @@ class Settings:
             return None
         if option.is_flag:
             return self._boolean(variable, text)
-        return text.splitlines() if option.repeatable else text
+        if option.repeatable:  # one value on each line, read as GitHub's toolkit reads it
+            return [line.strip() for line in text.split("\n")]
+        return text
 
     def _from_config(self, option: Option) -> Value | None:
         value = self._config.get(option.config) if option.config else None
