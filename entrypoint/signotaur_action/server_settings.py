@@ -38,7 +38,7 @@ def _server_url(text: str) -> str:
         raise ValueError("it is not a URL") from None
     if parts.scheme not in ("https", "http") or not parts.hostname:
         raise ValueError("it must be an https URL, like https://signotaur.example.com")
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if "@" in parts.netloc or "?" in text or "#" in text:
         raise ValueError("it must hold no user name, password, ? or #")
     if parts.scheme == "http" and not _is_loopback(parts):
         raise ValueError("plain http would show the key to the network; it must be https")
@@ -56,7 +56,7 @@ def _is_loopback(parts: SplitResult) -> bool:
 
 
 def _timeout(text: str) -> timedelta:
-    timeout = int(text) * _SECOND if text.isdecimal() else parse_duration(text)
+    timeout = parse_duration(f"{text}s" if text.isdecimal() else text)
     if not _SECOND <= timeout <= _LONGEST:
         raise ValueError("it must be between 1s and 4m")
     return timeout
@@ -77,9 +77,10 @@ def _ca_file(text: str) -> Path | None:
 
 def _proxy(url: str, environ: Mapping[str, str]) -> str | None:
     """Take HTTPS_PROXY and NO_PROXY explicitly: the session itself reads no variables."""
-    host = urlsplit(url).hostname or ""
-    if not url.startswith("https:"):
-        return None  # http is allowed to this machine only, where no proxy belongs
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if not host or _is_loopback(parts):
+        return None  # no proxy stands between this machine and itself
     for pattern in _variable(environ, "NO_PROXY").replace(" ", "").split(","):
         name = pattern.removeprefix("*").lstrip(".").lower()
         if pattern == "*" or (name and (host == name or host.endswith(f".{name}"))):
