@@ -68,8 +68,10 @@ def _from_file(path: Path, name: str) -> KeySource:
 
 def _key_in(text: str, name: str, path: Path) -> Secret:
     token = without_line_end(text)
-    # A plain key may end in base64 padding; any other = makes the line an assignment.
-    if "=" not in token.rstrip("=") and not token.lstrip().startswith("#"):
+    # A plain key may end in base64 padding; any other = makes the line an assignment, and so
+    # does one behind the variable's name: NAME= is a variable that is empty.
+    plain = "=" not in token.rstrip("=") and token.rstrip("=") != name
+    if plain and not token.lstrip().startswith("#"):
         try:
             return parse_key(token)
         except KeyTextError as error:
