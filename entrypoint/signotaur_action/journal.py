@@ -142,7 +142,7 @@ class JournalPlace:
 
     def exists(self) -> bool:
         """Return whether a run left a journal at one of the places."""
-        return any(path.exists() for path in self.paths)
+        return any(path.exists() and path.stat().st_size > 0 for path in self.paths)
 
     def _open(self) -> tuple[Path, int]:
         reasons = []
