@@ -102,7 +102,7 @@ class Transport:
             )
         try:
             document = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             kind = inert_value(response.headers.get("Content-Type", "no content type"))
             raise ServerFailure(
                 f"{self.url} answered {response.status_code} with {kind}, which is no answer of "
