@@ -16,6 +16,7 @@ from signotaur_wire.messages import (
     KeyState,
     RotationDescription,
     RotationRequest,
+    RotationState,
 )
 from signotaur_wire.roles import ROTATOR, canonical
 
@@ -54,7 +55,7 @@ class HttpKeyService:
         )
         path = paths.rotation(intent.id)
         answer = self._call(RotationDescription.from_json, "PUT", path, key, body.to_json())
-        return Opened(_rotation(answer), intent.candidate)
+        return Opened(self._rotation(answer, intent.id), intent.candidate)
 
     def rotation(self, key: Secret, rotation_id: UUID) -> Rotation | None:
         """``GET /rotations/{uuid}``."""
@@ -63,12 +64,21 @@ class HttpKeyService:
             return None
         if answer.status >= _FIRST_REFUSAL:
             raise refusal(answer, self.address)
-        return _rotation(self._read(RotationDescription.from_json, answer.document))
+        description = self._read(RotationDescription.from_json, answer.document)
+        return self._rotation(description, rotation_id)
 
     def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:
         """``PUT /rotations/{uuid}/confirmation``."""
         path = paths.confirmation(rotation_id)
-        return _rotation(self._call(RotationDescription.from_json, "PUT", path, key))
+        answer = self._call(RotationDescription.from_json, "PUT", path, key)
+        if answer.state is not RotationState.CONFIRMED:
+            raise ServerFailure(f"{self.address} did not confirm the rotation it was asked to.")
+        return self._rotation(answer, rotation_id)
+
+    def _rotation(self, description: RotationDescription, asked: UUID) -> Rotation:
+        if description.id != asked:
+            raise ServerFailure(f"{self.address} answered with another rotation than was asked of.")
+        return _rotation(description)
 
     def _call(
         self,

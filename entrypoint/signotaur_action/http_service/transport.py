@@ -30,6 +30,7 @@ from signotaur_wire.version import VERSION
 _CONNECT_TIMEOUT = 5.0
 _READ_TIMEOUT = 15.0
 _RETRIES = 6
+_TORN_ANSWERS = 3
 _RETRY_AFTER_MAX = 30
 _RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -74,23 +75,33 @@ class Transport:
         Raises ServerFailure when no JSON answer came within the deadline: network, TLS,
         redirect, another content, more than 64 KiB.
         """
+        tries = _TORN_ANSWERS
+        while True:
+            tries -= 1
+            try:
+                return self._exchange(method, path, key, body)
+            except urllib3.exceptions.ProtocolError as error:
+                # The answer broke off in its body, where urllib3's Retry is over already.
+                if not tries:
+                    raise self._network_failure(error) from None
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                raise self._network_failure(error) from None
+
+    def _exchange(self, method: str, path: str, key: Secret, body: Json | None) -> Answer:
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise ServerFailure(f"The time for talking to {self.url} is over (--timeout).")
-        try:
-            with self._session.request(
-                method,
-                self.url + path,
-                auth=_Bearer(key),
-                json=body,
-                timeout=(min(_CONNECT_TIMEOUT, left), min(_READ_TIMEOUT, left)),
-                verify=self._verify,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                return self._answer(response)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._network_failure(error) from None
+        with self._session.request(
+            method,
+            self.url + path,
+            auth=_Bearer(key),
+            json=body,
+            timeout=(min(_CONNECT_TIMEOUT, left), min(_READ_TIMEOUT, left)),
+            verify=self._verify,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            return self._answer(response)
 
     def _answer(self, response: requests.Response) -> Answer:
         content = self._content(response)
@@ -112,7 +123,8 @@ class Transport:
 
     def _content(self, response: requests.Response) -> bytes:
         content = b""
-        for part in response.iter_content(8192):
+        # Not iter_content: that waits for a whole part, however slowly its bytes come.
+        while part := response.raw.read1(8192, decode_content=True):
             content += part
             if len(content) > MAX_BODY_BYTES:
                 raise ServerFailure(f"{self.url} answered with more than 64 KiB.")
