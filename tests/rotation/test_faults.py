@@ -1,0 +1,306 @@
+"""What goes wrong on the way: answers that are lost, torn, late, repeated or somebody else's.
+
+The front sits between the real client and the real server; the oracle asks the server itself.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rotation.world import Expected, KeyFile, Oracle
+from support.front import Exchange, Fault, Front, answering, lost_answer, times
+from support.keys import add_keys, lineages
+from support.keyserver import KeyServer
+from support.kill import Ended, Nursery
+
+DONE, FAILURE, NOT_DELIVERED = 0, 1, 12
+
+
+@dataclass
+class Road:
+    """A key file, the command that rotates its key, and the front that the command passes."""
+
+    server: KeyServer
+    front: Front
+    nursery: Nursery
+    name: str
+    place: KeyFile
+
+    def run(self, *options: str) -> Ended:
+        """Run the command."""
+        return self.nursery.run(
+            ("rotate-key", *self.place.arguments, *self.front.options, *options), self.place.env
+        )
+
+    def check(self, *, rotations: int = 1) -> None:
+        """Fail unless the file's key is the one survivor, and its rotation the only one."""
+        assert self.place.leftovers() == []
+        oracle = Oracle(self.server)
+        expected = Expected(self.name, oracle.id_of(self.place.held()), rotations, 0)
+        expected.check(lineages(self.server)[self.name])
+
+    def finish(self) -> None:
+        """Run the same command again on a clear road, and check what came of it."""
+        assert Oracle(self.server).accepts(self.place.held())
+        self.front.faults.clear()
+        ended = self.run()
+        assert ended.code == DONE, ended.err
+        self.check()
+
+
+@pytest.fixture
+def road(
+    plain_server: KeyServer, front: Front, nursery: Nursery, tmp_path: Path, fresh_name: str
+) -> Iterator[Road]:
+    (key,) = add_keys(plain_server, [fresh_name])
+    folder = tmp_path / "place"
+    folder.mkdir()
+    yield Road(plain_server, front, nursery, fresh_name, KeyFile(folder, key))
+
+
+CALLS = {
+    "self": ("GET", "/keys/self", 0),
+    "rotation": ("PUT", "/rotations/", 0),
+    "verify": ("GET", "/keys/self", 1),
+    "confirmation": ("PUT", "/confirmation", 0),
+}
+"""The calls of a run: method, part of the path, and how many like it come before."""
+EVERY_CALL = pytest.mark.parametrize("call", CALLS)
+OPENED = ("verify", "confirmation")
+
+
+def at(call: str, fault: Fault, count: int = 1) -> Fault:
+    """Commit a fault at one call of the run, ``count`` times."""
+    method, part, before = CALLS[call]
+    seen = 0
+
+    def here(exchange: Exchange) -> bool:
+        nonlocal seen
+        if exchange.method != method or part not in exchange.path:
+            return False
+        seen += 1
+        return seen > before and fault(exchange)
+
+    return times(count, here)
+
+
+def failed(call: str) -> int:
+    """Return the exit code of a run for which a call never succeeds."""
+    return NOT_DELIVERED if call in OPENED else FAILURE
+
+
+def altered(change: Callable[[bytes], bytes]) -> Fault:
+    """Let the server answer, and change the answer's body on its way."""
+
+    def fault(exchange: Exchange) -> bool:
+        status, headers, body = exchange.forward()
+        exchange.answer(status, headers, change(body))
+        return True
+
+    return fault
+
+
+def with_members(**members: object) -> Callable[[bytes], bytes]:
+    return lambda body: json.dumps(json.loads(body) | members).encode()
+
+
+def torn(length: int) -> Fault:
+    """Send the whole answer's head and only the first bytes of its body."""
+
+    def fault(exchange: Exchange) -> bool:
+        send(exchange, *exchange.forward(), pace=0, upto=length)
+        exchange.drop()
+        return True
+
+    return fault
+
+
+def dripping(pace: float) -> Fault:
+    """Send an answer's body byte by byte."""
+
+    def fault(exchange: Exchange) -> bool:
+        send(exchange, *exchange.forward(), pace=pace)
+        return True
+
+    return fault
+
+
+def send(
+    exchange: Exchange,
+    status: int,
+    headers: dict[str, str],
+    body: bytes,
+    *,
+    pace: float,
+    upto: int | None = None,
+) -> None:
+    handler = exchange._handler
+    handler.send_response(status)
+    for name, value in (headers | {"Content-Length": str(len(body))}).items():
+        handler.send_header(name, value)
+    handler.end_headers()
+    if not pace:
+        handler.wfile.write(body[:upto])
+        return
+    for byte in body:
+        time.sleep(pace)
+        try:
+            handler.wfile.write(bytes([byte]))
+        except OSError:  # the client has gone
+            return
+
+
+# Lost
+
+
+@EVERY_CALL
+def test_a_lost_answer_costs_nothing(road: Road, call: str) -> None:
+    method, part, _ = CALLS[call]
+    road.front.faults.append(at(call, lost_answer(method, part)))
+    ended = road.run()
+    assert ended.code == DONE, ended.err
+    road.check()
+
+
+def test_every_answer_may_be_lost_once(road: Road) -> None:
+    for call, (method, part, _) in CALLS.items():
+        road.front.faults.append(at(call, lost_answer(method, part)))
+    ended = road.run()
+    assert ended.code == DONE, ended.err
+    road.check()
+
+
+@EVERY_CALL
+def test_a_call_whose_answers_are_all_lost_is_made_up_for_by_the_same_command(
+    road: Road, call: str
+) -> None:
+    method, part, _ = CALLS[call]
+    road.front.faults.append(at(call, lost_answer(method, part), count=1000))
+    ended = road.run("--timeout", "2s")
+    assert ended.code == failed(call), ended.err
+    assert "Next: Run the same command again" in ended.err
+    road.finish()
+
+
+# Refused for now
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@EVERY_CALL
+def test_a_server_that_is_away_is_asked_again(road: Road, call: str, count: int) -> None:
+    road.front.faults.append(at(call, answering(503), count))
+    ended = road.run()
+    assert ended.code == DONE, ended.err
+    road.check()
+
+
+def test_a_short_wait_that_the_server_asks_for_is_kept(road: Road) -> None:
+    moments: list[float] = []
+
+    def noted(exchange: Exchange) -> bool:
+        if exchange.method == "PUT" and "/confirmation" not in exchange.path:
+            moments.append(time.monotonic())
+        return False
+
+    road.front.faults += [noted, at("rotation", answering(429, Retry_After="1"))]
+    ended = road.run()
+    assert ended.code == DONE, ended.err
+    first, second = moments
+    assert 0.95 <= second - first < 5
+    road.check()
+
+
+@EVERY_CALL
+def test_a_wait_beyond_the_time_limit_ends_the_run_at_once(road: Road, call: str) -> None:
+    road.front.faults.append(at(call, answering(429, Retry_After="3600"), count=1000))
+    began = time.monotonic()
+    ended = road.run("--timeout", "10s")
+    assert time.monotonic() - began < 8
+    assert ended.code == failed(call), ended.err
+    assert "429" in ended.err
+    assert "--timeout" in ended.err
+    assert len(road.front.calls(CALLS[call][0], CALLS[call][1])) == CALLS[call][2] + 1
+    road.finish()
+
+
+# Twice
+
+
+@pytest.mark.parametrize("call", ["rotation", "confirmation"])
+@pytest.mark.parametrize("answered", [0, 1])
+def test_a_request_that_arrives_twice_counts_once(road: Road, call: str, answered: int) -> None:
+    def twice(exchange: Exchange) -> bool:
+        answers = [exchange.forward(), exchange.forward()]
+        exchange.answer(*answers[answered])
+        return True
+
+    road.front.faults.append(at(call, twice))
+    ended = road.run()
+    assert ended.code == DONE, ended.err
+    road.check()
+
+
+# Torn, slow, wrong
+
+
+@pytest.mark.parametrize("length", [0, 1, 17, 200, 400])
+@EVERY_CALL
+def test_an_answer_that_breaks_off_is_asked_for_again(road: Road, call: str, length: int) -> None:
+    road.front.faults.append(at(call, torn(length)))
+    ended = road.run()
+    assert ended.code == DONE, ended.err
+    road.check()
+
+
+@EVERY_CALL
+def test_answers_that_always_break_off_end_the_run(road: Road, call: str) -> None:
+    road.front.faults.append(at(call, torn(100), count=1000))
+    ended = road.run()
+    assert ended.code == failed(call), ended.err
+    road.finish()
+
+
+@EVERY_CALL
+def test_an_answer_that_drips_is_cut_at_the_time_limit(road: Road, call: str) -> None:
+    road.front.faults.append(at(call, dripping(0.05)))
+    began = time.monotonic()
+    ended = road.run("--timeout", "2s")
+    assert time.monotonic() - began < 6
+    assert ended.code == failed(call), ended.err
+    assert "--timeout" in ended.err
+    road.finish()
+
+
+@pytest.mark.parametrize("call", ["rotation", "confirmation"])
+def test_the_answer_of_another_rotation_is_not_believed(road: Road, call: str) -> None:
+    other = "00000000-0000-4000-8000-000000000000"
+    road.front.faults.append(at(call, altered(with_members(id=other))))
+    ended = road.run()
+    assert ended.code == failed(call), ended.err
+    assert "another rotation" in ended.err
+    road.finish()
+
+
+def test_a_confirmation_that_does_not_say_so_is_not_believed(road: Road) -> None:
+    road.front.faults.append(at("confirmation", answering(200, b"{}")))
+    assert road.run().code == NOT_DELIVERED
+    road.front.faults[:] = [at("confirmation", altered(with_members(state="open")))]
+    ended = road.run()
+    # The server has confirmed: a new command asks for the rotation and finds that.
+    assert ended.code == NOT_DELIVERED, ended.err
+    assert "did not confirm" in ended.err
+    road.finish()
+
+
+@EVERY_CALL
+def test_a_page_of_a_proxy_is_no_answer(road: Road, call: str) -> None:
+    page = answering(200, b"<html>Please sign in</html>", Content_Type="text/html")
+    road.front.faults.append(at(call, page))
+    ended = road.run()
+    assert ended.code == failed(call), ended.err
+    assert "text/html" in ended.err
+    road.finish()
