@@ -43,8 +43,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def machine() -> str:
-    """Name what matters of the machine: little, so that only the ratios can be compared."""
+    """Tell of the machine what the numbers need: times of another one mean nothing here."""
     return f"{os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def busyness() -> str:
+    """Tell how many processes of others wanted a core in the last minute."""
+    return f"{os.getloadavg()[0]:.1f} on average"
 
 
 def publish(results: str) -> None:

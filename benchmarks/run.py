@@ -17,7 +17,7 @@ from client_bench import (
     measure_rotation,
     measure_start,
 )
-from report import amount, at_least, at_most, machine, publish, ratio, table
+from report import amount, at_least, at_most, busyness, machine, publish, ratio, table
 from server_bench import (
     CONNECTIONS,
     HOLDERS,
@@ -43,6 +43,7 @@ def main() -> None:
 
 
 def _measure(home: Path) -> list[str]:
+    others = busyness()
     _say("start of the client")
     start = measure_start(home)
     with (
@@ -63,7 +64,7 @@ def _measure(home: Path) -> list[str]:
     server = [*_read_rows(reads), *_rate_rows(rates)]
     head = ("", "median (quartiles)", "ratio", "to", "goal")
     return [
-        f"On {machine()}:",
+        f"On {machine()}. Runnable processes of others in the minute before: {others}.",
         table(head, client),
         table(head, server),
         _memory(fresh, after_reads, after_rotations),
