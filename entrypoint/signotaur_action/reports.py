@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from signotaur_action.ci_text import file_record
@@ -48,7 +49,7 @@ class RotationReport:
                 ) from None
 
     def tell(self, outcome: Outcome) -> None:
-        """Report what came of the run. Raises Unfinished if the outputs cannot be written."""
+        """Report what came of the run. Raises Unfinished if a rotation could not be reported."""
         headline, rows, next_step = _prose(outcome)
         self._console.note(headline)
         for label, value in rows:
@@ -57,16 +58,16 @@ class RotationReport:
         try:
             append(self._outputs, "".join(file_record(*pair) for pair in _outputs(outcome).items()))
             append(self._summary, _markdown(headline, rows, next_step))
+            if self._as_json:
+                self._console.emit(json.dumps(self._document(outcome)) + "\n")
         except OSError as error:
-            raise Unfinished(
-                f"Outputs or summary could not be written ({error.strerror}).",
-                keys="The rotation itself is complete and every destination holds the new key.",
-            ) from None
-        if self._as_json:
-            document = _document(outcome)
-            if self._key_in_json and isinstance(outcome, Rotated):
-                document["apiKey"] = outcome.key.reveal()
-            self._console.emit(json.dumps(document) + "\n")
+            raise _untold(outcome, error.strerror or type(error).__name__) from None
+
+    def _document(self, outcome: Outcome) -> dict[str, object]:
+        document = _document(outcome)
+        if self._key_in_json and isinstance(outcome, Rotated):
+            document["apiKey"] = outcome.key.reveal()
+        return document
 
     def fail(self, error: SignotaurError) -> None:
         """Report a failure. Never raises: there is nobody left to tell."""
@@ -78,7 +79,19 @@ class RotationReport:
         except OSError:
             self._console.note("The step outputs and summary could not be written either.")
         if self._as_json:
-            self._console.emit(json.dumps(_failure(error)) + "\n")
+            with suppress(OSError):
+                self._console.emit(json.dumps(_failure(error)) + "\n")
+
+
+def _untold(outcome: Outcome, reason: str) -> SignotaurError:
+    what = f"The outcome could not be reported ({reason.lower()})."
+    if isinstance(outcome, Rotated):
+        return Unfinished(
+            what,
+            keys="The rotation itself is complete. The journal holds the new key until the "
+            "outcome is reported.",
+        )
+    return SignotaurError(what, keys="Nothing was rotated; the key in use is unchanged.")
 
 
 def _prose(outcome: Outcome) -> tuple[str, Rows, str]:
