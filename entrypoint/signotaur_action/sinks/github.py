@@ -74,7 +74,7 @@ class GithubOutputSink(_CommandFile):
         name = argument or "api-key"
         if not _OUTPUT_NAME.fullmatch(name):
             raise SinkFault("github-output needs a name of letters, digits, _ and -")
-        if name in _OUR_OUTPUTS:
+        if name.lower() in _OUR_OUTPUTS:  # the runner does not tell the cases apart
             raise SinkFault(f"github-output:{name} is the name of another output of this action")
         super().__init__("GITHUB_OUTPUT", name, context)
 
@@ -91,16 +91,20 @@ class GithubEnvSink(_CommandFile):
 
 
 def append(path: Path | None, text: str) -> None:
-    """Append to a file of the runner in one write, in place. Raises OSError.
+    """Append to a file of the runner in one write, in place: all of it or nothing. Raises OSError.
 
-    The file must be there: the runner made it, and one that we made it would never read.
+    The file must be there: the runner made it, and one that we made it would never read. What
+    another program left there without a line end is ended first, or it would swallow the text.
     """
     if path is None:
         return
-    encoded = text.encode()
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
     try:
+        end = os.fstat(descriptor).st_size
+        unended = end > 0 and os.pread(descriptor, 1, end - 1) != b"\n"
+        encoded = (f"\n{text}" if text and unended else text).encode()
         if os.write(descriptor, encoded) != len(encoded):
+            os.ftruncate(descriptor, end)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         os.close(descriptor)
