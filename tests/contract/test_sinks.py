@@ -1,0 +1,210 @@
+"""What every destination promises, whatever it is."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from contract.sink_cases import CASES, FAULTS, Fault, Place, SinkCase, delivery
+from signotaur_action.console import Console
+from signotaur_action.errors import BOTH_KEYS_VALID, DeliveryFailed, ExitCode
+from signotaur_action.model import Secret
+from signotaur_action.sinks import EMITTERS, TAKES_STDOUT
+from signotaur_action.sinks.base import SinkContext
+from signotaur_action.sinks.stdout import StdoutSink
+from signotaur_wire import keyformat
+
+OURS = keyformat.generate()
+OTHER = keyformat.generate()
+KEYS = {
+    "ours": OURS,
+    "padded": "YWJjZGVmZ2hpamtsbW5vcA==",
+    "odd": "odd!#$%()*+,-./:;=?@^_`{|}~",
+}
+"""The last one is not for templates: what a JSON string cannot hold, nobody quotes there."""
+
+
+@pytest.fixture(params=CASES, ids=lambda case: case.name)
+def case(request: pytest.FixtureRequest) -> SinkCase:
+    chosen: SinkCase = request.param
+    return chosen
+
+
+@pytest.fixture
+def place(tmp_path: Path, case: SinkCase) -> Place:
+    folder = tmp_path / "place"
+    folder.mkdir()
+    place = Place(folder)
+    if case.before is not None:
+        place.file.write_bytes(case.before)
+        place.file.chmod(0o600)
+    place.appends = case.writes_file and not case.durable
+    return place
+
+
+def test_every_kind_has_a_case() -> None:
+    assert {kind for case in CASES for kind in case.kinds} == set(EMITTERS)
+    assert set(EMITTERS) >= TAKES_STDOUT
+
+
+def test_the_kinds_that_take_stdout_are_those_that_print(case: SinkCase, place: Place) -> None:
+    case.make(place).deliver(delivery(OURS))
+    for kind in case.kinds:
+        assert (kind in TAKES_STDOUT) is bool(place.printed)
+    assert case.writes_file is not bool(place.printed)
+
+
+def test_a_check_changes_nothing_and_says_nothing(case: SinkCase, place: Place) -> None:
+    before = place.held()
+    for _ in range(2):
+        assert list(case.make(place).check()) == []
+    assert place.held() == before
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
+def test_a_stranger_finds_the_key_that_was_delivered(
+    case: SinkCase, place: Place, key: str
+) -> None:
+    sink = case.make(place)
+    sink.check()
+    sink.deliver(delivery(key))
+    assert case.read(place) == key
+
+
+def test_reading_back_gives_the_key_or_nothing_and_never_another(
+    case: SinkCase, place: Place
+) -> None:
+    sink = case.make(place)
+    before = sink.read_back()
+    assert before is None or before.reveal() == "the-older-key-0123456789"
+    for key in (OURS, OTHER):
+        sink.deliver(delivery(key))
+        assert sink.read_back() == (Secret(key) if case.readable else None)
+
+
+def test_another_run_reads_back_the_same_key_or_nothing(case: SinkCase, place: Place) -> None:
+    case.make(place).deliver(delivery(OURS))
+    assert case.make(place).read_back() in (None, Secret(OURS))
+    if case.readable and case.durable:
+        assert case.make(place).read_back() == Secret(OURS)
+
+
+def test_delivering_twice_is_harmless(case: SinkCase, place: Place) -> None:
+    sink = case.make(place)
+    sink.deliver(delivery(OURS))
+    once = place.held()
+    sink.deliver(delivery(OURS))
+    case.make(place).deliver(delivery(OURS))
+    assert case.read(place) == OURS
+    if case.durable and case.writes_file:
+        assert place.held() == once
+
+
+def test_what_stood_there_beside_the_key_stays(case: SinkCase, place: Place) -> None:
+    case.make(place).deliver(delivery(OURS))
+    if case.before is None or b"A=1" not in case.before.upper():
+        return
+    content = place.file.read_bytes()
+    head, _, tail = content.partition(OURS.encode())
+    assert head.upper().removeprefix(b"\xef\xbb\xbf").startswith(b"A=1")
+    if case.durable:
+        assert tail == b" # why\r\n"
+
+
+def test_a_name_never_holds_the_key_and_says_where(case: SinkCase, place: Place) -> None:
+    sink = case.make(place)
+    before = sink.name
+    sink.deliver(delivery(OURS))
+    assert sink.name == before
+    assert OURS[:8] not in sink.name
+    assert sink.name.strip()
+    if case.writes_file and case.durable:
+        assert str(place.file) in sink.name
+    assert case.make(place).name == before, "a later run finds its mark in the journal by name"
+
+
+def test_the_durable_ones_are_the_designs(case: SinkCase, place: Place) -> None:
+    assert case.make(place).durable is case.durable
+
+
+def matching(case: SinkCase, fault: Fault) -> bool:
+    return case.writes_file is fault.of_files
+
+
+@pytest.mark.parametrize(
+    ("case", "fault"),
+    [
+        pytest.param(case, fault, id=f"{case.name}-{fault.name}")
+        for case in CASES
+        for fault in FAULTS
+        if matching(case, fault)
+    ],
+    indirect=["case"],
+)
+def test_a_destination_that_fails_says_so_and_keeps_what_it_held(
+    case: SinkCase, place: Place, fault: Fault
+) -> None:
+    sink = case.make(place)
+    sink.check()
+    with fault.commit(place):
+        before = place.held() if place.folder.exists() else None
+        with pytest.raises(DeliveryFailed) as caught:
+            sink.deliver(delivery(OURS))
+        assert before is None or place.held() == before
+        assert sink.name in caught.value.what
+        assert OURS[:8] not in caught.value.what
+        assert caught.value.code is ExitCode.NOT_DELIVERED
+        assert caught.value.keys == BOTH_KEYS_VALID
+    assert place.printed == []
+    if not case.writes_file:
+        sink.deliver(delivery(OURS))
+        assert case.read(place) == OURS
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.writes_file], ids=lambda case: case.name, indirect=True
+)
+def test_reading_back_from_a_place_that_is_gone_fails_or_finds_nothing(
+    case: SinkCase, place: Place
+) -> None:
+    sink = case.make(place)
+    sink.deliver(delivery(OURS))
+    place.file.unlink()
+    try:
+        assert sink.read_back() is None
+    except DeliveryFailed as error:
+        said = error.what
+    else:
+        said = ""
+    assert OURS[:8] not in said
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if not case.writes_file], ids=lambda c: c.name, indirect=True
+)
+@pytest.mark.parametrize("broken", ["pipe", "/dev/full"])
+def test_a_real_stream_that_breaks_is_a_failed_delivery(
+    case: SinkCase, place: Place, broken: str
+) -> None:
+    if broken == "pipe":
+        reading, writing = os.pipe()
+        os.close(reading)
+        stream = os.fdopen(writing, "w")
+    else:
+        stream = Path(broken).open("w")  # noqa: SIM115 - its close fails, too
+    place_of_console = Place(place.folder)
+    console = Console(stream, stream, github=False, debug=False)
+    place_of_console.emit = console.emit  # type: ignore[method-assign]
+    with pytest.raises(DeliveryFailed) as caught:
+        case.make(place_of_console).deliver(delivery(OURS))
+    assert any(word in caught.value.what for word in ("broken pipe", "no space left"))
+    with pytest.raises(OSError, match=r"Broken pipe|No space"):
+        stream.close()
+
+
+def test_stdout_prints_the_key_alone_and_flushed(tmp_path: Path) -> None:
+    printed: list[str] = []
+    emit: Callable[[str], None] = printed.append
+    StdoutSink(SinkContext(emit, {})).deliver(delivery(OURS, name=str(tmp_path)))
+    assert printed == [OURS + "\n"]
