@@ -136,7 +136,8 @@ class Opening:
             overlap_days=rotation.overlap_days,
             auto_revoke=rotation.auto_revoke,
             again=rotation.again,
-            holder=self._plan.holder or f"rotation {rotation.id}",
+            # Not the rotation's own name: the run that made the candidate may still be alive.
+            holder=self._plan.holder or f"run {uuid4()}",
         )
         self._remember(key, intent, journal)
         opened = self._take_lease(key, intent, journal)
