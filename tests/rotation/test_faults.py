@@ -5,7 +5,7 @@ The front sits between the real client and the real server; the oracle asks the 
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,11 +55,11 @@ class Road:
 @pytest.fixture
 def road(
     plain_server: KeyServer, front: Front, nursery: Nursery, tmp_path: Path, fresh_name: str
-) -> Iterator[Road]:
+) -> Road:
     (key,) = add_keys(plain_server, [fresh_name])
     folder = tmp_path / "place"
     folder.mkdir()
-    yield Road(plain_server, front, nursery, fresh_name, KeyFile(folder, key))
+    return Road(plain_server, front, nursery, fresh_name, KeyFile(folder, key))
 
 
 CALLS = {

@@ -727,6 +727,17 @@ def test_started_with_a_candidate_that_another_run_delivers_is_refused(bench: Be
     assert_finished(bench)
 
 
+def test_a_candidate_is_not_adopted_while_the_run_that_made_it_may_be_alive(bench: Bench) -> None:
+    """Outside a CI system nothing tells two runs apart but their journals."""
+    bench.cut_before("confirm")
+    bench.lose_journal()
+    with pytest.raises(Busy):
+        bench.run(bench.new_keys[0])
+    bench.service.pass_time(timedelta(minutes=11))
+    bench.rotated(bench.new_keys[0])
+    assert_finished(bench)
+
+
 def test_an_adopted_rotation_is_in_the_journal_and_continued_from_it(bench: Bench) -> None:
     bench.cut_before("confirm", plan=A_RUN)
     bench.lose_journal()

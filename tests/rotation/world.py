@@ -37,6 +37,7 @@ class Place:
 
     def __init__(self, folder: Path, key: str) -> None:
         self.folder = folder
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.key = key
         self.printed: list[str] = []
         """What each run of the command printed."""
