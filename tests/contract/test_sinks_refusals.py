@@ -1,0 +1,341 @@
+"""What each destination refuses before a rotation: names, tokens, places."""
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from contract.sink_cases import Place, delivery
+from signotaur_action.errors import DestinationRefused, ExitCode
+from signotaur_action.ports import Sink
+from signotaur_action.sinks import EMITTERS, emitter
+from signotaur_action.sinks.base import SinkFault
+from signotaur_action.sinks.env_file import EnvFileSink
+from signotaur_action.sinks.key_file import KeyFileSink
+from signotaur_action.sinks.stdout import StdoutSink
+from signotaur_wire import keyformat
+from support.mounts import fill, read_only, small_disk
+from support.runner import parse_file
+
+KEY = keyformat.generate()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    folder = tmp_path / "place"
+    folder.mkdir()
+    return Place(folder)
+
+
+def key_file(place: Place) -> Sink:
+    return KeyFileSink(str(place.file), place.context())
+
+
+def env_file(place: Place) -> Sink:
+    return EnvFileSink(str(place.file), "SIGNOTAUR_API_KEY", place.context())
+
+
+FILES = pytest.mark.parametrize("make", [key_file, env_file])
+
+
+def refusal(sink: Sink) -> DestinationRefused:
+    with pytest.raises(DestinationRefused) as caught:
+        sink.check()
+    assert caught.value.code is ExitCode.DESTINATION_REFUSED
+    assert KEY[:8] not in caught.value.what
+    return caught.value
+
+
+# How a destination is written
+
+
+@pytest.mark.parametrize("text", ["", "nothing", "Continua:serverVar=A", "github:A", " template:x"])
+def test_an_unknown_kind_is_told_with_the_known_ones(place: Place, text: str) -> None:
+    with pytest.raises(SinkFault) as caught:
+        emitter(text, place.context())
+    assert all(kind in str(caught.value) for kind in EMITTERS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "continua",
+        "continua:",
+        "continua:serverVar",
+        "continua:serverVar=",
+        "continua:servervar=A",
+        "continua:serverVar=a b",
+        "continua:serverVar=1a",
+        "continua:serverVar=a']x",
+        "continua:serverVar=a\n",
+        "continua:other=A",
+        "github-output:a b",
+        "github-output:1a",
+        "github-output:a=b",
+        "github-output:a<<b",
+        "github-output:a\nb",
+        "github-output:a\n",
+        "github-env",
+        "github-env:",
+        "github-env:A-B",
+        "github-env:A\nB",
+        "template",
+        "template:",
+        "template:no token",
+        "template:{{ secret }}",
+        "template:{secret}",
+        "template:{{secret}} {{Secret}}",
+        "template:{{secret}} {{key}}",
+        "template:{{secret}} {{}}",
+        "template:{{secret}} {{expiry }}",
+    ],
+)
+def test_a_destination_that_makes_no_sense_is_refused(place: Place, text: str) -> None:
+    with pytest.raises(SinkFault):
+        emitter(text, place.context())
+
+
+@pytest.mark.parametrize("name", ["rotated", "key-id", "old-key-id", "expires-at", "overlap-end"])
+@pytest.mark.parametrize("change", [str.lower, str.upper, str.title])
+def test_the_actions_own_outputs_are_not_for_the_key(
+    place: Place, name: str, change: Callable[[str], str]
+) -> None:
+    with pytest.raises(SinkFault, match="another output"):
+        emitter(f"github-output:{change(name)}", place.context())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PATH", "path", "HOME", "CI", "GITHUB_TOKEN", "RUNNER_TEMP", "ACTIONS_X", "INPUT_API_KEY",
+     "NODE_OPTIONS", "node_options", "LD_PRELOAD"],
+)  # fmt: skip
+def test_variables_that_the_runner_or_a_loader_keeps_are_refused(place: Place, name: str) -> None:
+    with pytest.raises(SinkFault, match="keeps"):
+        emitter(f"github-env:{name}", place.context())
+
+
+@pytest.mark.parametrize("name", ["", "1A", "A-B", "A B", "A=B", "A\nEVIL=1", "Ä", "A\n"])
+def test_a_name_that_no_dotenv_variable_has_is_refused(place: Place, name: str) -> None:
+    with pytest.raises(SinkFault, match="--write-env-var-name"):
+        EnvFileSink(str(place.file), name, place.context())
+
+
+# Templates
+
+
+@pytest.mark.parametrize(
+    ("template", "printed"),
+    [
+        ("{{secret}}", KEY),
+        ("export SIGNOTAUR_API_KEY={{secret}}", f"export SIGNOTAUR_API_KEY={KEY}"),
+        ("{{secret}}{{secret}}", KEY + KEY),
+        (
+            "{{secret}} {{keyId}} {{expiry}} {{overlapEnd}} {{name}}",
+            f"{KEY} 17 2026-09-01T08:30:00Z 2026-06-08T08:30:00Z build key",
+        ),
+        ('{"key":"{{secret}}","n":{{keyId}}}', f'{{"key":"{KEY}","n":17}}'),
+        ("{{{secret}}}", "{" + KEY + "}"),
+        ("{ {{secret}} } {x}", "{ " + KEY + " } {x}"),
+        ("a:b=c {{secret}}", f"a:b=c {KEY}"),
+    ],
+)
+def test_a_templates_tokens_are_replaced(place: Place, template: str, printed: str) -> None:
+    emitter(f"template:{template}", place.context()).deliver(delivery(KEY))
+    assert place.printed == [printed + "\n"]
+
+
+@pytest.mark.parametrize(
+    "name", ["{{secret}}", "{{{secret}}}", "\\g<0>", "{{name}}", "{{unknown}}"]
+)
+def test_a_name_that_holds_a_token_is_not_expanded(place: Place, name: str) -> None:
+    emitter("template:{{name}}={{secret}}", place.context()).deliver(delivery(KEY, name=name))
+    assert place.printed == [f"{name}={KEY}\n"]
+
+
+def test_tokens_that_a_replacement_would_make_are_not_expanded(place: Place) -> None:
+    sink = emitter("template:{{secret}}|{{{name}}}", place.context())
+    sink.deliver(delivery(KEY, name="{secret}"))
+    assert place.printed == [f"{KEY}|{{{{secret}}}}\n"]
+
+
+def test_every_unknown_token_is_told_with_the_known_ones(place: Place) -> None:
+    with pytest.raises(SinkFault) as caught:
+        emitter("template:{{secret}} {{b}} {{a}}", place.context())
+    assert "{{a}} {{b}} (known: {{secret}} {{keyId}}" in str(caught.value)
+
+
+def test_a_key_without_an_end_has_an_empty_expiry(place: Place) -> None:
+    given = delivery(KEY)
+    endless = type(given)(given.key, given.key_id, given.name, None, given.overlap_end)
+    emitter("template:{{secret}}[{{expiry}}]", place.context()).deliver(endless)
+    assert place.printed == [f"{KEY}[]\n"]
+
+
+def test_times_are_told_in_utc(place: Place) -> None:
+    given = delivery(KEY)
+    moment = given.overlap_end + timedelta(microseconds=400_000)
+    emitter("template:{{secret}} {{overlapEnd}}", place.context()).deliver(
+        type(given)(given.key, given.key_id, given.name, None, moment)
+    )
+    assert place.printed[0].endswith("Z\n")
+
+
+# stdout
+
+
+def test_stdout_is_refused_where_it_is_a_log(place: Place) -> None:
+    place.environ["GITHUB_ACTIONS"] = "true"
+    assert "--write-key-file" in refusal(StdoutSink(place.context())).next
+
+
+# Files
+
+
+@FILES
+def test_a_missing_folder_is_refused(place: Place, make: Callable[[Place], Sink]) -> None:
+    place.folder.rmdir()
+    told = refusal(make(place))
+    assert str(place.file) in told.what
+    assert "does not exist" in told.what
+
+
+@FILES
+def test_a_folder_is_no_file(place: Place, make: Callable[[Place], Sink]) -> None:
+    place.file.mkdir()
+    assert "a folder, not a regular file" in refusal(make(place)).what
+
+
+@FILES
+@pytest.mark.timeout(5)
+def test_a_pipe_is_refused_at_once(place: Place, make: Callable[[Place], Sink]) -> None:
+    os.mkfifo(place.file)
+    assert "a pipe, not a regular file" in refusal(make(place)).what
+
+
+@FILES
+def test_a_link_is_refused_with_the_option_that_allows_it(
+    place: Place, make: Callable[[Place], Sink]
+) -> None:
+    (place.folder / "target").touch()
+    place.file.symlink_to(place.folder / "target")
+    assert "--follow-symlinks" in refusal(make(place)).what
+
+
+def test_a_link_may_be_followed(place: Place) -> None:
+    target = place.folder / "target"
+    target.touch()
+    place.file.symlink_to(target)
+    context = place.context(follow_symlinks=True)
+    for sink in (
+        EnvFileSink(str(place.file), "K", context),
+        KeyFileSink(str(place.folder / "link"), context),
+    ):
+        sink.check()
+        sink.deliver(delivery(KEY))
+    assert place.file.is_symlink()
+    assert target.read_text() == f"K={KEY}\n"
+
+
+@FILES
+def test_a_hard_link_is_refused(place: Place, make: Callable[[Place], Sink]) -> None:
+    place.file.touch()
+    os.link(place.file, place.folder / "other")
+    assert "hard links" in refusal(make(place)).what
+
+
+@FILES
+def test_a_full_disk_is_refused(place: Place, make: Callable[[Place], Sink]) -> None:
+    with small_disk(place.folder):
+        fill(place.folder)
+        assert "no space left" in refusal(make(place)).what
+
+
+@FILES
+def test_a_read_only_disk_is_refused(place: Place, make: Callable[[Place], Sink]) -> None:
+    with read_only(place.folder):
+        assert "read-only file system" in refusal(make(place)).what
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"two\nlines-of-it", b"SIGNOTAUR_API_KEY=0123456789abcdef\n# and more", b"\xff\xfe\0", b"\n",
+     b"short\n", b"-----BEGIN CERTIFICATE-----\nabc\n"],
+)  # fmt: skip
+def test_a_file_with_something_else_than_a_key_is_not_overwritten(
+    place: Place, content: bytes
+) -> None:
+    place.file.write_bytes(content)
+    told = refusal(key_file(place))
+    assert "something else than one key" in told.what
+    assert "--write-env-file" in told.next
+    assert place.file.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"", KEY.encode(), KEY.encode() + b"\n", b"k" * 16 + b"\r\n"])
+def test_an_empty_file_or_a_key_is_overwritten(place: Place, content: bytes) -> None:
+    place.file.write_bytes(content)
+    place.file.chmod(0o600)
+    sink = key_file(place)
+    assert sink.check() == []
+    sink.deliver(delivery(KEY))
+    assert place.file.read_text() == KEY + "\n"
+
+
+def test_a_file_that_is_no_text_is_no_dotenv_file(place: Place) -> None:
+    place.file.write_bytes(b"A=\xff\n")
+    assert "not UTF-8 text" in refusal(env_file(place)).what
+
+
+def test_a_variable_in_a_form_that_cannot_be_changed_is_refused(place: Place) -> None:
+    place.file.write_text("SIGNOTAUR_API_KEY\n")
+    assert "cannot be changed safely" in refusal(env_file(place)).what
+
+
+@FILES
+def test_what_a_person_should_know_is_a_warning(
+    place: Place, make: Callable[[Place], Sink]
+) -> None:
+    place.file.touch()
+    place.file.chmod(0o644)
+    (warning,) = make(place).check()
+    assert "others could read it" in warning
+
+
+def test_a_variable_that_is_set_twice_is_a_warning(place: Place) -> None:
+    place.file.write_text("SIGNOTAUR_API_KEY=a\nSIGNOTAUR_API_KEY=b\n")
+    place.file.chmod(0o600)
+    (warning,) = env_file(place).check()
+    assert "sets SIGNOTAUR_API_KEY 2 times; the last one is changed" in warning
+
+
+# GitHub's files
+
+
+@pytest.mark.parametrize("text", ["github-output", "github-env:KEY"])
+def test_outside_a_job_there_are_no_files_of_the_runner(place: Place, text: str) -> None:
+    place.environ.clear()
+    assert "no step of a GitHub job" in refusal(emitter(text, place.context())).what
+
+
+@pytest.mark.parametrize("text", ["github-output", "github-env:KEY"])
+def test_a_file_of_the_runner_is_never_made(place: Place, text: str) -> None:
+    told = refusal(emitter(text, place.context()))
+    assert "no such file or directory" in told.what
+    assert "root" in told.next
+    assert not place.file.exists()
+
+
+def test_a_file_of_the_runner_keeps_owner_mode_and_identity(place: Place) -> None:
+    place.file.write_bytes(b"")
+    place.file.chmod(0o644)
+    before = place.file.stat()
+    emitter("github-output", place.context()).deliver(delivery(KEY))
+    after = place.file.stat()
+    assert (before.st_ino, before.st_mode, before.st_uid) == (
+        after.st_ino,
+        after.st_mode,
+        after.st_uid,
+    )
+    assert parse_file(place.file.read_bytes()).outputs() == {"api-key": KEY}
