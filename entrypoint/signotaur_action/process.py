@@ -22,7 +22,7 @@ _KILLED = 128
 
 
 def guard(environ: Mapping[str, str]) -> None:
-    """Turn SIGINT and SIGTERM into StopSignal, start the watchdog, forbid core dumps.
+    """Turn SIGINT and SIGTERM into StopSignal, start the watchdog, let no secret reach a disk.
 
     ``SIGNOTAUR_WATCHDOG_SECONDS`` can shorten the watchdog, never lengthen it.
     """
@@ -32,6 +32,7 @@ def guard(environ: Mapping[str, str]) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM, *_CODES})
     signal.setitimer(signal.ITIMER_REAL, _watchdog_seconds(environ))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.environ.pop("SSLKEYLOGFILE", None)  # urllib3 would write the secrets of TLS sessions there
 
 
 def run_below_init(run: Callable[[], int]) -> int:
