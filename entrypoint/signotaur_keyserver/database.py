@@ -98,6 +98,10 @@ class Database:
         """Whether a read is a matter of microseconds, so that it may run in an event loop."""
         return self._engine.dialect.name == "sqlite"
 
+    def exists(self) -> bool:
+        """Return whether there is a database to connect to; SQLite would make one by itself."""
+        return Path(str(self._engine.url.database)).exists()
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection with one consistent view. Raises DatabaseUnavailableError."""

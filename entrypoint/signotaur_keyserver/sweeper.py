@@ -13,6 +13,10 @@ from signotaur_keyserver.service.sweep import sweep
 _log = logging.getLogger(__name__)
 
 
+_PATIENCE = 1.0
+"""Seconds that an ending server waits for a sweep."""
+
+
 @dataclass
 class SweepTotals:
     """What this process's sweeps did since it started."""
@@ -38,9 +42,9 @@ class Sweeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """End; a sweep that has begun is finished."""
+        """End; a sweep that waits for its turn is given up, and loses nothing."""
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(_PATIENCE)
 
     def sweep_once(self) -> None:
         """Sweep and count."""

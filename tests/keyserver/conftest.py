@@ -21,14 +21,24 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture(scope="session")
+def left_worlds() -> Iterator[list[World]]:
+    """Worlds of ended tests: their servers end while the next tests run."""
+    worlds: list[World] = []
+    yield worlds
+    for world in worlds:
+        world.close()
+
+
 @pytest.fixture
-def empty_world(template: Path, tmp_path: Path) -> Iterator[World]:
+def empty_world(template: Path, tmp_path: Path, left_worlds: list[World]) -> Iterator[World]:
     """A world without users."""
     file = tmp_path / "keyserver.db"
     shutil.copyfile(template, file)
     world = World(file)
     yield world
-    world.close()
+    world.leave()
+    left_worlds.append(world)
 
 
 @pytest.fixture

@@ -39,7 +39,9 @@ class Running:
         """Start; return the URL."""
         self._listener = listen("127.0.0.1", 0)
         self._server = uvicorn.Server(configured(self._app, None))
-        self._thread = Thread(target=self._server.run, kwargs={"sockets": [self._listener]})
+        self._thread = Thread(
+            target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True
+        )
         self._thread.start()
         wait_until(lambda: self._server.started or not self._thread.is_alive())
         return url_of(self._listener, secure=False)
@@ -223,16 +225,20 @@ class World:
             database.close()
         return next(overview for overview in listed if overview.key.id == key_id)
 
-    def close(self) -> None:
-        """End every server and connection."""
+    def leave(self) -> None:
+        """Ask every server to end, which takes it a moment, and close the connections."""
         for client in self._clients.values():
             client.close()
         for server, _database in self._running:
             server.stop_soon()
+        self.database.close()
+
+    def close(self) -> None:
+        """Wait until every server has ended."""
+        self.leave()
         for server, database in self._running:
             server.__exit__()
             database.close()
-        self.database.close()
 
 
 def problem(answer: requests.Response) -> tuple[int, str]:

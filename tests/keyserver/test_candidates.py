@@ -2,8 +2,12 @@
 
 from uuid import uuid4
 
+import pytest
+
 from keyserver.harness import NewKey, Opened, World, problem
+from signotaur_keyserver.refusals import Refused
 from signotaur_keyserver.service import administration
+from signotaur_keyserver.service.authentication import authenticate, record_first_use
 
 
 def _three(world: World, old: str, *, used: tuple[int, ...]) -> list[Opened]:
@@ -57,6 +61,17 @@ def test_first_use_is_recorded_once_and_at_once(world: World) -> None:
     world.at("1h").self(opened.new.text)
     assert world.overview(2).key.first_used_at_utc == first
     assert len(world.events("candidate-first-used")) == 1
+
+
+def test_a_candidate_superseded_while_it_is_first_used_is_refused(world: World) -> None:
+    opened = world.now.open(world.key())
+    caller = authenticate(world.database, opened.new.text)
+    administration.revoke_key(world.database, 2)
+    with pytest.raises(Refused) as refused:
+        record_first_use(world.database, caller.key, None)
+    assert refused.value.problem == "key-revoked"
+    assert world.overview(2).key.first_used_at_utc is None
+    assert world.events("candidate-first-used") == []
 
 
 def test_use_of_other_keys_is_not_written(world: World) -> None:

@@ -4,6 +4,7 @@ A stranger must be able neither to fill the disk nor to make readers wait for a 
 """
 
 import logging
+from contextlib import suppress
 from queue import Full, Queue
 from threading import Thread
 
@@ -34,6 +35,10 @@ _STRANGERS = (60, 1 / 10)
 """Burst and refill per second of all strangers together: at most 8,700 events a day."""
 
 
+_PATIENCE = 1.0
+"""Seconds that an ending server waits for the last events."""
+
+
 class RefusalLog:
     """Notes refusals from the event loop and writes them from a thread of its own."""
 
@@ -50,9 +55,10 @@ class RefusalLog:
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what is queued, then end."""
-        self._queue.put(None)
-        self._thread.join()
+        """Write what is queued, then end; a database that is stuck holds nobody up."""
+        with suppress(Full):
+            self._queue.put_nowait(None)
+        self._thread.join(_PATIENCE)
 
     def note(self, refused: Refused, source: str | None, key_id: int | None) -> None:
         """Queue an event of a refusal, unless there were too many. Never blocks."""

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import make_url
-
 from signotaur_keyserver.commands.faults import UsageFault
 from signotaur_keyserver.database import Database, UnsupportedDatabaseError, sqlite_url
 from signotaur_keyserver.migrate import current_revision, migrate, newest_revision
@@ -32,13 +30,12 @@ def existing(
     data_dir: Path, url: str | None, offset: timedelta = timedelta(0)
 ) -> Iterator[Database]:
     """Open a database that is there. Raises UsageFault that names the command to run first."""
-    file = make_url(url or sqlite_url(data_dir / _FILE)).database
-    if file is not None and not Path(file).exists():
-        raise UsageFault(
-            f"there is no key server's database in {data_dir}. Begin with: "
-            f"signotaur-keyserver user add NAME --role ApiKeyRotator --data-dir {data_dir}"
-        )
     with _opened(data_dir, url, offset) as database:
+        if not database.exists():
+            raise UsageFault(
+                f"there is no key server's database in {data_dir}. Begin with: "
+                f"signotaur-keyserver user add NAME --role ApiKeyRotator --data-dir {data_dir}"
+            )
         if current_revision(database) != newest_revision():
             raise UsageFault(
                 f"the database in {data_dir} is of another version. Run: "

@@ -49,20 +49,23 @@ def authenticate(database: Database, key_text: str) -> Caller:
 
 
 def record_first_use(database: Database, key: Key, source: str | None) -> None:
-    """Record that a candidate was used: from now on it is never superseded as unused."""
+    """Record that a candidate was used: from now on it is never superseded as unused.
+
+    Raises Refused when it was superseded since it was authenticated: its holder must not think
+    that it holds a working key.
+    """
     with database.write() as connection:
         now = database.clock.now(connection)
-        if keys.mark_first_use(connection, key.id, now):
-            message = f"Candidate key {key.id} was used for the first time."
-            events.write(
-                connection,
-                now,
-                Event(
-                    Level.INFORMATION,
-                    EventType.CANDIDATE_FIRST_USED,
-                    message,
-                    user_id=key.owner_id,
-                    key_id=key.id,
-                    source=source,
-                ),
-            )
+        if not keys.mark_first_use(connection, key.id, now):
+            return
+        rules.require_alive(keys.require(connection, key.id), now)
+        message = f"Candidate key {key.id} was used for the first time."
+        event = Event(
+            Level.INFORMATION,
+            EventType.CANDIDATE_FIRST_USED,
+            message,
+            user_id=key.owner_id,
+            key_id=key.id,
+            source=source,
+        )
+        events.write(connection, now, event)

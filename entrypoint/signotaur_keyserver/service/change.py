@@ -71,9 +71,9 @@ class Change:
 
         A moment that is reached revokes at once.
         """
-        key = keys.get(self.connection, key_id)
-        if key is None or key.revoked_at_utc is not None:
-            return self.now
+        key = keys.require(self.connection, key_id)
+        if key.revoked_at_utc is not None:
+            return key.revoked_at_utc
         due = rules.earliest(key.revoke_due_utc, due)
         if due != key.revoke_due_utc:
             keys.arm(self.connection, key_id, due, reason)
@@ -89,8 +89,6 @@ def change(database: Database, caller: Caller, source: str | None) -> Iterator[C
     with database.write() as connection:
         keys.lock(connection, caller.key.family)
         now = database.clock.now(connection)
-        key = keys.get(connection, caller.key.id)
-        if key is None:
-            raise refusals.unknown_key()
+        key = keys.require(connection, caller.key.id)
         rules.require_alive(key, now)
         yield Change(connection, now, key, source)

@@ -109,6 +109,11 @@ def get(connection: Connection, key_id: int) -> Key | None:
     return None if row is None else _key(row)
 
 
+def require(connection: Connection, key_id: int) -> Key:
+    """Return the key of an id that a row refers to: keys are never deleted."""
+    return _key(connection.execute(_FIND_BY_ID, {"key_id": key_id}).mappings().one())
+
+
 def every(connection: Connection) -> list[Key]:
     """Return all keys, by id."""
     return [_key(row) for row in connection.execute(_LIST).mappings()]

@@ -1,0 +1,148 @@
+"""Many at once: exactly one wins, nothing is done twice, and a kill loses nothing acknowledged."""
+
+import signal
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from threading import Barrier, Event
+from time import sleep
+from uuid import uuid4
+
+import requests
+
+from keyserver.harness import Client, NewKey, World, problem
+from keyserver.processes import Process
+from signotaur_keyserver.database import Database, sqlite_url
+from signotaur_keyserver.migrate import migrate
+from signotaur_keyserver.service import administration
+from signotaur_wire.roles import ROTATOR
+
+
+def _at_once(
+    world: World, count: int, act: Callable[[Client, int], requests.Response]
+) -> list[requests.Response]:
+    barrier = Barrier(count)
+    url = world.now.url
+
+    def one(index: int) -> requests.Response:
+        with closing(Client(url, world.secrets)) as client:
+            client.call("GET", "/healthz")
+            barrier.wait()
+            return act(client, index)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def test_of_many_runs_one_opens_the_rotation(world: World) -> None:
+    old = world.key()
+    answers = _at_once(
+        world, 20, lambda client, i: client.put(old, uuid4(), NewKey(holder=f"run {i}"))
+    )
+    assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 19}
+    refused = {problem(answer)[1] for answer in answers if answer.status_code == 409}
+    assert refused == {"rotation-open"}
+    assert len(world.events("rotation-opened")) == 1
+
+
+def test_of_many_repeats_one_opens_and_all_agree(world: World) -> None:
+    old, rotation_id, new = world.key(), uuid4(), NewKey()
+    answers = _at_once(world, 20, lambda client, _: client.put(old, rotation_id, new))
+    assert Counter(answer.status_code for answer in answers) == {201: 1, 200: 19}
+    assert {answer.json()["newKeyId"] for answer in answers} == {2}
+    assert len(world.events("rotation-opened")) == 1
+
+
+def test_many_confirmations_confirm_once(world: World) -> None:
+    opened = world.now.open(world.key())
+    answers = _at_once(world, 20, lambda client, _: client.confirm(opened.new.text, opened.id))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["confirmedAt"] for answer in answers}) == 1
+    assert len(world.events("rotation-confirmed")) == 1
+    assert len(world.events("candidate-first-used")) == 1
+
+
+def test_confirm_against_abort_ends_in_one_of_both(world: World) -> None:
+    old = world.key()
+    opened = world.now.open(old)
+
+    def act(client: Client, index: int) -> requests.Response:
+        if index % 2:
+            return client.confirm(opened.new.text, opened.id)
+        return client.abort(old, opened.id)
+
+    _at_once(world, 10, act)
+    state = world.now.get(old, opened.id).json()["state"]
+    new_key_works = world.now.self(opened.new.text).status_code == 200
+    old_key_is_armed = world.now.self(old).json()["revokesAt"] is not None
+    assert (state, new_key_works, old_key_is_armed) in {
+        ("confirmed", True, True),
+        ("aborted", False, False),
+    }
+
+
+def _rotate_until(stop: Event, url: str, keys: Sequence[str]) -> list[tuple[str, NewKey, str]]:
+    """Rotate keys until the server is gone; return (old, new, acknowledged step) of each."""
+    acknowledged = []
+    with closing(Client(url, [])) as client:
+        for old in keys:
+            rotation_id, new = uuid4(), NewKey()
+            try:
+                if client.put(old, rotation_id, new).status_code == 201:
+                    acknowledged.append((old, new, "opened"))
+                if client.confirm(new.text, rotation_id).status_code == 200:
+                    acknowledged[-1] = (old, new, "confirmed")
+            except requests.RequestException:
+                break
+            if stop.is_set():
+                break
+    return acknowledged
+
+
+def test_a_kill_under_load_loses_nothing_acknowledged(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    file = data_dir / "keyserver.db"
+    database = Database(sqlite_url(file))
+    migrate(database)
+    administration.add_user(database, "ci", admin=False, roles=[ROTATOR])
+    acknowledged: list[tuple[str, NewKey, str]] = []
+    for _ in range(3):
+        keys = [administration.add_key(database, "ci", "build", None) for _ in range(200)]
+        with Process(data_dir, "--insecure-http") as server, ThreadPoolExecutor(4) as pool:
+            runs = [pool.submit(_rotate_until, Event(), server.url, keys[i::4]) for i in range(4)]
+            sleep(0.6)
+            assert server.end(signal.SIGKILL) == -signal.SIGKILL
+            for run in runs:
+                acknowledged += run.result()
+        assert any(not run.cancelled() for run in runs)
+    database.close()
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert len(acknowledged) > 30
+    with Process(data_dir, "--insecure-http") as server, closing(Client(server.url, [])) as client:
+        for old, new, step in acknowledged:
+            told = client.self(new.text).json()
+            assert told["state"] in (["active"] if step == "confirmed" else ["candidate", "active"])
+            assert (client.self(old).json()["revokesAt"] is not None) == (told["state"] == "active")
+    # Every change has its event, and every event its change.
+    events = Counter(e.event.type for e in _events(file))
+    states = _states(file)
+    assert events["rotation-opened"] == sum(states.values())
+    assert events["rotation-confirmed"] == states["confirmed"]
+
+
+def _events(file: Path) -> list[administration.events.StoredEvent]:
+    database = Database(sqlite_url(file))
+    stored = administration.list_events(database, 1_000_000)
+    database.close()
+    return stored
+
+
+def _states(file: Path) -> Counter[str]:
+    with closing(sqlite3.connect(file)) as connection:
+        return Counter(state for (state,) in connection.execute("SELECT state FROM rotations"))
