@@ -1,0 +1,110 @@
+"""Every error says what failed, how the keys stand and what to do next, under its own code."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from signotaur_action import errors
+from signotaur_action.errors import (
+    BOTH_KEYS_VALID,
+    AlreadyRotated,
+    Busy,
+    ExitCode,
+    Interrupted,
+    SignotaurError,
+    StopSignal,
+    UsageFaults,
+)
+
+SPECIAL: dict[type[SignotaurError], Callable[[], SignotaurError]] = {
+    AlreadyRotated: lambda: AlreadyRotated(7),
+    Interrupted: lambda: Interrupted(ExitCode.INTERRUPTED, rotation_open=True),
+    UsageFaults: lambda: UsageFaults(["it is wrong"]),
+}
+
+
+def every_error() -> list[type[SignotaurError]]:
+    found = [SignotaurError]
+    for each in found:
+        found += each.__subclasses__()
+    return found
+
+
+@pytest.mark.parametrize("error_class", every_error(), ids=lambda each: each.__name__)
+def test_an_error_says_three_things(error_class: type[SignotaurError]) -> None:
+    make = SPECIAL.get(error_class, lambda: error_class("It failed."))
+    error = make()
+    for text in (error.what, error.keys, error.next):
+        assert text.strip()
+        assert text == text.strip()
+    assert error.code in ExitCode
+    assert error.code is not ExitCode.DONE
+    assert error.__doc__
+
+
+def test_the_errors_are_those_of_the_module() -> None:
+    assert {each.__module__ for each in every_error()} == {errors.__name__}
+    assert len(every_error()) >= 12
+
+
+def test_the_exit_codes_are_the_designs() -> None:
+    assert {code.name: int(code) for code in ExitCode} == {
+        "DONE": 0,
+        "FAILURE": 1,
+        "UNAUTHORIZED": 2,
+        "INVALID_OVERLAP": 3,
+        "USAGE": 10,
+        "DESTINATION_REFUSED": 11,
+        "NOT_DELIVERED": 12,
+        "EXPIRING": 13,
+        "BUSY": 14,
+        "ALREADY_ROTATED": 15,
+        "INTERRUPTED": 130,
+        "TERMINATED": 143,
+    }
+    assert len(ExitCode.__members__) == len(set(ExitCode)), "two names share a code"
+
+
+def test_what_is_said_of_the_keys_can_be_replaced() -> None:
+    error = SignotaurError("what", keys="keys", next_step="next")
+    assert (error.what, error.keys, error.next, str(error)) == ("what", "keys", "next", "what")
+
+
+def test_several_faults_are_told_as_a_list_and_one_alone_is_not() -> None:
+    assert UsageFaults(["a"]).what == "a"
+    assert UsageFaults(["a", "b"]).what == "- a\n- b"
+    assert UsageFaults(["a", "b"]).faults == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("wait", "told"),
+    [
+        (None, "when it has ended"),
+        (timedelta(seconds=90), "in 90 s"),
+        (timedelta(milliseconds=1), "in 1 s"),
+        (timedelta(0), "in 1 s"),
+    ],
+)
+def test_a_busy_run_is_told_when_to_come_again(wait: timedelta | None, told: str) -> None:
+    assert Busy("x", retry_after=wait).next == f"Run the same command again {told}."
+
+
+def test_a_rotated_key_names_its_successor_if_it_is_known() -> None:
+    assert "key 7" in AlreadyRotated(7).what
+    assert "None" not in AlreadyRotated(None).what
+    assert "--again" in AlreadyRotated(None).next
+
+
+@pytest.mark.parametrize("code", [ExitCode.INTERRUPTED, ExitCode.TERMINATED])
+@pytest.mark.parametrize("rotation_open", [True, False])
+def test_a_signal_tells_how_the_keys_stand(code: ExitCode, *, rotation_open: bool) -> None:
+    signal = StopSignal(code)
+    signal.rotation_open = rotation_open
+    error = signal.as_error()
+    assert error.code is code
+    assert (error.keys == BOTH_KEYS_VALID) is rotation_open
+
+
+def test_a_signal_is_no_fault_that_a_library_may_swallow() -> None:
+    assert not issubclass(StopSignal, Exception)

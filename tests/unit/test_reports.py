@@ -1,0 +1,412 @@
+"""What a rotation is reported as: to people, to the next step, to a program."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from signotaur_action.reports import RotationReport
+
+from signotaur_action.console import Console
+from signotaur_action.errors import (
+    AlreadyRotated,
+    Busy,
+    DestinationRefused,
+    ExitCode,
+    ServerFailure,
+    SignotaurError,
+    Unfinished,
+    UsageFaults,
+)
+from signotaur_action.model import KeyInfo, Rotation, Secret
+from signotaur_action.rotation import NotDue, Rotated, WouldRotate
+from signotaur_wire import keyformat
+from signotaur_wire.messages import RotationState
+from support.mounts import fill, small_disk
+from support.runner import log_view, parse_file
+
+KEY = keyformat.generate()
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def rotated(**changes: Any) -> Rotated:
+    facts: dict[str, Any] = {
+        "id": UUID(int=1),
+        "state": RotationState.CONFIRMED,
+        "old_key_id": 4,
+        "new_key_id": 5,
+        "new_key_name": "build key",
+        "new_key_expires_at": NOW + timedelta(days=90),
+        "overlap_days": 7,
+        "auto_revoke": True,
+        "again": False,
+        "overlap_end": NOW + timedelta(days=7),
+        "confirmed_at": NOW,
+        "server_time": NOW,
+    }
+    durable = changes.pop("durable", True)
+    destinations = changes.pop("destinations", ("key file /k",))
+    return Rotated(Rotation(**facts | changes), Secret(KEY), destinations, durable)
+
+
+def info(name: str = "build key", **changes: Any) -> KeyInfo:
+    facts: dict[str, Any] = {
+        "id": 4,
+        "name": name,
+        "owner": "build",
+        "may_rotate": True,
+        "candidate": False,
+        "expires_at": NOW + timedelta(days=41),
+        "revokes_at": None,
+        "rotation": None,
+        "server_time": NOW,
+    }
+    return KeyInfo(**facts | changes)
+
+
+NOT_DUE = NotDue(info(), timedelta(days=30))
+WOULD = WouldRotate(info(), continues=False)
+OUTCOMES = {"rotated": rotated(), "not due": NOT_DUE, "dry run": WOULD}
+ERRORS: dict[str, SignotaurError] = {
+    "server": ServerFailure("it failed"),
+    "usage": UsageFaults(["a", "b"]),
+    "busy": Busy("busy"),
+    "again": AlreadyRotated(5),
+}
+
+
+class Job:
+    """A step of a job: its streams and the files of its runner."""
+
+    def __init__(self, folder: Path, *, github: bool = False) -> None:
+        self.stdout, self.stderr = StringIO(), StringIO()
+        self.console = Console(self.stdout, self.stderr, github=github, debug=False)
+        self.outputs, self.summary = folder / "output", folder / "summary"
+        for path in (self.outputs, self.summary):
+            path.touch()
+        self.environ = {
+            "GITHUB_OUTPUT": str(self.outputs),
+            "GITHUB_STEP_SUMMARY": str(self.summary),
+        }
+
+    def report(self, *, as_json: bool = False, key_in_json: bool = False) -> RotationReport:
+        return RotationReport(self.console, self.environ, as_json=as_json, key_in_json=key_in_json)
+
+    @property
+    def document(self) -> Any:
+        (line,) = self.stdout.getvalue().splitlines()
+        return json.loads(line)
+
+    def everything(self) -> str:
+        written = self.outputs.read_text() + self.summary.read_text()
+        return self.stdout.getvalue() + self.stderr.getvalue() + written
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    return Job(tmp_path)
+
+
+# Outputs
+
+
+def test_a_rotations_outputs_tell_the_next_step_what_came_of_it(job: Job) -> None:
+    job.report().tell(rotated())
+    parsed = parse_file(job.outputs.read_bytes())
+    assert parsed.error is None
+    assert parsed.outputs() == {
+        "rotated": "true",
+        "key-id": "5",
+        "old-key-id": "4",
+        "expires-at": "2026-05-30T12:00:00Z",
+        "overlap-end": "2026-03-08T12:00:00Z",
+    }
+
+
+@pytest.mark.parametrize("outcome", [NOT_DUE, WOULD])
+def test_without_a_rotation_the_outputs_tell_of_the_key_in_use(
+    job: Job, outcome: NotDue | WouldRotate
+) -> None:
+    job.report().tell(outcome)
+    assert parse_file(job.outputs.read_bytes()).outputs() == {
+        "rotated": "false",
+        "key-id": "4",
+        "old-key-id": "",
+        "expires-at": "2026-04-11T12:00:00Z",
+        "overlap-end": "",
+    }
+
+
+@pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
+def test_a_failures_outputs_say_that_nothing_was_rotated(job: Job, error: SignotaurError) -> None:
+    job.report().fail(error)
+    assert parse_file(job.outputs.read_bytes()).outputs() == {"rotated": "false"}
+
+
+# The key
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize("outcome", OUTCOMES.values(), ids=OUTCOMES)
+def test_the_key_is_nowhere_unless_it_was_asked_for(
+    job: Job, outcome: Rotated | NotDue | WouldRotate, *, as_json: bool
+) -> None:
+    job.report(as_json=as_json).tell(outcome)
+    assert KEY[4:12] not in job.everything()
+    assert KEY[-12:] not in job.everything()
+
+
+def test_the_key_stands_in_the_json_object_alone_when_it_was_asked_for(job: Job) -> None:
+    job.report(as_json=True, key_in_json=True).tell(rotated())
+    assert job.document["apiKey"] == KEY
+    assert KEY[4:12] not in job.stderr.getvalue()
+    assert KEY[4:12] not in job.outputs.read_text() + job.summary.read_text()
+
+
+@pytest.mark.parametrize("outcome", [NOT_DUE, WOULD])
+def test_without_a_rotation_there_is_no_key_to_tell(
+    job: Job, outcome: NotDue | WouldRotate
+) -> None:
+    job.report(as_json=True, key_in_json=True).tell(outcome)
+    assert "apiKey" not in job.document
+
+
+# JSON
+
+
+def test_a_rotation_is_one_json_object(job: Job) -> None:
+    job.report(as_json=True).tell(rotated(destinations=("a", "b")))
+    assert job.document == {
+        "rotated": True,
+        "keyId": 5,
+        "oldKeyId": 4,
+        "name": "build key",
+        "expiresAt": "2026-05-30T12:00:00Z",
+        "overlapEnd": "2026-03-08T12:00:00Z",
+        "autoRevoke": True,
+        "destinations": ["a", "b"],
+    }
+
+
+@pytest.mark.parametrize(("outcome", "would"), [(NOT_DUE, False), (WOULD, True)])
+def test_no_rotation_is_one_json_object(
+    job: Job, outcome: NotDue | WouldRotate, *, would: bool
+) -> None:
+    job.report(as_json=True).tell(outcome)
+    assert job.document == {
+        "rotated": False,
+        "wouldRotate": would,
+        "keyId": 4,
+        "name": "build key",
+        "expiresAt": "2026-04-11T12:00:00Z",
+        "revokesAt": None,
+    }
+
+
+@pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
+def test_a_failure_is_one_json_object(job: Job, error: SignotaurError) -> None:
+    job.report(as_json=True).fail(error)
+    assert job.document == {
+        "rotated": False,
+        "exitCode": int(error.code),
+        "error": ExitCode(error.code).name.lower().replace("_", "-"),
+        "what": error.what,
+        "keys": error.keys,
+        "next": error.next,
+    }
+
+
+@pytest.mark.parametrize("name", ["a\nb", '"}{"', "\\", "::add-mask::x", "é鍵\u2028"])
+def test_no_name_breaks_the_json_line(job: Job, name: str) -> None:
+    job.report(as_json=True).tell(WouldRotate(info(name), continues=False))
+    assert job.document["name"] == name
+    assert len(job.stdout.getvalue().encode().splitlines()) == 1
+    assert log_view(job.stdout.getvalue().encode()) == job.stdout.getvalue().rstrip("\n")
+
+
+# Prose
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES.values(), ids=OUTCOMES)
+def test_prose_goes_to_stderr_and_ends_with_the_next_step(
+    job: Job, outcome: Rotated | NotDue | WouldRotate
+) -> None:
+    job.report().tell(outcome)
+    assert job.stdout.getvalue() == ""
+    assert job.stderr.getvalue().splitlines()[-1].startswith("Next: ")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (rotated(), "Old key: 4, revoked at 2026-03-08T12:00:00Z"),
+        (rotated(auto_revoke=False), "Next: revoke key 4 by hand once nothing uses it."),
+        (rotated(auto_revoke=False), "Old key: 4, valid until somebody revokes it"),
+        (rotated(overlap_end=NOW), "Old key: 4, revoked\n"),
+        (rotated(new_key_expires_at=None), "New key expires: never"),
+        (
+            rotated(durable=False),
+            "Next: store the new key now: the old one is revoked at 2026-03-08T12:00:00Z.",
+        ),
+        (NOT_DUE, "Not due: the key has 41 days left, the window is 30 days."),
+        (NotDue(info(expires_at=None), timedelta(1)), "Not due: the key has no end, the"),
+        (WOULD, "Dry run: would rotate this key. Nothing was changed."),
+        (WouldRotate(info(), continues=True), "would finish a rotation that was cut"),
+        (WouldRotate(info(revokes_at=NOW), continues=False), "Revoked at: 2026-03-01T12:00:00Z"),
+    ],
+)
+def test_prose_tells_what_happens_to_the_old_key(
+    job: Job, outcome: Rotated | NotDue | WouldRotate, expected: str
+) -> None:
+    job.report().tell(outcome)
+    assert expected in job.stderr.getvalue()
+
+
+# The summary's Markdown
+
+_CELL = re.compile(r"(?:\\[!-/:-@\[-`{-~]|[^|\\]|\\(?![!-/:-@\[-`{-~]))+")
+"""A table's cell as GitHub's Markdown scans it: an escaped mark, or anything but a pipe."""
+
+
+def rows_of(markdown: str) -> Iterator[list[str]]:
+    for line in markdown.splitlines():
+        if line.startswith("| ") and line != "| | |" and "---" not in line:
+            yield [cell.strip() for cell in _CELL.findall(line)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a | b",
+        "a \\| b",
+        "a \\\\| b",
+        "<script>x</script>",
+        "![x](https://example.com/p.png)",
+        "[x](https://example.com)",
+        "`code`",
+        "a\nb\n\n# heading",
+        "&lt;b&gt;",
+        "@everybody #1",
+        "https://example.com www.example.com",
+        "**bold** _x_ ~~y~~ $z$",
+        "|||",
+    ],
+)
+def test_no_name_is_markdown_in_the_summary(job: Job, name: str) -> None:
+    job.report().tell(rotated(new_key_name=name, destinations=(name,)))
+    rows = list(rows_of(job.summary.read_text()))
+    assert [len(row) for row in rows] == [2] * 5
+    for cell in (rows[1][1], rows[4][1]):
+        assert name.replace("\n", "<br>") in unescape(cell)
+        markup = cell.replace("<br>", "").removeprefix("5 (")
+        assert not re.search(r"[<>`*\[\]!|\\@#]", re.sub(r"&#?\w+;", "", markup))
+        assert "://" not in cell
+        assert "www." not in cell
+
+
+@pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
+def test_a_failure_is_summed_up(job: Job, error: SignotaurError) -> None:
+    job.report().fail(error)
+    shown = unescape(job.summary.read_text())
+    assert shown.startswith("### Not finished: ")
+    assert error.next in shown
+    assert error.keys in shown
+
+
+def test_the_summary_leaves_what_stood_there(job: Job) -> None:
+    job.summary.write_text("# Before")
+    job.report().tell(rotated())
+    assert job.summary.read_text().startswith("# Before\n### Rotated key 4")
+
+
+# Files that cannot be written
+
+
+def test_outside_a_job_nothing_is_written(job: Job) -> None:
+    job.environ.clear()
+    report = job.report()
+    report.check()
+    report.tell(rotated())
+    report.fail(ServerFailure("x"))
+    assert job.outputs.read_text() + job.summary.read_text() == ""
+
+
+@pytest.mark.parametrize("variable", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
+def test_a_missing_file_is_refused_before_the_rotation(job: Job, variable: str) -> None:
+    Path(job.environ[variable]).unlink()
+    with pytest.raises(DestinationRefused) as caught:
+        job.report().check()
+    assert variable in caught.value.what
+    assert "root" in caught.value.next
+
+
+def test_a_check_writes_nothing(job: Job) -> None:
+    job.summary.write_text("unended")
+    job.report().check()
+    assert (job.outputs.read_text(), job.summary.read_text()) == ("", "unended")
+
+
+def full(job: Job) -> None:
+    for variable in job.environ:
+        job.environ[variable] = "/dev/full"
+
+
+def test_outputs_that_cannot_be_written_leave_the_rotation_unfinished(job: Job) -> None:
+    full(job)
+    with pytest.raises(Unfinished) as caught:
+        job.report().tell(rotated())
+    assert "no space left" in caught.value.what
+    assert "rotation itself is complete" in caught.value.keys
+    assert "journal" in caught.value.keys
+
+
+@pytest.mark.parametrize("outcome", [NOT_DUE, WOULD])
+def test_outputs_that_cannot_be_written_are_no_rotation_where_there_was_none(
+    job: Job, outcome: NotDue | WouldRotate
+) -> None:
+    full(job)
+    with pytest.raises(SignotaurError) as caught:
+        job.report().tell(outcome)
+    assert caught.value.code is ExitCode.FAILURE
+    assert caught.value.keys.startswith("Nothing was rotated")
+
+
+def test_a_full_disk_leaves_no_half_record(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        job = Job(disk)
+        job.outputs.write_bytes(b"a=" + b"x" * 4060 + b"\n")
+        before = job.outputs.read_bytes()
+        fill(disk)
+        with pytest.raises(Unfinished):
+            job.report().tell(rotated())
+        assert job.outputs.read_bytes() == before
+
+
+class ClosedStream(StringIO):
+    """A stdout whose reader went away."""
+
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError(32, os.strerror(32))
+
+
+def test_a_json_object_that_cannot_be_written_leaves_the_rotation_unfinished(job: Job) -> None:
+    job.console = Console(ClosedStream(), job.stderr, github=False, debug=False)
+    with pytest.raises(Unfinished) as caught:
+        job.report(as_json=True, key_in_json=True).tell(rotated())
+    assert "broken pipe" in caught.value.what
+    assert "journal holds the new key" in caught.value.keys
+
+
+@pytest.mark.parametrize("github", [True, False])
+def test_reporting_a_failure_never_fails(job: Job, *, github: bool) -> None:
+    full(job)
+    closed = ClosedStream()
+    job.console = Console(closed, closed, github=github, debug=False)
+    job.report(as_json=True).fail(ServerFailure("x"))
