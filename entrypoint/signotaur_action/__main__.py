@@ -14,13 +14,14 @@ def main() -> None:
         return
     from signotaur_action import cli, process  # noqa: PLC0415 - see above
 
+    process.hold_streams()
     code = process.run_below_init(lambda: cli.main(arguments))
-    sys.stderr.flush()
-    # A reader that closed stdout must not change the code that tells how the keys stand.
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    # A stream that nobody reads must not change the code that tells how the keys stand.
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(code)
 
 

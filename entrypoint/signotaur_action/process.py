@@ -19,6 +19,7 @@ WATCHDOG_SECONDS = 300.0
 _SHORTER = "SIGNOTAUR_WATCHDOG_SECONDS"
 _CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 _KILLED = 128
+_STDOUT, _STDERR = 1, 2
 
 
 def guard(environ: Mapping[str, str]) -> None:
@@ -33,6 +34,19 @@ def guard(environ: Mapping[str, str]) -> None:
     signal.setitimer(signal.ITIMER_REAL, _watchdog_seconds(environ))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.environ.pop("SSLKEYLOGFILE", None)  # urllib3 would write the secrets of TLS sessions there
+
+
+def hold_streams() -> None:
+    """Occupy the numbers of standard streams that are closed, so that no file of ours gets them.
+
+    Writing to such a stream fails: a key that nobody can read is not delivered.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDONLY)) <= _STDERR:
+        pass
+    os.close(descriptor)
+    for number, name in ((_STDOUT, "stdout"), (_STDERR, "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def run_below_init(run: Callable[[], int]) -> int:
