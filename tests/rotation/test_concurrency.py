@@ -1,47 +1,18 @@
 """Several runs at once: on one machine the journal keeps them apart, elsewhere the lease."""
 
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
 
 import pytest
 
+from rotation.holding import held_back, wait
 from rotation.world import KeyFile, Oracle
-from support.client import Finished, run_client, start_client
-from support.front import Exchange, Front
+from support.client import run_client, start_client
+from support.front import Front
 from support.keys import add_keys, lineages
 from support.keyserver import KeyServer
 
 DONE, BUSY, ALREADY_ROTATED = 0, 14, 15
 PROCESSES, ROUNDS = 8, 3
-
-
-@contextmanager
-def held_back(front: Front, method: str, part: str) -> Iterator[tuple[Event, Event]]:
-    """Hold one call's answer back: yields the event of its arrival, and the one that frees it."""
-    arrived, free = Event(), Event()
-
-    def fault(exchange: Exchange) -> bool:
-        if exchange.method != method or part not in exchange.path or arrived.is_set():
-            return False
-        answer = exchange.forward()
-        arrived.set()
-        free.wait(30)
-        exchange.answer(*answer)
-        return True
-
-    front.faults.append(fault)
-    try:
-        yield arrived, free
-    finally:
-        free.set()
-
-
-def wait(process: "subprocess.Popen[str]") -> Finished:
-    out, err = process.communicate(timeout=60)
-    return Finished(process.returncode, out, err)
 
 
 @pytest.fixture
