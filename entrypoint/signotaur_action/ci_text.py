@@ -6,6 +6,8 @@ The oracle of these rules is the data of the real runner under ``tests/data``.
 import re
 import secrets
 
+from signotaur_wire.keyformat import without_keys
+
 _DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY = _DATA | {":": "%3A", ",": "%2C"}
 _CONTINUA = {"\\": "\\\\", "'": "\\'", "[": "\\[", "]": "\\]", "\n": "\\n", "\r": "\\r"}
@@ -44,8 +46,8 @@ def continua_message(message: str, **parameters: str) -> str:
 def inert_value(text: str) -> str:
     """Return foreign text (names, holders, details) so that it is shown and never obeyed.
 
-    Unseen characters become visible escapes, the openings of CI commands get a space, and
-    more than 120 characters are cut.
+    Unseen characters become visible escapes, the openings of CI commands get a space, keys lose
+    their secret part, and more than 120 characters are cut.
     """
     shown = _COLONS.sub(": ", _harmless(text))
     return shown if len(shown) <= _VALUE_LENGTH else shown[: _VALUE_LENGTH - 1] + "…"
@@ -54,6 +56,7 @@ def inert_value(text: str) -> str:
 def inert_line(text: str) -> str:
     """Return one line of our own text such that no CI system takes it, or a part, for a command.
 
+    A key in it loses its secret part: it may stand where a path or a name belongs.
     ``::`` opens a command only at the start of a line, so an address like ``[::1]`` survives.
     """
     shown = _harmless(text)
@@ -66,6 +69,7 @@ def _replace(text: str, table: dict[str, str]) -> str:
 
 
 def _harmless(text: str) -> str:
+    text = without_keys(text)
     seen = "".join(each if each.isprintable() else _escaped(each) for each in text)
     return _OPENINGS.sub(lambda match: " ".join(match[0]), seen)
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from enum import IntEnum
 
+from signotaur_wire.keyformat import without_keys
+
 
 class ExitCode(IntEnum):
     """What the process tells its caller."""
@@ -43,12 +45,14 @@ class SignotaurError(Exception):
     next = SAME_COMMAND
 
     def __init__(self, what: str, *, keys: str | None = None, next_step: str | None = None) -> None:
+        # What failed may be that a key stands where a path, a name or a command belongs.
+        what = without_keys(what)
         super().__init__(what)
         self.what = what
         if keys is not None:
             self.keys = keys
         if next_step is not None:
-            self.next = next_step
+            self.next = without_keys(next_step)
 
 
 class ServerFailure(SignotaurError):

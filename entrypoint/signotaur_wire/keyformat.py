@@ -29,6 +29,7 @@ _KEY = re.compile(
     rf"(?P<secret>[0-9A-Za-z]{{{SECRET_LENGTH}}})"
     rf"(?P<checksum>[0-9A-Za-z]{{{CHECKSUM_LENGTH}}})"
 )
+_ANYWHERE = re.compile(rf"({PREFIX}{PUBLIC_ID_PATTERN}_)[0-9A-Za-z]+")
 
 
 class KeyFormatError(ValueError):
@@ -64,6 +65,11 @@ def parse(key: str) -> ParsedKey:
     if checksum(key[:-CHECKSUM_LENGTH]) != match["checksum"]:
         raise KeyFormatError("the key's checksum does not fit: a character is wrong or missing")
     return ParsedKey(match["public_id"], digest(key))
+
+
+def without_keys(text: str) -> str:
+    """Return the text with the secret part of every key of this format, whole or cut, left out."""
+    return _ANYWHERE.sub(r"\1***", text)
 
 
 def digest(key: str) -> str:

@@ -101,10 +101,11 @@ class Transport:
             allow_redirects=False,
             stream=True,
         ) as response:
-            return self._answer(response)
+            return self._answer(response, key.reveal())
 
-    def _answer(self, response: requests.Response) -> Answer:
-        content = self._content(response)
+    def _answer(self, response: requests.Response, key: str) -> Answer:
+        # A proxy's error page may repeat the request's headers.
+        content = self._content(response).replace(key.encode(), b"***")
         if response.is_redirect:
             raise ServerFailure(
                 f"{self.url} answered with a redirect ({response.status_code}); a key is never "
@@ -114,10 +115,10 @@ class Transport:
         try:
             document = json.loads(content)
         except (ValueError, RecursionError):
-            kind = inert_value(response.headers.get("Content-Type", "no content type"))
+            kind = response.headers.get("Content-Type", "no content type").replace(key, "***")
             raise ServerFailure(
-                f"{self.url} answered {response.status_code} with {kind}, which is no answer of "
-                "a key server. Is a proxy or another server in the way?"
+                f"{self.url} answered {response.status_code} with {inert_value(kind)}, which is no "
+                "answer of a key server. Is a proxy or another server in the way?"
             ) from None
         return Answer(response.status_code, document, _retry_after(response))
 
