@@ -10,6 +10,7 @@ from typing import Any
 from signotaur_keyserver.commands import place
 from signotaur_keyserver.service import administration
 from support.client import Finished, run_client
+from support.front import Exchange
 from support.keyserver import KeyServer
 
 NOTHING_SENT = "Nothing was sent to the server; the key in use is unchanged."
@@ -125,6 +126,12 @@ class Desk:
     def rotate(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Finished:
         """Run ``rotate-key`` against the server."""
         return self.run("rotate-key", *self.server.options, *arguments, env=env)
+
+
+def bearer(exchange: Exchange) -> str:
+    """Return the key that a request came with."""
+    header: str = exchange._handler.headers["Authorization"]
+    return header.removeprefix("Bearer ")
 
 
 def days_from_now(days: float) -> datetime:

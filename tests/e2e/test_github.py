@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.desk import Desk, Ledger, days_from_now, near
+from e2e.desk import Desk, Ledger, bearer, days_from_now, near
 from e2e.job import Job, StepResult
 from e2e.spellings import leaks, spellings
 from support.front import Exchange, Fault, Front, answering
@@ -135,7 +135,7 @@ def test_new_key_is_masked_before_it_is_used(
     seen: list[tuple[str, bytes, bytes]] = []
 
     def look(exchange: Exchange) -> bool:
-        token = exchange._handler.headers["Authorization"].removeprefix("Bearer ")
+        token = bearer(exchange)
         if token != key and not seen:
             printed = front_job.stdout_file.read_bytes()
             seen.append((token, printed, front_job.files["OUTPUT"].read_bytes()))
