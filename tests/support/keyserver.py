@@ -15,8 +15,16 @@ ROTATOR = "ApiKeyRotator"
 class KeyServer:
     """A running key server. Use it as a context manager."""
 
-    def __init__(self, data_dir: Path, *, tls: bool = True, clock_offset: str = "0s") -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        tls: bool = True,
+        clock_offset: str = "0s",
+        host: str = "127.0.0.1",
+    ) -> None:
         self.data_dir = data_dir
+        self.host = host
         self.tls = tls
         self.clock_offset = clock_offset
         self.url = ""
@@ -38,6 +46,7 @@ class KeyServer:
                 *SERVER,
                 "serve",
                 f"--data-dir={self.data_dir}",
+                f"--host={self.host}",
                 f"--port={port}",
                 "--self-signed" if self.tls else "--insecure-http",
                 f"--clock-offset={self.clock_offset}",
