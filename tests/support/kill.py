@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
-PARTS = ("rotation", "journal", "atomic", "sinks", "http_service", "reports", "commands")
+PARTS = ("rotation", "journal", "atomic", "sinks", "http_service", "reporting", "commands")
 """The modules and packages of the client whose lines count."""
 
 

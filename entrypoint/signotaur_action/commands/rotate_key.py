@@ -7,12 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from signotaur_action.ci import journal_folders, run_name
+from signotaur_action.commands.frame import reported
 from signotaur_action.console import Console
+from signotaur_action.destinations import destinations, in_workspace
 from signotaur_action.errors import (
     ExitCode,
     InvalidOverlap,
-    SignotaurError,
-    StopSignal,
     UsageFaults,
 )
 from signotaur_action.http_service import HttpKeyService, ServerAddress
@@ -21,18 +21,14 @@ from signotaur_action.journal import Journal, JournalPlace
 from signotaur_action.key_settings import KeySource, key_source
 from signotaur_action.policy import overlap_allowed, parse_duration
 from signotaur_action.ports import Sink
-from signotaur_action.reports import RotationReport
+from signotaur_action.reporting import Report
+from signotaur_action.reporting.rotation import tell
 from signotaur_action.rotation import RotationPlan, RotationRun
 from signotaur_action.server_settings import server_address
 from signotaur_action.settings import Settings
-from signotaur_action.sinks import TAKES_STDOUT, emitter
-from signotaur_action.sinks.base import SinkContext, SinkFault
-from signotaur_action.sinks.env_file import EnvFileSink
-from signotaur_action.sinks.key_file import KeyFileSink
+from signotaur_action.sinks import FileSink
 from signotaur_action.sinks.stdout import StdoutSink
 from signotaur_wire.limits import OVERLAP_DAYS_DEFAULT
-
-_DESTINATIONS = ("write-key-file", "write-env-file", "emit-secret")
 
 
 @dataclass(frozen=True)
@@ -46,40 +42,36 @@ class RotateKey:
     journal: JournalPlace
     dry_run: bool
 
+    @property
+    def key_on_stdout(self) -> bool:
+        """Whether no destination was named, so that the key is asked for on stdout."""
+        return any(isinstance(sink, StdoutSink) for sink in self.sinks)
+
 
 def run(invocation: Invocation) -> ExitCode:
     """Rotate the key and report it; every failure is reported too. Returns the exit code."""
-    listeners = invocation.settings()  # read on its own: faults are reported to these, too
-    console = invocation.console(debug=listeners.flag("debug"))
-    report = RotationReport(
-        console,
-        invocation.environ,
-        as_json=listeners.flag("json"),
-        key_in_json=listeners.one_of(*_DESTINATIONS) is None,
-    )
-    try:
+
+    def work(console: Console, report: Report) -> ExitCode:
         command = _read(invocation.settings(), console)
         console.mask(command.source.key)
         _warn_about(command, invocation.environ, console)
         _rotate(command, report, console)
-    except StopSignal as stop:
-        return _failed(stop.as_error(), report, console)
-    except SignotaurError as error:
-        return _failed(error, report, console)
-    return ExitCode.DONE
+        return ExitCode.DONE
+
+    return reported(invocation, work, outputs={"rotated": "false"}, document={"rotated": False})
 
 
-def _rotate(command: RotateKey, report: RotationReport, console: Console) -> None:
+def _rotate(command: RotateKey, report: Report, console: Console) -> None:
     key = command.source.key
     report.check()
     rotation = RotationRun(command.plan, HttpKeyService(command.server), command.sinks, console)
     if command.dry_run:
         rotation.check()
-        report.tell(rotation.preview(key, unfinished=command.journal.exists()))
+        tell(rotation.preview(key, unfinished=command.journal.exists()), report)
         return
     with command.journal.locked() as journal:
         rotation.check()
-        report.tell(rotation.rotate(key, journal))
+        tell(rotation.rotate(key, journal), report, key_on_stdout=command.key_on_stdout)
         _forget(journal, console)
 
 
@@ -94,19 +86,13 @@ def _forget(journal: Journal, console: Console) -> None:
         )
 
 
-def _failed(error: SignotaurError, report: RotationReport, console: Console) -> ExitCode:
-    console.trace(error)
-    report.fail(error)
-    return error.code
-
-
 def _warn_about(command: RotateKey, environ: Mapping[str, str], console: Console) -> None:
     if command.source.in_arguments:
         console.warn(
             "--api-key shows the key in process lists and shell histories; "
             "prefer --api-key-file or a variable."
         )
-    for path in _in_workspace(command.sinks, environ):
+    for path in in_workspace(command.sinks, environ):
         console.warn(
             f"{path} lies in the workspace, which is uploaded, cached and copied into images; "
             "$RUNNER_TEMP is a better place for a key."
@@ -118,12 +104,6 @@ def _warn_about(command: RotateKey, environ: Mapping[str, str], console: Console
         )
 
 
-def _in_workspace(sinks: Sequence[Sink], environ: Mapping[str, str]) -> list[Path]:
-    workspace = environ.get("GITHUB_WORKSPACE", "")
-    written = [sink.file.path for sink in sinks if isinstance(sink, KeyFileSink | EnvFileSink)]
-    return [path for path in written if workspace and path.is_relative_to(workspace)]
-
-
 # Settings
 
 
@@ -131,7 +111,7 @@ def _read(settings: Settings, console: Console) -> RotateKey:
     source = key_source(settings)
     _refuse_key_in_arguments(settings)
     server = server_address(settings)
-    sinks = _sinks(settings, console, source)
+    sinks = destinations(settings, console.emit, source)
     overlap = settings.checked("overlap-days", _whole_number, OVERLAP_DAYS_DEFAULT)
     plan = RotationPlan(
         overlap_days=overlap,
@@ -178,49 +158,6 @@ def _window(text: str) -> timedelta | None:
     return parse_duration(text) if text else None
 
 
-def _sinks(settings: Settings, console: Console, source: KeySource | None) -> list[Sink]:
-    context = SinkContext(console.emit, settings.environ, settings.flag("follow-symlinks"))
-    chosen = settings.one_of(*_DESTINATIONS)
-    for_env_file = chosen is not None and chosen[0] == "write-env-file"
-    if settings.is_given("write-env-var-name") and not for_env_file:
-        settings.faults.append("--write-env-var-name can only be used with --write-env-file")
-    if chosen is None:
-        return [_stdout(settings, context)]
-    option, values = chosen
-    sinks = [sink for value in values if (sink := _sink(option, value, settings, context))]
-    if option == "emit-secret" and settings.flag("json") and any(map(_takes_stdout, values)):
-        settings.faults.append("--json and an --emit-secret that prints exclude one another")
-    return sorted(sinks, key=lambda sink: _is_source(sink, source))
-
-
-def _sink(option: str, value: str, settings: Settings, context: SinkContext) -> Sink | None:
-    try:
-        if option == "write-key-file":
-            return KeyFileSink(value, context)
-        if option == "write-env-file":
-            return EnvFileSink(value, settings.text("write-env-var-name"), context)
-        return emitter(value, context)
-    except SinkFault as fault:
-        settings.faults.append(str(fault))
-        return None
-
-
-def _stdout(settings: Settings, context: SinkContext) -> Sink:
-    # With --json the report prints the key as a member of its one object.
-    silent = SinkContext(lambda _text: None, context.environ)
-    return StdoutSink(silent if settings.flag("json") else context)
-
-
-def _is_source(sink: Sink, source: KeySource | None) -> bool:
-    # The old key's own file is written last: until then a new run starts from the old key.
-    written = sink.file.path if isinstance(sink, KeyFileSink | EnvFileSink) else None
-    return written is not None and source is not None and source.is_file(written)
-
-
-def _takes_stdout(emit_secret: str) -> bool:
-    return emit_secret.partition(":")[0] in TAKES_STDOUT
-
-
 # The journal's place
 
 
@@ -236,7 +173,7 @@ def _journal_place(
     beside = [
         sink.file.path.with_name(f".{sink.file.path.name}.rotation")
         for sink in sinks
-        if isinstance(sink, KeyFileSink | EnvFileSink) and not sink.file.is_mount_point()
+        if isinstance(sink, FileSink) and not sink.file.is_mount_point()
     ]
     folders = journal_folders(settings.environ)
     return JournalPlace([*beside[:1], *(folder / name for folder in folders)], own_folders=folders)

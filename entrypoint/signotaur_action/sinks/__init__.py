@@ -9,7 +9,9 @@ from collections.abc import Callable
 from signotaur_action.ports import Sink
 from signotaur_action.sinks.base import SinkContext, SinkFault
 from signotaur_action.sinks.continua import ContinuaSink
+from signotaur_action.sinks.env_file import EnvFileSink
 from signotaur_action.sinks.github import GithubEnvSink, GithubOutputSink
+from signotaur_action.sinks.key_file import KeyFileSink
 from signotaur_action.sinks.template import TemplateSink
 
 EMITTERS: dict[str, Callable[[str, SinkContext], Sink]] = {
@@ -19,6 +21,9 @@ EMITTERS: dict[str, Callable[[str, SinkContext], Sink]] = {
     "github-env": GithubEnvSink,
 }
 """The kinds of ``--emit-secret KIND[:ARGUMENT]``."""
+
+FileSink = KeyFileSink | EnvFileSink
+"""The sinks of a file of the user's; each has it as ``file``."""
 
 TAKES_STDOUT = frozenset({"continua", "template"})
 """The kinds whose text goes to stdout, where --json would stand too."""

@@ -1,0 +1,64 @@
+"""Brings a telling to stderr, to the job's output and summary files, and to stdout as JSON."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from signotaur_action.ci_text import file_record
+from signotaur_action.console import Console
+from signotaur_action.errors import DestinationRefused, SignotaurError
+from signotaur_action.reporting.telling import Telling, failure
+from signotaur_action.sinks.github import append
+
+_OUTPUTS, _SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
+
+
+class Report:
+    """Everybody who listens to one command."""
+
+    def __init__(self, console: Console, environ: Mapping[str, str], *, as_json: bool) -> None:
+        self._console = console
+        self._as_json = as_json
+        self._files = {
+            variable: Path(environ[variable])
+            for variable in (_OUTPUTS, _SUMMARY)
+            if environ.get(variable)
+        }
+
+    def check(self) -> None:
+        """Prove that outputs and summary can be written. Raises DestinationRefused."""
+        for variable, path in self._files.items():
+            try:
+                append(path, "")
+            except OSError as error:
+                raise DestinationRefused(
+                    f"${variable}, {path}, cannot be written ({(error.strerror or '').lower()}).",
+                    next_step="Run the container as root, as GitHub demands of container actions; "
+                    f"outside a job, unset {variable}.",
+                ) from None
+
+    def tell(self, telling: Telling) -> None:
+        """Tell an outcome. Raises OSError when a listener that asked cannot be reached."""
+        for line in telling.lines():
+            self._console.note(line)
+        self._write(telling)
+
+    def fail(
+        self,
+        error: SignotaurError,
+        *,
+        outputs: dict[str, str] | None = None,
+        document: dict[str, object] | None = None,
+    ) -> None:
+        """Tell a failure. Never raises: there is nobody left to tell."""
+        self._console.fail(error)
+        with suppress(OSError):
+            self._write(failure(error, outputs or {}, document or {}))
+
+    def _write(self, telling: Telling) -> None:
+        records = "".join(file_record(*pair) for pair in telling.outputs.items())
+        append(self._files.get(_OUTPUTS), records)
+        append(self._files.get(_SUMMARY), telling.markdown())
+        if self._as_json:
+            self._console.emit(json.dumps(dict(telling.document)) + "\n")

@@ -1,0 +1,142 @@
+"""What comes of a rotation, as a telling."""
+
+from types import MappingProxyType
+
+from signotaur_action.errors import SignotaurError, Unfinished
+from signotaur_action.model import KeyInfo, Rotation
+from signotaur_action.policy import describe_span
+from signotaur_action.reporting.report import Report
+from signotaur_action.reporting.telling import Rows, Telling
+from signotaur_action.rotation import NotDue, Outcome, Rotated, WouldRotate
+from signotaur_wire.members import format_optional_time, format_time
+
+
+def tell(outcome: Outcome, report: Report, *, key_on_stdout: bool = False) -> None:
+    """Tell an outcome. Raises Unfinished when a rotation cannot be told.
+
+    ``key_on_stdout``: the new key was asked for there, so the JSON object holds it.
+    """
+    try:
+        report.tell(rotation_telling(outcome, with_key=key_on_stdout))
+    except OSError as error:
+        raise _untold(outcome, error.strerror or type(error).__name__) from None
+
+
+def _untold(outcome: Outcome, reason: str) -> SignotaurError:
+    what = f"The outcome could not be reported ({reason.lower()})."
+    if isinstance(outcome, Rotated):
+        return Unfinished(
+            what,
+            keys="The rotation itself is complete. The journal holds the new key until the "
+            "outcome is reported.",
+        )
+    return SignotaurError(what, keys="Nothing was rotated; the key in use is unchanged.")
+
+
+def rotation_telling(outcome: Outcome, *, with_key: bool) -> Telling:
+    """Return what is told of an outcome. Pure."""
+    headline, rows, next_step = _prose(outcome)
+    document = _document(outcome)
+    if with_key and isinstance(outcome, Rotated):
+        document["apiKey"] = outcome.key.reveal()
+    return Telling(
+        headline, rows, next_step, MappingProxyType(_outputs(outcome)), MappingProxyType(document)
+    )
+
+
+def _prose(outcome: Outcome) -> tuple[str, Rows, str]:
+    if isinstance(outcome, Rotated):
+        return _rotated_prose(outcome)
+    if isinstance(outcome, NotDue):
+        return _not_due_prose(outcome)
+    what = "finish a rotation that was cut" if outcome.continues else "rotate this key"
+    headline = f"Dry run: would {what}. Nothing was changed."
+    return headline, key_rows(outcome.key), "run it without --dry-run."
+
+
+def _not_due_prose(outcome: NotDue) -> tuple[str, Rows, str]:
+    key = outcome.key
+    left = "no end" if key.ends_at is None else describe_span(key.ends_at - key.server_time)
+    headline = f"Not due: the key has {left}{'' if key.ends_at is None else ' left'}, "
+    headline += f"the window is {describe_span(outcome.window)}."
+    return headline, key_rows(key), "nothing; the key in use stays."
+
+
+def key_rows(key: KeyInfo) -> Rows:
+    """Return what is told of a key that stays as it is."""
+    rows = [
+        ("Key", f"{key.id} ({key.name}) of {key.owner}"),
+        ("Expires", format_optional_time(key.expires_at) or "never"),
+    ]
+    if key.revokes_at is not None:
+        rows.append(("Revoked at", format_time(key.revokes_at)))
+    return tuple(rows)
+
+
+def _rotated_prose(outcome: Rotated) -> tuple[str, Rows, str]:
+    rotation = outcome.rotation
+    rows = (
+        ("Old key", f"{rotation.old_key_id}, {_fate(rotation)}"),
+        ("New key", f"{rotation.new_key_id} ({rotation.new_key_name})"),
+        ("New key expires", format_optional_time(rotation.new_key_expires_at) or "never"),
+        ("Overlap ends", format_time(rotation.overlap_end)),
+        *(("Delivered to", name) for name in outcome.destinations),
+    )
+    headline = f"Rotated key {rotation.old_key_id} to key {rotation.new_key_id}."
+    if not outcome.durable:
+        next_step = f"store the new key now: the old one is {_fate(rotation)}."
+    elif rotation.auto_revoke:
+        next_step = "bring the new key to all else that uses it until then."
+    else:
+        next_step = f"revoke key {rotation.old_key_id} by hand once nothing uses it."
+    return headline, rows, next_step
+
+
+def _fate(rotation: Rotation) -> str:
+    if not rotation.auto_revoke:
+        return "valid until somebody revokes it"
+    if rotation.overlap_end <= rotation.server_time:
+        return "revoked"
+    return f"revoked at {format_time(rotation.overlap_end)}"
+
+
+def _outputs(outcome: Outcome) -> dict[str, str]:
+    if isinstance(outcome, Rotated):
+        rotation = outcome.rotation
+        return {
+            "rotated": "true",
+            "key-id": str(rotation.new_key_id),
+            "old-key-id": str(rotation.old_key_id),
+            "expires-at": format_optional_time(rotation.new_key_expires_at) or "",
+            "overlap-end": format_time(rotation.overlap_end),
+        }
+    return {
+        "rotated": "false",
+        "key-id": str(outcome.key.id),
+        "old-key-id": "",
+        "expires-at": format_optional_time(outcome.key.expires_at) or "",
+        "overlap-end": format_optional_time(outcome.key.revokes_at) or "",
+    }
+
+
+def _document(outcome: Outcome) -> dict[str, object]:
+    if isinstance(outcome, Rotated):
+        rotation = outcome.rotation
+        return {
+            "rotated": True,
+            "keyId": rotation.new_key_id,
+            "oldKeyId": rotation.old_key_id,
+            "name": rotation.new_key_name,
+            "expiresAt": format_optional_time(rotation.new_key_expires_at),
+            "overlapEnd": format_time(rotation.overlap_end),
+            "autoRevoke": rotation.auto_revoke,
+            "destinations": list(outcome.destinations),
+        }
+    return {
+        "rotated": False,
+        "wouldRotate": isinstance(outcome, WouldRotate),
+        "keyId": outcome.key.id,
+        "name": outcome.key.name,
+        "expiresAt": format_optional_time(outcome.key.expires_at),
+        "revokesAt": format_optional_time(outcome.key.revokes_at),
+    }

@@ -1,0 +1,64 @@
+"""One outcome in words and values. Pure text; what is foreign in it came in inert."""
+
+import re
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from signotaur_action.errors import SignotaurError
+
+Rows = tuple[tuple[str, str], ...]
+
+_MARKUP = re.compile(r"[&<>\\`*_\[\]!|~#@$]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Telling:
+    """What is told of an outcome, in every form at once."""
+
+    headline: str
+    rows: Rows
+    next_step: str
+    outputs: MappingProxyType[str, str]
+    """The step's outputs by name."""
+    document: MappingProxyType[str, object]
+    """The one object of ``--json``."""
+
+    def lines(self) -> list[str]:
+        """Return the prose."""
+        rows = [f"  {label}: {value}" for label, value in self.rows]
+        return [self.headline, *rows, f"Next: {self.next_step}"]
+
+    def markdown(self) -> str:
+        """Return the step summary: a heading, a table, what to do next."""
+        lines = [f"### {_cell(self.headline)}", "", "| | |", "| --- | --- |"]
+        lines += [f"| {_cell(label)} | {_cell(value)} |" for label, value in self.rows]
+        return "\n".join([*lines, "", f"**Next:** {_cell(self.next_step)}", "", ""])
+
+
+def failure(error: SignotaurError, outputs: dict[str, str], document: dict[str, object]) -> Telling:
+    """Return what is told of a failure; the other two are what the command adds of its own."""
+    return Telling(
+        headline=f"Not finished: {error.what}",
+        rows=(("Keys", error.keys),),
+        next_step=error.next,
+        outputs=MappingProxyType(outputs),
+        document=MappingProxyType(
+            {
+                **document,
+                "exitCode": int(error.code),
+                "error": error.code.name.lower().replace("_", "-"),
+                "what": error.what,
+                "keys": error.keys,
+                "next": error.next,
+            }
+        ),
+    )
+
+
+def _cell(text: str) -> str:
+    """Return text as Markdown shows it: no markup, no link, no mention, no picture in it.
+
+    Character references never are markup; addresses are broken up so that none becomes a link.
+    """
+    plain = _MARKUP.sub(lambda match: f"&#{ord(match[0])};", text)
+    return plain.replace("\n", "<br>")
