@@ -15,8 +15,9 @@ from signotaur_action.sinks.base import SinkContext
 from signotaur_action.sinks.stdout import StdoutSink
 from signotaur_wire import keyformat
 
-OURS = keyformat.generate()
-OTHER = keyformat.generate()
+BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
+OURS = BODY + keyformat.checksum(BODY)
+OTHER = BODY.lower() + keyformat.checksum(BODY.lower())
 KEYS = {
     "ours": OURS,
     "padded": "YWJjZGVmZ2hpamtsbW5vcA==",

@@ -19,7 +19,8 @@ from signotaur_wire import keyformat
 from support.mounts import fill, read_only, small_disk
 from support.runner import parse_file
 
-KEY = keyformat.generate()
+BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
+KEY = BODY + keyformat.checksum(BODY)
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from signotaur_action.model import Secret
 from signotaur_wire import keyformat
 from support.runner import Step, log_view, parse_command, read_lines
 
-KEY = keyformat.generate()
+BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
+KEY = BODY + keyformat.checksum(BODY)
 NASTY = "a\n::add-mask::x\r##[error]b @@continua[x] \x1b[2K\u2028::set-output name=a::b"
 COMMANDS = {"warn": "warning", "debug": "debug", "fail": "error"}
 

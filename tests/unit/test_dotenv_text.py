@@ -16,7 +16,8 @@ from signotaur_action.dotenv_text import (
 )
 from signotaur_wire import keyformat
 
-KEY = keyformat.generate()
+BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
+KEY = BODY + keyformat.checksum(BODY)
 VENDOR_KEYS = [
     "0123456789abcdef",
     "YWJjZGVmZ2hpamtsbW5vcA==",

@@ -10,7 +10,8 @@ from signotaur_action.keytext import KeyTextError, decode, parse_key, without_li
 from signotaur_action.settings import Settings
 from signotaur_wire import keyformat
 
-OURS = keyformat.generate()
+BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
+OURS = BODY + keyformat.checksum(BODY)
 VENDOR = "kQ7-vendor.KEY~0123456789"
 PADDED = "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dg=="
 LONGEST = "k" * 512
