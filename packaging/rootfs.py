@@ -93,8 +93,8 @@ def gather(site: Path, target: Path) -> None:
         for path in stdlib.glob(pattern):
             _remove(path)
     packages = _copied(site, target, SITE_FOLDER)
-    for name in UNNEEDED_PACKAGES:
-        for path in packages.glob(f"{name}*"):
+    for pattern in (*(f"{name}*" for name in UNNEEDED_PACKAGES), "*/tests", "*/.*"):
+        for path in packages.glob(pattern):
             _remove(path)
     binary = _copied(python, target)
     (binary.parent / "python3").symlink_to(binary.name)
