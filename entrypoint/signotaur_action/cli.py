@@ -70,6 +70,52 @@ def rotate_key(
     return _run("rotate_key", context)
 
 
+@app.command("guard")
+def guard(
+    context: typer.Context,
+    api_key: options.ApiKey = None,
+    api_key_file: options.ApiKeyFile = None,
+    api_key_name: options.ApiKeyName = None,
+    sign_server: options.SignServer = None,
+    fail_if_expiring_within: options.FailIfExpiringWithin = None,
+    warn_if_expiring_within: options.WarnIfExpiringWithin = None,
+    max_age: options.MaxAge = None,
+    allow_untrusted: options.AllowUntrusted = None,
+    ca_file: options.CaFile = None,
+    timeout: options.Timeout = None,
+    json: options.AsJson = None,
+    debug: options.Debug = None,
+) -> int:
+    """Fail a build early when its API key is near its end, or was replaced."""
+    return _run("guard", context)
+
+
+auth = typer.Typer(help="Store API keys.", rich_markup_mode=None)
+app.add_typer(auth, name="auth")
+
+
+@auth.command("set-key")
+def set_key(
+    context: typer.Context,
+    from_stdin: options.FromStdin = None,
+    from_env: options.FromEnv = None,
+    api_key: options.ApiKey = None,
+    write_key_file: options.WriteKeyFile = None,
+    write_env_file: options.WriteEnvFile = None,
+    write_env_var_name: options.WriteEnvVarName = None,
+    if_missing: options.IfMissing = None,
+    verify: options.Verify = None,
+    sign_server: options.SignServer = None,
+    allow_untrusted: options.AllowUntrusted = None,
+    ca_file: options.CaFile = None,
+    timeout: options.Timeout = None,
+    follow_symlinks: options.FollowSymlinks = None,
+    debug: options.Debug = None,
+) -> int:
+    """Store an API key in a file without showing it."""
+    return _run("set_key", context)
+
+
 @app.command("demo")
 def demo(
     context: typer.Context,
@@ -85,7 +131,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command and return the process's exit code; nothing escapes as an exception."""
     _prepare_streams()
     process.guard(os.environ)
-    console = Invocation({}, os.environ, sys.stdout, sys.stderr).console(debug=False)
+    console = Invocation({}, os.environ, sys.stdin, sys.stdout, sys.stderr).console(debug=False)
     try:
         return _command(list(arguments) or _action_command())
     except StopSignal as stop:
@@ -104,7 +150,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(module: str, context: typer.Context) -> int:
     command = import_module(f"signotaur_action.commands.{module}")
-    invocation = Invocation(context.params, os.environ, sys.stdout, sys.stderr)
+    invocation = Invocation(context.params, os.environ, sys.stdin, sys.stdout, sys.stderr)
     code: int = command.run(invocation)
     return code
 

@@ -15,6 +15,7 @@ class Invocation:
 
     given: Mapping[str, object]
     environ: Mapping[str, str]
+    stdin: TextIO
     stdout: TextIO
     stderr: TextIO
 

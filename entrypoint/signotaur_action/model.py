@@ -83,6 +83,8 @@ class KeyInfo:
     rotation: Rotation | None
     """The rotation the key takes part in; of a candidate, its own."""
     server_time: datetime
+    created_at: datetime | None = None
+    """When the key was made, by a person or by a rotation."""
 
     @property
     def ends_at(self) -> datetime | None:

@@ -204,6 +204,58 @@ StateDir = Annotated[
     ),
 ]
 
+# How long a key must be good (guard, sign)
+FailIfExpiringWithin = Annotated[
+    _Text,
+    _option(
+        "fail-if-expiring-within",
+        help="Fail if the key ends within this time (90m, 36h, 7d, 2w) or share of its life (25%).",
+    ),
+]
+WarnIfExpiringWithin = Annotated[
+    _Text,
+    _option(
+        "warn-if-expiring-within",
+        help="Warn if the key ends within this time or share of its life.",
+    ),
+]
+MaxAge = Annotated[
+    _Text,
+    _option("max-age", help="Fail if the key was not rotated for longer than this (90d)."),
+]
+
+# What to store (auth set-key)
+FromStdin = Annotated[
+    _Flag,
+    _option(
+        "from-stdin",
+        "--fs",
+        is_flag=True,
+        help="Read the key from stdin; a person types it without seeing it.",
+    ),
+]
+FromEnv = Annotated[
+    _Text, _option("from-env", "--fe", help="Read the key from the variable of this name.")
+]
+IfMissing = Annotated[
+    _Flag,
+    _option(
+        "if-missing",
+        "--im",
+        is_flag=True,
+        help="Leave a destination alone that exists already.",
+    ),
+]
+Verify = Annotated[
+    _Flag,
+    _option(
+        "verify",
+        "--vf",
+        is_flag=True,
+        help="Ask the server about the key first; an invalid key is not stored.",
+    ),
+]
+
 # How to tell
 AsJson = Annotated[_Flag, _option("json", is_flag=True, help="Print one JSON object on stdout.")]
 Debug = Annotated[

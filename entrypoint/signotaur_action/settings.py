@@ -55,7 +55,7 @@ class Settings:
         """Return which of several exclusive options holds, and its texts; None when none does."""
         for layer, read in self._layers:
             found = {name: read(OPTIONS[name]) for name in names}
-            present = [name for name in names if found[name] is not None]
+            present = [name for name in names if found[name] not in (None, False)]
             if len(present) > 1:
                 options = " and ".join(f"--{name}" for name in present)
                 self.faults.append(f"{options} exclude one another (both given by {layer})")

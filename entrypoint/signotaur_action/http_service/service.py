@@ -117,6 +117,7 @@ def _key_info(description: KeyDescription) -> KeyInfo:
         revokes_at=description.revokes_at,
         rotation=rotation,
         server_time=description.server_time,
+        created_at=description.created_at,
     )
 
 

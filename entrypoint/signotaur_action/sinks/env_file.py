@@ -41,10 +41,14 @@ class EnvFileSink:
 
     def deliver(self, delivery: Delivery) -> None:
         """See ``ports.Sink``."""
+        self.store(delivery.key)
+
+    def store(self, key: Secret) -> None:
+        """Write a key. Raises DeliveryFailed."""
         with delivery_faults(self.name):
             self.file.remove_leftovers()
             content = self.file.read() or b""
-            self.file.replace(self._changed(content, delivery.key.reveal()))
+            self.file.replace(self._changed(content, key.reveal()))
 
     def read_back(self) -> Secret | None:
         """See ``ports.Sink``. Not a key, not set, no file: None."""

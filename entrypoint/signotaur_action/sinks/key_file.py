@@ -38,9 +38,13 @@ class KeyFileSink:
 
     def deliver(self, delivery: Delivery) -> None:
         """See ``ports.Sink``."""
+        self.store(delivery.key)
+
+    def store(self, key: Secret) -> None:
+        """Write a key. Raises DeliveryFailed."""
         with delivery_faults(self.name):
             self.file.remove_leftovers()
-            self.file.replace(delivery.key.reveal().encode() + b"\n")
+            self.file.replace(key.reveal().encode() + b"\n")
 
     def read_back(self) -> Secret | None:
         """See ``ports.Sink``."""

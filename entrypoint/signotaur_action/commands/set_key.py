@@ -1,0 +1,120 @@
+"""``auth set-key``: store a key in a file, safely, and without showing it."""
+
+import getpass
+from collections.abc import Sequence
+from typing import TextIO
+
+from signotaur_action.commands.frame import reported
+from signotaur_action.console import Console
+from signotaur_action.destinations import FILES, demand_env_file, file_sink, sink_context
+from signotaur_action.errors import (
+    DeliveryFailed,
+    ExitCode,
+    SignotaurError,
+    UsageFaults,
+)
+from signotaur_action.http_service import HttpKeyService
+from signotaur_action.invocation import Invocation
+from signotaur_action.journal import JournalPlace
+from signotaur_action.keytext import KeyTextError, parse_key, without_line_end
+from signotaur_action.model import Secret
+from signotaur_action.reporting import Report
+from signotaur_action.server_settings import server_address
+from signotaur_action.settings import Settings
+from signotaur_action.sinks import FileSink
+
+_SOURCES = ("from-stdin", "from-env", "api-key")
+_LONGEST = 4096
+_NOT_STORED = "Nothing was stored; the destination is as it was."
+
+
+def run(invocation: Invocation) -> ExitCode:
+    """Store the key. Every failure leaves the destination as it was."""
+
+    def work(console: Console, report: Report) -> ExitCode:
+        del report  # nothing of a job depends on this command
+        try:
+            _set_key(invocation.settings(), console, invocation.stdin)
+        except SignotaurError as error:
+            error.keys = _NOT_STORED
+            raise
+        return ExitCode.DONE
+
+    return reported(invocation, work, document={"stored": False})
+
+
+def _set_key(settings: Settings, console: Console, stdin: TextIO) -> None:
+    sink = _destination(settings, console)
+    source = _source(settings)
+    verify = settings.flag("verify")
+    server = server_address(settings) if verify else None
+    if settings.faults or sink is None or source is None:
+        raise UsageFaults(settings.faults)
+    if settings.flag("if-missing") and sink.file.path.exists():
+        console.note(f"{sink.file.path} exists already: left alone (--if-missing).")
+        return
+    for concern in sink.check():
+        console.warn(concern)
+    key = _key(source, settings, console, stdin)
+    if server is not None:
+        info = HttpKeyService(server).describe(key)
+        console.note(f"The server knows this key: {info.id} ({info.name}) of {info.owner}.")
+    _store(sink, key, console)
+
+
+def _store(sink: FileSink, key: Secret, console: Console) -> None:
+    # The journal's lock keeps a rotation of the same file out while it is written.
+    place = JournalPlace([sink.file.path.with_name(f".{sink.file.path.name}.rotation")])
+    with place.locked() as journal:
+        if journal.entry is not None:
+            console.warn(
+                f"A rotation of this file was cut; its new key stays in {journal.path} until "
+                "rotate-key has finished it."
+            )
+        sink.store(key)
+        if sink.read_back() != key:
+            raise DeliveryFailed(f"{sink.name} does not hold the key that was written to it.")
+    console.note(f"Stored: {sink.name}.")
+
+
+def _destination(settings: Settings, console: Console) -> FileSink | None:
+    chosen = settings.one_of(*FILES)
+    demand_env_file(settings, chosen)
+    if chosen is None:
+        settings.faults.append("no destination: give --write-key-file or --write-env-file")
+        return None
+    return file_sink(chosen[0], chosen[1][0], settings, sink_context(settings, console.emit))
+
+
+def _source(settings: Settings) -> tuple[str, Sequence[str]] | None:
+    source = settings.one_of(*_SOURCES)
+    if source is None:
+        settings.faults.append("no key: give --from-stdin, --from-env NAME or --api-key")
+    return source
+
+
+def _key(
+    source: tuple[str, Sequence[str]], settings: Settings, console: Console, stdin: TextIO
+) -> Secret:
+    option, values = source
+    if option == "from-stdin":
+        text, label = _typed_or_piped(stdin), "stdin"
+    elif option == "from-env":
+        text, label = settings.environ.get(values[0], ""), f"the variable {values[0]}"
+    else:
+        text, label = values[0], "--api-key"
+        console.warn(
+            "--api-key shows the key in process lists and shell histories; prefer --from-stdin."
+        )
+    try:
+        key = parse_key(without_line_end(text).strip())
+    except KeyTextError as error:
+        raise UsageFaults([f"{label} holds no key: {error}"]) from None
+    console.mask(key)
+    return key
+
+
+def _typed_or_piped(stdin: TextIO) -> str:
+    if stdin.isatty():
+        return getpass.getpass("API key (not shown): ")
+    return stdin.read(_LONGEST).removeprefix("\ufeff")
