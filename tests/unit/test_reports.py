@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from signotaur_action.reports import RotationReport
 
 from signotaur_action.console import Console
 from signotaur_action.errors import (
@@ -22,17 +21,19 @@ from signotaur_action.errors import (
     ExitCode,
     ServerFailure,
     SignotaurError,
-    Unfinished,
     UsageFaults,
 )
 from signotaur_action.model import KeyInfo, Rotation, Secret
-from signotaur_action.rotation import NotDue, Rotated, WouldRotate
+from signotaur_action.reporting import Report
+from signotaur_action.reporting.rotation import rotation_telling
+from signotaur_action.rotation import NotDue, Outcome, Rotated, WouldRotate
 from signotaur_wire import keyformat
 from signotaur_wire.messages import RotationState
 from support.mounts import fill, small_disk
 from support.runner import log_view, parse_file
 
-KEY = keyformat.generate()
+BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
+KEY = BODY + keyformat.checksum(BODY)
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -96,8 +97,16 @@ class Job:
             "GITHUB_STEP_SUMMARY": str(self.summary),
         }
 
-    def report(self, *, as_json: bool = False, key_in_json: bool = False) -> RotationReport:
-        return RotationReport(self.console, self.environ, as_json=as_json, key_in_json=key_in_json)
+    def report(self, *, as_json: bool = False) -> Report:
+        return Report(self.console, self.environ, as_json=as_json)
+
+    def tell(self, outcome: Outcome, *, as_json: bool = False, with_key: bool = False) -> None:
+        self.report(as_json=as_json).tell(rotation_telling(outcome, with_key=with_key))
+
+    def fail(self, error: SignotaurError, *, as_json: bool = False) -> None:
+        self.report(as_json=as_json).fail(
+            error, outputs={"rotated": "false"}, document={"rotated": False}
+        )
 
     @property
     def document(self) -> Any:
@@ -118,7 +127,7 @@ def job(tmp_path: Path) -> Job:
 
 
 def test_a_rotations_outputs_tell_the_next_step_what_came_of_it(job: Job) -> None:
-    job.report().tell(rotated())
+    job.tell(rotated())
     parsed = parse_file(job.outputs.read_bytes())
     assert parsed.error is None
     assert parsed.outputs() == {
@@ -134,7 +143,7 @@ def test_a_rotations_outputs_tell_the_next_step_what_came_of_it(job: Job) -> Non
 def test_without_a_rotation_the_outputs_tell_of_the_key_in_use(
     job: Job, outcome: NotDue | WouldRotate
 ) -> None:
-    job.report().tell(outcome)
+    job.tell(outcome)
     assert parse_file(job.outputs.read_bytes()).outputs() == {
         "rotated": "false",
         "key-id": "4",
@@ -146,7 +155,7 @@ def test_without_a_rotation_the_outputs_tell_of_the_key_in_use(
 
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
 def test_a_failures_outputs_say_that_nothing_was_rotated(job: Job, error: SignotaurError) -> None:
-    job.report().fail(error)
+    job.fail(error)
     assert parse_file(job.outputs.read_bytes()).outputs() == {"rotated": "false"}
 
 
@@ -156,15 +165,15 @@ def test_a_failures_outputs_say_that_nothing_was_rotated(job: Job, error: Signot
 @pytest.mark.parametrize("as_json", [True, False])
 @pytest.mark.parametrize("outcome", OUTCOMES.values(), ids=OUTCOMES)
 def test_the_key_is_nowhere_unless_it_was_asked_for(
-    job: Job, outcome: Rotated | NotDue | WouldRotate, *, as_json: bool
+    job: Job, outcome: Outcome, *, as_json: bool
 ) -> None:
-    job.report(as_json=as_json).tell(outcome)
+    job.tell(outcome, as_json=as_json)
     assert KEY[4:12] not in job.everything()
     assert KEY[-12:] not in job.everything()
 
 
 def test_the_key_stands_in_the_json_object_alone_when_it_was_asked_for(job: Job) -> None:
-    job.report(as_json=True, key_in_json=True).tell(rotated())
+    job.tell(rotated(), as_json=True, with_key=True)
     assert job.document["apiKey"] == KEY
     assert KEY[4:12] not in job.stderr.getvalue()
     assert KEY[4:12] not in job.outputs.read_text() + job.summary.read_text()
@@ -174,7 +183,7 @@ def test_the_key_stands_in_the_json_object_alone_when_it_was_asked_for(job: Job)
 def test_without_a_rotation_there_is_no_key_to_tell(
     job: Job, outcome: NotDue | WouldRotate
 ) -> None:
-    job.report(as_json=True, key_in_json=True).tell(outcome)
+    job.tell(outcome, as_json=True, with_key=True)
     assert "apiKey" not in job.document
 
 
@@ -182,7 +191,7 @@ def test_without_a_rotation_there_is_no_key_to_tell(
 
 
 def test_a_rotation_is_one_json_object(job: Job) -> None:
-    job.report(as_json=True).tell(rotated(destinations=("a", "b")))
+    job.tell(rotated(destinations=("a", "b")), as_json=True)
     assert job.document == {
         "rotated": True,
         "keyId": 5,
@@ -199,7 +208,7 @@ def test_a_rotation_is_one_json_object(job: Job) -> None:
 def test_no_rotation_is_one_json_object(
     job: Job, outcome: NotDue | WouldRotate, *, would: bool
 ) -> None:
-    job.report(as_json=True).tell(outcome)
+    job.tell(outcome, as_json=True)
     assert job.document == {
         "rotated": False,
         "wouldRotate": would,
@@ -212,7 +221,7 @@ def test_no_rotation_is_one_json_object(
 
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
 def test_a_failure_is_one_json_object(job: Job, error: SignotaurError) -> None:
-    job.report(as_json=True).fail(error)
+    job.fail(error, as_json=True)
     assert job.document == {
         "rotated": False,
         "exitCode": int(error.code),
@@ -225,7 +234,7 @@ def test_a_failure_is_one_json_object(job: Job, error: SignotaurError) -> None:
 
 @pytest.mark.parametrize("name", ["a\nb", '"}{"', "\\", "::add-mask::x", "é鍵\u2028"])
 def test_no_name_breaks_the_json_line(job: Job, name: str) -> None:
-    job.report(as_json=True).tell(WouldRotate(info(name), continues=False))
+    job.tell(WouldRotate(info(name), continues=False), as_json=True)
     assert job.document["name"] == name
     assert len(job.stdout.getvalue().encode().splitlines()) == 1
     assert log_view(job.stdout.getvalue().encode()) == job.stdout.getvalue().rstrip("\n")
@@ -235,10 +244,8 @@ def test_no_name_breaks_the_json_line(job: Job, name: str) -> None:
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES.values(), ids=OUTCOMES)
-def test_prose_goes_to_stderr_and_ends_with_the_next_step(
-    job: Job, outcome: Rotated | NotDue | WouldRotate
-) -> None:
-    job.report().tell(outcome)
+def test_prose_goes_to_stderr_and_ends_with_the_next_step(job: Job, outcome: Outcome) -> None:
+    job.tell(outcome)
     assert job.stdout.getvalue() == ""
     assert job.stderr.getvalue().splitlines()[-1].startswith("Next: ")
 
@@ -262,10 +269,8 @@ def test_prose_goes_to_stderr_and_ends_with_the_next_step(
         (WouldRotate(info(revokes_at=NOW), continues=False), "Revoked at: 2026-03-01T12:00:00Z"),
     ],
 )
-def test_prose_tells_what_happens_to_the_old_key(
-    job: Job, outcome: Rotated | NotDue | WouldRotate, expected: str
-) -> None:
-    job.report().tell(outcome)
+def test_prose_tells_what_happens_to_the_old_key(job: Job, outcome: Outcome, expected: str) -> None:
+    job.tell(outcome)
     assert expected in job.stderr.getvalue()
 
 
@@ -300,7 +305,7 @@ def rows_of(markdown: str) -> Iterator[list[str]]:
     ],
 )
 def test_no_name_is_markdown_in_the_summary(job: Job, name: str) -> None:
-    job.report().tell(rotated(new_key_name=name, destinations=(name,)))
+    job.tell(rotated(new_key_name=name, destinations=(name,)))
     rows = list(rows_of(job.summary.read_text()))
     assert [len(row) for row in rows] == [2] * 5
     for cell in (rows[1][1], rows[4][1]):
@@ -313,7 +318,7 @@ def test_no_name_is_markdown_in_the_summary(job: Job, name: str) -> None:
 
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
 def test_a_failure_is_summed_up(job: Job, error: SignotaurError) -> None:
-    job.report().fail(error)
+    job.fail(error)
     shown = unescape(job.summary.read_text())
     assert shown.startswith("### Not finished: ")
     assert error.next in shown
@@ -322,7 +327,7 @@ def test_a_failure_is_summed_up(job: Job, error: SignotaurError) -> None:
 
 def test_the_summary_leaves_what_stood_there(job: Job) -> None:
     job.summary.write_text("# Before")
-    job.report().tell(rotated())
+    job.tell(rotated())
     assert job.summary.read_text().startswith("# Before\n### Rotated key 4")
 
 
@@ -331,10 +336,9 @@ def test_the_summary_leaves_what_stood_there(job: Job) -> None:
 
 def test_outside_a_job_nothing_is_written(job: Job) -> None:
     job.environ.clear()
-    report = job.report()
-    report.check()
-    report.tell(rotated())
-    report.fail(ServerFailure("x"))
+    job.report().check()
+    job.tell(rotated())
+    job.fail(ServerFailure("x"))
     assert job.outputs.read_text() + job.summary.read_text() == ""
 
 
@@ -358,24 +362,13 @@ def full(job: Job) -> None:
         job.environ[variable] = "/dev/full"
 
 
-def test_outputs_that_cannot_be_written_leave_the_rotation_unfinished(job: Job) -> None:
-    full(job)
-    with pytest.raises(Unfinished) as caught:
-        job.report().tell(rotated())
-    assert "no space left" in caught.value.what
-    assert "rotation itself is complete" in caught.value.keys
-    assert "journal" in caught.value.keys
-
-
-@pytest.mark.parametrize("outcome", [NOT_DUE, WOULD])
-def test_outputs_that_cannot_be_written_are_no_rotation_where_there_was_none(
-    job: Job, outcome: NotDue | WouldRotate
+@pytest.mark.parametrize("outcome", OUTCOMES.values(), ids=OUTCOMES)
+def test_outputs_that_cannot_be_written_are_a_fault_of_the_report(
+    job: Job, outcome: Outcome
 ) -> None:
     full(job)
-    with pytest.raises(SignotaurError) as caught:
-        job.report().tell(outcome)
-    assert caught.value.code is ExitCode.FAILURE
-    assert caught.value.keys.startswith("Nothing was rotated")
+    with pytest.raises(OSError, match="No space"):
+        job.tell(outcome)
 
 
 def test_a_full_disk_leaves_no_half_record(tmp_path: Path) -> None:
@@ -384,8 +377,8 @@ def test_a_full_disk_leaves_no_half_record(tmp_path: Path) -> None:
         job.outputs.write_bytes(b"a=" + b"x" * 4060 + b"\n")
         before = job.outputs.read_bytes()
         fill(disk)
-        with pytest.raises(Unfinished):
-            job.report().tell(rotated())
+        with pytest.raises(OSError, match="No space"):
+            job.tell(rotated())
         assert job.outputs.read_bytes() == before
 
 
@@ -396,12 +389,10 @@ class ClosedStream(StringIO):
         raise BrokenPipeError(32, os.strerror(32))
 
 
-def test_a_json_object_that_cannot_be_written_leaves_the_rotation_unfinished(job: Job) -> None:
+def test_a_json_object_that_cannot_be_written_is_a_fault_of_the_report(job: Job) -> None:
     job.console = Console(ClosedStream(), job.stderr, github=False, debug=False)
-    with pytest.raises(Unfinished) as caught:
-        job.report(as_json=True, key_in_json=True).tell(rotated())
-    assert "broken pipe" in caught.value.what
-    assert "journal holds the new key" in caught.value.keys
+    with pytest.raises(BrokenPipeError):
+        job.tell(rotated(), as_json=True, with_key=True)
 
 
 @pytest.mark.parametrize("github", [True, False])
@@ -409,4 +400,4 @@ def test_reporting_a_failure_never_fails(job: Job, *, github: bool) -> None:
     full(job)
     closed = ClosedStream()
     job.console = Console(closed, closed, github=github, debug=False)
-    job.report(as_json=True).fail(ServerFailure("x"))
+    job.fail(ServerFailure("x"), as_json=True)

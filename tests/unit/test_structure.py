@@ -1,0 +1,182 @@
+"""What keeps the code small and safe to read: budgets, and who may do what."""
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2] / "entrypoint"
+PACKAGES = ("signotaur_action", "signotaur_keyserver", "signotaur_wire")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+LONGEST_FUNCTION = 50
+LONGEST_MODULE = 300
+
+IMPORTS_LATER = {
+    "signotaur_action/__main__.py": {"main"},  # --version answers before anything is loaded
+}
+"""Functions that import; ``cli._run`` loads a command's module by name when the command runs."""
+
+LOADS_BY_NAME = {"signotaur_action/cli.py": {"_run"}}
+
+REVEALS = {
+    "signotaur_action/http_service/service.py",  # the hash that the server is told
+    "signotaur_action/http_service/transport.py",  # the Authorization header
+    "signotaur_action/journal.py",
+    "signotaur_action/masks.py",
+    "signotaur_action/reporting/rotation.py",  # the JSON object, when it is asked for
+    "signotaur_action/sinks/continua.py",
+    "signotaur_action/sinks/env_file.py",
+    "signotaur_action/sinks/github.py",
+    "signotaur_action/sinks/key_file.py",
+    "signotaur_action/sinks/stdout.py",
+    "signotaur_action/sinks/template.py",
+    "signotaur_action/demo/story.py",  # hides the key in what the demo shows
+}
+"""The only modules that may turn a Secret into text."""
+
+CATCHES_ALL = {
+    "signotaur_action/cli.py": {"main"},
+    "signotaur_action/journal.py": {"_open_locked"},  # closes the file and raises again
+    "signotaur_keyserver/api/middleware.py": {"__call__"},
+}
+"""The last resorts, and what must be undone whatever comes."""
+
+NETWORK = {"signotaur_action/http_service/transport.py"}
+NETWORK_LIBRARIES = {"requests", "urllib3", "http", "socket", "ssl"}
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+TREES = {name(path): ast.parse(path.read_text(), str(path)) for path in MODULES}
+CLIENT = {path: tree for path, tree in TREES.items() if path.startswith("signotaur_action/")}
+
+
+def functions(tree: ast.AST) -> Iterator[Function]:
+    return (node for node in ast.walk(tree) if isinstance(node, Function))
+
+
+def named(holds: Callable[[ast.AST], bool]) -> dict[str, set[str]]:
+    """Return the names of all functions of which something holds, by module."""
+    found = {
+        path: {function.name for function in functions(tree) if holds(function)}
+        for path, tree in TREES.items()
+    }
+    return {path: names for path, names in found.items() if names}
+
+
+def imports(node: ast.AST) -> set[str]:
+    found = set()
+    for each in ast.walk(node):
+        if isinstance(each, ast.Import):
+            found |= {alias.name for alias in each.names}
+        elif isinstance(each, ast.ImportFrom):
+            found.add(each.module or ".")
+    return found
+
+
+def roots(node: ast.AST) -> set[str]:
+    return {each.partition(".")[0] for each in imports(node)}
+
+
+def calls(node: ast.AST, *names: str) -> bool:
+    return any(
+        isinstance(each, ast.Call)
+        and (getattr(each.func, "attr", None) in names or getattr(each.func, "id", None) in names)
+        for each in ast.walk(node)
+    )
+
+
+def catches_all(node: ast.AST) -> bool:
+    handlers = [each for each in ast.walk(node) if isinstance(each, ast.ExceptHandler)]
+    caught = [
+        {each.id for each in ast.walk(handler.type) if isinstance(each, ast.Name)}
+        for handler in handlers
+        if handler.type is not None
+    ]
+    bare = len(caught) < len(handlers)
+    return bare or any({"Exception", "BaseException"} & names for names in caught)
+
+
+def test_all_packages_are_looked_at() -> None:
+    assert {path.partition("/")[0] for path in TREES} == set(PACKAGES)
+    assert len(TREES) > 80
+
+
+def test_the_source_root_is_no_package() -> None:
+    assert not (ROOT / "__init__.py").exists()
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert [path for path, tree in TREES.items() if not ast.get_docstring(tree)] == []
+
+
+def test_every_module_stays_within_its_budget() -> None:
+    lengths = {name(path): len(path.read_text().splitlines()) for path in MODULES}
+    assert {path: lines for path, lines in lengths.items() if lines > LONGEST_MODULE} == {}
+
+
+def test_every_function_stays_within_its_budget() -> None:
+    lengths = {
+        f"{path}: {function.name}": (function.end_lineno or 0) - function.body[0].lineno + 1
+        for path, tree in TREES.items()
+        for function in functions(tree)
+    }
+    assert {place: lines for place, lines in lengths.items() if lines > LONGEST_FUNCTION} == {}
+
+
+def test_imports_stand_at_the_top() -> None:
+    assert named(lambda function: bool(imports(function))) == IMPORTS_LATER
+
+
+def test_modules_are_loaded_by_name_in_one_place() -> None:
+    assert named(lambda node: calls(node, "import_module", "__import__")) == LOADS_BY_NAME
+
+
+def test_keys_are_revealed_where_they_must_be_and_nowhere_else() -> None:
+    assert {path for path, tree in TREES.items() if calls(tree, "reveal")} == REVEALS
+
+
+def test_no_module_of_the_client_reaches_into_another_objects_private_members() -> None:
+    private = {
+        f"{path}: {ast.unparse(node)}"
+        for path, tree in CLIENT.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr.startswith("_")
+        and not node.attr.endswith("__")
+        and ast.unparse(node.value) not in ("self", "cls", "super()", "other")
+    }
+    assert private == set()
+
+
+def test_only_the_last_resorts_catch_everything() -> None:
+    assert named(catches_all) == CATCHES_ALL
+
+
+def test_one_module_of_the_client_knows_the_network() -> None:
+    assert {path for path, tree in CLIENT.items() if roots(tree) & NETWORK_LIBRARIES} == NETWORK
+
+
+def test_the_wire_needs_the_standard_library_alone() -> None:
+    allowed = sys.stdlib_module_names | {"signotaur_wire"}
+    wire = {path: roots(tree) for path, tree in TREES.items() if path.startswith("signotaur_wire/")}
+    assert len(wire) > 5
+    assert {path: found - allowed for path, found in wire.items() if found - allowed} == {}
+
+
+def test_client_and_server_do_not_know_one_another() -> None:
+    strangers = {
+        path: roots(tree) & set(PACKAGES) - {path.partition("/")[0], "signotaur_wire"}
+        for path, tree in TREES.items()
+    }
+    assert {path: found for path, found in strangers.items() if found} == {}
+
+
+def test_nothing_is_printed_past_the_console() -> None:
+    printing = {path for path, tree in CLIENT.items() if calls(tree, "print")}
+    assert printing == {"signotaur_action/__main__.py"}
