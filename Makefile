@@ -106,7 +106,8 @@ lock: ## re-make the hash-locked requirements (UPGRADE=1: with newest releases)
 	$(LOCKER)/bin/python -m pip install --quiet --require-hashes -r requirements/lock.txt
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) pyproject.toml --extra server -c requirements/runtime.txt -o requirements/server.txt
-	$(LOCK) pyproject.toml --extra server requirements/dev.in -c requirements/server.txt -o requirements/dev.txt
+	$(LOCK) pyproject.toml --extra sign -c requirements/runtime.txt -o requirements/sign.txt
+	$(LOCK) pyproject.toml --extra server --extra sign requirements/dev.in -c requirements/server.txt -o requirements/dev.txt
 	$(LOCK) requirements/lock.in -o requirements/lock.txt
 
 clean: ## remove everything that git does not know about and make can make again
