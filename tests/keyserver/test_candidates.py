@@ -45,6 +45,15 @@ def test_a_used_but_dead_candidate_makes_room(world: World) -> None:
     assert world.now.open(old).answer["newKeyId"] == 5
 
 
+def test_a_candidate_that_a_person_revokes_ends_its_rotation(world: World) -> None:
+    old = world.key()
+    opened = world.now.open(old)
+    administration.revoke_key(world.database, 2)
+    assert world.now.get(old, opened.id).json()["state"] == "aborted"
+    assert [event["rotation_id"] for event in world.events("rotation-aborted")] == [opened.id]
+    assert world.now.self(old).json()["rotation"] is None
+
+
 def test_an_aborted_candidate_makes_room(world: World) -> None:
     old = world.key()
     opened = _three(world, old, used=(0, 1, 2))

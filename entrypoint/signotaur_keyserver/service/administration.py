@@ -48,7 +48,7 @@ def add_user(database: Database, name: str, *, admin: bool, roles: Sequence[str]
 def set_user_enabled(database: Database, name: str, *, enabled: bool) -> None:
     """Enable or disable a user with all its keys."""
     with database.write() as connection:
-        user = _user(connection, name)
+        user = require_user(connection, name)
         users.set_enabled(connection, user.id, enabled=enabled)
         event_type = EventType.USER_ENABLED if enabled else EventType.USER_DISABLED
         message = f"User {name} was {'enabled' if enabled else 'disabled'}."
@@ -63,7 +63,7 @@ def add_key(database: Database, user: str, name: str, lifetime: timedelta | None
     parsed = keyformat.parse(text)
     with database.write() as connection:
         now = database.clock.now(connection)
-        owner = _user(connection, user)
+        owner = require_user(connection, user)
         expires = None if lifetime is None else now + lifetime
         new = keys.NewKey(parsed.public_id, parsed.sha256, owner.id, name, now, expires)
         key_id = keys.add(connection, new)
@@ -84,7 +84,7 @@ def revoke_key(database: Database, key_id: int) -> bool:
         if not keys.revoke(connection, key_id, now, "revoked by a person"):
             return False
         if key.origin in UNCONFIRMED:
-            _abort_own_rotation(connection, key)
+            _abort_own_rotation(connection, key, now)
         message = f"Key {key_id} was revoked by a person."
         event = Event(Level.SECURITY, EventType.KEY_REVOKED, message, key.owner_id, key_id)
         events.write(connection, now, event)
@@ -122,13 +122,19 @@ def list_events(database: Database, limit: int) -> list[events.StoredEvent]:
         return events.latest(connection, limit)
 
 
-def _abort_own_rotation(connection: Connection, key: Key) -> None:
+def _abort_own_rotation(connection: Connection, key: Key, now: datetime) -> None:
     own = rotations.of_new_key(connection, key.id)
-    if own is not None:
-        rotations.set_state(connection, own.id, RotationState.ABORTED)
+    if own is None:
+        return
+    rotations.set_state(connection, own.id, RotationState.ABORTED)
+    message = f"Rotation of key {own.old_key_id} was aborted: its candidate was revoked."
+    aborted = EventType.ROTATION_ABORTED
+    event = Event(Level.WARNING, aborted, message, key.owner_id, key.id, rotation_id=own.id)
+    events.write(connection, now, event)
 
 
-def _user(connection: Connection, name: str) -> User:
+def require_user(connection: Connection, name: str) -> User:
+    """Return the user of a name. Raises AdministrationError when there is none."""
     user = users.find(connection, name)
     if user is None:
         raise AdministrationError("there is no user of this name")
