@@ -34,6 +34,10 @@ BOTH_KEYS_VALID = (
     "The old and the new key both work, and the old key's revocation is not armed. "
     "The new key is in the journal until this rotation is finished."
 )
+NEW_KEY_EVERYWHERE = (
+    "Every destination holds the new key, which works. Whether the old key's revocation is armed "
+    "is not known. The new key is in the journal until this rotation is finished."
+)
 SAME_COMMAND = "Run the same command again."
 
 
@@ -143,9 +147,11 @@ class AlreadyRotated(SignotaurError):
 class Interrupted(SignotaurError):
     """SIGINT or SIGTERM ended the run."""
 
-    def __init__(self, code: ExitCode, *, rotation_open: bool) -> None:
+    def __init__(
+        self, code: ExitCode, *, rotation_open: bool, open_keys: str = BOTH_KEYS_VALID
+    ) -> None:
         how = "interrupted (SIGINT)" if code is ExitCode.INTERRUPTED else "terminated (SIGTERM)"
-        keys, next_step = (BOTH_KEYS_VALID, Unfinished.next) if rotation_open else (None, None)
+        keys, next_step = (open_keys, Unfinished.next) if rotation_open else (None, None)
         super().__init__(f"The run was {how}.", keys=keys, next_step=next_step)
         self.code = code
 
@@ -160,10 +166,12 @@ class StopSignal(BaseException):
         super().__init__(code)
         self.code = code
         self.rotation_open = False
+        self.open_keys = BOTH_KEYS_VALID
+        """How the keys stand if a rotation is open."""
 
     def as_error(self) -> Interrupted:
         """Return what to tell the user."""
-        return Interrupted(self.code, rotation_open=self.rotation_open)
+        return Interrupted(self.code, rotation_open=self.rotation_open, open_keys=self.open_keys)
 
 
 def _seconds(duration: timedelta) -> str:

@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
-from signotaur_action.errors import DeliveryFailed, ServerFailure, Unfinished
+from signotaur_action.errors import (
+    NEW_KEY_EVERYWHERE,
+    DeliveryFailed,
+    ServerFailure,
+    StopSignal,
+    Unfinished,
+)
 from signotaur_action.journal import Journal
 from signotaur_action.model import Delivery, Opened, Rotation, Secret
 from signotaur_action.ports import KeyService, Narrator, Sink
@@ -46,9 +52,19 @@ class Delivering:
         self._verify(opened)
         self._deliver(_delivery(opened), journal)
         self._read_back(opened.key)
-        rotation = self._service.confirm(opened.key, opened.rotation.id)
+        rotation = self._confirm(opened)
         self._narrator.note("Confirmed: every destination holds the new key.")
         return rotation
+
+    def _confirm(self, opened: Opened) -> Rotation:
+        """Confirm. Until an answer came, nobody knows whether the server did it."""
+        try:
+            return self._service.confirm(opened.key, opened.rotation.id)
+        except ServerFailure as error:
+            raise Unfinished(error.what, keys=NEW_KEY_EVERYWHERE) from None
+        except StopSignal as stop:
+            stop.open_keys = NEW_KEY_EVERYWHERE
+            raise
 
     def _verify(self, opened: Opened) -> None:
         """Use the new key before delivering it: the server then knows that it may be somewhere."""
