@@ -291,6 +291,37 @@ def test_a_run_in_this_process_is_busy_for_another(place: JournalPlace, path: Pa
     assert "held" not in done.stdout
 
 
+PAUSED_BEFORE_ITS_LOCK = """
+import sys
+def pause(_frame, event, function):
+    if event == "c_call" and function.__name__ == "flock":
+        sys.setprofile(None)
+        print("opened", flush=True)
+        sys.stdin.readline()
+sys.setprofile(pause)
+"""
+
+
+def test_a_run_that_opened_a_file_which_is_removed_then_does_not_take_it_for_the_journal(
+    place: JournalPlace, path: Path
+) -> None:
+    with place.locked():
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-c", PAUSED_BEFORE_ITS_LOCK + HOLD, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "opened\n"
+    with place.locked() as journal:
+        journal.begin(entry())
+        out, err = process.communicate("go on\n")
+    assert "held" not in out
+    assert "Busy" in err
+
+
 def test_runs_that_come_and_go_never_share_the_journal(path: Path) -> None:
     inside, worst, entered = 0, 0, 0
     guard = threading.Lock()
