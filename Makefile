@@ -95,7 +95,8 @@ lint: $(STAMP) ## check code, imports, workflows and scripts (needs no network)
 
 bench: $(STAMP) ## measure
 	@PYTHON="$(PYTHON)" sh scripts/system-packages bench
-	@scripts/docker-engine with $(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run.py
+	@scripts/docker-engine with $(BIN)/python benchmarks/container_bench.py
 
 golden: $(STAMP) ## rewrite the golden transcripts; read the diff before you commit it
 	$(BIN)/python -m pytest tests/golden --update-golden

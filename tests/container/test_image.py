@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 import docker
 import pytest
 
-from signotaur_action.options import OPTIONS
 from signotaur_wire.version import VERSION
 from support.container import ACTION_IMAGE, run, started
 
@@ -125,7 +124,7 @@ def test_version_and_help(engine: docker.DockerClient) -> None:
     )
     helped = run(engine, "rotate-key", "--help")
     assert helped.code == 0
-    for name in OPTIONS:
+    for name in ("sign-server", "write-key-file", "emit-secret"):
         assert f"--{name}" in helped.stdout.decode()
     assert run(engine).stdout.startswith(b"Usage: ")
 
