@@ -6,9 +6,10 @@ from typing import cast
 import typer
 from typer.main import get_command
 
-from signotaur_keyserver.commands import keys, serve, upkeep, users
+from signotaur_keyserver.commands import certificates, keys, serve, upkeep, users
 from signotaur_keyserver.commands.faults import UsageFault
 from signotaur_keyserver.database import DatabaseUnavailableError
+from signotaur_keyserver.pki.vault import VaultError
 from signotaur_keyserver.server import ServerError
 from signotaur_keyserver.service.administration import AdministrationError
 
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(users.app, name="user")
 app.add_typer(keys.app, name="key")
+app.add_typer(certificates.app, name="cert")
 app.command()(serve.serve)
 app.command()(upkeep.events)
 app.command()(upkeep.sweep)
@@ -46,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(USAGE, getattr(error, "format_message", error.__str__)())
     except UsageFault as fault:
         return _fail(USAGE, str(fault))
-    except (AdministrationError, DatabaseUnavailableError, ServerError) as error:
+    except (AdministrationError, DatabaseUnavailableError, ServerError, VaultError) as error:
         return _fail(FAILURE, str(error))
     return outcome if isinstance(outcome, int) else OK
 

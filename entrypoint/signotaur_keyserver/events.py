@@ -36,6 +36,14 @@ class EventType(StrEnum):
     ROTATION_SUPERSEDED = "rotation-superseded"
     ROTATION_HELD = "rotation-held"
     REQUEST_REFUSED = "request-refused"
+    CERTIFICATE_ADDED = "certificate-added"
+    CERTIFICATE_REMOVED = "certificate-removed"
+    CERTIFICATE_ACCESS_GRANTED = "certificate-access-granted"
+    CERTIFICATE_ACCESS_REVOKED = "certificate-access-revoked"
+    CERTIFICATE_REFUSED = "certificate-refused"
+    """A key asked for a certificate that it does not get."""
+    SIGNATURE_MADE = "signature-made"
+    SIGNATURE_REFUSED = "signature-refused"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Keys, rotations and users as the database holds them, and what they are at a moment.
+"""Keys, rotations, users and certificates as the database holds them, and what they are then.
 
 Pure: no I/O and no clock. Field names are the column names. Every time is an aware UTC datetime,
 and every ``now`` is the database's.
@@ -6,6 +6,7 @@ and every ``now`` is the database's.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
 
 from signotaur_wire.messages import KeyState, RotationState
@@ -129,6 +130,47 @@ class Rotation:
             or _reached(self.new_revoke_due_utc, now)
             or _reached(self.new_expires_at_utc, now)
         )
+
+
+class CertificateState(StrEnum):
+    """What a certificate is at a moment. Only VALID ones sign."""
+
+    VALID = "valid"
+    NOT_YET_VALID = "not-yet-valid"
+    EXPIRED = "expired"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate with its private key, which is only ever held sealed."""
+
+    id: int
+    label: str | None
+    """None once it is removed: the label may be given again."""
+    subject: str
+    """RFC 4514."""
+    common_name: str | None
+    thumbprint: str
+    """SHA-1 of the certificate, upper-case hexadecimal."""
+    certificate_der: bytes
+    chain_der: bytes | None
+    """The issuers' certificates as a PKCS#7 without signature."""
+    sealed_key: bytes | None
+    not_before_utc: datetime
+    not_after_utc: datetime
+    added_at_utc: datetime
+    removed_at_utc: datetime | None
+
+    def state(self, now: datetime) -> CertificateState:
+        """Return what the certificate is at a moment."""
+        if self.removed_at_utc is not None:
+            return CertificateState.REMOVED
+        if now < self.not_before_utc:
+            return CertificateState.NOT_YET_VALID
+        # The last second belongs to it (RFC 5280, 4.1.2.5).
+        ended = now >= self.not_after_utc + timedelta(seconds=1)
+        return CertificateState.EXPIRED if ended else CertificateState.VALID
 
 
 def _reached(deadline: datetime | None, now: datetime) -> bool:

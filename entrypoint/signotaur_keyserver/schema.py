@@ -16,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -124,6 +125,36 @@ rotations = Table(
     Column("overlap_end_utc", UtcDateTime, nullable=False),
     Column("confirmed_at_utc", UtcDateTime),
     Index("ix_rotations_state_overlap_end_utc", "state", "overlap_end_utc"),
+)
+
+certificates = Table(
+    "certificates",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # A removed certificate gives its label back and keeps no private key.
+    Column("label", String(100), unique=True),
+    Column("subject", Text, nullable=False),
+    Column("common_name", Text),
+    Column("thumbprint", String(40), nullable=False, unique=True),
+    Column("certificate_der", LargeBinary, nullable=False),
+    Column("chain_der", LargeBinary),
+    Column("sealed_key", LargeBinary),
+    Column("not_before_utc", UtcDateTime, nullable=False),
+    Column("not_after_utc", UtcDateTime, nullable=False),
+    Column("added_at_utc", UtcDateTime, nullable=False),
+    Column("removed_at_utc", UtcDateTime),
+    CheckConstraint("length(thumbprint) = 40", name="thumbprint_length"),
+    CheckConstraint(
+        "removed_at_utc IS NOT NULL OR (label IS NOT NULL AND sealed_key IS NOT NULL)",
+        name="usable_or_removed",
+    ),
+)
+
+certificate_access = Table(
+    "certificate_access",
+    metadata,
+    Column("user_id", ForeignKey("users.id"), primary_key=True),
+    Column("certificate_id", ForeignKey("certificates.id"), primary_key=True, index=True),
 )
 
 events = Table(

@@ -6,7 +6,6 @@ with problem documents as everywhere. Source: the vendor's open client for this 
 """
 
 import base64
-import binascii
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,7 +17,7 @@ SIGN = f"{API}/sign"
 DONE = 0
 FAILED = 1
 TEXT_MAX_LENGTH = 1024
-"""Of file names and versions, which are only recorded."""
+"""Of versions and file names, which are only recorded."""
 
 
 class DigestAlgorithm(StrEnum):
@@ -54,12 +53,14 @@ class CertificateRequest:
     def from_json(cls, value: object) -> "CertificateRequest":
         """Read a received body. Raises WireError."""
         members = Members(value)
-        return cls(
+        request = cls(
             client_version=members.text("clientVersion"),
             thumbprint=members.optional_text("thumbprint"),
             label=members.optional_text("label"),
             subject=members.optional_text("subject"),
         )
+        _require_short(clientVersion=request.client_version)
+        return request
 
 
 @dataclass(frozen=True)
@@ -139,9 +140,11 @@ class SignRequest:
         )
         if len(request.digest) != algorithm.size:
             raise WireError("digest does not have the length of its algorithm")
-        for name, text in (("fileName", request.file_name), ("fileVersion", request.file_version)):
-            if text is not None and len(text) > TEXT_MAX_LENGTH:
-                raise WireError(f"{name} is longer than {TEXT_MAX_LENGTH} characters")
+        _require_short(
+            clientVersion=request.client_version,
+            fileName=request.file_name,
+            fileVersion=request.file_version,
+        )
         return request
 
 
@@ -178,6 +181,12 @@ def normal_thumbprint(text: str) -> str:
     return "".join(text.replace(":", " ").split()).upper()
 
 
+def _require_short(**texts: str | None) -> None:
+    for name, text in texts.items():
+        if text is not None and len(text) > TEXT_MAX_LENGTH:
+            raise WireError(f"{name} is longer than {TEXT_MAX_LENGTH} characters")
+
+
 def _encoded(content: bytes) -> str | None:
     return base64.b64encode(content).decode() if content else None
 
@@ -186,5 +195,5 @@ def _decoded(members: Members, name: str) -> bytes:
     text = members.optional_text(name)
     try:
         return base64.b64decode(text, validate=True) if text else b""
-    except binascii.Error:
+    except ValueError:  # also what is no ASCII
         raise WireError(f"{name} is not standard base64") from None

@@ -12,7 +12,7 @@ ROOT = Path(signotaur_keyserver.__file__).parent
 LAYERS = (
     ("durations", "records", "events"),
     ("refusals",),
-    ("rules", "pki"),
+    ("rules",),
     ("schema",),
     ("database",),
     ("pki",),

@@ -14,14 +14,16 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from signotaur_keyserver import refusals
-from signotaur_keyserver.api import health_routes, key_routes, openapi
+from signotaur_keyserver.api import health_routes, key_routes, openapi, signing_routes
 from signotaur_keyserver.api.buckets import TokenBuckets
 from signotaur_keyserver.api.context import Context, context_of, source_of
-from signotaur_keyserver.api.metrics import RequestCounts
+from signotaur_keyserver.api.metrics import RequestCounts, SignatureCounts
 from signotaur_keyserver.api.middleware import METHODS, BodyLimit, Envelope
 from signotaur_keyserver.api.problems import problem_response, refusal_response
 from signotaur_keyserver.api.refusal_log import RefusalLog
 from signotaur_keyserver.database import Database, DatabaseUnavailableError
+from signotaur_keyserver.pki.private_keys import PrivateKeys
+from signotaur_keyserver.pki.vault import Vault
 from signotaur_keyserver.refusals import Refused
 from signotaur_keyserver.sweeper import Sweeper
 from signotaur_wire.problems import Problem
@@ -35,23 +37,30 @@ _METHOD_NOT_ALLOWED = 405
 def create_app(
     database: Database,
     *,
+    vault: Vault | None = None,
     sweep_interval: timedelta = timedelta(hours=1),
     failures_burst: int = FAILURES_BURST,
     failures_per_second: float = FAILURES_PER_SECOND,
 ) -> FastAPI:
-    """Build the application over a migrated database; its lifespan runs sweeper and refusal log."""
+    """Build the application over a migrated database; its lifespan runs sweeper and refusal log.
+
+    Without a ``vault`` it opens no private key, and signs nothing.
+    """
     context = Context(
         database=database,
         strangers=TokenBuckets(failures_burst, failures_per_second),
         refusals=RefusalLog(database),
         requests=RequestCounts(),
         sweeper=Sweeper(database, sweep_interval),
+        private_keys=PrivateKeys(vault),
+        signatures=SignatureCounts(),
     )
     # The documentation pages would load scripts from elsewhere.
     app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
     app.state.context = context
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
     app.include_router(key_routes.router)
+    app.include_router(signing_routes.router)
     app.include_router(health_routes.router)
     app.exception_handler(Refused)(_refused)
     app.exception_handler(DatabaseUnavailableError)(_unavailable)

@@ -9,9 +9,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from signotaur_keyserver.api.buckets import TokenBuckets
-from signotaur_keyserver.api.metrics import RequestCounts
+from signotaur_keyserver.api.metrics import RequestCounts, SignatureCounts
 from signotaur_keyserver.api.refusal_log import RefusalLog
 from signotaur_keyserver.database import Database
+from signotaur_keyserver.pki.private_keys import PrivateKeys
 from signotaur_keyserver.sweeper import Sweeper
 
 P = ParamSpec("P")
@@ -27,6 +28,8 @@ class Context:
     refusals: RefusalLog
     requests: RequestCounts
     sweeper: Sweeper
+    private_keys: PrivateKeys
+    signatures: SignatureCounts
 
     async def read(self, query: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a read where it is fastest: a local one costs less than a change of threads."""

@@ -1,8 +1,9 @@
-"""What a route may ask for: the authenticated caller, and the body of a rotation request."""
+"""What a route may ask for: the authenticated caller, and the body of a request."""
 
 import json
+from collections.abc import Callable, Sequence
 from math import ceil
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
@@ -15,8 +16,21 @@ from signotaur_keyserver.service.authentication import Caller, authenticate, rec
 from signotaur_wire.members import WireError
 from signotaur_wire.messages import RotationRequest
 from signotaur_wire.problems import Problem
+from signotaur_wire.signing import CertificateRequest, SignRequest
+
+T = TypeVar("T")
 
 REQUEST_MEMBERS = ("publicId", "keySha256", "overlapDays", "autoRevoke", "holder", "again")
+_SELECTORS = ("clientVersion", "thumbprint", "label", "subject")
+_SIGN_MEMBERS = (
+    "clientVersion",
+    "thumbprint",
+    "digest",
+    "digestHashAlgorithm",
+    "fileName",
+    "fileSizeInBytes",
+    "fileVersion",
+)
 
 
 async def authenticated(request: Request) -> Caller:
@@ -40,24 +54,40 @@ Authenticated = Annotated[Caller, Depends(authenticated)]
 
 async def rotation_request(request: Request, _caller: Authenticated) -> RotationRequest:
     """Return the body of a rotation request. Strangers are refused before it is read."""
+    return await _body(request, RotationRequest.from_json, REQUEST_MEMBERS)
+
+
+async def certificate_request(request: Request, _caller: Authenticated) -> CertificateRequest:
+    """Return the body of a request for a certificate. Strangers are refused before it is read."""
+    return await _body(request, CertificateRequest.from_json, _SELECTORS)
+
+
+async def sign_request(request: Request, _caller: Authenticated) -> SignRequest:
+    """Return the body of a request for a signature. Strangers are refused before it is read."""
+    return await _body(request, SignRequest.from_json, _SIGN_MEMBERS)
+
+
+RequestBody = Annotated[RotationRequest, Depends(rotation_request)]
+CertificateBody = Annotated[CertificateRequest, Depends(certificate_request)]
+SignBody = Annotated[SignRequest, Depends(sign_request)]
+
+
+async def _body(request: Request, read: Callable[[object], T], members: Sequence[str]) -> T:
     body = await request.body()
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and media_type != "application/json":
         raise refusals.malformed(415, "The body must be of the type application/json.")
     try:
-        return RotationRequest.from_json(json.loads(body))
+        return read(json.loads(body))
     except WireError as error:
         # A WireError names the member at fault first and never its value.
         fault = str(error)
-        fields = [name for name in REQUEST_MEMBERS if fault.startswith(f"{name} ")]
+        fields = [name for name in members if fault.startswith(f"{name} ")]
         raise refusals.malformed(
             422, f"The body is not as it should be: {fault}.", fields
         ) from None
     except (ValueError, RecursionError):
         raise refusals.malformed(400, "The body is not JSON.") from None
-
-
-RequestBody = Annotated[RotationRequest, Depends(rotation_request)]
 
 
 def _bearer(request: Request) -> str:

@@ -34,6 +34,9 @@ def get_metrics(request: Request) -> PlainTextResponse:
     """Give counts in Prometheus' text format."""
     context = context_of(request)
     text = metrics.exposition(
-        take_census(context.database), context.requests, context.sweeper.totals
+        take_census(context.database),
+        context.requests,
+        context.signatures,
+        context.sweeper.totals,
     )
     return PlainTextResponse(text, media_type=metrics.MEDIA_TYPE)

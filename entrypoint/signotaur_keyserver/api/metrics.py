@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from signotaur_keyserver.service.census import Census
 from signotaur_keyserver.sweeper import SweepTotals
+from signotaur_wire.signing import DONE
 
 MEDIA_TYPE = "text/plain; version=0.0.4"
 
@@ -16,7 +17,20 @@ class RequestCounts:
         self.by_status: Counter[int] = Counter()
 
 
-def exposition(census: Census, requests: RequestCounts, sweeps: SweepTotals) -> str:
+class SignatureCounts:
+    """Answers to requests for a signature, by outcome. Used by the event loop alone."""
+
+    def __init__(self) -> None:
+        self.by_result = {"made": 0, "refused": 0}
+
+    def note(self, result: int) -> None:
+        """Count an answer."""
+        self.by_result["made" if result == DONE else "refused"] += 1
+
+
+def exposition(
+    census: Census, requests: RequestCounts, signatures: SignatureCounts, sweeps: SweepTotals
+) -> str:
     """Return every metric as text."""
     lines = [
         *_family("signotaur_keys", "gauge", "Keys by state.", "state", census.keys),
@@ -27,6 +41,13 @@ def exposition(census: Census, requests: RequestCounts, sweeps: SweepTotals) -> 
             "Requests answered, by status.",
             "status",
             {str(status): count for status, count in sorted(requests.by_status.items())},
+        ),
+        *_family(
+            "signotaur_signatures_total",
+            "counter",
+            "Signatures asked for, by result.",
+            "result",
+            signatures.by_result,
         ),
         *_single("signotaur_sweeps_total", "Sweeps done.", sweeps.sweeps),
         *_single("signotaur_swept_keys_total", "Keys revoked by sweeps.", sweeps.revoked),

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from signotaur_keyserver import refusals
 from signotaur_keyserver.api.metrics import RequestCounts
 from signotaur_keyserver.api.problems import problem_response, refusal_response
-from signotaur_wire import paths
+from signotaur_wire import paths, signing
 from signotaur_wire.problems import Problem
 
 BODY_LIMIT = 16 * 1024
@@ -24,6 +24,7 @@ _HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosni
 _UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _OURS = re.compile(
     f"{paths.KEYS_SELF}|{paths.ROTATION.format(rotation_id=_UUID)}(?:/confirmation)?"
+    f"|{signing.CERT_GET}|{signing.SIGN}"
     "|/healthz|/readyz|/metrics|/openapi.json"
 )
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from signotaur_keyserver.api.schemas import components
+from signotaur_keyserver.api import schemas, signing_schemas
 from signotaur_wire.problems import MEDIA_TYPE, Problem
 from signotaur_wire.version import VERSION
 
@@ -22,6 +22,12 @@ _WITH_KEY: _Problems = {
     **_ALWAYS,
     401: (Problem.UNKNOWN_KEY, Problem.KEY_EXPIRED, Problem.KEY_REVOKED, Problem.KEY_DISABLED),
     429: (Problem.RATE_LIMITED,),
+}
+_WITH_BODY: _Problems = {
+    **_WITH_KEY,
+    400: (Problem.MALFORMED_REQUEST,),
+    415: (Problem.MALFORMED_REQUEST,),
+    422: (Problem.MALFORMED_REQUEST,),
 }
 _WITH_ID: _Problems = {
     **_WITH_KEY,
@@ -68,16 +74,18 @@ def _operation(
     return {"responses": told, "response_model": None, "openapi_extra": extra}
 
 
+def _body(schema: str) -> dict[str, Any]:
+    return {"required": True, "content": _content("application/json", _named(schema))}
+
+
 _SECURITY: list[dict[str, list[str]]] = [{"key": []}]
-_BODY = {"required": True, "content": _content("application/json", _named("RotationRequest"))}
 
 KEY_SELF = _operation({200: "The key."}, "Key", _WITH_KEY, security=_SECURITY)
 PUT_ROTATION = _operation(
     {200: "Repeated.", 201: "Opened."},
     "Rotation",
     {
-        **_WITH_ID,
-        400: (Problem.MALFORMED_REQUEST,),
+        **_WITH_BODY,
         403: (Problem.ROLE_REQUIRED,),
         404: (Problem.NOT_FOUND,),
         409: (
@@ -86,11 +94,10 @@ PUT_ROTATION = _operation(
             Problem.TOO_MANY_CANDIDATES,
             Problem.ROTATION_MISMATCH,
         ),
-        415: (Problem.MALFORMED_REQUEST,),
         422: (Problem.INVALID_OVERLAP, Problem.ROTATION_MISMATCH, Problem.MALFORMED_REQUEST),
     },
     security=_SECURITY,
-    requestBody=_BODY,
+    requestBody=_body("RotationRequest"),
 )
 GET_ROTATION = _operation({200: "The rotation."}, "Rotation", _WITH_ID, security=_SECURITY)
 PUT_CONFIRMATION = _operation(
@@ -104,6 +111,20 @@ DELETE_ROTATION = _operation(
     "Rotation",
     {**_WITH_ID, 409: (Problem.ALREADY_ROTATED, Problem.ROTATION_MISMATCH)},
     security=_SECURITY,
+)
+CERT_GET = _operation(
+    {200: "The certificate, or why there is none."},
+    "CertificateAnswer",
+    _WITH_BODY,
+    security=_SECURITY,
+    requestBody=_body("CertificateRequest"),
+)
+SIGN = _operation(
+    {200: "The signature, or why there is none."},
+    "SignAnswer",
+    _WITH_BODY,
+    security=_SECURITY,
+    requestBody=_body("SignRequest"),
 )
 HEALTHZ = _operation({200: "The process is up."}, "Status", _ALWAYS)
 READYZ = _operation({200: "Ready to serve."}, "Status", _ALWAYS)
@@ -121,7 +142,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
             title="Signotaur key server", version=VERSION, routes=app.routes, summary=app.summary
         )
         schema["components"] = {
-            "schemas": components(),
+            "schemas": schemas.components() | signing_schemas.components(),
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         }
         app.openapi_schema = schema

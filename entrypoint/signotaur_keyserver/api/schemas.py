@@ -3,6 +3,7 @@
 Only what a type cannot say, such as a pattern, is written by hand.
 """
 
+from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from datetime import datetime
 from enum import StrEnum
@@ -20,6 +21,7 @@ Schema = dict[str, Any]
 
 _SIMPLE: dict[object, Schema] = {
     str: {"type": "string"},
+    bytes: {"type": "string", "contentEncoding": "base64"},
     int: {"type": "integer"},
     bool: {"type": "boolean"},
     datetime: {"type": "string", "format": "date-time"},
@@ -44,9 +46,9 @@ _REQUEST_RULES: dict[str, Schema] = {
 def components() -> dict[str, Schema]:
     """Return every named schema of the interface."""
     return {
-        "RotationRequest": _message(RotationRequest, _REQUEST_RULES),
-        "Rotation": _message(RotationDescription),
-        "Key": _message(KeyDescription),
+        "RotationRequest": message_schema(RotationRequest, _REQUEST_RULES),
+        "Rotation": message_schema(RotationDescription),
+        "Key": message_schema(KeyDescription),
         "Problem": _problem(),
         "Status": {
             "type": "object",
@@ -56,12 +58,17 @@ def components() -> dict[str, Schema]:
     }
 
 
-def _message(message: type, rules: dict[str, Schema] | None = None) -> Schema:
+def message_schema(
+    message: type,
+    rules: Mapping[str, Schema] | None = None,
+    names: Mapping[str, str] | None = None,
+) -> Schema:
+    """Return the schema of a message: ``names`` of members that are not just camelCase."""
     hints = get_type_hints(message)
     properties: dict[str, Schema] = {}
     required = []
     for field in fields(message):
-        name = _camel(field.name)
+        name = (names or {}).get(field.name) or _camel(field.name)
         properties[name] = _of_type(hints[field.name]) | (rules or {}).get(name, {})
         if field.default is MISSING:
             required.append(name)

@@ -11,8 +11,10 @@ from signotaur_keyserver.api.app import create_app
 from signotaur_keyserver.commands import place
 from signotaur_keyserver.commands.faults import UsageFault
 from signotaur_keyserver.commands.options import ClockOffset, DatabaseUrl, DataDir, duration
+from signotaur_keyserver.pki.vault import Vault
 from signotaur_keyserver.server import listen, log_to_stderr, url_of
 from signotaur_keyserver.server import serve as run_server
+from signotaur_keyserver.service.certificates import require_master_key
 from signotaur_keyserver.tls import TlsFiles, ensure_self_signed
 
 Host = Annotated[str, typer.Option("--host", help="Address to listen on.")]
@@ -61,10 +63,12 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     offset = duration("--clock-offset", clock_offset)
     given = None if self_signed or insecure_http else _given_files(tls_cert, tls_key)
     log_to_stderr()
+    vault = Vault.in_folder(data_dir)
     with place.prepared(data_dir, database, offset) as opened, listen(host, port) as listener:
+        require_master_key(opened, vault)
         tls = ensure_self_signed(data_dir, [host, *(tls_name or ())]) if self_signed else given
         ready = _ready_line(url_of(listener, secure=tls is not None), tls)
-        app = create_app(opened, sweep_interval=interval)
+        app = create_app(opened, vault=vault, sweep_interval=interval)
         run_server(app, listener, tls, lambda: typer.echo(ready))
 
 

@@ -1,0 +1,44 @@
+"""The signing calls, in the vendor's form: each route calls one use case."""
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from signotaur_keyserver.api import openapi
+from signotaur_keyserver.api.context import context_of, source_of
+from signotaur_keyserver.api.dependencies import Authenticated, CertificateBody, SignBody
+from signotaur_keyserver.pki.selection import CertificateRefused
+from signotaur_keyserver.service.signing import find_certificate, refuse_certificate, sign_digest
+from signotaur_wire import signing
+
+router = APIRouter(default_response_class=JSONResponse)
+
+
+@router.post(signing.CERT_GET, **openapi.CERT_GET)
+async def get_certificate(
+    request: Request, caller: Authenticated, body: CertificateBody
+) -> JSONResponse:
+    """Return the certificate that a selector names, without its private key.
+
+    Of several selectors the first one of thumbprint, label and subject decides.
+    """
+    context = context_of(request)
+    try:
+        answer = await context.read(find_certificate, context.database, caller, body)
+    except CertificateRefused as refused:
+        answer = await run_in_threadpool(
+            refuse_certificate, context.database, caller, body, refused, source_of(request)
+        )
+    return JSONResponse(answer.to_json())
+
+
+@router.post(signing.SIGN, **openapi.SIGN)
+async def sign(request: Request, caller: Authenticated, body: SignBody) -> JSONResponse:
+    """Sign a digest: PKCS#1 v1.5 with an RSA key, DER with an ECDSA key."""
+    context = context_of(request)
+    answer = await run_in_threadpool(
+        sign_digest, context.database, context.private_keys, caller, body, source_of(request)
+    )
+    context.signatures.note(answer.result)
+    return JSONResponse(answer.to_json())

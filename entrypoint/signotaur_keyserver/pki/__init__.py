@@ -1,0 +1,1 @@
+"""Certificates, private keys and signatures. No HTTP, no SQL, and no clock."""

@@ -1,0 +1,91 @@
+"""Which certificate a request means, and whether it may be used now. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from signotaur_keyserver.events import Level
+from signotaur_keyserver.pki.subjects import spaceless
+from signotaur_keyserver.records import Certificate, CertificateState
+from signotaur_wire.members import format_time
+from signotaur_wire.signing import CertificateRequest, normal_thumbprint
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A certificate, and whether the caller may use it."""
+
+    certificate: Certificate
+    granted: bool
+
+
+class CertificateRefused(Exception):
+    """The caller gets no certificate. The message is for the caller, and repeats nothing."""
+
+    def __init__(self, message: str, level: Level, certificate: Certificate | None = None) -> None:
+        super().__init__(message)
+        self.level = level
+        self.certificate = certificate
+        """Which it was, for the event alone."""
+
+
+def select(
+    candidates: Iterable[Candidate], request: CertificateRequest, now: datetime
+) -> Certificate:
+    """Return the certificate that a request means. Raises CertificateRefused.
+
+    The first selector that is given decides: thumbprint, label, subject. Of several certificates
+    of one subject it is a valid one, and the one that lasts longest.
+    """
+    fitting = [candidate for candidate in candidates if _fits(candidate.certificate, request)]
+    if not _is_specific(request):
+        raise CertificateRefused(
+            "Name a certificate: by its thumbprint, its label or its subject.", Level.WARNING
+        )
+    granted = [candidate.certificate for candidate in fitting if candidate.granted]
+    if not granted:
+        denied = fitting[0].certificate if fitting else None
+        raise CertificateRefused(
+            "There is no such certificate, or this key may not use it.", Level.SECURITY, denied
+        )
+    chosen = max(
+        granted, key=lambda each: (each.state(now) is CertificateState.VALID, each.not_after_utc)
+    )
+    require_valid(chosen, now)
+    return chosen
+
+
+def require_valid(certificate: Certificate, now: datetime) -> None:
+    """Raise CertificateRefused outside the certificate's time."""
+    state = certificate.state(now)
+    if state is CertificateState.EXPIRED:
+        message = f"The certificate expired at {format_time(certificate.not_after_utc)}."
+        raise CertificateRefused(message, Level.WARNING, certificate)
+    if state is CertificateState.NOT_YET_VALID:
+        message = f"The certificate is not valid before {format_time(certificate.not_before_utc)}."
+        raise CertificateRefused(message, Level.WARNING, certificate)
+
+
+def _is_specific(request: CertificateRequest) -> bool:
+    return any(_given(each) for each in (request.thumbprint, request.label, request.subject))
+
+
+def _fits(certificate: Certificate, request: CertificateRequest) -> bool:
+    if thumbprint := _given(request.thumbprint):
+        return certificate.thumbprint == normal_thumbprint(thumbprint)
+    if label := _given(request.label):
+        return same_text(certificate.label, label)
+    if subject := _given(request.subject):
+        return same_text(certificate.common_name, subject) or same_text(
+            spaceless(certificate.subject), spaceless(subject)
+        )
+    return False
+
+
+def same_text(text: str | None, other: str) -> bool:
+    """Return whether two texts differ in nothing but case."""
+    return text is not None and text.casefold() == other.casefold()
+
+
+def _given(selector: str | None) -> str:
+    return (selector or "").strip()

@@ -1,0 +1,218 @@
+"""What a person does with certificates: add, list, remove and export them, and grant access."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate
+from sqlalchemy import Connection
+
+from signotaur_keyserver.database import Database
+from signotaur_keyserver.events import Event, EventType, Level
+from signotaur_keyserver.pki.material import Material, MaterialError, load_chain
+from signotaur_keyserver.pki.selection import same_text
+from signotaur_keyserver.pki.vault import Vault
+from signotaur_keyserver.records import Certificate, CertificateState, User
+from signotaur_keyserver.service.administration import (
+    NAME_MAX_LENGTH,
+    AdministrationError,
+    require_user,
+)
+from signotaur_keyserver.store import certificates, events
+
+
+@dataclass(frozen=True)
+class CertificateOverview:
+    """A certificate as a person sees it."""
+
+    certificate: Certificate
+    now: datetime
+    users: tuple[str, ...]
+    """Users with access of their own; administrators have it anyway."""
+
+
+@dataclass(frozen=True)
+class Added:
+    """A certificate that was added."""
+
+    certificate: Certificate
+    state: CertificateState
+    signs_code: bool
+    """Whether it says that it is for code signing."""
+    made_master_key: bool
+
+
+def add_certificate(
+    database: Database,
+    vault: Vault,
+    label: str,
+    make: Callable[[datetime], Material],
+    users: Sequence[str] = (),
+) -> Added:
+    """Add what ``make`` returns for the present moment, its private key sealed.
+
+    Raises AdministrationError and VaultError.
+    """
+    _require_label(label)
+    with database.read() as connection:
+        material = _made(make, database.clock.now(connection))
+    with database.write() as connection:
+        now = database.clock.now(connection)
+        owners = [require_user(connection, name) for name in dict.fromkeys(users)]
+        made_master_key = _ready(connection, vault)
+        certificate = _insert(connection, vault, label, material, now)
+        message = f"Certificate {certificate.id} ({label}) was added."
+        _log(connection, now, EventType.CERTIFICATE_ADDED, message, certificate)
+        for owner in owners:
+            _grant(connection, now, certificate, owner)
+        state = certificate.state(now)
+        return Added(certificate, state, material.signs_code, made_master_key)
+
+
+def list_certificates(database: Database) -> list[CertificateOverview]:
+    """Return every certificate, also the removed ones, with its users."""
+    with database.read() as connection:
+        now = database.clock.now(connection)
+        names = certificates.user_names(connection)
+        return [
+            CertificateOverview(certificate, now, tuple(names.get(certificate.id, ())))
+            for certificate in certificates.every(connection)
+        ]
+
+
+def remove_certificate(database: Database, name: str) -> int:
+    """Remove a certificate by id or label and destroy its private key; return its id."""
+    with database.write() as connection:
+        now = database.clock.now(connection)
+        certificate = _certificate(connection, name)
+        certificates.remove(connection, certificate.id, now)
+        message = f"Certificate {certificate.id} ({certificate.label}) was removed."
+        _log(connection, now, EventType.CERTIFICATE_REMOVED, message, certificate)
+        return certificate.id
+
+
+def grant_access(database: Database, name: str, user: str) -> bool:
+    """Let a user sign with a certificate; False when it may already."""
+    with database.write() as connection:
+        now = database.clock.now(connection)
+        owner = require_user(connection, user)
+        return _grant(connection, now, _certificate(connection, name), owner)
+
+
+def revoke_access(database: Database, name: str, user: str) -> bool:
+    """End a user's access to a certificate; False when it had none of its own."""
+    with database.write() as connection:
+        now = database.clock.now(connection)
+        owner = require_user(connection, user)
+        certificate = _certificate(connection, name)
+        if not certificates.revoke_access(connection, certificate.id, owner.id):
+            return False
+        message = f"{user} may no longer sign with certificate {certificate.id}."
+        event_type = EventType.CERTIFICATE_ACCESS_REVOKED
+        _log(connection, now, event_type, message, certificate, owner)
+        return True
+
+
+def export_certificate(database: Database, name: str, *, with_chain: bool) -> str:
+    """Return the public certificate as PEM, and its chain behind it if asked."""
+    with database.read() as connection:
+        certificate = _certificate(connection, name)
+    shown = [load_der_x509_certificate(certificate.certificate_der)]
+    if with_chain:
+        shown += load_chain(certificate.chain_der)
+    return "".join(each.public_bytes(Encoding.PEM).decode() for each in shown)
+
+
+def require_master_key(database: Database, vault: Vault) -> None:
+    """Raise VaultError when there are private keys and the master key does not open them."""
+    with database.read() as connection:
+        _prove(connection, vault)
+
+
+def _ready(connection: Connection, vault: Vault) -> bool:
+    """Prove the master key, or make it for the very first private key; whether it was made."""
+    return False if _prove(connection, vault) else vault.create()
+
+
+def _prove(connection: Connection, vault: Vault) -> bool:
+    sealed = certificates.any_sealed(connection)
+    if sealed is None or sealed.sealed_key is None:
+        return False
+    vault.unseal(sealed.sealed_key, sealed.thumbprint)
+    return True
+
+
+def _made(make: Callable[[datetime], Material], now: datetime) -> Material:
+    try:
+        return make(now)
+    except MaterialError as error:
+        raise AdministrationError(str(error)) from None
+
+
+def _insert(
+    connection: Connection, vault: Vault, label: str, material: Material, now: datetime
+) -> Certificate:
+    present = [each for each in certificates.every(connection) if each.removed_at_utc is None]
+    if any(same_text(each.label, label) for each in present):
+        raise AdministrationError("a certificate of this label exists already")
+    new = certificates.NewCertificate(
+        label=label,
+        subject=material.certificate.subject.rfc4514_string(),
+        common_name=material.common_name,
+        thumbprint=material.thumbprint,
+        certificate_der=material.certificate_der,
+        chain_der=material.chain_der,
+        sealed_key=vault.seal(material.key_der, material.thumbprint),
+        not_before_utc=material.certificate.not_valid_before_utc,
+        not_after_utc=material.certificate.not_valid_after_utc,
+        added_at_utc=now,
+    )
+    try:
+        certificate_id = certificates.add(connection, new)
+    except certificates.CertificateExistsError:
+        raise AdministrationError("this certificate was added already") from None
+    return Certificate(id=certificate_id, removed_at_utc=None, **vars(new))
+
+
+def _grant(connection: Connection, now: datetime, certificate: Certificate, owner: User) -> bool:
+    if not certificates.grant(connection, certificate.id, owner.id):
+        return False
+    message = f"{owner.name} may sign with certificate {certificate.id}."
+    _log(connection, now, EventType.CERTIFICATE_ACCESS_GRANTED, message, certificate, owner)
+    return True
+
+
+def _log(
+    connection: Connection,
+    now: datetime,
+    event_type: EventType,
+    message: str,
+    certificate: Certificate,
+    user: User | None = None,
+) -> None:
+    data = {
+        "certificateId": certificate.id,
+        "label": certificate.label,
+        "thumbprint": certificate.thumbprint,
+    }
+    user_id = None if user is None else user.id
+    event = Event(Level.SECURITY, event_type, message, user_id, data=dict(data))
+    events.write(connection, now, event)
+
+
+def _certificate(connection: Connection, name: str) -> Certificate:
+    for certificate in certificates.every(connection):
+        named = name == str(certificate.id) or same_text(certificate.label, name)
+        if certificate.removed_at_utc is None and named:
+            return certificate
+    raise AdministrationError("there is no certificate of this id or label")
+
+
+def _require_label(label: str) -> None:
+    if not (0 < len(label) <= NAME_MAX_LENGTH and label.isprintable() and label == label.strip()):
+        raise AdministrationError(
+            f"a label is 1 to {NAME_MAX_LENGTH} printable characters without spaces around them"
+        )
+    if label.isdecimal():
+        raise AdministrationError("a label is no number: it would be taken for an id")

@@ -1,0 +1,17 @@
+"""What clients tell of themselves, made fit for the event log. Pure."""
+
+from signotaur_wire.keyformat import without_keys
+
+LENGTH = 260
+"""Of a text in the log; Windows' longest path without further ado."""
+
+
+def told(text: str | None) -> str | None:
+    """Return a client's text in one printable line, cut, and without the secret of any key."""
+    if text is None:
+        return None
+    shown = "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
+        for letter in without_keys(text)
+    )
+    return shown if len(shown) <= LENGTH else f"{shown[: LENGTH - 1]}\N{HORIZONTAL ELLIPSIS}"
