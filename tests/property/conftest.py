@@ -1,6 +1,6 @@
-"""One profile for all properties: no deadline, since a busy machine is no fault of ours."""
+"""One profile for all properties: no deadline on busy machines, no files in the checkout."""
 
 from hypothesis import settings
 
-settings.register_profile("unhurried", deadline=None)
+settings.register_profile("unhurried", deadline=None, database=None)
 settings.load_profile("unhurried")
