@@ -14,6 +14,7 @@ from signotaur_action.masks import masks_for
 from signotaur_action.model import Secret
 
 _TITLE = "signotaur-action"
+_TERMINAL_WIDTH = 79
 
 
 class Console:
@@ -24,6 +25,7 @@ class Console:
         self._stderr = stderr
         self._github = github
         self._debug = debug
+        self._unfinished = False
 
     def emit(self, text: str) -> None:
         """Write what was asked for, as it is, flushed."""
@@ -40,9 +42,23 @@ class Console:
 
     def note(self, text: str) -> None:
         """Say one or more lines on stderr. A closed stderr never stops a rotation."""
+        if self._unfinished:
+            self.progress("")
         with suppress(OSError):
             for line in text.splitlines():
                 self._write(self._stderr, inert_line(line) + "\n")
+
+    @property
+    def is_live(self) -> bool:
+        """Whether somebody looks at a terminal, where a line can be written over."""
+        return not self._github and self._stderr.isatty()
+
+    def progress(self, text: str) -> None:
+        """Show text in place of the progress before, on a terminal only; empty text clears it."""
+        if self.is_live:
+            with suppress(OSError):
+                self._write(self._stderr, f"\r\x1b[K{inert_line(text)[:_TERMINAL_WIDTH]}")
+            self._unfinished = bool(text)
 
     def warn(self, text: str) -> None:
         """Say a warning: an annotation under GitHub, a line on stderr elsewhere."""

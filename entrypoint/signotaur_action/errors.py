@@ -38,6 +38,7 @@ NEW_KEY_EVERYWHERE = (
     "Every destination holds the new key, which works. Whether the old key's revocation is armed "
     "is not known. The new key is in the journal until this rotation is finished."
 )
+NOTHING_SIGNED = "The key in use is unchanged. Nothing was signed, and no file was changed."
 SAME_COMMAND = "Run the same command again."
 
 
@@ -67,6 +68,23 @@ class Unauthorized(SignotaurError):
     """The server refuses the key or its owner."""
 
     code = ExitCode.UNAUTHORIZED
+
+
+class SigningRefused(SignotaurError):
+    """The server will not sign with this certificate, for this key."""
+
+    keys = NOTHING_SIGNED
+
+
+class Expiring(SignotaurError):
+    """The key ends within the window that was given."""
+
+    code = ExitCode.EXPIRING
+    keys = NOTHING_SIGNED
+
+
+class NotAllSigned(SignotaurError):
+    """Some files could not be signed; the others are."""
 
 
 class InvalidOverlap(SignotaurError):

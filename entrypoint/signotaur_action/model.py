@@ -7,6 +7,7 @@ from typing import NoReturn
 from uuid import UUID
 
 from signotaur_wire.messages import RotationState
+from signotaur_wire.signing import DigestAlgorithm
 
 
 class Secret:
@@ -124,3 +125,23 @@ class Delivery:
     name: str
     expires_at: datetime | None
     overlap_end: datetime
+
+
+@dataclass(frozen=True)
+class CertificateSelector:
+    """Which certificate: by ``thumbprint``, ``label`` or ``subject``."""
+
+    kind: str
+    value: str
+
+
+@dataclass(frozen=True)
+class DigestToSign:
+    """What a server is asked to sign, and what it may record of the file behind it."""
+
+    digest: bytes
+    algorithm: DigestAlgorithm
+    thumbprint: str
+    """Of the certificate whose private key is to sign."""
+    file_name: str
+    file_size: int

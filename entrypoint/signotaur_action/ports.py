@@ -4,10 +4,21 @@ A key service need not speak HTTP, and need not let the client make the key.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
-from signotaur_action.model import Delivery, KeyInfo, Opened, Rotation, RotationIntent, Secret
+from signotaur_action.model import (
+    CertificateSelector,
+    Delivery,
+    DigestToSign,
+    KeyInfo,
+    Opened,
+    Rotation,
+    RotationIntent,
+    Secret,
+)
+from signotaur_wire.signing import DigestAlgorithm
 
 
 class KeyService(Protocol):
@@ -39,6 +50,56 @@ class KeyService(Protocol):
 
     def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:
         """Arm the old key's revocation; ``key`` is the NEW key, delivered everywhere."""
+
+
+class SigningService(Protocol):
+    """A server that signs with private keys it never gives away. Every call is safe to repeat.
+
+    Several threads may call at once. All methods raise ServerFailure and Unauthorized as a
+    KeyService does, and SigningRefused when the server will not sign with this certificate.
+    """
+
+    @property
+    def address(self) -> str:
+        """The server's address, as shown."""
+
+    def certificate(self, key: Secret, selector: CertificateSelector) -> bytes:
+        """Return the certificate that a selector names, DER."""
+
+    def sign(self, key: Secret, request: DigestToSign) -> bytes:
+        """Return the raw signature of a digest: PKCS #1 v1.5, or ECDSA as DER."""
+
+
+class TimestampServer(Protocol):
+    """A server that tells by RFC 3161 when it saw a digest."""
+
+    @property
+    def address(self) -> str:
+        """The server's address, as shown."""
+
+    def ask(self, request: bytes) -> bytes:
+        """Return the answer to a request, both DER. Raises ServerFailure."""
+
+
+class FileFormats(Protocol):
+    """Who knows how files hold signatures; messages are PKCS #7, DER.
+
+    The folders are the caller's, for passing files. All methods raise FormatFault.
+    """
+
+    def content(self, file: Path, algorithm: DigestAlgorithm, folder: Path) -> bytes:
+        """Return a message with the file's digest and no signer."""
+
+    def signature(self, file: Path, folder: Path) -> bytes:
+        """Return the message that signs a file; empty when none does."""
+
+    def attach(
+        self, file: Path, message: bytes, out: Path, *, certificate: bytes, nested: bool
+    ) -> None:
+        """Write a copy of a file that this message signs; ``certificate`` is its signer's, PEM.
+
+        ``nested``: beside the signature that the file has, instead of replacing it.
+        """
 
 
 class Sink(Protocol):
@@ -76,3 +137,14 @@ class Narrator(Protocol):
 
     def warn(self, text: str) -> None:
         """Say something that a person should look at."""
+
+
+class Onlooker(Narrator, Protocol):
+    """A Narrator that long work also tells how far it has come."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether somebody looks on, for whom one line that changes says more than many."""
+
+    def progress(self, text: str) -> None:
+        """Say how far the work has come, in place of what was said of it before."""

@@ -49,6 +49,11 @@ def hold_streams() -> None:
             setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
+def end_watchdog() -> None:
+    """Let this run take its time: for work that holds no lease."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def run_below_init(run: Callable[[], int]) -> int:
     """Run as a child if this process is PID 1, else right here. Returns the exit code.
 

@@ -1,7 +1,8 @@
 """One requests session with everything fixed that its defaults leave open.
 
-The only module that imports requests. Every call is idempotent (GET, PUT), so network faults,
-429 and 5xx are retried within one total deadline. Nothing is taken from the environment: a
+The only module that imports requests. Every call may be repeated (GET, PUT, and the POST that
+signs a digest: signed twice it is no more signed), so network faults, 429 and 5xx are retried
+within one total deadline. Nothing is taken from the environment: a
 ``.netrc`` would replace the Authorization header, and variables would choose whom to trust.
 Foreign exceptions are never shown whole: some of them print the headers.
 """
@@ -62,12 +63,18 @@ class Transport:
 
     def __init__(self, address: ServerAddress) -> None:
         self.url = address.url
-        self._deadline = time.monotonic() + address.timeout.total_seconds()
+        self._timeout = address.timeout.total_seconds()
+        self._deadline = time.monotonic() + self._timeout
         self._verify: str | bool = str(address.ca_file) if address.ca_file else True
         if address.allow_untrusted:
             self._verify = False
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        self._session = _session(address.proxy, self._deadline)
+        self._retry = _retry(self._deadline)
+        self._session = _session(address.proxy, self._retry)
+
+    def begin_again(self) -> None:
+        """Give the next calls the whole time again, for a run whose calls cannot be counted."""
+        self._deadline = self._retry.deadline = time.monotonic() + self._timeout
 
     def call(self, method: str, path: str, key: Secret, body: Json | None = None) -> Answer:
         """Send a request and return its JSON answer, whatever its status.
@@ -105,7 +112,7 @@ class Transport:
 
     def _answer(self, response: requests.Response, key: str) -> Answer:
         # A proxy's error page may repeat the request's headers.
-        content = self._content(response).replace(key.encode(), b"***")
+        content = _content(response, self.url, self._deadline).replace(key.encode(), b"***")
         if response.is_redirect:
             raise ServerFailure(
                 f"{self.url} answered with a redirect ({response.status_code}); a key is never "
@@ -121,17 +128,6 @@ class Transport:
                 "answer of a key server. Is a proxy or another server in the way?"
             ) from None
         return Answer(response.status_code, document, _retry_after(response))
-
-    def _content(self, response: requests.Response) -> bytes:
-        content = b""
-        # Not iter_content: that waits for a whole part, however slowly its bytes come.
-        while part := response.raw.read1(8192, decode_content=True):
-            content += part
-            if len(content) > MAX_BODY_BYTES:
-                raise ServerFailure(f"{self.url} answered with more than 64 KiB.")
-            if time.monotonic() > self._deadline:
-                raise ServerFailure(f"{self.url} answered too slowly (--timeout).")
-        return content
 
     def _network_failure(self, error: Exception) -> ServerFailure:
         cause = _root_cause(error)
@@ -186,12 +182,35 @@ class _Retry(Retry):
         super().sleep(response)
 
 
-def _session(proxy: str | None, deadline: float) -> requests.Session:
+def post(server: ServerAddress, content: bytes, *, content_type: str, accepted: str) -> bytes:
+    """Send bytes without any key, and return the bytes of the answer. Raises ServerFailure."""
+    deadline = time.monotonic() + server.timeout.total_seconds()
+    try:
+        with (
+            _session(server.proxy, _retry(deadline, tries=1)) as session,
+            session.post(
+                server.url,
+                data=content,
+                headers={"Content-Type": content_type, "Accept": accepted},
+                timeout=(_CONNECT_TIMEOUT, _READ_TIMEOUT),
+                allow_redirects=False,
+                stream=True,
+            ) as response,
+        ):
+            kind = response.headers.get("Content-Type", "no content type")
+            if response.status_code != requests.codes.ok or not kind.startswith(accepted):
+                raise ServerFailure(f"it answered {response.status_code} with {inert_value(kind)}")
+            return _content(response, server.url, deadline)
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        raise ServerFailure(_reason(_root_cause(error))) from None
+
+
+def _retry(deadline: float, tries: int = _RETRIES) -> _Retry:
     retry = _Retry(
-        total=_RETRIES,
+        total=tries,
         other=0,  # a certificate does not get better by asking again
         status_forcelist=_RETRIED_STATUS,
-        allowed_methods=frozenset({"GET", "PUT"}),
+        allowed_methods=frozenset({"GET", "PUT", "POST"}),
         backoff_factor=0.2,
         backoff_max=5,
         backoff_jitter=0.2,
@@ -199,6 +218,10 @@ def _session(proxy: str | None, deadline: float) -> requests.Session:
         raise_on_status=False,
     )
     retry.deadline = deadline
+    return retry
+
+
+def _session(proxy: str | None, retry: Retry) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     session.headers["User-Agent"] = f"signotaur-action/{VERSION}"
@@ -208,6 +231,18 @@ def _session(proxy: str | None, deadline: float) -> requests.Session:
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+def _content(response: requests.Response, url: str, deadline: float) -> bytes:
+    content = b""
+    # Not iter_content: that waits for a whole part, however slowly its bytes come.
+    while part := response.raw.read1(8192, decode_content=True):
+        content += part
+        if len(content) > MAX_BODY_BYTES:
+            raise ServerFailure(f"{url} answered with more than 64 KiB.")
+        if time.monotonic() > deadline:
+            raise ServerFailure(f"{url} answered too slowly (--timeout).")
+    return content
 
 
 def _retry_after(response: requests.Response) -> timedelta | None:
