@@ -77,6 +77,44 @@ def _calls(log: Path, folder: Path) -> Sequence[Call]:
     return found
 
 
+def test_everything_is_on_the_disk_before_the_next_step_counts_on_it(bed: Bed) -> None:
+    """A power cut cannot be tried here; the order that survives one can be seen."""
+    log = bed.folder / "calls"
+    bed.undisturbed(
+        "key file",
+        lambda place: bed.run_under(place, *_STRACE, str(log), "-e", f"trace={','.join(CALLS)}"),
+    )
+    text = log.read_text(errors="replace")
+    steps = "".join(_step(line, str(bed.folder / "undisturbed")) for line in text.splitlines())
+    # j: journal written, J: journal synced, F: folder synced, t: new file written, T: synced,
+    # r: renamed, s: something sent. Before the first request come the trials of both files.
+    before, trial, rest = steps.partition("jJtT")
+    assert (before, trial) == ("", "jJtT")
+    assert re.fullmatch(r"s+J?jJFs+tTrFjJs+JF", rest), steps
+
+
+def _step(line: str, folder: str) -> str:
+    match = re.match(r"\d+ +(\w+)\((?:\d+<([^>]*)>)?", line)
+    if match is None:
+        return ""
+    call, target = match[1], match[2] or ""
+    if call == "write" and target.startswith("socket:"):
+        return "s"
+    if not target.startswith(folder):
+        return ""
+    marks = {
+        ("pwrite64", ".rotation"): "j",
+        ("fsync", ".rotation"): "J",
+        ("write", ".tmp"): "t",
+        ("fsync", ".tmp"): "T",
+        ("renameat", folder): "r",
+        ("fsync", folder): "F",
+    }
+    return next(
+        (mark for (name, end), mark in marks.items() if call == name and target.endswith(end)), ""
+    )
+
+
 @pytest.mark.parametrize("kind", ["key file", "variable to Continua CI"])
 def test_the_same_command_finishes_what_a_kill_at_a_call_cut(
     bed: Bed, kind: str, say: Callable[[str], None]
