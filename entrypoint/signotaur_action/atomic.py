@@ -31,7 +31,9 @@ class OwnerOnlyFile:
     """
 
     def __init__(self, path: Path, *, follow_symlinks: bool = False) -> None:
-        self.path = path.resolve() if follow_symlinks else path.parent.resolve() / path.name
+        # realpath and not resolve: that one raises for links in a circle, which check() refuses.
+        folder = Path(os.path.realpath(path.parent))
+        self.path = Path(os.path.realpath(path)) if follow_symlinks else folder / path.name
 
     def check(self, size: int) -> None:
         """Prove that ``replace`` will work, by doing all of it but the last step.

@@ -1,5 +1,6 @@
 """Which key to use: an option, a file, or a variable. Never config.json: keys are no settings."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class KeySource:
 
     def is_file(self, path: Path) -> bool:
         """Return whether the key came from this file, whatever the two paths look like."""
-        return self.file is not None and self.file.resolve() == path.resolve()
+        return self.file is not None and os.path.realpath(self.file) == os.path.realpath(path)
 
 
 def key_source(settings: Settings) -> KeySource | None:

@@ -1,6 +1,7 @@
 """``rotate-key``: read the settings, build the parts, run the rotation, report it."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -148,10 +149,10 @@ def _demand_sound(settings: Settings, overlap: int) -> None:
 
 
 def _whole_number(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError("it must be a whole number of days") from None
+    # Not int alone: that also takes 1_4 and the digits of other scripts.
+    if not re.fullmatch(r"[+-]?[0-9]{1,9}", text):
+        raise ValueError("it must be a whole number of days")
+    return int(text)
 
 
 def _window(text: str) -> timedelta | None:

@@ -42,7 +42,9 @@ class Report:
         """Tell an outcome. Raises OSError when a listener that asked cannot be reached."""
         for line in telling.lines():
             self._console.note(line)
-        self._write(telling)
+        self._write_outputs(telling)
+        self._write_summary(telling)
+        self._write_json(telling)
 
     def fail(
         self,
@@ -53,12 +55,18 @@ class Report:
     ) -> None:
         """Tell a failure. Never raises: there is nobody left to tell."""
         self._console.fail(error)
-        with suppress(OSError):
-            self._write(failure(error, outputs or {}, document or {}))
+        telling = failure(error, outputs or {}, document or {})
+        for write in (self._write_outputs, self._write_summary, self._write_json):
+            with suppress(OSError):
+                write(telling)
 
-    def _write(self, telling: Telling) -> None:
+    def _write_outputs(self, telling: Telling) -> None:
         records = "".join(file_record(*pair) for pair in telling.outputs.items())
         append(self._files.get(_OUTPUTS), records)
+
+    def _write_summary(self, telling: Telling) -> None:
         append(self._files.get(_SUMMARY), telling.markdown())
+
+    def _write_json(self, telling: Telling) -> None:
         if self._as_json:
             self._console.emit(json.dumps(dict(telling.document)) + "\n")
