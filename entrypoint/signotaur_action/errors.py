@@ -102,8 +102,7 @@ class UsageFaults(SignotaurError):
     next = "Correct the command; --help lists every option."
 
     def __init__(self, faults: Sequence[str], *, next_step: str | None = None) -> None:
-        what = faults[0] if len(faults) == 1 else "\n".join(f"- {fault}" for fault in faults)
-        super().__init__(what, next_step=next_step)
+        super().__init__(listed(faults), next_step=next_step)
         self.faults = tuple(faults)
 
 
@@ -190,6 +189,13 @@ class StopSignal(BaseException):
     def as_error(self) -> Interrupted:
         """Return what to tell the user."""
         return Interrupted(self.code, rotation_open=self.rotation_open, open_keys=self.open_keys)
+
+
+def listed(faults: Sequence[str]) -> str:
+    """Return all faults in one message: one as it is, more as a list."""
+    if len(faults) == 1:
+        return faults[0]
+    return "\n- ".join([f"{len(faults)} things are wrong:", *faults])
 
 
 def _seconds(duration: timedelta) -> str:

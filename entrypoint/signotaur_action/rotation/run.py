@@ -9,6 +9,7 @@ from signotaur_action.errors import (
     StopSignal,
     Superseded,
     Unfinished,
+    listed,
 )
 from signotaur_action.journal import Journal
 from signotaur_action.model import Secret
@@ -47,7 +48,7 @@ class RotationRun:
         if len(faults) == 1:
             raise faults[0]
         if faults:
-            raise DestinationRefused("\n".join(f"- {fault.what}" for fault in faults))
+            raise DestinationRefused(listed([fault.what for fault in faults]))
 
     def preview(self, key: Secret, *, unfinished: bool) -> NotDue | WouldRotate:
         """Take step 2 alone, for a dry run. ``unfinished`` tells that a journal was found."""

@@ -31,7 +31,7 @@ class _CommandFile:
         self._record_name = record_name
         self._path: Path | None = context.file_of(variable)
         self._written: tuple[str, Secret] | None = None
-        self.name = f"${variable} ({record_name}), for later steps of this job only"
+        self.name = f"${variable} {record_name} (for this job's later steps)"
 
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``. The runner's file must be there: it is never made or replaced."""
