@@ -19,6 +19,7 @@ import uvicorn
 from signotaur_keyserver.api.app import create_app
 from signotaur_keyserver.database import Database, sqlite_url
 from signotaur_keyserver.durations import parse_duration
+from signotaur_keyserver.pki.vault import Vault
 from signotaur_keyserver.server import configured, listen, url_of
 from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.sweep import Swept, sweep
@@ -169,6 +170,7 @@ class World:
     def __init__(self, file: Path) -> None:
         self.file = file
         self.database = Database(sqlite_url(file))
+        self.vault = Vault.in_folder(file.parent)
         self.secrets: list[str] = []
         self._running: list[tuple[Running, Database]] = []
         self._clients: dict[str, Client] = {}
@@ -180,7 +182,7 @@ class World:
         """
         if offset not in self._clients:
             database = Database(sqlite_url(self.file), offset=parse_duration(offset))
-            server = Running(database)
+            server = Running(database, vault=self.vault)
             self._clients[offset] = Client(server.__enter__(), self.secrets)
             self._running.append((server, database))
         return self._clients[offset]

@@ -8,16 +8,16 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from signotaur_keyserver.database import Database
-from signotaur_keyserver.events import Event, EventType, Level
+from signotaur_keyserver.events import EventType, Level
 from signotaur_keyserver.pki import selection, signatures
 from signotaur_keyserver.pki.private_keys import PrivateKeys
 from signotaur_keyserver.pki.selection import CertificateRefused
 from signotaur_keyserver.pki.vault import VaultError
 from signotaur_keyserver.records import Certificate, Key
 from signotaur_keyserver.service.authentication import Caller
-from signotaur_keyserver.service.change import Change, change
 from signotaur_keyserver.service.told import told
-from signotaur_keyserver.store import certificates, events
+from signotaur_keyserver.service.use import Use, use
+from signotaur_keyserver.store import certificates
 from signotaur_wire.members import Json
 from signotaur_wire.signing import (
     DONE,
@@ -57,7 +57,7 @@ def refuse_certificate(
         },
         "clientVersion": told(request.client_version),
     }
-    with change(database, caller, source) as this:
+    with use(database, caller, source) as this:
         message = f"Key {this.key.id} was refused a certificate."
         _log_refusal(this, EventType.CERTIFICATE_REFUSED, message, refused, data)
     return CertificateAnswer(FAILED, str(refused))
@@ -71,7 +71,7 @@ def sign_digest(
     source: str | None,
 ) -> SignAnswer:
     """Sign, once the event of it is committed; or write why not, and answer so."""
-    with change(database, caller, source) as this:
+    with use(database, caller, source) as this:
         try:
             chosen = _select(this.connection, this.key, _by_thumbprint(request), this.now)
             key = private_keys.open(chosen)
@@ -95,44 +95,31 @@ def _select(
     return selection.select(found, request, now)
 
 
-def _log_signature(this: Change, request: SignRequest, chosen: Certificate) -> None:
+def _log_signature(this: Use, request: SignRequest, chosen: Certificate) -> None:
     message = f"Key {this.key.id} signed with certificate {chosen.id} ({chosen.label})."
     data = _record(request) | {"certificateId": chosen.id, "label": chosen.label}
-    _log(this, Level.INFORMATION, EventType.SIGNATURE_MADE, message, data)
+    this.log(Level.INFORMATION, EventType.SIGNATURE_MADE, message, data)
 
 
-def _refuse(this: Change, request: SignRequest, refused: CertificateRefused) -> SignAnswer:
+def _refuse(this: Use, request: SignRequest, refused: CertificateRefused) -> SignAnswer:
     message = f"Key {this.key.id} was refused a signature."
     _log_refusal(this, EventType.SIGNATURE_REFUSED, message, refused, _record(request))
     return SignAnswer(FAILED, str(refused))
 
 
-def _fail(this: Change, request: SignRequest, error: VaultError, chosen: Certificate) -> SignAnswer:
+def _fail(this: Use, request: SignRequest, error: VaultError, chosen: Certificate) -> SignAnswer:
     message = f"No signature for key {this.key.id} with certificate {chosen.id}: {error}."
     data = _record(request) | {"certificateId": chosen.id, "label": chosen.label}
-    _log(this, Level.ERROR, EventType.SIGNATURE_REFUSED, message, data)
+    this.log(Level.ERROR, EventType.SIGNATURE_REFUSED, message, data)
     return SignAnswer(FAILED, _NO_KEY)
 
 
 def _log_refusal(
-    this: Change, event_type: EventType, message: str, refused: CertificateRefused, data: Json
+    this: Use, event_type: EventType, message: str, refused: CertificateRefused, data: Json
 ) -> None:
     denied = None if refused.certificate is None else refused.certificate.id
     data |= {"reason": str(refused), "certificateId": denied}
-    _log(this, refused.level, event_type, message, data)
-
-
-def _log(this: Change, level: Level, event_type: EventType, message: str, data: Json) -> None:
-    event = Event(
-        level,
-        event_type,
-        message,
-        user_id=this.key.owner_id,
-        key_id=this.key.id,
-        source=this.source,
-        data=data,
-    )
-    events.write(this.connection, this.now, event)
+    this.log(refused.level, event_type, message, data)
 
 
 def _record(request: SignRequest) -> Json:

@@ -1,12 +1,14 @@
 """Statements on the event log, which only grows."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
 from signotaur_keyserver.events import Event
 from signotaur_keyserver.schema import events
+
+_WRITE = insert(events)
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class StoredEvent:
 def write(connection: Connection, now: datetime, *written: Event) -> None:
     """Append events to the log, in the transaction of the change that they tell of."""
     for event in written:
-        connection.execute(insert(events).values(at_utc=now, **asdict(event)))
+        connection.execute(_WRITE, {"at_utc": now, **vars(event)})
 
 
 def latest(connection: Connection, limit: int) -> list[StoredEvent]:

@@ -1,0 +1,143 @@
+"""Certificates as they are made and kept: self-signed ones, labels, removal and migration."""
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic import command
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from sqlalchemy.exc import IntegrityError
+
+from keyserver.certs import YEAR, add, material
+from keyserver.harness import World
+from signotaur_keyserver.database import Database, sqlite_url
+from signotaur_keyserver.migrate import _config, current_revision, migrate
+from signotaur_keyserver.pki.material import (
+    MaterialError,
+)
+from signotaur_keyserver.pki.selfsigned import KeyType
+from signotaur_keyserver.pki.subjects import subject_name
+from signotaur_keyserver.pki.vault import Vault
+from signotaur_keyserver.records import CertificateState
+from signotaur_keyserver.service import administration, certificates
+from signotaur_keyserver.service.administration import AdministrationError
+
+
+@pytest.mark.parametrize("key_type", [KeyType.RSA_2048, KeyType.EC_P256, KeyType.EC_P384])
+def test_a_self_signed_certificate_is_for_code_signing_alone(key_type: KeyType) -> None:
+    made = material(key_type)
+    certificate = made.certificate
+    extensions = certificate.extensions
+    usage = extensions.get_extension_for_class(x509.KeyUsage)
+    identifier = extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    issuer = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    certificate.verify_directly_issued_by(certificate)
+    assert usage.critical
+    assert usage.value.digital_signature
+    assert not usage.value.key_cert_sign
+    assert not usage.value.key_encipherment
+    assert list(extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) == [
+        ExtendedKeyUsageOID.CODE_SIGNING
+    ]
+    assert issuer.key_identifier == identifier.digest
+    assert not extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    assert made.signs_code
+    assert made.thumbprint == certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303
+
+
+@pytest.mark.parametrize("text", ["", "Example", "CN", "CN=Example,,", "=x"])
+def test_what_is_no_subject_is_refused(text: str) -> None:
+    with pytest.raises(MaterialError):
+        subject_name(text)
+
+
+def test_a_subject_may_have_spaces_behind_its_commas() -> None:
+    assert subject_name("CN=A\\, B, O=C") == subject_name("CN=A\\, B,O=C")
+
+
+def test_a_certificate_is_stored_with_what_it_says(world: World) -> None:
+    made = material(name="production")
+    added = add(world)
+    overview = certificates.list_certificates(world.database)[0]
+    assert overview.certificate == added
+    assert added.subject == "CN=production,O=Example Ltd,C=AU"
+    assert added.common_name == "production"
+    assert added.thumbprint == made.thumbprint
+    assert added.not_after_utc == made.certificate.not_valid_after_utc
+    assert overview.users == ("ci",)
+    assert added.state(overview.now) is CertificateState.VALID
+    assert added.state(added.not_after_utc) is CertificateState.VALID
+    assert added.state(added.not_after_utc + YEAR) is CertificateState.EXPIRED
+    assert added.state(added.not_before_utc - YEAR) is CertificateState.NOT_YET_VALID
+
+
+def test_labels_and_certificates_are_taken_once(world: World) -> None:
+    add(world)
+    with pytest.raises(AdministrationError, match="of this label exists"):
+        add(world, "PRODUCTION", material(name="other"))
+    with pytest.raises(AdministrationError, match="was added already"):
+        add(world, "other", material(name="production"))
+    with pytest.raises(AdministrationError, match="no user"):
+        add(world, "third", users=["nobody"])
+    assert len(certificates.list_certificates(world.database)) == 1
+
+
+@pytest.mark.parametrize("label", ["", " x", "x ", "a\nb", "x" * 101, "7", "\u202ex"])
+def test_what_is_no_label_is_refused(world: World, label: str) -> None:
+    with pytest.raises(AdministrationError, match="a label is"):
+        add(world, label, material())
+
+
+def test_a_removed_certificate_gives_its_label_back_and_keeps_no_key(world: World) -> None:
+    added = add(world)
+    certificates.remove_certificate(world.database, "Production")
+    removed = certificates.list_certificates(world.database)[0]
+    assert (removed.certificate.label, removed.certificate.sealed_key) == (None, None)
+    assert removed.certificate.state(removed.now) is CertificateState.REMOVED
+    assert removed.users == ()
+    renewed = add(world, "production", material(name="renewed"))
+    assert renewed.id != added.id
+    again = add(world, "again", material(name="production"))
+    assert again.id == added.id
+    with pytest.raises(AdministrationError, match="no certificate"):
+        certificates.remove_certificate(world.database, "99")
+
+
+def test_the_database_keeps_no_certificate_that_could_neither_sign_nor_go(world: World) -> None:
+    add(world)
+    for change in ("label = NULL", "sealed_key = NULL", "thumbprint = 'short'"):
+        with pytest.raises(IntegrityError), world.database.write() as connection:
+            connection.exec_driver_sql(f"UPDATE certificates SET {change}")  # noqa: S608
+
+
+def test_a_database_of_the_first_version_is_brought_up_with_what_it_holds(tmp_path: Path) -> None:
+    database = Database(sqlite_url(tmp_path / "old.db"))
+    database.prepare()
+    config = _config()
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    assert current_revision(database) == "0001"
+    administration.add_user(database, "ci", admin=False, roles=[])
+    administration.add_key(database, "ci", "build", None)
+    before = _rows(tmp_path / "old.db")
+    migrate(database)
+    assert current_revision(database) == "0002"
+    assert _rows(tmp_path / "old.db") == before
+    made = material()
+    added = certificates.add_certificate(
+        database, Vault.in_folder(tmp_path), "first", lambda _now: made, ["ci"]
+    )
+    assert added.made_master_key
+    assert added.certificate.added_at_utc <= datetime.now(UTC)
+    database.close()
+
+
+def _rows(file: Path) -> list[object]:
+    tables = ("users", "keys", "events")
+    with closing(sqlite3.connect(file)) as raw:
+        return [raw.execute(f"SELECT * FROM {table}").fetchall() for table in tables]  # noqa: S608
