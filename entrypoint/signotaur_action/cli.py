@@ -15,13 +15,16 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
-from signotaur_action import options, process
+from signotaur_action import options, process, sign_options
 from signotaur_action.ci import under_github
 from signotaur_action.errors import SignotaurError, StopSignal, UsageFaults
 from signotaur_action.invocation import Invocation
 
 # Typer carries its own copy of Click from some release on: the class is found, not imported.
 _COMMAND_LINE_ERROR: Any = typer.BadParameter.__base__
+
+_EXTRAS = {"asn1crypto": "sign"}
+"""Libraries that only some commands need, and the extra that brings them."""
 
 app = typer.Typer(
     name="signotaur-action",
@@ -90,6 +93,40 @@ def guard(
     return _run("guard", context)
 
 
+@app.command("sign")
+def sign(
+    context: typer.Context,
+    files: sign_options.Files = None,
+    api_key: options.ApiKey = None,
+    api_key_file: options.ApiKeyFile = None,
+    api_key_name: options.ApiKeyName = None,
+    sign_server: options.SignServer = None,
+    thumbprint: sign_options.Thumbprint = None,
+    label: sign_options.Label = None,
+    subject: sign_options.Subject = None,
+    file_digest: sign_options.FileDigest = None,
+    timestamp_server: sign_options.TimestampServer = None,
+    timestamp_digest: sign_options.TimestampDigest = None,
+    fallback_timestamp_server: sign_options.FallbackTimestampServer = None,
+    file_list: sign_options.FileList = None,
+    base_directory: sign_options.BaseDirectory = None,
+    fail_if_expiring_within: options.FailIfExpiringWithin = None,
+    append: sign_options.Append = None,
+    replace: sign_options.Replace = None,
+    additional_certificates: sign_options.AdditionalCertificates = None,
+    description: sign_options.Description = None,
+    description_url: sign_options.DescriptionUrl = None,
+    max_degree_of_parallelism: sign_options.MaxDegreeOfParallelism = None,
+    allow_untrusted: options.AllowUntrusted = None,
+    ca_file: options.CaFile = None,
+    timeout: options.Timeout = None,
+    json: options.AsJson = None,
+    debug: options.Debug = None,
+) -> int:
+    """Sign files; the private key stays on the server, which signs their digests."""
+    return _run("sign", context)
+
+
 auth = typer.Typer(help="Store API keys.", rich_markup_mode=None)
 app.add_typer(auth, name="auth")
 
@@ -149,10 +186,23 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(module: str, context: typer.Context) -> int:
-    command = import_module(f"signotaur_action.commands.{module}")
+    try:
+        command = import_module(f"signotaur_action.commands.{module}")
+    except ModuleNotFoundError as missing:
+        raise _not_installed(missing) from None
     invocation = Invocation(context.params, os.environ, sys.stdin, sys.stdout, sys.stderr)
     code: int = command.run(invocation)
     return code
+
+
+def _not_installed(missing: ModuleNotFoundError) -> Exception:
+    extra = _EXTRAS.get((missing.name or "").partition(".")[0])
+    if extra is None:
+        return missing
+    return UsageFaults(
+        [f"this command needs {missing.name}, which is not installed"],
+        next_step=f"Install signotaur-action[{extra}] and run the command again.",
+    )
 
 
 def _command(arguments: list[str]) -> int:

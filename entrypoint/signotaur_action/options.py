@@ -2,66 +2,20 @@
 
 ``action.yml``, the README's tables and ``--help`` are compared with this by a test. Values are
 taken as text here; ``settings`` resolves and checks them, so that all faults come out at once.
+The options that only ``sign`` takes stand in ``sign_options``.
 """
 
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-import typer
+from signotaur_action import sign_options  # noqa: F401 - for the declarations in it
+from signotaur_action.option import OPTIONS, Flag, Option, Text, Texts, declared
 
-
-@dataclass(frozen=True)
-class Option:
-    """One option. ``name`` is the long flag without dashes, and the action's input."""
-
-    name: str
-    help: str
-    short: tuple[str, ...] = ()
-    default: str = ""
-    """What holds when nothing is given; empty where nothing holds."""
-    environment: str = ""
-    """The SIGNOTAUR_ variable; empty where there is none."""
-    config: str = ""
-    """The member of ~/.signotaur/config.json; empty where there is none."""
-    is_flag: bool = False
-    repeatable: bool = False
-
-    @property
-    def input_variable(self) -> str:
-        """The variable GitHub sets for the action's input: upper case, hyphens kept."""
-        return f"INPUT_{self.name.upper()}"
-
-    @property
-    def parameter(self) -> str:
-        """The name of the option as a Python parameter."""
-        return self.name.replace("-", "_")
-
-    @property
-    def full_help(self) -> str:
-        """The help with default and environment name."""
-        notes = [f"default: {self.default}"] if self.default else []
-        notes += [f"env: {self.environment}"] if self.environment else []
-        return f"{self.help} [{'; '.join(notes)}]" if notes else self.help
-
-
-OPTIONS: dict[str, Option] = {}
-
-
-def _option(name: str, *short: str, help: str, **rest: Any) -> Any:  # noqa: A002
-    environment = rest.pop("environment", f"SIGNOTAUR_{name.upper().replace('-', '_')}")
-    option = Option(name, help, short, environment=environment, **rest)
-    OPTIONS[name] = option
-    return typer.Option(*short, f"--{name}", help=option.full_help)
-
-
-_Text = str | None
-_Flag = bool | None
-_Texts = list[str] | None
+__all__ = ["OPTIONS", "Option"]
 
 # Which key
 ApiKey = Annotated[
-    _Text,
-    _option(
+    Text,
+    declared(
         "api-key",
         "-a",
         environment="",
@@ -69,16 +23,16 @@ ApiKey = Annotated[
     ),
 ]
 ApiKeyFile = Annotated[
-    _Text,
-    _option(
+    Text,
+    declared(
         "api-key-file",
         "--af",
         help="File that holds the API key: the key alone, or a dotenv file.",
     ),
 ]
 ApiKeyName = Annotated[
-    _Text,
-    _option(
+    Text,
+    declared(
         "api-key-name",
         "--akn",
         default="SIGNOTAUR_API_KEY",
@@ -88,8 +42,8 @@ ApiKeyName = Annotated[
 
 # Which server
 SignServer = Annotated[
-    _Text,
-    _option(
+    Text,
+    declared(
         "sign-server",
         "-s",
         environment="SIGNOTAUR_SERVER",
@@ -98,12 +52,12 @@ SignServer = Annotated[
     ),
 ]
 CaFile = Annotated[
-    _Text,
-    _option("ca-file", help="PEM file of the authorities to trust, instead of the usual."),
+    Text,
+    declared("ca-file", help="PEM file of the authorities to trust, instead of the usual."),
 ]
 AllowUntrusted = Annotated[
-    _Flag,
-    _option(
+    Flag,
+    declared(
         "allow-untrusted",
         "--au",
         is_flag=True,
@@ -112,14 +66,14 @@ AllowUntrusted = Annotated[
     ),
 ]
 Timeout = Annotated[
-    _Text,
-    _option("timeout", default="60s", help="Time for all calls to the server together, up to 4m."),
+    Text,
+    declared("timeout", default="60s", help="Time for all calls to the server together, up to 4m."),
 ]
 
 # How to rotate
 OverlapDays = Annotated[
-    _Text,
-    _option(
+    Text,
+    declared(
         "overlap-days",
         "-o",
         default="7",
@@ -127,8 +81,8 @@ OverlapDays = Annotated[
     ),
 ]
 NoAutoRevoke = Annotated[
-    _Flag,
-    _option(
+    Flag,
+    declared(
         "no-auto-revoke",
         "--nar",
         is_flag=True,
@@ -136,42 +90,42 @@ NoAutoRevoke = Annotated[
     ),
 ]
 IfExpiringWithin = Annotated[
-    _Text,
-    _option(
+    Text,
+    declared(
         "if-expiring-within",
         help="Rotate only if the key ends within this time (90m, 36h, 30d, 2w).",
     ),
 ]
 Again = Annotated[
-    _Flag,
-    _option(
+    Flag,
+    declared(
         "again",
         is_flag=True,
         help="Rotate although the key has a confirmed successor, because that one was lost.",
     ),
 ]
 DryRun = Annotated[
-    _Flag,
-    _option(
+    Flag,
+    declared(
         "dry-run", is_flag=True, help="Check everything, say what would happen, change nothing."
     ),
 ]
 
 # Where to
 WriteKeyFile = Annotated[
-    _Text, _option("write-key-file", "--wk", help="Write the new key to this file, alone.")
+    Text, declared("write-key-file", "--wk", help="Write the new key to this file, alone.")
 ]
 WriteEnvFile = Annotated[
-    _Text,
-    _option(
+    Text,
+    declared(
         "write-env-file",
         "--we",
         help="Write the new key into this dotenv file; its other lines stay as they are.",
     ),
 ]
 WriteEnvVarName = Annotated[
-    _Text,
-    _option(
+    Text,
+    declared(
         "write-env-var-name",
         "--wn",
         default="SIGNOTAUR_API_KEY",
@@ -179,8 +133,8 @@ WriteEnvVarName = Annotated[
     ),
 ]
 EmitSecret = Annotated[
-    _Texts,
-    _option(
+    Texts,
+    declared(
         "emit-secret",
         "-e",
         repeatable=True,
@@ -189,16 +143,16 @@ EmitSecret = Annotated[
     ),
 ]
 FollowSymlinks = Annotated[
-    _Flag,
-    _option(
+    Flag,
+    declared(
         "follow-symlinks",
         is_flag=True,
         help="Write through a symbolic link instead of refusing it.",
     ),
 ]
 StateDir = Annotated[
-    _Text,
-    _option(
+    Text,
+    declared(
         "state-dir",
         help="Folder for the journal, instead of beside the first file that is written.",
     ),
@@ -206,28 +160,28 @@ StateDir = Annotated[
 
 # How long a key must be good (guard, sign)
 FailIfExpiringWithin = Annotated[
-    _Text,
-    _option(
+    Text,
+    declared(
         "fail-if-expiring-within",
         help="Fail if the key ends within this time (90m, 36h, 7d, 2w) or share of its life (25%).",
     ),
 ]
 WarnIfExpiringWithin = Annotated[
-    _Text,
-    _option(
+    Text,
+    declared(
         "warn-if-expiring-within",
         help="Warn if the key ends within this time or share of its life.",
     ),
 ]
 MaxAge = Annotated[
-    _Text,
-    _option("max-age", help="Fail if the key was not rotated for longer than this (90d)."),
+    Text,
+    declared("max-age", help="Fail if the key was not rotated for longer than this (90d)."),
 ]
 
 # What to store (auth set-key)
 FromStdin = Annotated[
-    _Flag,
-    _option(
+    Flag,
+    declared(
         "from-stdin",
         "--fs",
         is_flag=True,
@@ -235,11 +189,11 @@ FromStdin = Annotated[
     ),
 ]
 FromEnv = Annotated[
-    _Text, _option("from-env", "--fe", help="Read the key from the variable of this name.")
+    Text, declared("from-env", "--fe", help="Read the key from the variable of this name.")
 ]
 IfMissing = Annotated[
-    _Flag,
-    _option(
+    Flag,
+    declared(
         "if-missing",
         "--im",
         is_flag=True,
@@ -247,8 +201,8 @@ IfMissing = Annotated[
     ),
 ]
 Verify = Annotated[
-    _Flag,
-    _option(
+    Flag,
+    declared(
         "verify",
         "--vf",
         is_flag=True,
@@ -257,8 +211,8 @@ Verify = Annotated[
 ]
 
 # How to tell
-AsJson = Annotated[_Flag, _option("json", is_flag=True, help="Print one JSON object on stdout.")]
+AsJson = Annotated[Flag, declared("json", is_flag=True, help="Print one JSON object on stdout.")]
 Debug = Annotated[
-    _Flag,
-    _option("debug", is_flag=True, help="Say more on stderr, never a key; show tracebacks."),
+    Flag,
+    declared("debug", is_flag=True, help="Say more on stderr, never a key; show tracebacks."),
 ]

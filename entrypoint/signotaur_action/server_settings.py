@@ -24,7 +24,7 @@ def server_address(settings: Settings) -> ServerAddress:
         timeout=settings.checked("timeout", _timeout, _LONGEST),
         ca_file=settings.checked("ca-file", _ca_file, None),
         allow_untrusted=settings.flag("allow-untrusted"),
-        proxy=_proxy(url, settings.environ),
+        proxy=proxy_for(url, settings.environ),
     )
 
 
@@ -75,7 +75,7 @@ def _ca_file(text: str) -> Path | None:
     return path.absolute()
 
 
-def _proxy(url: str, environ: Mapping[str, str]) -> str | None:
+def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
     """Take HTTPS_PROXY and NO_PROXY explicitly: the session itself reads no variables."""
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -85,7 +85,8 @@ def _proxy(url: str, environ: Mapping[str, str]) -> str | None:
         name = pattern.removeprefix("*").lstrip(".").lower()
         if pattern == "*" or (name and (host == name or host.endswith(f".{name}"))):
             return None
-    return _variable(environ, "HTTPS_PROXY") or _variable(environ, "ALL_PROXY") or None
+    own = "HTTP_PROXY" if parts.scheme == "http" else "HTTPS_PROXY"
+    return _variable(environ, own) or _variable(environ, "ALL_PROXY") or None
 
 
 def _variable(environ: Mapping[str, str], name: str) -> str:

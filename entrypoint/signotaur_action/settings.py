@@ -64,6 +64,20 @@ class Settings:
                 return present[0], [value] if isinstance(value, str) else _texts(value)
         return None
 
+    def preferred(self, *names: str) -> tuple[str, str] | None:
+        """Return the first option in the highest layer that has any of these, and its text."""
+        for _, read in self._layers:
+            for name in names:
+                value = read(OPTIONS[name])
+                if isinstance(value, str):
+                    return name, value
+        return None
+
+    def texts(self, name: str) -> Sequence[str]:
+        """Return all texts of an option that may be repeated."""
+        value = self._value(OPTIONS[name])
+        return [] if value is None or isinstance(value, bool) else [text for text in value if text]
+
     def checked(self, name: str, read: Callable[[str], T], fallback: T) -> T:
         """Read an option's text with ``read``; its ValueError becomes a fault."""
         try:

@@ -1,0 +1,132 @@
+"""``sign``: read the settings, build the parts, sign the files, tell what became of each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from signotaur_action.commands.frame import reported
+from signotaur_action.console import Console
+from signotaur_action.errors import (
+    NOTHING_SIGNED,
+    ExitCode,
+    NotAllSigned,
+    SignotaurError,
+    StopSignal,
+    UsageFaults,
+)
+from signotaur_action.http_service import HttpKeyService, ServerAddress
+from signotaur_action.http_service.signing import HttpSigningService, HttpTimestampServer
+from signotaur_action.invocation import Invocation
+from signotaur_action.key_settings import KeySource, key_source
+from signotaur_action.process import end_watchdog
+from signotaur_action.reporting import Report
+from signotaur_action.reporting.signing import (
+    not_all_signed,
+    signing_document,
+    signing_outputs,
+    signing_telling,
+)
+from signotaur_action.server_settings import server_address
+from signotaur_action.signing.catalog import ByKind
+from signotaur_action.signing.osslsigncode import Osslsigncode
+from signotaur_action.signing.run import SigningRun
+from signotaur_action.signing.stamping import Stamper
+from signotaur_action.signing.values import SigningPlan
+from signotaur_action.signing_settings import files_to_sign, signing_plan, timestamp_servers
+
+_INTERRUPTED = (
+    "The key in use is unchanged. Each file is signed or as it was; those that were told as "
+    "signed are."
+)
+
+
+@dataclass(frozen=True)
+class Sign:
+    """The checked settings of one ``sign``."""
+
+    source: KeySource
+    server: ServerAddress
+    plan: SigningPlan
+    files: Sequence[Path]
+    timestamp_servers: Sequence[HttpTimestampServer]
+
+
+def run(invocation: Invocation) -> ExitCode:
+    """Sign the files; every failure is told. Returns the exit code."""
+    outputs: dict[str, str] = {"signed": "0"}
+    document: dict[str, object] = {"signed": 0}
+
+    def work(console: Console, report: Report) -> ExitCode:
+        command = _read(invocation)
+        try:
+            _sign(command, invocation.environ, console, report, (outputs, document))
+        except StopSignal as stop:
+            error = stop.as_error()
+            error.keys = _INTERRUPTED
+            raise error from None
+        except (NotAllSigned, UsageFaults):
+            raise
+        except SignotaurError as error:
+            error.keys = NOTHING_SIGNED
+            raise
+        return ExitCode.DONE
+
+    return reported(invocation, work, outputs=outputs, document=document)
+
+
+def _sign(
+    command: Sign,
+    environ: Mapping[str, str],
+    console: Console,
+    report: Report,
+    told: tuple[dict[str, str], dict[str, object]],
+) -> None:
+    """Sign, and tell; what must be told of a failure is left in ``told``."""
+    end_watchdog()  # many files take their time, and no lease runs out meanwhile
+    console.mask(command.source.key)
+    _warn_about(command, console)
+    report.check()
+    run = SigningRun(
+        command.plan,
+        HttpKeyService(command.server),
+        HttpSigningService(command.server),
+        ByKind(Osslsigncode.find(environ)),
+        Stamper(command.timestamp_servers, command.plan.timestamp_algorithm),
+        console,
+    )
+    outcome = run.sign(command.source.key, command.files)
+    if not outcome.complete:
+        told[0].update(signing_outputs(outcome))
+        told[1].update(signing_document(outcome))
+        raise not_all_signed(outcome, run.cause, command.plan.on_signed)
+    report.tell(signing_telling(outcome))
+
+
+def _warn_about(command: Sign, console: Console) -> None:
+    if command.source.in_arguments:
+        console.warn(
+            "--api-key shows the key in process lists and shell histories; "
+            "prefer --api-key-file or a variable."
+        )
+    if command.server.allow_untrusted:
+        console.warn(
+            "--allow-untrusted: the server's certificate is not checked, so anybody on the way "
+            "can read the key; --ca-file is the safe way."
+        )
+
+
+def _read(invocation: Invocation) -> Sign:
+    settings = invocation.settings()
+    source = key_source(settings)
+    server = server_address(settings)
+    plan = signing_plan(settings)
+    servers = timestamp_servers(settings)
+    files = files_to_sign(settings, _arguments(invocation))
+    if settings.faults or source is None or plan is None:
+        raise UsageFaults(settings.faults)
+    return Sign(source, server, plan, files, servers)
+
+
+def _arguments(invocation: Invocation) -> list[str]:
+    given = invocation.given.get("files")
+    return [str(each) for each in given] if isinstance(given, list | tuple) else []

@@ -1,0 +1,74 @@
+"""What comes of a signing, as a telling or as the error that tells of files that failed."""
+
+from types import MappingProxyType
+
+from signotaur_action.ci_text import inert_line
+from signotaur_action.errors import SAME_COMMAND, NotAllSigned, SignotaurError
+from signotaur_action.reporting.telling import Telling
+from signotaur_action.signing.values import Fate, FileResult, OnSigned, Outcome
+
+_SHOWN = 20
+
+
+def signing_telling(outcome: Outcome) -> Telling:
+    """Return what is told when every file is signed."""
+    seconds = f"{outcome.took.total_seconds():.1f} s"
+    return Telling(
+        headline=f"{_counted(outcome.count(Fate.SIGNED))} signed in {seconds}.",
+        rows=(
+            ("Certificate", outcome.thumbprint),
+            ("Signed already", str(outcome.count(Fate.SKIPPED))),
+        ),
+        next_step="nothing; every file that was named is signed.",
+        outputs=MappingProxyType(signing_outputs(outcome)),
+        document=MappingProxyType(signing_document(outcome)),
+    )
+
+
+def signing_outputs(outcome: Outcome) -> dict[str, str]:
+    """Return the step's outputs."""
+    return {fate.value: str(outcome.count(fate)) for fate in Fate}
+
+
+def signing_document(outcome: Outcome) -> dict[str, object]:
+    """Return the object of ``--json``."""
+    counts = {fate.value: outcome.count(fate) for fate in Fate}
+    files = [
+        {"path": str(each.path), "result": each.fate.value, "reason": each.reason}
+        for each in outcome.files
+    ]
+    return {**counts, "thumbprint": outcome.thumbprint, "files": files}
+
+
+def not_all_signed(
+    outcome: Outcome, cause: SignotaurError | None, on_signed: OnSigned
+) -> NotAllSigned:
+    """Return the error for an outcome in which files failed, each of which it names."""
+    failed = [each for each in outcome.files if each.fate in (Fate.FAILED, Fate.UNTRIED)]
+    lines = [_line(each) for each in failed[:_SHOWN]]
+    if len(failed) > _SHOWN:
+        lines.append(f"- and {len(failed) - _SHOWN} more")
+    again = (
+        "Run the same command again: it skips the files that are signed."
+        if on_signed is OnSigned.SKIP
+        else f"{SAME_COMMAND} Name the files that failed alone: the others would be signed again."
+    )
+    mend = "Mend what is said of each file." if cause is None else cause.next
+    next_step = again if mend == SAME_COMMAND else f"{mend} {again}"
+    error = NotAllSigned(
+        "\n".join([f"{len(failed)} of {_counted(len(outcome.files))} not signed:", *lines]),
+        keys=f"The key in use is unchanged. {_counted(outcome.count(Fate.SIGNED))} signed by this "
+        "run; each file that failed is as it was.",
+        next_step=next_step,
+    )
+    if cause is not None:
+        error.code = cause.code
+    return error
+
+
+def _line(result: FileResult) -> str:
+    return f"- {inert_line(str(result.path))}: {result.reason}"
+
+
+def _counted(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"

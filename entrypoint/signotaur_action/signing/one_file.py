@@ -1,0 +1,92 @@
+"""One file: its digest, the server's signature of it, the signed copy, the proof, the exchange."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from signotaur_action.errors import SignotaurError
+from signotaur_action.model import DigestToSign
+from signotaur_action.ports import FileFormats
+from signotaur_action.signing import replacement
+from signotaur_action.signing.certificate import SigningCertificate
+from signotaur_action.signing.cms import Attributes, Unsigned
+from signotaur_action.signing.der import DerError
+from signotaur_action.signing.osslsigncode import FormatFault
+from signotaur_action.signing.stamping import Stamper
+from signotaur_action.signing.values import Fate, FileResult, OnSigned, SigningPlan
+
+ALREADY_SIGNED = "it is signed already; --append or --replace would sign it"
+
+
+@dataclass(frozen=True)
+class FileSigner:
+    """Signs one file after the other; threads may share it."""
+
+    plan: SigningPlan
+    certificate: SigningCertificate
+    formats: FileFormats
+    stamper: Stamper
+    sign_digest: Callable[[DigestToSign], bytes]
+
+    def sign(self, path: Path) -> FileResult:
+        """Sign a file, or leave it as it is. Raises SignotaurError where no file can be signed."""
+        file = path.resolve()
+        try:
+            with replacement.workshop(file) as folder:
+                return self._sign(path, file, folder)
+        except (FormatFault, DerError) as fault:
+            reason = str(fault) if replacement.has_room(file) else "no space left on its disk"
+            return FileResult(path, Fate.FAILED, reason)
+        except OSError as error:
+            reason = (error.strerror or type(error).__name__).lower()
+            return FileResult(path, Fate.FAILED, reason)
+
+    def _sign(self, path: Path, file: Path, folder: Path) -> FileResult:
+        unsigned = self._content(file, folder)
+        is_signed = bool(self.formats.signature(file, folder))
+        if is_signed and self.plan.on_signed is OnSigned.SKIP:
+            return FileResult(path, Fate.SKIPPED, ALREADY_SIGNED)
+        attributes = unsigned.attributes(datetime.now(UTC), self.plan.description)
+        signature = self._signature(attributes, file)
+        message = attributes.signed(
+            signature,
+            self.certificate,
+            more_certificates=self.plan.more_certificates,
+            timestamp=self.stamper.stamp(signature),
+        )
+        copy = folder / file.name
+        nested = is_signed and self.plan.on_signed is OnSigned.APPEND
+        self.formats.attach(file, message, copy, certificate=self.certificate.pem, nested=nested)
+        self._verify(copy, unsigned, signature, folder)
+        replacement.publish(copy, file)
+        return FileResult(path, Fate.SIGNED)
+
+    def _content(self, file: Path, folder: Path) -> Unsigned:
+        message = self.formats.content(file, self.plan.algorithm, folder)
+        return Unsigned.read(message, self.plan.algorithm)
+
+    def _signature(self, attributes: Attributes, file: Path) -> bytes:
+        algorithm = self.plan.algorithm
+        signature = self.sign_digest(
+            DigestToSign(
+                attributes.digest,
+                algorithm,
+                self.certificate.thumbprint,
+                file_name=file.name,
+                file_size=file.stat().st_size,
+            )
+        )
+        if not self.certificate.made(signature, attributes.digest, algorithm):
+            raise SignotaurError(
+                "The server's signature is not one of the certificate's private key.",
+                next_step="Tell who runs the server; nothing was written.",
+            )
+        return signature
+
+    def _verify(self, copy: Path, unsigned: Unsigned, signature: bytes, folder: Path) -> None:
+        """Prove of the finished copy that it holds the signature, and what the signature covers."""
+        if signature not in self.formats.signature(copy, folder):
+            raise FormatFault("the signed copy does not hold its signature")
+        if self._content(copy, folder) != unsigned:
+            raise FormatFault("the signed copy has another digest than was signed")

@@ -1,0 +1,121 @@
+"""The program osslsigncode, which knows the file formats. The only module that starts it.
+
+It never sees a key or reaches the network: it computes the digest of a file, and later puts a
+finished signature into a copy of it.
+"""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from signotaur_action.ci_text import inert_value
+from signotaur_action.errors import SignotaurError
+from signotaur_wire.signing import DigestAlgorithm
+
+PROGRAM = "osslsigncode"
+_LONGEST = 120.0
+_NOT_AN_ERROR = re.compile(r"Failed|Succeeded|Usage:.*|[0-9A-F]{8,}:error:.*|\s*|.*checksum.*")
+_INSTALL = (
+    "Install osslsigncode 2.8 or newer: Debian 13, Debian 12 from bookworm-backports, and "
+    "Ubuntu 24.10 or newer have it (apt-get install osslsigncode); others: "
+    "https://github.com/mtrojnar/osslsigncode."
+)
+
+
+class ToolMissing(SignotaurError):
+    """Osslsigncode is not there, or too old."""
+
+    keys = "Nothing was sent to the server, and no file was changed."
+    next = _INSTALL
+
+
+class FormatFault(Exception):
+    """Osslsigncode cannot do what was asked of it with one file. The message says why."""
+
+
+class Osslsigncode:
+    """See ``ports.FileFormats``."""
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+
+    @classmethod
+    def find(cls, environ: Mapping[str, str]) -> "Osslsigncode":
+        """Return the installed program. Raises ToolMissing also when it is too old."""
+        program = shutil.which(PROGRAM, path=environ.get("PATH"))
+        if program is None:
+            raise ToolMissing("osslsigncode is not installed, which knows the file formats.")
+        tool = cls(program)
+        told = tool._run("--help")[1]
+        if "extract-data" not in told:  # the releases before 2.8
+            version = re.search(r"osslsigncode ([0-9.]+[0-9])", told)
+            raise ToolMissing(
+                f"{program} is {'no osslsigncode' if version is None else version[1]}: "
+                "signing with a key that is elsewhere needs 2.8 or newer."
+            )
+        return tool
+
+    def content(self, file: Path, algorithm: DigestAlgorithm, folder: Path) -> bytes:
+        """Return the PKCS #7 message with the file's digest. Raises FormatFault."""
+        out = folder / "content.p7"
+        out.unlink(missing_ok=True)
+        self._demand("extract-data", "-h", algorithm.value.lower(), "-in", file, "-out", out)
+        return out.read_bytes()
+
+    def signature(self, file: Path, folder: Path) -> bytes:
+        """Return the signature in a file; empty when it has none."""
+        out = folder / "signature.p7"
+        out.unlink(missing_ok=True)
+        code, _ = self._run("extract-signature", "-in", file, "-out", out)
+        return out.read_bytes() if code == 0 and out.exists() else b""
+
+    def attach(
+        self, file: Path, message: bytes, out: Path, *, certificate: bytes, nested: bool
+    ) -> None:
+        """Write a signed copy of a file. Raises FormatFault.
+
+        Afterwards osslsigncode verifies the chain up to a root, too, and fails where it knows no
+        root: what counts is the copy, which the caller verifies. It is told to trust the
+        certificate alone, so that it looks for nothing in the network.
+        """
+        attached, trusted = out.with_name("attached.p7"), out.with_name("trusted.pem")
+        attached.write_bytes(message)
+        trusted.write_bytes(certificate)
+        _, told = self._run(
+            "attach-signature",
+            *(["-nest"] if nested else []),
+            *("-CAfile", trusted, "-TSA-CAfile", trusted),
+            *("-sigin", attached, "-in", file, "-out", out),
+        )
+        if not out.exists():
+            raise FormatFault(_reason(told))
+
+    def _demand(self, *arguments: str | Path) -> None:
+        code, told = self._run(*arguments)
+        if code:
+            raise FormatFault(_reason(told))
+
+    def _run(self, *arguments: str | Path) -> tuple[int, str]:
+        try:
+            done = subprocess.run(  # noqa: S603 - see above
+                [self._program, *map(str, arguments)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env={"LC_ALL": "C"},  # OPENSSL_CONF and its like have no say
+                timeout=_LONGEST,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise FormatFault(f"osslsigncode took more than {_LONGEST:.0f} s") from None
+        except OSError as error:
+            reason = (error.strerror or type(error).__name__).lower()
+            raise FormatFault(f"osslsigncode does not start ({reason})") from None
+        return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+def _reason(told: str) -> str:
+    lines = [line for line in told.splitlines() if not _NOT_AN_ERROR.fullmatch(line)]
+    return f"osslsigncode: {inert_value(lines[-1].strip())}" if lines else "osslsigncode fails"

@@ -1,0 +1,44 @@
+"""A file is replaced by its signed copy, whole or not at all."""
+
+import errno
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def workshop(file: Path) -> Iterator[Path]:
+    """Give a folder of our own beside a file; it is gone afterwards, with all that is in it.
+
+    It is on the file's own disk, so that the copy can be moved over the file.
+    Raises PermissionError for a file that nobody may write.
+    """
+    if not file.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) or not os.access(
+        file, os.W_OK
+    ):
+        raise PermissionError(errno.EACCES, "it is read-only")
+    with tempfile.TemporaryDirectory(prefix=".signotaur-", dir=file.parent) as folder:
+        yield Path(folder)
+
+
+def publish(copy: Path, file: Path) -> None:
+    """Put a finished copy in the file's place, with its mode and owner."""
+    original = file.stat()
+    descriptor = os.open(copy, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with suppress(PermissionError):  # not root, and the file belongs to a group of others
+            os.fchown(descriptor, original.st_uid, original.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(original.st_mode))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    copy.replace(file)
+
+
+def has_room(file: Path) -> bool:
+    """Return whether the file's disk has room for a copy of it."""
+    return shutil.disk_usage(file.parent).free > file.stat().st_size

@@ -1,0 +1,124 @@
+"""The use case: judge the key, fetch the certificate, sign all files in parallel."""
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from signotaur_action.errors import Expiring, SigningRefused, SignotaurError
+from signotaur_action.guarding import Level, Limits, verdict
+from signotaur_action.model import Secret
+from signotaur_action.ports import FileFormats, KeyService, Onlooker, SigningService
+from signotaur_action.signing.certificate import CertificateError, SigningCertificate
+from signotaur_action.signing.one_file import FileSigner
+from signotaur_action.signing.stamping import Stamper
+from signotaur_action.signing.values import Fate, FileResult, Outcome, SigningPlan
+from signotaur_wire.members import format_time
+
+_UNTRIED = "not tried after what failed before"
+
+
+class SigningRun:
+    """One run of ``sign``. Files that it does not sign are left as they are."""
+
+    def __init__(
+        self,
+        plan: SigningPlan,
+        keys: KeyService,
+        service: SigningService,
+        formats: FileFormats,
+        stamper: Stamper,
+        onlooker: Onlooker,
+    ) -> None:
+        self._plan = plan
+        self._keys = keys
+        self._service = service
+        self._formats = formats
+        self._stamper = stamper
+        self._onlooker = onlooker
+        self._stopped = threading.Event()
+        self._cause: SignotaurError | None = None
+
+    def sign(self, key: Secret, files: Sequence[Path]) -> Outcome:
+        """Sign the files. Raises when none can be signed: Expiring, SigningRefused and others.
+
+        What is wrong with single files is told by the outcome; see ``cause``.
+        """
+        began = time.monotonic()
+        self._guard(key)
+        certificate = self._certificate(key)
+        signer = FileSigner(
+            self._plan,
+            certificate,
+            self._formats,
+            self._stamper,
+            lambda request: self._service.sign(key, request),
+        )
+        results = self._sign_all(signer, files)
+        took = timedelta(seconds=time.monotonic() - began)
+        return Outcome(certificate.thumbprint, results, took)
+
+    @property
+    def cause(self) -> SignotaurError | None:
+        """What ended the run before all files were tried, such as a server that died."""
+        return self._cause
+
+    def _guard(self, key: Secret) -> None:
+        if self._plan.window is None:
+            return
+        found = verdict(self._keys.describe(key), Limits(fail_within=self._plan.window))
+        if found.level is Level.FAILURE:
+            raise Expiring(" ".join(found.findings), next_step=found.next_step)
+        if found.level is Level.WARNING:
+            self._onlooker.warn(" ".join([*found.findings, found.next_step]))
+
+    def _certificate(self, key: Secret) -> SigningCertificate:
+        encoded = self._service.certificate(key, self._plan.selector)
+        try:
+            certificate = SigningCertificate.read(encoded)
+        except CertificateError as error:
+            raise SigningRefused(
+                f"{self._service.address} gave a certificate that cannot be used: {error}.",
+                next_step="Name another certificate, or ask who runs the server.",
+            ) from None
+        if certificate.ends_at <= datetime.now(UTC):
+            raise SigningRefused(
+                f"The certificate {certificate.subject} expired on "
+                f"{format_time(certificate.ends_at)}.",
+                next_step="Name another certificate, or ask who runs the server for a new one.",
+            )
+        return certificate
+
+    def _sign_all(self, signer: FileSigner, files: Sequence[Path]) -> list[FileResult]:
+        pool = ThreadPoolExecutor(self._plan.parallelism, thread_name_prefix="sign")
+        try:
+            futures = [pool.submit(self._sign_one, signer, file) for file in files]
+            for number, future in enumerate(as_completed(futures), start=1):
+                self._tell(future, number, len(files))
+            return [future.result() for future in futures]
+        finally:
+            self._stopped.set()
+            pool.shutdown(cancel_futures=True)
+            self._onlooker.progress("")
+
+    def _sign_one(self, signer: FileSigner, file: Path) -> FileResult:
+        if self._stopped.is_set():
+            return FileResult(file, Fate.UNTRIED, _UNTRIED)
+        try:
+            return signer.sign(file)
+        except SigningRefused as refused:  # of this file alone, perhaps
+            return FileResult(file, Fate.FAILED, refused.what)
+        except SignotaurError as error:
+            self._cause = self._cause or error
+            self._stopped.set()
+            return FileResult(file, Fate.FAILED, error.what)
+
+    def _tell(self, future: Future[FileResult], number: int, count: int) -> None:
+        result = future.result()
+        said = f"{result.fate}: {result.path}" + (f" ({result.reason})" if result.reason else "")
+        if self._onlooker.is_live and result.fate is Fate.SIGNED:
+            self._onlooker.progress(f"{number} of {count}  {result.path}")
+        else:
+            self._onlooker.note(said)

@@ -1,0 +1,41 @@
+"""Timestamps from the first server that gives one; the one that did is asked first next time."""
+
+import secrets
+from collections.abc import Sequence
+
+from signotaur_action.ci_text import inert_value
+from signotaur_action.errors import ServerFailure
+from signotaur_action.ports import TimestampServer
+from signotaur_action.signing import timestamps
+from signotaur_action.signing.timestamps import TimestampError
+from signotaur_wire.signing import DigestAlgorithm
+
+_NONCE_BITS = 63
+
+
+class Stamper:
+    """Timestamps signatures; without servers it gives empty timestamps. Threads may share it."""
+
+    def __init__(self, servers: Sequence[TimestampServer], algorithm: DigestAlgorithm) -> None:
+        self._servers = list(servers)
+        self._algorithm = algorithm
+
+    def stamp(self, signature: bytes) -> bytes:
+        """Return the token for a signature. Raises ServerFailure when no server gives one."""
+        failures = []
+        for server in list(self._servers):
+            try:
+                token = self._ask(server, signature)
+            except (ServerFailure, TimestampError) as error:
+                failures.append(f"{server.address}: {inert_value(str(error)).rstrip('.')}")
+            else:
+                self._servers.sort(key=lambda each: each is not server)
+                return token
+        if failures:
+            raise ServerFailure(f"No timestamp server gives a timestamp ({'; '.join(failures)}).")
+        return b""
+
+    def _ask(self, server: TimestampServer, signature: bytes) -> bytes:
+        nonce = secrets.randbits(_NONCE_BITS)
+        answer = server.ask(timestamps.request(signature, self._algorithm, nonce))
+        return timestamps.token(answer, signature, self._algorithm, nonce)

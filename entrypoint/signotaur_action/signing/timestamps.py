@@ -1,0 +1,69 @@
+"""Timestamps by RFC 3161: the request, and the token in an answer to it. Bytes in and out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from asn1crypto import tsp
+
+from signotaur_action.signing.cms import digest_of
+from signotaur_wire.signing import DigestAlgorithm
+
+_GRANTED = ("granted", "granted_with_mods")
+
+
+class TimestampError(ValueError):
+    """An answer holds no timestamp for what was asked. The message says why."""
+
+
+def request(signature: bytes, algorithm: DigestAlgorithm, nonce: int) -> bytes:
+    """Return the request for a timestamp of a signature."""
+    asked: bytes = tsp.TimeStampReq(
+        {
+            "version": "v1",
+            "message_imprint": _imprint(signature, algorithm),
+            "nonce": nonce,
+            "cert_req": True,
+        }
+    ).dump()
+    return asked
+
+
+def token(answer: bytes, signature: bytes, algorithm: DigestAlgorithm, nonce: int) -> bytes:
+    """Return the timestamp in an answer, if it is for this signature. Raises TimestampError.
+
+    Who made it is not judged here: whoever verifies the file decides whom to trust.
+    """
+    try:
+        response = tsp.TimeStampResp.load(answer, strict=True)
+        status = str(response["status"]["status"].native)
+        found = _Token.read(response["time_stamp_token"]) if status in _GRANTED else None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise TimestampError("the answer is no timestamp") from None
+    if found is None:
+        raise TimestampError(f"the request was answered with {status!r}")
+    if found.nonce != nonce or found.digest != digest_of(signature, algorithm):
+        raise TimestampError("the answer is a timestamp of something else")
+    return found.encoded
+
+
+@dataclass(frozen=True)
+class _Token:
+    encoded: bytes
+    digest: object
+    nonce: object
+
+    @classmethod
+    def read(cls, token: Any) -> "_Token":
+        content = token["content"]["encap_content_info"]["content"].parsed
+        return cls(
+            token.dump(),
+            content["message_imprint"]["hashed_message"].native,
+            content["nonce"].native,
+        )
+
+
+def _imprint(signature: bytes, algorithm: DigestAlgorithm) -> dict[str, Any]:
+    return {
+        "hash_algorithm": {"algorithm": algorithm.value.lower()},
+        "hashed_message": digest_of(signature, algorithm),
+    }
