@@ -15,7 +15,7 @@ from docker.models.containers import Container
 
 from e2e.desk import Ledger
 from e2e.spellings import leaks
-from support.container import SERVER_IMAGE, Ran, hand_over, run
+from support.container import SERVER_IMAGE, Ran, first_lines, hand_over, run
 from support.keyserver import KeyServer
 from support.mounts import demand_root
 
@@ -165,7 +165,7 @@ def server_container(engine: docker.DockerClient, private_network: str) -> Itera
     )
     try:
         server.start()
-        ready = next(iter(server.logs(stream=True, follow=True, stdout=True, stderr=False)))
+        [ready] = first_lines(server)
         assert json.loads(ready)["caFile"] == "/data/ca.pem"
         yield server
     finally:

@@ -11,8 +11,7 @@ import requests
 from docker.models.containers import Container
 
 from signotaur_wire.version import VERSION
-from support import container as containers
-from support.container import SERVER_IMAGE
+from support.container import ACTION_IMAGE, SERVER_IMAGE, first_lines
 
 SERVER = ("/usr/bin/python3", "-I", "-m", "signotaur_keyserver")
 PORT = "8443/tcp"
@@ -46,9 +45,8 @@ def server(engine: docker.DockerClient, volume: str) -> Iterator[Container]:
 
 def ready(server: Container, starts: int = 1) -> str:
     """Wait for the ready line of a container's n-th start; return the URL for this machine."""
-    lines = server.logs(stream=True, follow=True, stdout=True, stderr=False)
-    for _ in range(starts):
-        assert json.loads(next(iter(lines)))["caFile"] == "/data/ca.pem"
+    for line in first_lines(server, starts):
+        assert json.loads(line)["caFile"] == "/data/ca.pem"
     server.reload()
     [binding] = server.ports[PORT]
     return f"https://127.0.0.1:{binding['HostPort']}"
@@ -97,4 +95,4 @@ def test_it_is_nobody_in_particular(server: Container, engine: docker.DockerClie
     image = engine.images.get(SERVER_IMAGE)
     assert image.attrs["Config"]["User"] == "10001"
     assert image.labels["org.opencontainers.image.version"] == VERSION
-    assert containers.ACTION_IMAGE not in image.tags
+    assert ACTION_IMAGE not in image.tags

@@ -107,6 +107,17 @@ def run(client: docker.DockerClient, *command: str, **options: Any) -> Ran:
         return ended(container)
 
 
+def first_lines(container: Container, count: int = 1, patience: float = 30) -> list[str]:
+    """Wait until a container has printed so many lines on stdout, and return them."""
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        lines = container.logs(stdout=True, stderr=False).decode().splitlines()
+        if len(lines) >= count:
+            return list(lines[:count])
+        time.sleep(0.1)
+    raise AssertionError(f"not {count} lines: {container.logs().decode()}")
+
+
 def runs(container: Container) -> bool:
     """Return whether a container still runs."""
     container.reload()
