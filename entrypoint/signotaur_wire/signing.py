@@ -177,8 +177,11 @@ class SignAnswer:
 
 
 def normal_thumbprint(text: str) -> str:
-    """Return a thumbprint in the one form that is compared: upper case, no separators."""
-    return "".join(text.replace(":", " ").split()).upper()
+    """Return a thumbprint in the one form that is compared: upper case, no separators.
+
+    Windows' certificate dialog puts an invisible mark before what is copied from it.
+    """
+    return "".join(letter for letter in text if letter.isalnum()).upper()
 
 
 def _require_short(**texts: str | None) -> None:

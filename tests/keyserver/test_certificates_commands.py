@@ -3,6 +3,7 @@
 import json
 import stat
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     pkcs12,
 )
+from cryptography.x509.oid import NameOID
 
 from keyserver.certs import YEAR, get_certificate, lasting, material, sign, without_usage
 from keyserver.harness import Client
 from keyserver.processes import Process, command
 from signotaur_keyserver.cli import run
+from signotaur_keyserver.pki.selfsigned import KeyType, self_signed
 
 Run = Callable[..., tuple[int, str, str]]
 SELF_SIGNED = ("--self-signed", "--subject=CN=Example", "--key-type=ec-p256")
@@ -138,6 +141,16 @@ def test_a_certificate_that_is_of_little_use_is_added_with_a_warning(
         code, _, err = cli("cert", "add", f"--label={made.thumbprint}", *files)
         assert code == 0
         assert err.splitlines()[-1] == f"warning: this certificate {said}"
+
+
+def test_what_a_certificate_says_of_itself_harms_no_terminal(cli: Run, tmp_path: Path) -> None:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a\x1b[2K\n##[error]b")])
+    made = self_signed(name, KeyType.EC_P256, datetime.now(UTC), YEAR)
+    (tmp_path / "cert.der").write_bytes(made.certificate_der)
+    (tmp_path / "key.der").write_bytes(made.key_der)
+    files = (f"--cert={tmp_path}/cert.der", f"--key={tmp_path}/key.der")
+    assert cli("cert", "add", "--label=x", *files)[0] == 0
+    assert cli("cert", "list")[1].rstrip("\n").isprintable()
 
 
 def test_export_gives_the_public_certificate(cli: Run) -> None:

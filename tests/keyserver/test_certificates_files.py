@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from keyserver.certs import add, material
+from keyserver.certs import YEAR, add, material
 from keyserver.harness import World
 from signotaur_keyserver.pki.material import (
     Material,
@@ -26,6 +27,7 @@ from signotaur_keyserver.pki.material import (
     load_chain,
 )
 from signotaur_keyserver.pki.selfsigned import KeyType
+from signotaur_keyserver.pki.subjects import subject_name
 from signotaur_keyserver.service import certificates
 
 
@@ -134,6 +136,17 @@ def test_a_pfx_file_needs_key_and_certificate() -> None:
         from_pfx(alone, None)
     with pytest.raises(MaterialError, match="cannot be opened"):
         from_pfx(b"nonsense", None)
+
+
+def test_a_certificate_of_another_kind_is_refused() -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    name = subject_name("CN=Other")
+    now = datetime.now(UTC)
+    other = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), now, now + YEAR
+    ).sign(key, None)
+    with pytest.raises(MaterialError, match="is not the certificate's"):
+        checked(other, material().key)
 
 
 def test_a_key_of_no_use_is_told() -> None:

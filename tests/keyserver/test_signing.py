@@ -2,7 +2,9 @@
 
 import base64
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -112,7 +114,7 @@ def test_each_selector_finds_its_certificate(world: World) -> None:
     for selector in (
         {"thumbprint": wanted.thumbprint},
         {"thumbprint": spaced},
-        {"thumbprint": f" {wanted.thumbprint.lower()} "},
+        {"thumbprint": f"\u200e{wanted.thumbprint.lower()} "},
         {"label": "production"},
         {"label": "PRODUCTION"},
         {"subject": "production"},
@@ -368,6 +370,24 @@ def test_others_are_served_while_a_signature_waits(world: World) -> None:
         assert results == []
     signer.join()
     assert results == [0]
+
+
+def test_many_signatures_at_once_are_each_right_and_each_told(world: World) -> None:
+    thumbprint, key = add(world, made=material(KeyType.RSA_2048)).thumbprint, world.key()
+    contents = [str(number).encode() for number in range(48)]
+    local = threading.local()
+
+    def call(content: bytes) -> Json:
+        client = vars(local).setdefault("client", Client(world.now.url, world.secrets))
+        return sign(client, key, thumbprint, digest=encoded(digest(content=content)))
+
+    assert world.now.self(key).ok
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(call, contents))
+    for answer, content in zip(answers, contents, strict=True):
+        verify(material(KeyType.RSA_2048), answer, "SHA256", content)
+    told = [event["data"]["digest"] for event in world.events("signature-made")]
+    assert sorted(told) == sorted(digest(content=content).hex() for content in contents)
 
 
 def test_signatures_are_counted(world: World) -> None:

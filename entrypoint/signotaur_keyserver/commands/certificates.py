@@ -26,6 +26,7 @@ from signotaur_keyserver.pki.vault import Vault
 from signotaur_keyserver.records import Certificate, CertificateState
 from signotaur_keyserver.service import certificates
 from signotaur_keyserver.service.certificates import CertificateOverview
+from signotaur_keyserver.service.told import told
 from signotaur_wire.members import Json, format_optional_time, format_time
 
 app = typer.Typer(
@@ -180,7 +181,7 @@ def _pfx_maker(pfx: Path, password_file: Path | None, password_env: str | None) 
     elif password_env is not None:
         if password_env not in os.environ:
             raise UsageFault(f"--pfx-password-env: {password_env} is not set")
-        password = os.environb[password_env.encode()]
+        password = os.fsencode(os.environ[password_env])
     content = _content(pfx)
     return lambda _now: from_pfx(content, password)
 
@@ -255,6 +256,6 @@ def _as_line(overview: CertificateOverview) -> str:
     return (
         f"{certificate.id:>6}  {certificate.state(overview.now).value:<13}  "
         f"until {format_time(certificate.not_after_utc)}  {certificate.thumbprint}  "
-        f"{certificate.label or '-'}: {certificate.subject}  "
+        f"{certificate.label or '-'}: {told(certificate.subject)}  "
         f"({', '.join(overview.users) or 'administrators only'})"
     )

@@ -1,11 +1,12 @@
 """What can sign: a certificate, its private key and its chain, read from files and checked."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -32,7 +33,7 @@ class Material:
     @property
     def thumbprint(self) -> str:
         """SHA-1 of the certificate, upper-case hexadecimal: its name on Windows, no protection."""
-        return self.certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303
+        return hashlib.sha1(self.certificate_der, usedforsecurity=False).hexdigest().upper()
 
     @property
     def common_name(self) -> str | None:
@@ -78,8 +79,9 @@ def checked(
     usable = _usable_key(key)
     try:
         belongs = certificate.public_key() == usable.public_key()
+        certificate.subject.rfc4514_string()
     except (ValueError, UnsupportedAlgorithm):
-        belongs = False
+        raise MaterialError("the certificate is damaged, or its key is of another kind") from None
     if not belongs:
         raise MaterialError("the private key is not the certificate's")
     return Material(certificate, usable, tuple(chain))

@@ -1,13 +1,13 @@
-"""What clients tell of themselves, made fit for the event log. Pure."""
+"""What others tell of themselves, made fit for a log or a screen. Pure."""
 
 from signotaur_wire.keyformat import without_keys
 
 LENGTH = 260
-"""Of a text in the log; Windows' longest path without further ado."""
+"""Of such a text at most; Windows' longest path without further ado."""
 
 
 def told(text: str | None) -> str | None:
-    """Return a client's text in one printable line, cut, and without the secret of any key."""
+    """Return a text in one printable line, cut, and without the secret of any key."""
     if text is None:
         return None
     shown = "".join(
