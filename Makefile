@@ -62,7 +62,7 @@ image: $(STAMP) ## build the images of action and key server, and the list of wh
 image-check: ## build the action's image twice from nothing, and compare the layers
 	@scripts/docker-engine demand
 	@scripts/base-image $(BASE)
-	scripts/image-check $(BUILD) --no-cache --target action .
+	scripts/image-check $(BUILD) --no-cache --target action
 
 demo: $(STAMP) ## rotate a key and show it (DOCKER=1: through the image)
 	$(if $(DOCKER),@$(MAKE) --no-print-directory image)
