@@ -16,6 +16,8 @@ from support.kill import Ended
 
 KEPT, LOST = 32, 12
 """Points for each place: with its journal kept, and with it lost."""
+KILLED_AGAIN = 2
+"""How often the run that should finish is killed, too, in a test of that."""
 
 
 def lines_of_a_run(bed: Bed, kind: str) -> int:
@@ -43,7 +45,7 @@ def test_the_same_command_finishes_what_a_kill_cut(
         expectations.append(bed.finish(place, name))
     bed.check_server(expectations)
     say(f"{kills} kill points of {total} lines")
-    assert kills >= len(moments) - 1  # a run may be a line shorter than the one that was counted
+    assert kills >= len(moments) * 0.9  # a run may be some lines shorter than the counted one
 
 
 @pytest.mark.parametrize("kind", PLACES)
@@ -56,13 +58,13 @@ def test_a_run_that_finishes_another_may_be_killed_too(
     expectations, kills = [], 0
     for moment, (name, place) in zip(moments, bed.places(kind, len(moments)), strict=True):
         kills += bed.run(place, kill_at=moment).killed
-        while not bed.is_over(place):
-            ended = bed.run(place, kill_at=chance.randint(total // 4, total))
-            kills += ended.killed
-            if not ended.killed:
-                assert ended.code == DONE, ended.err
-                assert place.leftovers() == []
-                break
+        for _ in range(KILLED_AGAIN):
+            if not bed.is_over(place):
+                kills += bed.run(place, kill_at=chance.randint(total // 4, total)).killed
+        if not bed.is_over(place):
+            ended = bed.run(place)
+            assert ended.code == DONE, ended.err
+            assert place.leftovers() == []
         expectations.append(bed.expect(place, name))
     bed.check_server(expectations)
     say(f"{kills} kill points")

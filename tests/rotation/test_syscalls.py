@@ -128,7 +128,7 @@ def test_the_same_command_finishes_what_a_kill_at_a_call_cut(
         expectations.append(bed.finish(place, name))
     bed.check_server(expectations)
     say(f"{kills} kills at {len(calls)} calls")
-    assert kills >= len(chosen) - 1
+    assert kills >= len(chosen) * 0.9
 
 
 @pytest.mark.parametrize("kind", ["key file", "dotenv file"])
