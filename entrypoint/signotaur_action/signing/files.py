@@ -84,4 +84,7 @@ def _nothing(pattern: str, base: Path) -> str:
 
 def _once(files: Iterable[Path]) -> list[Path]:
     """Keep the first of several names of one file: it is signed once."""
-    return list({file.resolve(): file for file in reversed(list(files))}.values())[::-1]
+    first: dict[Path, Path] = {}
+    for file in files:
+        first.setdefault(file.resolve(), file)
+    return list(first.values())

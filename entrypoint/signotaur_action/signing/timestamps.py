@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from asn1crypto import tsp
+from asn1crypto import cms, tsp
 
+from signotaur_action.signing import der
 from signotaur_action.signing.cms import digest_of
 from signotaur_wire.signing import DigestAlgorithm
 
-_GRANTED = ("granted", "granted_with_mods")
+_GRANTED = (b"\x00", b"\x01")
+"""The states granted, and granted with modifications."""
 
 
 class TimestampError(ValueError):
@@ -34,13 +36,13 @@ def token(answer: bytes, signature: bytes, algorithm: DigestAlgorithm, nonce: in
     Who made it is not judged here: whoever verifies the file decides whom to trust.
     """
     try:
-        response = tsp.TimeStampResp.load(answer, strict=True)
-        status = str(response["status"]["status"].native)
-        found = _Token.read(response["time_stamp_token"]) if status in _GRANTED else None
-    except (ValueError, TypeError, KeyError, AttributeError):
+        info, *tokens = der.children(answer)
+        status = der.contents(der.children(info)[0])
+        found = _Token.read(tokens[0]) if status in _GRANTED else None
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError):
         raise TimestampError("the answer is no timestamp") from None
     if found is None:
-        raise TimestampError(f"the request was answered with {status!r}")
+        raise TimestampError(f"the request was refused (status {int.from_bytes(status)})")
     if found.nonce != nonce or found.digest != digest_of(signature, algorithm):
         raise TimestampError("the answer is a timestamp of something else")
     return found.encoded
@@ -53,10 +55,11 @@ class _Token:
     nonce: object
 
     @classmethod
-    def read(cls, token: Any) -> "_Token":
-        content = token["content"]["encap_content_info"]["content"].parsed
+    def read(cls, token: bytes) -> "_Token":
+        signed = cms.ContentInfo.load(token, strict=True)["content"]
+        content = signed["encap_content_info"]["content"].parsed
         return cls(
-            token.dump(),
+            token,
             content["message_imprint"]["hashed_message"].native,
             content["nonce"].native,
         )
