@@ -27,6 +27,7 @@ from server_bench import (
     measure_reads,
     measure_rotations,
 )
+from signing_bench import FILES, PARALLELISM, SigningRates, measure_signing
 
 _MS = 1000
 _LONGEST = 240
@@ -54,13 +55,15 @@ def _measure(home: Path) -> list[str]:
         rotation = measure_rotation(tls, home)
         imports = measure_imports(tls, home)
         fresh = http.server.resident_mib
+        _say("signing by the client")
+        signing = measure_signing(tls, home)
         _say("reads by the server")
         reads = measure_reads(http, tls, home)
         after_reads = http.server.resident_mib
         _say("rotations by the server")
         rates = measure_rotations(http, home)
         after_rotations = http.server.resident_mib
-    client = [*_start_rows(start), *_rotation_rows(rotation)]
+    client = [*_start_rows(start), *_rotation_rows(rotation), *_signing_rows(signing)]
     server = [*_read_rows(reads), *_rate_rows(rates)]
     head = ("", "median (quartiles)", "ratio", "to", "goal")
     return [
@@ -109,6 +112,19 @@ def _rotation_rows(times: RotationTimes) -> list[tuple[str, ...]]:
             "bare Python",
             "",
         ),
+    ]
+
+
+def _signing_rows(rates: SigningRates | None) -> list[tuple[str, ...]]:
+    if rates is None:
+        return [("`sign`", "osslsigncode 2.8 is missing", "", "", "")]
+    what, trips = f"`sign`, {FILES} files, {PARALLELISM} at a time", rates.round_trips
+    goal = f"≤ {FILES + 1}: {'met' if trips <= FILES + 1 else 'missed'}"
+    own = amount(rates.local_key, "/s")
+    return [
+        (what, amount(rates.client, "/s"), ratio(rates.client, rates.local_key), "own key", ""),
+        ("its requests to the server", str(trips), "", "", goal),
+        ("`osslsigncode sign` with a key of its own", own, "1.00", "", ""),
     ]
 
 
