@@ -9,18 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+_ANYBODY_WRITES = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+
 
 @contextmanager
 def workshop(file: Path) -> Iterator[Path]:
     """Give a folder of our own beside a file; it is gone afterwards, with all that is in it.
 
     It is on the file's own disk, so that the copy can be moved over the file.
-    Raises PermissionError for a file that nobody may write.
+    Raises OSError for a file that may not be written, though moving would not need it.
     """
-    if not file.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) or not os.access(
-        file, os.W_OK
-    ):
+    if not file.stat().st_mode & _ANYBODY_WRITES:
         raise PermissionError(errno.EACCES, "it is read-only")
+    os.close(os.open(file, os.O_WRONLY | os.O_CLOEXEC))
     with tempfile.TemporaryDirectory(prefix=".signotaur-", dir=file.parent) as folder:
         yield Path(folder)
 
