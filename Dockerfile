@@ -43,6 +43,31 @@ EXPOSE 8443
 ENTRYPOINT ["/usr/bin/python3", "-I", "-m", "signotaur_keyserver"]
 CMD ["serve", "--data-dir", "/data", "--host", "0.0.0.0", "--self-signed"]
 
+FROM build AS sign-build
+COPY requirements/sign.txt requirements/
+RUN /pip/bin/pip install --no-cache-dir --only-binary=:all: --require-hashes \
+      --target /sign --requirement requirements/sign.txt
+COPY entrypoint/signotaur_wire /sign/signotaur_wire
+COPY entrypoint/signotaur_action /sign/signotaur_action
+RUN python3 -I -m compileall -q /sign/signotaur_wire /sign/signotaur_action
+
+# Signs files: docker run --rm -v "$PWD:/files" -u "$(id -u):$(id -g)" IMAGE sign …
+FROM ${BASE} AS sign
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends ca-certificates osslsigncode python3 \
+ && rm -rf /var/lib/apt/lists/*
+COPY --from=sign-build /sign /usr/local/lib/python3.13/dist-packages
+ARG VERSION=0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="signotaur-sign" \
+      org.opencontainers.image.description="Signs files with a private key that stays on a server" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+WORKDIR /files
+ENTRYPOINT ["/usr/bin/python3", "-I", "-m", "signotaur_action"]
+CMD ["sign", "--help"]
+
 # No USER: GitHub demands root of container actions, its command files belong to another user.
 FROM scratch AS action
 COPY --from=build /rootfs /
