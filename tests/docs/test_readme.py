@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from signing.samples import tiny_pe
 from signotaur_action.errors import ExitCode
 from signotaur_action.options import OPTIONS
 from signotaur_action.sinks import EMITTERS
@@ -27,7 +28,10 @@ _BLOCK = re.compile(
 )
 BLOCKS = list(_BLOCK.finditer(README))
 CLIENT_EXAMPLES = [
-    block["text"].strip() for block in BLOCKS if "signotaur-action " in block["text"].split("\n")[0]
+    block["text"].strip()
+    for block in BLOCKS
+    if "signotaur-action " in block["text"].split("\n")[0]
+    and not block["text"].startswith("signotaur-action sign ")
 ]
 
 
@@ -61,7 +65,6 @@ def shell(script: str, home: Path, **env: str) -> subprocess.CompletedProcess[st
 def test_no_example_is_left_out() -> None:
     dealt_with = {
         "make demo",
-        'pip install "signotaur-action[sign]"',  # tests/signing
         "python3 -m venv",
         "signotaur-action",
         'echo "$SIGNOTAUR_API_KEY" | signotaur-action auth set-key',
@@ -91,6 +94,26 @@ def test_a_client_example_works_as_it_stands(
 
     assert done.returncode == 0, done.stderr
     assert re.search("^(Next|Stored): ", done.stderr, re.MULTILINE)
+
+
+def test_the_signing_example_signs_what_it_names(own_server: KeyServer, tmp_path: Path) -> None:
+    owner = own_server.add_user("signer")
+    certificate = ("--label", "production", "--self-signed", "--subject", "CN=Example")
+    own_server.command("cert", "add", *certificate, "--key-type", "ec-p256", "--user", owner)
+    key_file = tmp_path / ".signotaur" / "api_key.txt"
+    key_file.parent.mkdir()
+    key_file.write_text(own_server.add_key(owner))
+    (tmp_path / "dist" / "x64").mkdir(parents=True)
+    program = tiny_pe(tmp_path / "dist" / "x64" / "app.exe")
+    left_out = tiny_pe(tmp_path / "dist" / "app.test.exe")
+    before = program.read_bytes(), left_out.read_bytes()
+
+    example = block("signotaur-action sign ").replace(PLACEHOLDER, own_server.url)
+    done = shell(example, tmp_path, SIGNOTAUR_CA_FILE=str(own_server.ca_file))
+
+    assert done.returncode == 0, done.stderr
+    assert program.read_bytes() != before[0]
+    assert left_out.read_bytes() == before[1]
 
 
 def test_make_demo_tells_its_story_and_leaves_nothing(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from signotaur_action.demo.failure import DemoFailed
+
 _WORKSPACE = "/github/workspace"
 
 
@@ -49,6 +51,24 @@ def run_step(folder: Path, inputs: Mapping[str, str], image: str) -> Step:
     )
     texts = [path.read_text() for path in files.values()]
     return Step(done.returncode, done.stdout, *texts)
+
+
+def run_client(folder: Path, arguments: list[str], stdin: str) -> str:
+    """Run the client as a person at a shell does; return what it said. Raises DemoFailed."""
+    done = subprocess.run(
+        [*_as_process(), *arguments, "--ca-file", str(folder / "ca.pem")],
+        env={"PATH": os.environ.get("PATH", ""), "HOME": str(folder)},
+        input=stdin,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise DemoFailed(
+            f"The client ended with exit code {done.returncode}: {done.stderr.strip()}"
+        )
+    return done.stderr.strip()
 
 
 def _as_process() -> list[str]:

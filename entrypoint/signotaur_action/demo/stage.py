@@ -8,18 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from signotaur_action.demo.job import Step, run_step
-from signotaur_action.errors import SignotaurError
+from signotaur_action.demo.failure import DemoFailed
+from signotaur_action.demo.job import Step, run_client, run_step
 
 _PYTHON = (sys.executable, "-I", "-m")
 _STOP_SECONDS = 10
-
-
-class DemoFailed(SignotaurError):
-    """The demo itself cannot go on."""
-
-    keys = "The demo's keys live on its own server only and are thrown away."
-    next = "Run `make install` and try again; --debug tells more."
 
 
 class Stage:
@@ -80,6 +73,10 @@ class Stage:
             self.keyserver("key", "list", "--json", f"--clock-offset={clock_offset}")
         )
         return listed
+
+    def client(self, *arguments: str, stdin: str = "") -> str:
+        """Run the client as a person does; return what it said."""
+        return run_client(self.job, [*arguments, "--sign-server", self.url], stdin)
 
     def run_step(self, inputs: Mapping[str, str]) -> Step:
         """Run the action as a GitHub runner does: inputs as variables, no arguments."""

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from importlib.util import find_spec
 
+from signotaur_action.demo.failure import DemoFailed
 from signotaur_action.demo.github_log import log_view, masked_outputs
-from signotaur_action.demo.stage import DemoFailed, Stage
+from signotaur_action.demo.stage import Stage
 from signotaur_action.dotenv_text import variables
 from signotaur_action.errors import Unauthorized
 from signotaur_action.http_service import HttpKeyService, ServerAddress
 from signotaur_action.model import Secret
+from signotaur_action.signing.osslsigncode import Osslsigncode, ToolMissing
 
 _USER = "build-team"
 _KEY_NAME = "release signing"
@@ -28,6 +31,7 @@ class Story:
     def tell(self) -> None:
         """Tell all chapters. Raises DemoFailed when something is not as it should be."""
         first = self._begin()
+        self._sign()
         second = self._rotate_into_key_file(first)
         third = self._rotate_into_dotenv(second)
         self._overlap((first, second, third))
@@ -39,10 +43,26 @@ class Story:
         self._stage.keyserver("user", "add", _USER, "--role", "ApiKeyRotator")
         self._stage.serve()
         key = self._stage.keyserver("key", "add", "--user", _USER, "--name", _KEY_NAME)
-        self._key_file.touch(mode=0o600)
-        self._key_file.write_text(f"{key}\n")
-        self._say(f"{self._stage.url} serves; the key lies in {self._key_file.name} (0600).")
+        self._say(f"{self._stage.url} serves.")
+        self._chapter("The key is stored with auth set-key, which asks the server first")
+        store = ("auth", "set-key", "--from-stdin", "--write-key-file", str(self._key_file))
+        self._say(self._stage.client(*store, "--verify", stdin=key))
         return Secret(key)
+
+    def _sign(self) -> None:
+        self._chapter(
+            "A build signs with the key; the certificate's private key stays on the server"
+        )
+        lacking = _lacking_for_signing()
+        if lacking:
+            self._say(f"Left out: {lacking}")
+            return
+        certificate = ("--label", "production", "--self-signed", "--subject", "CN=Demo")
+        self._stage.keyserver("cert", "add", *certificate, "--user", _USER)
+        script = self._stage.job / "release.ps1"
+        script.write_text("Write-Output 'signed'\n")
+        key = ("--api-key-file", str(self._key_file), "--fail-if-expiring-within", "7d")
+        self._say(self._stage.client("sign", *key, "--label", "production", str(script)))
 
     def _rotate_into_key_file(self, old: Secret) -> Secret:
         self._chapter("A scheduled job rotates the key into the same key file")
@@ -120,3 +140,13 @@ class Story:
 
     def _chapter(self, title: str) -> None:
         self._say(f"\n== {title}")
+
+
+def _lacking_for_signing() -> str:
+    if find_spec("asn1crypto") is None:
+        return "the extra signotaur-action[sign] is not installed."
+    try:
+        Osslsigncode.find({})
+    except ToolMissing as missing:
+        return f"{missing.what} {missing.next}"
+    return ""
