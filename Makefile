@@ -12,11 +12,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCKER := .cache/locker
 
-WORKFLOWS := $(wildcard .github/workflows/*.yml)
+WORKFLOWS := $(wildcard .github/workflows/*.yml examples/github/*.yml)
 DEPENDABOT := $(wildcard .github/dependabot.yml)
 ACTIONS := $(wildcard action.yml */action.yml .github/actions/*/action.yml)
 DOCKERFILES := $(wildcard Dockerfile)
-SHELL_SCRIPTS := .ci/run $(wildcard scripts/*)
+SHELL_SCRIPTS := .ci/run $(wildcard scripts/*) packaging/release-action packaging/selftest-server \
+	examples/continua/rotate.sh
 
 # What the image is built from, and the images' names; Debian 13, from wherever.
 BASE ?= debian:trixie-slim
@@ -87,7 +88,7 @@ lint: $(STAMP) ## check code, imports, workflows and scripts (needs no network)
 	$(BIN)/bandit --quiet --recursive --severity-level medium entrypoint
 	@if [ -x $(BIN)/shellcheck ]; then set -x; $(BIN)/shellcheck $(SHELL_SCRIPTS); \
 	else echo "no shellcheck for this kind of machine: $(SHELL_SCRIPTS) not checked"; fi
-	$(BIN)/zizmor --offline --quiet .github $(ACTIONS)
+	$(BIN)/zizmor --offline --quiet .github $(WORKFLOWS) $(ACTIONS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot $(DEPENDABOT)
 	$(if $(ACTIONS),$(BIN)/check-jsonschema --builtin-schema vendor.github-actions $(ACTIONS))
