@@ -1,6 +1,7 @@
 """The parts that are bytes in and bytes out, against the libraries that everybody trusts."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,12 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_ds
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from signotaur_action.signing import curves, der
+from signotaur_action.errors import ServerFailure
+from signotaur_action.signing import curves, der, timestamps
 from signotaur_action.signing.certificate import (
     CertificateError,
     SigningCertificate,
     certificates_in,
 )
+from signotaur_action.signing.stamping import Stamper
 from signotaur_wire.signing import DigestAlgorithm
 
 CURVES = {"secp256r1": ec.SECP256R1(), "secp384r1": ec.SECP384R1(), "secp521r1": ec.SECP521R1()}
@@ -124,3 +127,30 @@ def test_der() -> None:
     for bad in (b"", b"0", b"0\x05\x00", b"\x30\x84\xff\xff\xff\xff"):
         with pytest.raises(der.DerError):
             der.children(bad)
+
+
+class OneServer:
+    """A timestamp server that always answers, or never does."""
+
+    def __init__(self, address: str, *, works: bool) -> None:
+        self.address = address
+        self._works = works
+
+    def ask(self, request: bytes) -> bytes:
+        del request
+        if not self._works:
+            raise ServerFailure("it is closed")
+        return b"answer"
+
+
+def test_threads_that_share_servers_always_get_a_timestamp(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(timestamps, "request", lambda *_: b"")
+    monkeypatch.setattr(timestamps, "token", lambda *_: b"token")
+    servers = [OneServer(str(number), works=number % 3 == 0) for number in range(1, 13)]
+    stamper = Stamper(servers, DigestAlgorithm.SHA256)
+    with ThreadPoolExecutor(16) as pool:
+        stamps = list(pool.map(stamper.stamp, [b"signature"] * 2000))
+    assert set(stamps) == {b"token"}
+    assert Stamper([], DigestAlgorithm.SHA256).stamp(b"signature") == b""

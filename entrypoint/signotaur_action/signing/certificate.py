@@ -6,14 +6,21 @@ The private key is elsewhere, so nothing here is secret, and nothing need take c
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any, cast
 
 from asn1crypto import algos, x509
 from asn1crypto import pem as asn1_pem
 
+from signotaur_action.ci_text import inert_value
 from signotaur_action.signing import curves, der
 from signotaur_wire.signing import DigestAlgorithm
+
+DIGEST = {
+    DigestAlgorithm.SHA256: "2.16.840.1.101.3.4.2.1",
+    DigestAlgorithm.SHA384: "2.16.840.1.101.3.4.2.2",
+    DigestAlgorithm.SHA512: "2.16.840.1.101.3.4.2.3",
+}
+"""The object identifiers of the digests."""
 
 _RSA = "1.2.840.113549.1.1.1"
 _ECDSA = {
@@ -28,26 +35,72 @@ class CertificateError(ValueError):
 
 
 @dataclass(frozen=True)
+class RsaKey:
+    """A public key."""
+
+    modulus: int
+    exponent: int
+
+    def made(self, signature: bytes, digest: bytes, algorithm: DigestAlgorithm) -> bool:
+        """Return whether the private key made this PKCS#1 v1.5 signature of a digest.
+
+        The padded digest is rebuilt and compared, never parsed.
+        """
+        size = (self.modulus.bit_length() + 7) // 8
+        info = der.sequence(der.sequence(der.oid(DIGEST[algorithm]), der.NULL), der.octets(digest))
+        padded = b"\x00\x01" + b"\xff" * (size - len(info) - 3) + b"\x00" + info
+        number = int.from_bytes(signature)
+        if len(signature) != size or number >= self.modulus:
+            return False
+        return pow(number, self.exponent, self.modulus).to_bytes(size) == padded
+
+
+@dataclass(frozen=True)
+class CurveKey:
+    """A public key on a curve."""
+
+    curve: curves.Curve
+    point: tuple[int, int]
+
+    def made(self, signature: bytes, digest: bytes, algorithm: DigestAlgorithm) -> bool:
+        """Return whether the private key made this ECDSA signature of a digest."""
+        del algorithm
+        try:
+            values = algos.DSASignature.load(signature, strict=True).native
+        except ValueError:
+            return False
+        return curves.made(self.curve, self.point, values["r"], values["s"], digest)
+
+
+@dataclass(frozen=True)
 class SigningCertificate:
-    """A certificate with an RSA key or one on a NIST curve."""
+    """A certificate with an RSA key or one on a NIST curve. Plain values: threads share it."""
 
     encoded: bytes
+    subject: str
+    ends_at: datetime
+    """The moment after which it signs nothing that is believed."""
+    issuer_and_serial: bytes
+    """How a signature names it."""
+    key: RsaKey | CurveKey
 
     @classmethod
     def read(cls, encoded: bytes) -> "SigningCertificate":
         """Read DER. Raises CertificateError."""
-        certificate = cls(encoded)
         try:
-            usable = certificate.is_rsa or certificate.curve in curves.CURVES
+            parsed = x509.Certificate.load(encoded, strict=True)
+            fields = parsed["tbs_certificate"]
+            return cls(
+                encoded,
+                inert_value(parsed.subject.human_friendly),
+                parsed.not_valid_after,
+                der.sequence(fields["issuer"].dump(), fields["serial_number"].dump()),
+                _public_key(parsed.public_key),
+            )
+        except CertificateError:
+            raise
         except (ValueError, TypeError, KeyError):
             raise CertificateError("it is no certificate") from None
-        if not usable:
-            raise CertificateError("its key is neither RSA nor on the curve P-256, P-384 or P-521")
-        return certificate
-
-    @cached_property
-    def _parsed(self) -> Any:
-        return x509.Certificate.load(self.encoded, strict=True)
 
     @property
     def thumbprint(self) -> str:
@@ -59,50 +112,25 @@ class SigningCertificate:
         """The certificate as text."""
         return cast("bytes", asn1_pem.armor("CERTIFICATE", self.encoded))
 
-    @property
-    def ends_at(self) -> datetime:
-        """The moment after which it signs nothing that is believed."""
-        return cast("datetime", self._parsed.not_valid_after)
-
-    @property
-    def subject(self) -> str:
-        """Whose it is."""
-        return cast("str", self._parsed.subject.human_friendly)
-
-    @property
-    def issuer_and_serial(self) -> bytes:
-        """How a signature names it."""
-        fields = self._parsed["tbs_certificate"]
-        return der.sequence(fields["issuer"].dump(), fields["serial_number"].dump())
-
-    @property
-    def is_rsa(self) -> bool:
-        """Whether its key is RSA; else it lies on a curve."""
-        return cast("bool", self._parsed.public_key.algorithm == "rsa")
-
-    @property
-    def curve(self) -> str:
-        """The name of the curve that its key lies on; empty for any other key."""
-        key = self._parsed.public_key
-        return str(key.curve[1]) if key.algorithm == "ec" and key.curve[0] == "named" else ""
-
     def signature_algorithm(self, algorithm: DigestAlgorithm) -> bytes:
         """Return the AlgorithmIdentifier of its signatures."""
-        if self.is_rsa:
+        if isinstance(self.key, RsaKey):
             return der.sequence(der.oid(_RSA), der.NULL)
         return der.sequence(der.oid(_ECDSA[algorithm]))
 
     def made(self, signature: bytes, digest: bytes, algorithm: DigestAlgorithm) -> bool:
         """Return whether its private key made this signature of a digest."""
-        key = self._parsed.public_key
-        if self.is_rsa:
-            return _rsa_made(key["public_key"].parsed, signature, digest, algorithm)
-        try:
-            point = cast("tuple[int, int]", key["public_key"].to_coords())
-            values = algos.DSASignature.load(signature, strict=True).native
-        except ValueError:
-            return False
-        return curves.made(curves.CURVES[self.curve], point, values["r"], values["s"], digest)
+        return self.key.made(signature, digest, algorithm)
+
+
+def _public_key(info: Any) -> RsaKey | CurveKey:
+    if info.algorithm == "rsa":
+        numbers = info["public_key"].parsed.native
+        return RsaKey(numbers["modulus"], numbers["public_exponent"])
+    name = info.curve[1] if info.algorithm == "ec" and info.curve[0] == "named" else ""
+    if name not in curves.CURVES:
+        raise CertificateError("its key is neither RSA nor on the curve P-256, P-384 or P-521")
+    return CurveKey(curves.CURVES[name], info["public_key"].to_coords())
 
 
 def certificates_in(text: bytes) -> tuple[bytes, ...]:
@@ -114,18 +142,3 @@ def certificates_in(text: bytes) -> tuple[bytes, ...]:
     except (ValueError, TypeError, KeyError):
         raise CertificateError("it holds no certificates in PEM form") from None
     return found
-
-
-def _rsa_made(key: Any, signature: bytes, digest: bytes, algorithm: DigestAlgorithm) -> bool:
-    """PKCS#1 v1.5: the padded digest is rebuilt and compared, never parsed."""
-    modulus, exponent = key["modulus"].native, key["public_exponent"].native
-    size = (modulus.bit_length() + 7) // 8
-    info = algos.DigestInfo(
-        {"digest_algorithm": {"algorithm": algorithm.value.lower()}, "digest": digest}
-    ).dump()
-    padded = b"\x00\x01" + b"\xff" * (size - len(info) - 3) + b"\x00" + info
-    number = int.from_bytes(signature)
-    if len(signature) != size or number >= modulus:
-        return False
-    recovered: bytes = pow(number, exponent, modulus).to_bytes(size)
-    return bool(recovered == padded)

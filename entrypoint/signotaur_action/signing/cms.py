@@ -13,7 +13,7 @@ from datetime import datetime
 from asn1crypto import core
 
 from signotaur_action.signing import der
-from signotaur_action.signing.certificate import SigningCertificate
+from signotaur_action.signing.certificate import DIGEST, SigningCertificate
 from signotaur_action.signing.values import Description
 from signotaur_wire.signing import DigestAlgorithm
 
@@ -26,12 +26,6 @@ _OPUS_INFO = "1.3.6.1.4.1.311.2.1.12"
 _INDIVIDUAL_CODE_SIGNING = "1.3.6.1.4.1.311.2.1.21"
 _TIMESTAMP = "1.3.6.1.4.1.311.3.3.1"
 _VERSION = 1
-
-_DIGEST = {
-    DigestAlgorithm.SHA256: "2.16.840.1.101.3.4.2.1",
-    DigestAlgorithm.SHA384: "2.16.840.1.101.3.4.2.2",
-    DigestAlgorithm.SHA512: "2.16.840.1.101.3.4.2.3",
-}
 
 
 def digest_of(content: bytes, algorithm: DigestAlgorithm) -> bytes:
@@ -101,7 +95,7 @@ class Attributes:
         timestamp: bytes = b"",
     ) -> bytes:
         """Return the whole message: content, certificates, signature, and its timestamp."""
-        algorithm = der.sequence(der.oid(_DIGEST[self.unsigned.algorithm]), der.NULL)
+        algorithm = der.sequence(der.oid(DIGEST[self.unsigned.algorithm]), der.NULL)
         stamps = der.tagged(1, _attribute(_TIMESTAMP, timestamp)) if timestamp else b""
         signer = der.sequence(
             der.integer(_VERSION),

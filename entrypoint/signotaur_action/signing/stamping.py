@@ -23,13 +23,14 @@ class Stamper:
     def stamp(self, signature: bytes) -> bytes:
         """Return the token for a signature. Raises ServerFailure when no server gives one."""
         failures = []
-        for server in list(self._servers):
+        for server in self._servers:
             try:
                 token = self._ask(server, signature)
             except (ServerFailure, TimestampError) as error:
                 failures.append(f"{server.address}: {inert_value(str(error)).rstrip('.')}")
             else:
-                self._servers.sort(key=lambda each: each is not server)
+                # A new list: other threads may be going through the old one.
+                self._servers = [server, *(each for each in self._servers if each is not server)]
                 return token
         if failures:
             raise ServerFailure(f"No timestamp server gives a timestamp ({'; '.join(failures)}).")
