@@ -161,6 +161,24 @@ class AlreadyRotated(SignotaurError):
         self.successor_key_id = successor_key_id
 
 
+class ToolMissing(SignotaurError):
+    """Osslsigncode is not there, or too old."""
+
+    keys = "Nothing was sent to the server, and no file was changed."
+    next = (
+        "Install osslsigncode 2.8 or newer: Debian 13, Debian 12 from bookworm-backports, and "
+        "Ubuntu 24.10 or newer have it (apt-get install osslsigncode); others: "
+        "https://github.com/mtrojnar/osslsigncode."
+    )
+
+
+class DemoFailed(SignotaurError):
+    """The demo itself cannot go on."""
+
+    keys = "The demo's keys live on its own server only and are thrown away."
+    next = "Run `make install` and try again; --debug tells more."
+
+
 class Interrupted(SignotaurError):
     """SIGINT or SIGTERM ended the run."""
 

@@ -9,7 +9,8 @@ import pytest
 
 from signing.authority import Authority
 from signing.bench import SigningServer
-from signotaur_action.signing.osslsigncode import Osslsigncode, ToolMissing
+from signotaur_action.errors import ToolMissing
+from signotaur_action.signing.osslsigncode import Osslsigncode
 from support.front import Front
 from support.keyserver import KeyServer
 

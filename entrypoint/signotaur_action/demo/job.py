@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from signotaur_action.demo.failure import DemoFailed
+from signotaur_action.errors import DemoFailed
 
 _WORKSPACE = "/github/workspace"
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from signotaur_action.demo.failure import DemoFailed
 from signotaur_action.demo.job import Step, run_client, run_step
+from signotaur_action.errors import DemoFailed
 
 _PYTHON = (sys.executable, "-I", "-m")
 _STOP_SECONDS = 10

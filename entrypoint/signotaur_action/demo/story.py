@@ -4,14 +4,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from importlib.util import find_spec
 
-from signotaur_action.demo.failure import DemoFailed
 from signotaur_action.demo.github_log import log_view, masked_outputs
 from signotaur_action.demo.stage import Stage
 from signotaur_action.dotenv_text import variables
-from signotaur_action.errors import Unauthorized
+from signotaur_action.errors import DemoFailed, ToolMissing, Unauthorized
 from signotaur_action.http_service import HttpKeyService, ServerAddress
 from signotaur_action.model import Secret
-from signotaur_action.signing.osslsigncode import Osslsigncode, ToolMissing
+from signotaur_action.signing.osslsigncode import Osslsigncode
 
 _USER = "build-team"
 _KEY_NAME = "release signing"

@@ -11,24 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from signotaur_action.ci_text import inert_value
-from signotaur_action.errors import SignotaurError
+from signotaur_action.errors import ToolMissing
 from signotaur_wire.signing import DigestAlgorithm
 
 PROGRAM = "osslsigncode"
 _LONGEST = 120.0
 _NOT_AN_ERROR = re.compile(r"Failed|Succeeded|Usage:.*|[0-9A-F]{8,}:error:.*|\s*|.*checksum.*")
-_INSTALL = (
-    "Install osslsigncode 2.8 or newer: Debian 13, Debian 12 from bookworm-backports, and "
-    "Ubuntu 24.10 or newer have it (apt-get install osslsigncode); others: "
-    "https://github.com/mtrojnar/osslsigncode."
-)
-
-
-class ToolMissing(SignotaurError):
-    """Osslsigncode is not there, or too old."""
-
-    keys = "Nothing was sent to the server, and no file was changed."
-    next = _INSTALL
 
 
 class FormatFault(Exception):
