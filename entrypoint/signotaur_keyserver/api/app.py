@@ -59,6 +59,7 @@ def create_app(
     app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
     app.state.context = context
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
+    app.router.routes.append(key_routes.fast_route())
     app.include_router(key_routes.router)
     app.include_router(signing_routes.router)
     app.include_router(health_routes.router)
