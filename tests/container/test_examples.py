@@ -105,6 +105,7 @@ def test_the_jenkins_example_rotates_the_agents_key_file(
     assert list(keys.iterdir()) == [key_file]
 
 
+@pytest.mark.usefixtures("engine")
 def test_the_demo_runs_its_job_in_the_image(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-I", "-m", "signotaur_action", "demo", "--image", ACTION_IMAGE],
