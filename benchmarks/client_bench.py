@@ -37,6 +37,8 @@ class RotationTimes:
     client: Samples
     client_peak_mib: Samples
     curl: Samples
+    guard: Samples
+    guard_peak_mib: Samples
 
 
 @dataclass(frozen=True)
@@ -64,23 +66,25 @@ def measure_start(home: Path) -> StartTimes:
 
 
 def measure_rotation(keyserver: KeyServer, home: Path) -> RotationTimes:
-    """Alternate an empty Python, ``rotate-key`` and the curl script, each with a key of its own."""
+    """Alternate an empty Python, ``rotate-key``, the curl script and ``guard``."""
     client_key = _key_file(keyserver, home / "client.key")
     curl_key = _key_file(keyserver, home / "curl.key")
+    guard_key = _key_file(keyserver, home / "guard.key")
     runs = _alternate(
         [
             lambda: timed(BARE_PYTHON, home),
             lambda: timed(_rotate_key(keyserver, client_key), home),
             lambda: _rotate_by_curl(keyserver, curl_key, home),
+            lambda: timed(_guard(keyserver, guard_key), home),
         ],
         count=20,
-        seconds=40,
+        seconds=45,
     )
     for key_file in (client_key, curl_key):
         description_of(keyserver, key_file.read_text().strip())
-    bare, client, curl = ([run.seconds for run in each] for each in runs)
-    peaks = [run.peak_mib for run in runs[1]]
-    return RotationTimes(Samples.of(bare), Samples.of(client), Samples.of(peaks), Samples.of(curl))
+    bare, client, curl, guard = (Samples.of(run.seconds for run in each) for each in runs)
+    peak, guard_peak = (Samples.of(run.peak_mib for run in runs[index]) for index in (1, 3))
+    return RotationTimes(bare, client, peak, curl, guard, guard_peak)
 
 
 def measure_imports(keyserver: KeyServer, home: Path) -> list[Package]:
@@ -124,6 +128,17 @@ def _rotate_key(keyserver: KeyServer, key_file: Path) -> tuple[str, ...]:
         f"--write-key-file={key_file}",
         f"--sign-server={keyserver.server.url}",
         f"--ca-file={keyserver.ca_file}",
+    )
+
+
+def _guard(keyserver: KeyServer, key_file: Path) -> tuple[str, ...]:
+    return (
+        *CLIENT,
+        "guard",
+        f"--api-key-file={key_file}",
+        f"--sign-server={keyserver.server.url}",
+        f"--ca-file={keyserver.ca_file}",
+        "--fail-if-expiring-within=1d",
     )
 
 

@@ -112,6 +112,20 @@ def _rotation_rows(times: RotationTimes) -> list[tuple[str, ...]]:
             "bare Python",
             "",
         ),
+        (
+            "`guard`",
+            amount(times.guard, "ms", 0, _MS),
+            ratio(times.guard, times.bare_python),
+            "bare Python",
+            at_most(times.guard, 0.25, "250 ms"),
+        ),
+        (
+            "its peak memory",
+            amount(times.guard_peak_mib, "MiB", 1),
+            "",
+            "",
+            at_most(times.guard_peak_mib, 40, "40 MiB"),
+        ),
     ]
 
 
