@@ -79,6 +79,28 @@ _FIND_USED = _FIND.add_columns(database_now().label("now")).where(
 _FIND_BY_ID = _FIND.where(keys.c.id == bindparam("key_id"))
 _LIST = _FIND.order_by(keys.c.id)
 
+# What a rotation executes is built once: building a statement takes longer than executing it.
+_THIS = keys.c.id == bindparam("this_id")
+_LOCK = (
+    select(keys.c.id)
+    .where(or_(keys.c.id == bindparam("first"), keys.c.id == bindparam("last")))
+    .order_by(keys.c.id)
+    .with_for_update()
+)
+_ADD = insert(keys).returning(keys.c.id)
+_ARM = (
+    update(keys)
+    .where(_THIS)
+    .values(revoke_due_utc=bindparam("due"), revoke_reason=bindparam("why"))
+)
+_MARK_FIRST_USE = (
+    update(keys)
+    .where(_THIS, keys.c.first_used_at_utc.is_(None))
+    .values(first_used_at_utc=bindparam("now"))
+    .returning(keys.c.id)
+)
+_NOTE_DEADLINE = update(keys).where(_THIS).values(auto_revoke_old_key_utc=bindparam("due"))
+
 
 class KeyExistsError(Exception):
     """A key of this public id or digest is already stored."""
@@ -120,28 +142,20 @@ def every(connection: Connection) -> list[Key]:
 
 
 def lock(connection: Connection, key_ids: Sequence[int]) -> None:
-    """Lock the rows of keys until the transaction ends, in one order for everybody."""
-    connection.execute(
-        select(keys.c.id).where(keys.c.id.in_(key_ids)).order_by(keys.c.id).with_for_update()
-    ).all()
+    """Lock the rows of one or two keys until the transaction ends, in one order for everybody."""
+    connection.execute(_LOCK, {"first": key_ids[0], "last": key_ids[-1]}).all()
 
 
 def add(connection: Connection, new: NewKey) -> int:
     """Insert an enabled key and return its id. Raises KeyExistsError."""
     is_successor = new.rotated_from_key_id is not None
-    statement = insert(keys).values(
-        public_id=new.public_id,
-        sha256=new.sha256,
-        owner_id=new.owner_id,
-        name=new.name,
-        enabled=True,
-        created_at_utc=new.created_at_utc,
-        expires_at_utc=new.expires_at_utc,
-        rotated_from_key_id=new.rotated_from_key_id,
-        rotation_timestamp_utc=new.created_at_utc if is_successor else None,
-    )
+    values = {
+        **vars(new),
+        "enabled": True,
+        "rotation_timestamp_utc": new.created_at_utc if is_successor else None,
+    }
     try:
-        key_id: int = connection.execute(statement.returning(keys.c.id)).scalar_one()
+        key_id: int = connection.execute(_ADD, values).scalar_one()
     except IntegrityError as error:
         raise KeyExistsError from error
     return key_id
@@ -154,9 +168,7 @@ def set_enabled(connection: Connection, key_id: int, *, enabled: bool) -> None:
 
 def arm(connection: Connection, key_id: int, due: datetime, reason: str) -> None:
     """Give a key the deadline after which it is refused."""
-    connection.execute(
-        update(keys).where(keys.c.id == key_id).values(revoke_due_utc=due, revoke_reason=reason)
-    )
+    connection.execute(_ARM, {"this_id": key_id, "due": due, "why": reason})
 
 
 def revoke(connection: Connection, key_id: int, at: datetime, reason: str) -> bool:
@@ -186,18 +198,13 @@ def revoke_due(connection: Connection, now: datetime) -> list[tuple[int, str]]:
 
 def mark_first_use(connection: Connection, key_id: int, now: datetime) -> bool:
     """Record the first use of a key; False when it was recorded before."""
-    marked = connection.execute(
-        update(keys)
-        .where(keys.c.id == key_id, keys.c.first_used_at_utc.is_(None))
-        .values(first_used_at_utc=now)
-        .returning(keys.c.id)
-    )
+    marked = connection.execute(_MARK_FIRST_USE, {"this_id": key_id, "now": now})
     return marked.one_or_none() is not None
 
 
 def note_old_key_deadline(connection: Connection, key_id: int, due: datetime) -> None:
     """Write into a new key's lineage when its old key dies."""
-    connection.execute(update(keys).where(keys.c.id == key_id).values(auto_revoke_old_key_utc=due))
+    connection.execute(_NOTE_DEADLINE, {"this_id": key_id, "due": due})
 
 
 def count_by_state(connection: Connection, now: datetime) -> dict[KeyState, int]:

@@ -43,6 +43,16 @@ _CONFIRMED = (
     .where(rotations.c.state == RotationState.CONFIRMED)
     .order_by(rotations.c.new_key_id)
 )
+_ADD = insert(rotations)
+_CONFIRM = (
+    update(rotations)
+    .where(rotations.c.id == bindparam("this_id"))
+    .values(
+        state=RotationState.CONFIRMED,
+        confirmed_at_utc=bindparam("now"),
+        overlap_end_utc=bindparam("overlap_end"),
+    )
+)
 
 
 class RotationExistsError(Exception):
@@ -91,7 +101,7 @@ def confirmed_successors(connection: Connection) -> list[tuple[int, int]]:
 def add(connection: Connection, new: NewRotation) -> None:
     """Insert an open rotation. Raises RotationExistsError."""
     try:
-        connection.execute(insert(rotations).values(state=RotationState.OPEN, **vars(new)))
+        connection.execute(_ADD, {"state": RotationState.OPEN, **vars(new)})
     except IntegrityError as error:
         raise RotationExistsError from error
 
@@ -114,11 +124,8 @@ def confirm(
     connection: Connection, rotation_id: UUID, now: datetime, overlap_end: datetime
 ) -> None:
     """Write a confirmation and the overlap's end that it fixed."""
-    connection.execute(
-        update(rotations)
-        .where(rotations.c.id == rotation_id)
-        .values(state=RotationState.CONFIRMED, confirmed_at_utc=now, overlap_end_utc=overlap_end)
-    )
+    bound = {"this_id": rotation_id, "now": now, "overlap_end": overlap_end}
+    connection.execute(_CONFIRM, bound)
 
 
 def hold_ended(connection: Connection, now: datetime) -> list[tuple[UUID, int, int]]:
