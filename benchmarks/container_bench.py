@@ -21,6 +21,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Self
 
@@ -130,7 +131,7 @@ def _starts(home: Path) -> Starts:
                 rotation()
             peaks.append(watch.peak_mib)
         status, _ = server.ask_self(key_file.read_text().strip())
-        if status != 200:  # noqa: PLR2004
+        if status != HTTPStatus.OK:
             raise BenchmarkError(f"the rotated key is refused: {status}")
     seen = [peak for peak in peaks if peak]
     bare, version, whole = map(Samples.of, runs)

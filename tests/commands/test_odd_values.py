@@ -1,10 +1,11 @@
 """Odd values that once slipped through, at the command line."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from support.client import run_client
+from support.client import BARE, CLIENT, run_client
 from support.keyserver import KeyServer
 
 
@@ -44,3 +45,18 @@ def test_an_unwritable_output_file_costs_neither_summary_nor_json(tmp_path: Path
     assert done.code == 10
     assert '"exitCode": 10' in done.out
     assert "Not finished" in summary.read_text()
+
+
+def test_a_guard_that_cannot_tell_says_so(shared_server: KeyServer, key: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*CLIENT, "guard", *shared_server.options, "--max-age=1d", "--json"],
+            env={**BARE, "SIGNOTAUR_API_KEY": key},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "Error: The outcome could not be told (no space left on device).\n" in done.stderr
+    assert "Keys: Unchanged" in done.stderr

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from signotaur_action.console import Console
 from signotaur_action.errors import ExitCode, SignotaurError, StopSignal
 from signotaur_action.invocation import Invocation
-from signotaur_action.reporting import Report
+from signotaur_action.reporting import Report, Telling
 
 Work = Callable[[Console, Report], ExitCode]
 
@@ -33,3 +33,15 @@ def reported(
     console.trace(error)
     report.fail(error, outputs=outputs, document=document)
     return error.code
+
+
+def tell(report: Report, telling: Telling) -> None:
+    """Tell an outcome. Raises SignotaurError when somebody who asked for it cannot be told."""
+    try:
+        report.tell(telling)
+    except OSError as error:
+        raise SignotaurError(
+            f"The outcome could not be told ({(error.strerror or type(error).__name__).lower()}).",
+            keys="Unchanged. What this command did is done; only the telling failed.",
+            next_step="Make stdout and the step's files writable, and run the command again.",
+        ) from None

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from signotaur_action.commands.frame import reported
+from signotaur_action.commands.frame import reported, tell
 from signotaur_action.console import Console
 from signotaur_action.errors import ExitCode, SignotaurError, UsageFaults
 from signotaur_action.guarding import Level, Limits, Verdict, parse_window, verdict
@@ -37,7 +37,7 @@ def _guard(settings: Settings, console: Console, report: Report) -> ExitCode:
     report.check()
     found = verdict(HttpKeyService(server).describe(source.key), limits)
     _annotate(found, console)
-    report.tell(guard_telling(found))
+    tell(report, guard_telling(found))
     return ExitCode.EXPIRING if found.level is Level.FAILURE else ExitCode.DONE
 
 

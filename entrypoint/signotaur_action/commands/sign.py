@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from signotaur_action.commands.frame import reported
+from signotaur_action.commands.frame import reported, tell
 from signotaur_action.console import Console
 from signotaur_action.errors import (
     NOTHING_SIGNED,
@@ -99,7 +99,7 @@ def _sign(
         told[0].update(signing_outputs(outcome))
         told[1].update(signing_document(outcome))
         raise not_all_signed(outcome, run.cause, command.plan.on_signed)
-    report.tell(signing_telling(outcome))
+    tell(report, signing_telling(outcome))
 
 
 def _warn_about(command: Sign, console: Console) -> None:

@@ -8,6 +8,7 @@ Foreign exceptions are never shown whole: some of them print the headers.
 """
 
 import json
+import re
 import ssl
 import time
 from dataclasses import dataclass
@@ -247,7 +248,7 @@ def _content(response: requests.Response, url: str, deadline: float) -> bytes:
 
 def _retry_after(response: requests.Response) -> timedelta | None:
     text = response.headers.get("Retry-After", "")
-    return timedelta(seconds=int(text)) if text.isdecimal() and len(text) < 7 else None  # noqa: PLR2004
+    return timedelta(seconds=int(text)) if re.fullmatch("[0-9]{1,6}", text) else None
 
 
 def _root_cause(error: BaseException) -> BaseException:
