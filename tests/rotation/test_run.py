@@ -22,7 +22,7 @@ from signotaur_action.errors import (
 )
 from signotaur_action.journal import JournalPlace
 from signotaur_action.model import KeyInfo, Opened, Rotation, RotationIntent, Secret
-from signotaur_action.rotation import NotDue, RotationPlan, WouldRotate
+from signotaur_action.rotation import NotDue, RotationPlan, RotationRun, WouldRotate
 from signotaur_wire.messages import RotationState
 from support.fakes import FakeKeyService, FakeRotation, MemorySink
 
@@ -600,6 +600,21 @@ def test_superseded_is_over_and_its_key_is_delivered_nowhere(bench: Bench) -> No
         bench.run()
     assert bench.held() == {winner}
     assert not bench.place.exists()
+
+
+def test_a_dry_run_says_of_a_superseded_key_what_the_run_would(bench: Bench) -> None:
+    bench.cut_before("deliver first")
+    bench.lose_journal()
+    (loser,) = bench.new_keys
+    bench.service.pass_time(timedelta(minutes=11))
+    rotated_elsewhere(bench)
+    for plan in (RotationPlan(WEEK), AGAIN):
+        run = RotationRun(plan, bench.service, [], bench.narrator)
+        if plan.again:
+            assert isinstance(run.preview(loser, unfinished=False), WouldRotate)
+        else:
+            with pytest.raises(AlreadyRotated):
+                run.preview(loser, unfinished=False)
 
 
 class Overtaken(FakeKeyService):

@@ -257,6 +257,9 @@ class FakeKeyService:
         own = self._of(key)
         states = (RotationState.OPEN, RotationState.HELD, RotationState.CONFIRMED)
         shown = [each for state in states for each in own if self._state(each) is state]
+        if not shown and key.candidate_of is not None:  # its own, which another one replaced
+            made = self.rotations[key.candidate_of]
+            shown = [] if self._state(made) is RotationState.CONFIRMED else [made]
         return self._shown(shown[0]) if shown else None
 
     def _state(self, rotation: FakeRotation) -> RotationState:

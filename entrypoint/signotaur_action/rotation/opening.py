@@ -43,7 +43,10 @@ class Opening:
         info = self._service.describe(key)
         if unfinished or info.candidate:
             return WouldRotate(info, continues=True)
-        return self._not_due(info) or self._rotatable(info)
+        outcome = self._not_due(info) or self._rotatable(info)
+        if isinstance(outcome, WouldRotate) and self._lost(info) and not self._plan.again:
+            raise AlreadyRotated(None)  # the server would say so, with the id of the other key
+        return outcome
 
     def obtain(self, key: Secret, journal: Journal) -> NotDue | Opened:
         """Return an open rotation, or a confirmed one that was cut before its report."""
@@ -78,6 +81,12 @@ class Opening:
         if rotation is not None and confirmed and not self._plan.again:
             raise AlreadyRotated(rotation.new_key_id)
         return WouldRotate(info, continues=False)
+
+    @staticmethod
+    def _lost(info: KeyInfo) -> bool:
+        """Whether the key is a candidate that another one was confirmed in place of."""
+        rotation = info.rotation
+        return rotation is not None and rotation.new_key_id == info.id and not info.candidate
 
     # A new rotation
 
