@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 from signotaur_action.guarding import parse_window
 from signotaur_action.http_service.signing import HttpTimestampServer
 from signotaur_action.model import CertificateSelector
-from signotaur_action.server_settings import proxy_for
 from signotaur_action.settings import Settings
 from signotaur_action.signing.certificate import CertificateError, certificates_in
 from signotaur_action.signing.files import FilesFault, matching, patterns_in
@@ -18,6 +17,7 @@ from signotaur_action.signing.values import (
     OnSigned,
     SigningPlan,
 )
+from signotaur_action.transport.address import proxy_for
 from signotaur_wire.signing import DigestAlgorithm, normal_thumbprint
 
 _SELECTORS = ("thumbprint", "label", "subject")

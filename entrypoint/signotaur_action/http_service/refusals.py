@@ -12,7 +12,7 @@ from signotaur_action.errors import (
     Superseded,
     Unauthorized,
 )
-from signotaur_action.http_service.transport import Answer
+from signotaur_action.transport import Answer
 from signotaur_wire.members import Members, WireError, format_time
 from signotaur_wire.problems import Problem
 

@@ -7,8 +7,9 @@ from uuid import UUID
 from signotaur_action.ci_text import inert_value
 from signotaur_action.errors import ServerFailure
 from signotaur_action.http_service.refusals import refusal
-from signotaur_action.http_service.transport import ServerAddress, Transport
+from signotaur_action.http_service.transport import Transport
 from signotaur_action.model import KeyInfo, Opened, Rotation, RotationIntent, Secret
+from signotaur_action.transport import ServerAddress
 from signotaur_wire import keyformat, paths
 from signotaur_wire.members import Json, WireError
 from signotaur_wire.messages import (

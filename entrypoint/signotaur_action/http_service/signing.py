@@ -9,8 +9,10 @@ from typing import TypeVar
 from signotaur_action.ci_text import inert_value
 from signotaur_action.errors import ServerFailure, SigningRefused, Unauthorized
 from signotaur_action.http_service.refusals import refusal
-from signotaur_action.http_service.transport import Answer, ServerAddress, Transport, post
+from signotaur_action.http_service.transport import Transport
 from signotaur_action.model import CertificateSelector, DigestToSign, Secret
+from signotaur_action.transport import Answer, ServerAddress
+from signotaur_action.transport.session import post
 from signotaur_wire import signing
 from signotaur_wire.members import Json, WireError
 from signotaur_wire.signing import (

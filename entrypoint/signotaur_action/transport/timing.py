@@ -1,0 +1,56 @@
+"""How long calls may take: all of a run's until one moment, or only the time spent in them."""
+
+import time
+from typing import Protocol
+
+
+class TimeLimit(Protocol):
+    """Time for one call after the other."""
+
+    @property
+    def name(self) -> str:
+        """What sets it, as messages say."""
+
+    def begin(self) -> float:
+        """Begin a call; return the moment by which it must end, in monotonic seconds."""
+
+    def end(self) -> None:
+        """End the call that was begun."""
+
+
+class Deadline:
+    """All calls end by one moment, ``seconds`` from now, whatever happens between them."""
+
+    def __init__(self, seconds: float, name: str) -> None:
+        self.name = name
+        self._seconds = seconds
+        self._moment = time.monotonic() + seconds
+
+    def renew(self) -> None:
+        """Give the next calls the whole time again, for a run whose calls cannot be counted."""
+        self._moment = time.monotonic() + self._seconds
+
+    def begin(self) -> float:
+        """See ``TimeLimit``."""
+        return self._moment
+
+    def end(self) -> None:
+        """See ``TimeLimit``."""
+
+
+class Allowance:
+    """So many seconds may be spent in calls, waiting for rate limits included."""
+
+    def __init__(self, seconds: float, name: str) -> None:
+        self.name = name
+        self._left = seconds
+        self._begun = 0.0
+
+    def begin(self) -> float:
+        """See ``TimeLimit``."""
+        self._begun = time.monotonic()
+        return self._begun + self._left
+
+    def end(self) -> None:
+        """See ``TimeLimit``."""
+        self._left -= time.monotonic() - self._begun
