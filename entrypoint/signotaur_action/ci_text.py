@@ -12,6 +12,13 @@ _DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY = _DATA | {":": "%3A", ",": "%2C"}
 _CONTINUA = {"\\": "\\\\", "'": "\\'", "[": "\\[", "]": "\\]", "\n": "\\n", "\r": "\\r"}
 
+_TEAMCITY = {
+    "|": "||", "'": "|'", "[": "|[", "]": "|]", "\n": "|n", "\r": "|r",
+    "\x85": "|0x0085", "\u2028": "|0x2028", "\u2029": "|0x2029",
+}  # fmt: skip
+_AZURE_DATA = {"%": "%AZP25", "\r": "%0D", "\n": "%0A"}
+_AZURE_PROPERTY = _AZURE_DATA | {";": "%3B", "]": "%5D"}
+
 # How a CI system's command begins. Two colons begin one at the start of a line only.
 _COLONS = re.compile(":(?=:)")
 _OPENINGS = re.compile(r"##(?=\[|vso\[|teamcity\[)|@@(?=continua\[)", re.IGNORECASE)
@@ -41,6 +48,18 @@ def continua_message(message: str, **parameters: str) -> str:
     r"""Return a Continua CI log message; backslash, quote, brackets and line ends are escaped."""
     texts = [f"{key}='{_replace(value, _CONTINUA)}'" for key, value in parameters.items()]
     return f"@@continua[{message} {' '.join(texts)}]"
+
+
+def teamcity_message(message: str, **parameters: str) -> str:
+    """Return a TeamCity service message; bar, quote, brackets and line ends are escaped."""
+    texts = [f"{key}='{_replace(value, _TEAMCITY)}'" for key, value in parameters.items()]
+    return f"##teamcity[{message} {' '.join(texts)}]"
+
+
+def azure_command(name: str, data: str, **properties: str) -> str:
+    """Return an Azure Pipelines logging command; percent signs and line ends are escaped."""
+    texts = [f"{key}={_replace(value, _AZURE_PROPERTY)}" for key, value in properties.items()]
+    return f"##vso[{name} {';'.join(texts)}]{_replace(data, _AZURE_DATA)}"
 
 
 def inert_value(text: str) -> str:

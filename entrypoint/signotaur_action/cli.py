@@ -58,6 +58,7 @@ def rotate_key(
     write_env_file: options.WriteEnvFile = None,
     write_env_var_name: options.WriteEnvVarName = None,
     emit_secret: options.EmitSecret = None,
+    github_token: options.GithubToken = None,
     allow_untrusted: options.AllowUntrusted = None,
     if_expiring_within: options.IfExpiringWithin = None,
     again: options.Again = None,

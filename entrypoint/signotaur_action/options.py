@@ -138,8 +138,16 @@ EmitSecret = Annotated[
         "emit-secret",
         "-e",
         repeatable=True,
-        help="Emit the new key in a CI system's form: continua:serverVar=NAME, "
-        "continua:buildVar=NAME, template:FORMAT, github-output[:NAME], github-env:NAME.",
+        help="Deliver the new key to a store or a CI system, as KIND:NAME; see Destinations.",
+    ),
+]
+GithubToken = Annotated[
+    Text,
+    declared(
+        "github-token",
+        environment="GH_TOKEN",
+        help="GitHub token that may write the destination or the issue; not the job's own for "
+        "secrets.",
     ),
 ]
 FollowSymlinks = Annotated[

@@ -17,7 +17,11 @@ IMPORTS_LATER = {
 }
 """Functions that import; ``cli._run`` loads a command's module by name when the command runs."""
 
-LOADS_BY_NAME = {"signotaur_action/cli.py": {"_run"}}
+LOADS_BY_NAME = {
+    "signotaur_action/cli.py": {"_run"},
+    # Libsodium, for those alone who deliver to GitHub.
+    "signotaur_action/sinks/github_secret.py": {"check", "_sealed"},
+}
 
 REVEALS = {
     "signotaur_action/http_service/service.py",  # the hash that the server is told
@@ -25,11 +29,15 @@ REVEALS = {
     "signotaur_action/journal.py",
     "signotaur_action/masks.py",
     "signotaur_action/reporting/rotation.py",  # the JSON object, when it is asked for
+    "signotaur_action/sealed_box.py",  # GitHub gets nothing but the box
+    "signotaur_action/sinks/azure.py",
+    "signotaur_action/sinks/command.py",  # a program's standard input
     "signotaur_action/sinks/continua.py",
     "signotaur_action/sinks/env_file.py",
     "signotaur_action/sinks/github.py",
     "signotaur_action/sinks/key_file.py",
     "signotaur_action/sinks/stdout.py",
+    "signotaur_action/sinks/teamcity.py",
     "signotaur_action/sinks/template.py",
     "signotaur_action/demo/story.py",  # hides the key in what the demo shows
 }
@@ -38,6 +46,7 @@ REVEALS = {
 CATCHES_ALL = {
     "signotaur_action/cli.py": {"main"},
     "signotaur_action/journal.py": {"_open_locked"},  # closes the file and raises again
+    "signotaur_action/sinks/command.py": {"_run"},  # ends the program and raises again
     "signotaur_keyserver/api/middleware.py": {"__call__"},
 }
 """The last resorts, and what must be undone whatever comes."""

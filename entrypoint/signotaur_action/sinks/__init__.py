@@ -7,25 +7,50 @@ to the contract suite (``tests/contract``) and to the README's table; a test com
 from collections.abc import Callable
 
 from signotaur_action.ports import Sink
-from signotaur_action.sinks.base import SinkContext, SinkFault
+from signotaur_action.sinks.azure import AzureSink
+from signotaur_action.sinks.base import SinkContext, SinkFault, demand_name
+from signotaur_action.sinks.command import CommandSink
 from signotaur_action.sinks.continua import ContinuaSink
 from signotaur_action.sinks.env_file import EnvFileSink
 from signotaur_action.sinks.github import GithubEnvSink, GithubOutputSink
+from signotaur_action.sinks.github_secret import GithubSecretSink
 from signotaur_action.sinks.key_file import KeyFileSink
+from signotaur_action.sinks.teamcity import TeamcitySink
 from signotaur_action.sinks.template import TemplateSink
+
+
+def _env_file(argument: str, context: SinkContext) -> EnvFileSink:
+    """``env-file:PATH#NAME``."""
+    path, _, name = argument.rpartition("#")
+    if not path:
+        raise SinkFault("env-file: needs PATH#NAME")
+    return EnvFileSink(path, name, context)
+
+
+def _key_file(argument: str, context: SinkContext) -> KeyFileSink:
+    """``key-file:PATH``."""
+    demand_name("key-file", argument, ".+", "a file")
+    return KeyFileSink(argument, context)
+
 
 EMITTERS: dict[str, Callable[[str, SinkContext], Sink]] = {
     "continua": ContinuaSink,
     "template": TemplateSink,
     "github-output": GithubOutputSink,
     "github-env": GithubEnvSink,
+    "github-secret": GithubSecretSink,
+    "azure": AzureSink,
+    "teamcity": TeamcitySink,
+    "key-file": _key_file,
+    "env-file": _env_file,
+    "command": CommandSink,
 }
 """The kinds of ``--emit-secret KIND[:ARGUMENT]``."""
 
 FileSink = KeyFileSink | EnvFileSink
 """The sinks of a file of the user's; each has it as ``file``."""
 
-TAKES_STDOUT = frozenset({"continua", "template"})
+TAKES_STDOUT = frozenset({"continua", "template", "azure", "teamcity"})
 """The kinds whose text goes to stdout, where --json would stand too."""
 
 

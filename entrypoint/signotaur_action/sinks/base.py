@@ -1,8 +1,12 @@
 """What every sink is made from, and the fault of a destination that makes no sense."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from signotaur_action.model import Secret
+from signotaur_action.transport import Outside
 
 
 @dataclass(frozen=True)
@@ -13,12 +17,50 @@ class SinkContext:
     """Writes to stdout, flushed."""
     environ: Mapping[str, str]
     follow_symlinks: bool = False
+    github_token: Secret | None = None
+    key_variables: Collection[str] = ()
+    """Variables that hold a key or a token of this command: no program is given them."""
+    outside: Outside | None = None
+    """The way to servers; None where there is none."""
 
     def file_of(self, variable: str) -> Path | None:
         """Return the file that a variable of the CI system names; None where it names none."""
         text = self.environ.get(variable, "")
         return Path(text) if text else None
 
+    def secret_of(self, variable: str) -> Secret | None:
+        """Return what a variable holds, as a secret; None where it is not set."""
+        text = self.environ.get(variable, "").strip()
+        return Secret(text) if text else None
+
+    def servers(self) -> Outside:
+        """Return the way to servers."""
+        return self.outside or Outside(self.environ)
+
 
 class SinkFault(ValueError):
     """A destination is wrong as it is written: its kind, a name, a token."""
+
+
+def read_argument(kind: str, argument: str, known: Collection[str]) -> tuple[str, dict[str, str]]:
+    """Split ``NAME,key=value,…`` of an ``--emit-secret``. Raises SinkFault.
+
+    Every key is one of ``known``, is given once, and has a value.
+    """
+    name, *rest = argument.split(",")
+    settings: dict[str, str] = {}
+    for part in rest:
+        key, _, value = part.partition("=")
+        if key not in known:
+            names = ", ".join(f"{each}=…" for each in known)
+            raise SinkFault(f"{kind}: takes {names} behind the name, parted by commas")
+        if not value or key in settings:
+            raise SinkFault(f"{kind}: {key}= needs one value")
+        settings[key] = value
+    return name, settings
+
+
+def demand_name(kind: str, name: str, pattern: str, description: str) -> None:
+    """Raise SinkFault unless the name is of this form."""
+    if not re.fullmatch(pattern, name):
+        raise SinkFault(f"{kind}: needs a name of {description}")

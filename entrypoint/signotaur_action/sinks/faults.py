@@ -1,21 +1,40 @@
-"""System errors at delivery, as every sink reports them."""
+"""What goes wrong at a destination, as every sink reports it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from signotaur_action.atomic import FileRefusedError
 from signotaur_action.dotenv_text import DotenvError
-from signotaur_action.errors import DeliveryFailed
+from signotaur_action.errors import DeliveryFailed, DestinationRefused
 from signotaur_action.keytext import KeyTextError
+from signotaur_action.transport import HttpFault
+
+
+class StoreRefused(Exception):
+    """A store did not do what was asked; the text says why, without a full stop."""
 
 
 @contextmanager
 def delivery_faults(name: str) -> Iterator[None]:
-    """Turn what goes wrong with a file or a stream into DeliveryFailed, naming the destination."""
+    """Turn what goes wrong with a file, a stream or a store into DeliveryFailed, naming it."""
     try:
         yield
-    except (FileRefusedError, DotenvError, KeyTextError) as error:
+    except (FileRefusedError, DotenvError, KeyTextError, StoreRefused) as error:
         raise DeliveryFailed(f"{name} could not be written: {error}.") from None
+    except HttpFault as fault:
+        raise DeliveryFailed(f"{name} could not be written: {fault}") from None
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise DeliveryFailed(f"{name} could not be written: {reason}.") from None
+
+
+@contextmanager
+def check_faults(name: str, next_step: str) -> Iterator[None]:
+    """Turn what a store's check finds into DestinationRefused, naming it and the next step."""
+    try:
+        yield
+    except StoreRefused as error:
+        refused = f"{name} cannot be used: {error}."
+        raise DestinationRefused(refused, next_step=next_step) from None
+    except HttpFault as fault:
+        raise DestinationRefused(f"{name} cannot be used: {fault}", next_step=next_step) from None

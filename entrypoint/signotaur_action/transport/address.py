@@ -15,7 +15,7 @@ class ServerAddress:
 
     url: str
     """Base URL without a final slash; https, or http to this machine."""
-    timeout: timedelta
+    timeout: timedelta = timedelta(seconds=60)
     """For all calls of the run together, retries included."""
     ca_file: Path | None = None
     """Trusted instead of the usual authorities."""

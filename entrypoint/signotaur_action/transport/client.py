@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -19,14 +19,17 @@ from signotaur_action.transport.session import (
     CONNECT_TIMEOUT,
     READ_TIMEOUT,
     TEMPORARY,
+    Bounds,
     bounded_retry,
     content_of,
     new_session,
     retry_after,
 )
 from signotaur_action.transport.timing import TimeLimit
+from signotaur_wire.limits import MAX_BODY_BYTES
 from signotaur_wire.members import Json
 
+_FIRST_REFUSAL = 400
 _TORN_ANSWERS = 3
 _HIDDEN = "***"
 
@@ -46,10 +49,15 @@ class Answer:
 
     status: int
     document: object
-    """What the JSON says; None where the answer was empty."""
+    """What the JSON says; None where the answer had none."""
     retry_after: timedelta | None
     headers: Mapping[str, str] = field(default_factory=dict)
     """By name, in whatever case it is asked for."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether the server did not do what was asked."""
+        return self.status >= _FIRST_REFUSAL
 
     def member(self, name: str) -> object:
         """Return a member of the JSON object; None where there is none."""
@@ -71,16 +79,18 @@ class Manners:
     """Methods that may be sent again when nobody knows whether they arrived."""
     temporary: Collection[int] = TEMPORARY
     headers: Mapping[str, str] = field(default_factory=dict)
-    empty_answers: bool = False
-    """Whether an answer without content is one."""
+    json_only: bool = True
+    """Whether anything else than JSON is no answer; else answers may be empty, refusals prose."""
+    longest_answer: int = MAX_BODY_BYTES
+    """In bytes."""
     pause: Callable[[Answer], float | None] = lambda _answer: None
     """How many seconds an answer asks to wait before the same call again; None: it is final."""
-    also_trusted: Path | None = None
-    """PEM file of authorities that are trusted besides the usual ones."""
+    also_trusted: Sequence[Path] = ()
+    """PEM files of authorities that are trusted besides the usual ones."""
 
 
 class HttpClient:
-    """Sends one request at a time. Not for several threads."""
+    """Sends one request at a time. Not for several threads. Making it may raise HttpFault."""
 
     def __init__(self, address: ServerAddress, manners: Manners, limit: TimeLimit) -> None:
         self.url = address.url
@@ -107,7 +117,7 @@ class HttpClient:
 
         ``hide``: what else the body holds that the answer must not show, besides the credential.
         Raises HttpFault when no answer came within the time: network, TLS, redirect, another
-        content, more than 64 KiB.
+        content, or more of it than the manners allow.
         """
         hidden = (credential.secret, *hide)
         self._retry.deadline = deadline = self._limit.begin()
@@ -166,7 +176,8 @@ class HttpClient:
             return self._answer(response, [each.reveal() for each in hidden])
 
     def _answer(self, response: requests.Response, hidden: Collection[str]) -> Answer:
-        content = content_of(response, self.url, self._retry.deadline, self._limit.name)
+        bounds = Bounds(self._manners.longest_answer, self._retry.deadline, self._limit.name)
+        content = content_of(response, self.url, bounds)
         for text in hidden:  # a proxy's error page may repeat the request's headers
             content = content.replace(text.encode(), _HIDDEN.encode())
         if response.is_redirect:
@@ -185,11 +196,13 @@ class HttpClient:
     def _document(
         self, response: requests.Response, content: bytes, hidden: Collection[str]
     ) -> object:
-        if not content and self._manners.empty_answers:
+        if not (content or self._manners.json_only):
             return None
         try:
             return json.loads(content)
         except (ValueError, RecursionError):
+            if response.status_code >= _FIRST_REFUSAL and not self._manners.json_only:
+                return None
             kind = response.headers.get("Content-Type", "no content type")
             for text in hidden:
                 kind = kind.replace(text, _HIDDEN)

@@ -8,7 +8,8 @@ Authorization header, and variables would choose whom to trust.
 import re
 import ssl
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -71,14 +72,21 @@ def bounded_retry(
 
 
 class _TrustingAdapter(HTTPAdapter):
-    """Trusts authorities of a file besides the usual ones."""
+    """Trusts authorities of files besides the usual ones."""
 
-    def __init__(self, retry: Retry, also_trusted: Path | None) -> None:
-        self._context = None
-        if also_trusted is not None:
-            self._context = ssl.create_default_context()
-            self._context.load_verify_locations(also_trusted)
+    def __init__(self, retry: Retry, also_trusted: Sequence[Path]) -> None:
+        self._context = ssl.create_default_context() if also_trusted else None
+        for path in also_trusted:
+            self._trust(path)
         super().__init__(max_retries=retry)
+
+    def _trust(self, path: Path) -> None:
+        try:
+            if self._context is not None:
+                self._context.load_verify_locations(path)
+        except OSError as error:
+            why = reason(error)
+            raise HttpFault(f"{path} gives no authorities to trust: {why}.") from None
 
     def init_poolmanager(self, *arguments: Any, **settings: Any) -> None:
         """See requests."""
@@ -94,9 +102,12 @@ class _TrustingAdapter(HTTPAdapter):
 
 
 def new_session(
-    proxy: str | None, retry: Retry, *, also_trusted: Path | None = None
+    proxy: str | None, retry: Retry, *, also_trusted: Sequence[Path] = ()
 ) -> requests.Session:
-    """Return a session that takes nothing from its environment."""
+    """Return a session that takes nothing from its environment.
+
+    ``also_trusted``: PEM files of authorities besides the usual ones. Raises HttpFault.
+    """
     session = requests.Session()
     session.trust_env = False
     session.headers["User-Agent"] = f"signotaur-action/{VERSION}"
@@ -108,16 +119,30 @@ def new_session(
     return session
 
 
-def content_of(response: requests.Response, url: str, deadline: float, time_name: str) -> bytes:
+@dataclass(frozen=True)
+class Bounds:
+    """How much may come, and until when."""
+
+    longest: int
+    """In bytes."""
+    deadline: float
+    """In monotonic seconds."""
+    time_name: str
+    """What sets the time, as messages say."""
+
+
+def content_of(response: requests.Response, url: str, bounds: Bounds) -> bytes:
     """Return an answer's body. Raises HttpFault when it is too large or comes too slowly."""
     content = b""
     # Not iter_content: that waits for a whole part, however slowly its bytes come.
     while part := response.raw.read1(8192, decode_content=True):
         content += part
-        if len(content) > MAX_BODY_BYTES:
-            raise HttpFault(f"{url} answered with more than 64 KiB.", FaultKind.CONTENT)
-        if time.monotonic() > deadline:
-            raise HttpFault(f"{url} answered too slowly ({time_name}).", FaultKind.CONTENT)
+        if len(content) > bounds.longest:
+            most = f"{bounds.longest // 1024} KiB"
+            raise HttpFault(f"{url} answered with more than {most}.", FaultKind.CONTENT)
+        if time.monotonic() > bounds.deadline:
+            slow = f"{url} answered too slowly ({bounds.time_name})."
+            raise HttpFault(slow, FaultKind.CONTENT)
     return content
 
 
@@ -147,7 +172,7 @@ def post(server: ServerAddress, content: bytes, *, content_type: str, accepted: 
             kind = response.headers.get("Content-Type", "no content type")
             if response.status_code != requests.codes.ok or not kind.startswith(accepted):
                 raise ServerFailure(f"it answered {response.status_code} with {inert_value(kind)}")
-            return content_of(response, server.url, deadline, "--timeout")
+            return content_of(response, server.url, Bounds(MAX_BODY_BYTES, deadline, "--timeout"))
     except HttpFault as fault:
         raise ServerFailure(str(fault)) from None
     except FOREIGN as error:

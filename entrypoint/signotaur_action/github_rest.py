@@ -1,0 +1,108 @@
+"""GitHub's REST API, of github.com or an Enterprise Server: calls, rate limits, refusals in words.
+
+https://docs.github.com/en/rest: "Getting started with the REST API", "Best practices for using
+the REST API" (rate limits), "Troubleshooting the REST API" (404 and 403).
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote
+
+from signotaur_action.ci_text import inert_value
+from signotaur_action.model import Secret
+from signotaur_action.transport import Answer, Credential, Manners, Outside
+from signotaur_action.transport.address import sound_url
+from signotaur_wire.members import Json, format_time
+
+PUBLIC_API = "https://api.github.com"
+FORBIDDEN, NOT_FOUND, UNAUTHORIZED = 403, 404, 401
+_LIMITED = frozenset({FORBIDDEN, 429})
+_SECONDARY_PAUSE = 60.0
+"""What GitHub asks for where a secondary limit names no time."""
+_MARGIN = 1.0
+"""Reset times are whole seconds."""
+
+
+class GitHubRest:
+    """Calls with one token. All methods raise HttpFault when no answer came.
+
+    Waits for a rate limit where it ends within the time that is left, and gives GitHub's refusal
+    back where it does not.
+    """
+
+    def __init__(self, outside: Outside, token: Secret) -> None:
+        """Raise ValueError when ``GITHUB_API_URL`` is no address that may be given a token."""
+        self.url = sound_url(outside.environ.get("GITHUB_API_URL") or PUBLIC_API)
+        self._credential = Credential(token)
+        self._client = outside.client(self.url, _MANNERS)
+
+    def call(
+        self, method: str, path: str, body: Json | None = None, *, hide: Collection[Secret] = ()
+    ) -> Answer:
+        """Send a request; ``path`` comes from ``path_of``."""
+        return self._client.call(method, path, self._credential, body, hide=hide)
+
+
+def path_of(*parts: str) -> str:
+    """Return the path of these parts, each escaped whole; a name may hold a slash."""
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def said_at(answer: Answer) -> datetime:
+    """Return GitHub's time of an answer (RFC 9110 6.6.1): never the runner's, where it is told."""
+    try:
+        return parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
+    except ValueError:
+        return datetime.now(UTC)
+
+
+def refusal_text(answer: Answer, permission: str) -> str:
+    """Return in a few words why GitHub refused; ``permission`` is what the call needs."""
+    said = inert_value(answer.text("message")).rstrip(".") or "it gave no reason"
+    if limit_pause(answer) is not None:
+        return f"GitHub's rate limit holds until {format_time(_free_at(answer))}"
+    if answer.status == UNAUTHORIZED:
+        return f"GitHub does not know the token (401: {said}): it may have expired"
+    if answer.status in (FORBIDDEN, NOT_FOUND):
+        return f"GitHub refuses the token ({answer.status}: {said}): it needs {permission}"
+    return f"GitHub answered {answer.status}: {said}"
+
+
+def limit_pause(answer: Answer) -> float | None:
+    """Return for how many seconds a rate limit holds; None where none does.
+
+    GitHub answers both kinds with 403 or 429: the primary with ``x-ratelimit-remaining: 0`` and
+    the end in ``x-ratelimit-reset``, the secondary with ``Retry-After`` or in words only.
+    """
+    if answer.status not in _LIMITED:
+        return None
+    if answer.retry_after is not None:
+        return answer.retry_after.total_seconds()
+    if answer.headers.get("x-ratelimit-remaining") == "0":
+        return _until_reset(answer.headers, said_at(answer))
+    if "secondary rate limit" in answer.text("message").lower():
+        return _SECONDARY_PAUSE
+    return None
+
+
+def _until_reset(headers: Mapping[str, str], now: datetime) -> float:
+    reset = headers.get("x-ratelimit-reset", "")
+    if not reset.isdecimal():
+        return _SECONDARY_PAUSE
+    return max(_MARGIN, int(reset) - now.timestamp() + _MARGIN)
+
+
+def _free_at(answer: Answer) -> datetime:
+    return said_at(answer) + timedelta(seconds=limit_pause(answer) or 0)
+
+
+_MANNERS = Manners(
+    kind="GitHub",
+    # A POST may have opened an issue or written a comment, which nobody wants twice.
+    repeatable=("GET", "PUT", "PATCH"),
+    headers={"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"},
+    json_only=False,
+    longest_answer=4 * 1024 * 1024,  # a hundred repositories, or issues
+    pause=limit_pause,
+)

@@ -1,0 +1,124 @@
+"""The key on the standard input of a program that the user names: the road to every other store.
+
+The key is never an argument, which process lists show, and never a variable. The program's exit
+code decides. No shell reads the text: it is split as a shell would, and that is all.
+"""
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from signotaur_action.ci_text import inert_value
+from signotaur_action.errors import DeliveryFailed, DestinationRefused
+from signotaur_action.masks import masks_for
+from signotaur_action.model import Delivery, Secret
+from signotaur_action.sinks.base import SinkContext, SinkFault
+from signotaur_action.sinks.faults import delivery_faults
+from signotaur_wire.members import format_optional_time, format_time
+
+SECONDS = 60
+"""A program that takes longer is ended."""
+_LAST_LINES = 5
+_KEPT_BYTES = 64 * 1024
+
+
+class CommandSink:
+    """``command:PROGRAM ARGUMENT…``.
+
+    The program gets the key alone, without a line end, which many stores would keep; its
+    environment is the job's, without the variables that hold keys, and with SIGNOTAUR_KEY_ID,
+    SIGNOTAUR_KEY_NAME, SIGNOTAUR_KEY_EXPIRES_AT and SIGNOTAUR_OVERLAP_END.
+    """
+
+    durable = True
+
+    def __init__(self, argument: str, context: SinkContext) -> None:
+        try:
+            self._words = shlex.split(argument)
+        except ValueError as error:
+            raise SinkFault(f"command: cannot be split into words: {error}") from None
+        if not self._words:
+            raise SinkFault("command: needs a program and its arguments")
+        self._environ = {
+            name: value
+            for name, value in context.environ.items()
+            if name not in context.key_variables
+        }
+        self.name = f"command {inert_value(shlex.join(self._words))}"
+
+    def check(self) -> Sequence[str]:
+        """See ``ports.Sink``. The program must be there; what it does only its run can show."""
+        if self._program() is None:
+            raise DestinationRefused(
+                f"{self.name} cannot be used: {inert_value(self._words[0])} is no program here.",
+                next_step="Install it or give its whole path. The action's image holds no "
+                "programs: use the client itself, or the action in the folder cli.",
+            )
+        return []
+
+    def deliver(self, delivery: Delivery) -> None:
+        """See ``ports.Sink``."""
+        environ = {**self._environ, **_facts(delivery)}
+        with delivery_faults(self.name):
+            code, said = _run([self._program() or "", *self._words[1:]], delivery.key, environ)
+        if code:
+            how = "was ended: it took too long" if code == _TOO_LONG else f"ended with {code}"
+            raise DeliveryFailed(f"{self.name} {how}{_last_lines(said, delivery.key)}")
+
+    def read_back(self) -> None:
+        """See ``ports.Sink``. Only the program knows where the key is."""
+
+    def _program(self) -> str | None:
+        return shutil.which(self._words[0], path=self._environ.get("PATH", os.defpath))
+
+
+_TOO_LONG = -signal.SIGALRM
+
+
+def _run(words: Sequence[str], key: Secret, environ: Mapping[str, str]) -> tuple[int, bytes]:
+    """Run a program and return its exit code and what it said, both streams together."""
+    with subprocess.Popen(  # noqa: S603 - the user's own program, in the user's words
+        words,
+        env=environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # so that all of it can be ended
+    ) as program:
+        try:
+            said, _ = program.communicate(key.reveal().encode(), timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            _end(program)
+            return _TOO_LONG, b""
+        except BaseException:  # a signal ends this run: the program must not live on with the key
+            _end(program)
+            raise
+    return program.returncode, said
+
+
+def _end(program: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(program.pid, signal.SIGKILL)
+    program.wait()
+
+
+def _facts(delivery: Delivery) -> dict[str, str]:
+    return {
+        "SIGNOTAUR_KEY_ID": str(delivery.key_id),
+        "SIGNOTAUR_KEY_NAME": delivery.name,
+        "SIGNOTAUR_KEY_EXPIRES_AT": format_optional_time(delivery.expires_at) or "",
+        "SIGNOTAUR_OVERLAP_END": format_time(delivery.overlap_end),
+    }
+
+
+def _last_lines(said: bytes, key: Secret) -> str:
+    """Return the end of what a program said, without the key in any form that masks know."""
+    text = said[-_KEPT_BYTES:].decode(errors="replace")
+    for form in masks_for(key):
+        text = text.replace(form, "***")
+    lines = [inert_value(line.strip()) for line in text.splitlines() if line.strip()]
+    return f": {' / '.join(lines[-_LAST_LINES:])}." if lines else "."

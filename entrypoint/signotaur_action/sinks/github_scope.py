@@ -1,0 +1,87 @@
+"""Whose secret a ``github-secret:`` names: a repository's, an environment's, an organisation's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from signotaur_action.github_rest import path_of
+from signotaur_action.sinks.base import SinkFault
+
+KIND = "github-secret"
+SETTINGS = ("repo", "env", "org", "visibility", "app")
+
+_STORES = ("actions", "dependabot", "codespaces")
+_VISIBILITIES = ("all", "private", "selected")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where the secrets' API lies, whose they are in words, and what a token needs."""
+
+    parts: tuple[str, ...]
+    owner: str
+    permission: str
+    """Of a fine-grained token or an app."""
+    classic: str
+    """The scope that a classic token needs."""
+
+    @property
+    def secrets(self) -> str:
+        """The path of the secrets."""
+        return path_of(*self.parts, "secrets")
+
+
+def secret_scope(settings: Mapping[str, str], environ: Mapping[str, str]) -> Scope:
+    """Return whose secret the settings name; this job's repository unless they say otherwise.
+
+    Raises SinkFault.
+    """
+    store = settings.get("app", _STORES[0])
+    if store not in _STORES:
+        raise SinkFault(f"{KIND}: app= is one of {', '.join(_STORES)}")
+    if "org" in settings:
+        return _organisation(settings, store)
+    if "visibility" in settings:
+        raise SinkFault(f"{KIND}: visibility= is for a secret of an organisation (org=)")
+    return _repository(settings, environ, store)
+
+
+def _organisation(settings: Mapping[str, str], store: str) -> Scope:
+    if "repo" in settings or "env" in settings:
+        raise SinkFault(f"{KIND}: org= excludes repo= and env=")
+    if settings.get("visibility", _VISIBILITIES[0]) not in _VISIBILITIES:
+        raise SinkFault(f"{KIND}: visibility= is one of {', '.join(_VISIBILITIES)}")
+    organisation = settings["org"]
+    return Scope(
+        ("orgs", organisation, store),
+        f"organisation {organisation}{_in_words(store)}",
+        f"Organization permissions: {_permission(store)}: write",
+        "admin:org",
+    )
+
+
+def _repository(settings: Mapping[str, str], environ: Mapping[str, str], store: str) -> Scope:
+    repository = settings.get("repo") or environ.get("GITHUB_REPOSITORY", "")
+    owner, _, name = repository.partition("/")
+    if not (owner and name) or "/" in name:
+        raise SinkFault(f"{KIND}: needs repo=OWNER/REPO outside a GitHub job")
+    if "env" not in settings:
+        permission = f"Repository permissions: {_permission(store)}: write"
+        parts = ("repos", owner, name, store)
+        return Scope(parts, f"{repository}{_in_words(store)}", permission, "repo")
+    if store != _STORES[0]:
+        raise SinkFault(f"{KIND}: env= is for the secrets of Actions")
+    environment = settings["env"]
+    return Scope(
+        ("repos", owner, name, "environments", environment),
+        f"{repository}, environment {environment}",
+        "Repository permissions: Environments: write, and an environment of this name",
+        "repo",
+    )
+
+
+def _in_words(store: str) -> str:
+    return "" if store == _STORES[0] else f" ({store})"
+
+
+def _permission(store: str) -> str:
+    return "Secrets" if store == _STORES[0] else f"{store.capitalize()} secrets"

@@ -1,0 +1,203 @@
+"""The key as a secret of GitHub: of a repository, an environment or an organisation.
+
+https://docs.github.com/en/rest/actions/secrets, and the same of Dependabot and Codespaces. The
+value goes over in a sealed box and never comes back, so what proves a delivery is its time.
+"""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from importlib import import_module
+
+from signotaur_action.github_rest import (
+    NOT_FOUND,
+    GitHubRest,
+    refusal_text,
+    said_at,
+)
+from signotaur_action.model import Delivery, Secret
+from signotaur_action.sinks.base import SinkContext, SinkFault, demand_name, read_argument
+from signotaur_action.sinks.faults import StoreRefused, check_faults, delivery_faults
+from signotaur_action.sinks.github_scope import KIND, SETTINGS, secret_scope
+from signotaur_action.transport import Answer, HttpFault
+from signotaur_wire.members import Json
+
+_NEXT = (
+    "Give a token that may write it (input github-token, or GH_TOKEN), and run the command again."
+)
+_STALE_KEY = (400, 409, 422)
+"""What GitHub may answer to a secret that was sealed for a key pair it has no more."""
+_SELECTED = "selected"
+_PAGE = 100
+_PROOFS = 4
+_PROOF_PAUSE = 0.5
+_SAME_MOMENT = timedelta(seconds=2)
+"""GitHub's times are whole seconds, and are not all taken at the same place."""
+
+
+class GithubSecretSink:
+    """``github-secret:NAME`` with ``repo=``, ``env=``, ``org=``, ``visibility=``, ``app=``."""
+
+    durable = True
+
+    def __init__(self, argument: str, context: SinkContext) -> None:
+        secret, settings = read_argument(KIND, argument, SETTINGS)
+        demand_name(
+            KIND, secret, r"(?!(?i:GITHUB_))[A-Za-z_][A-Za-z0-9_]*",
+            "letters, digits and _ that does not begin with GITHUB_",
+        )  # fmt: skip
+        self._scope = secret_scope(settings, context.environ)
+        self._path = f"{self._scope.secrets}/{secret}"
+        self._visibility = settings.get("visibility", "")
+        self._for_organisation = "org" in settings
+        self._github = _github(context)
+        self._public_key: tuple[str, str] | None = None
+        self.name = f"GitHub secret {secret} of {self._scope.owner}"
+
+    def check(self) -> Sequence[str]:
+        """See ``ports.Sink``. Fetching the public key proves that the token reaches the secrets."""
+        import_module("signotaur_action.sealed_box")  # a broken library is to be found now
+        with check_faults(self.name, _NEXT):
+            answer = self._ask(f"{self._scope.secrets}/public-key")
+            self._demand_classic_scope(answer)
+            self._public_key = _public_key(answer)
+            return self._concerns()
+
+    def deliver(self, delivery: Delivery) -> None:
+        """See ``ports.Sink``. The secret's time of change proves that GitHub took the key."""
+        with delivery_faults(self.name):
+            before = self._changed_at()
+            written = self._write(delivery.key)
+            self._prove(before, said_at(written))
+
+    def read_back(self) -> None:
+        """See ``ports.Sink``. GitHub never gives a secret back."""
+
+    # The check
+
+    def _demand_classic_scope(self, answer: Answer) -> None:
+        scopes = answer.headers.get("X-OAuth-Scopes")
+        if scopes is None:  # no classic token
+            return
+        if self._scope.classic not in [each.strip() for each in scopes.split(",")]:
+            raise StoreRefused(f"the token lacks the scope {self._scope.classic}")
+
+    def _concerns(self) -> Sequence[str]:
+        found = self._found()
+        stands = "" if found is None else found.text("visibility")
+        if self._visibility == _SELECTED != stands:
+            raise StoreRefused("it is not for selected repositories; select them on GitHub first")
+        return [] if found else [f"{self.name} does not exist yet; it will be made."]
+
+    # The delivery
+
+    def _write(self, key: Secret) -> Answer:
+        public_key = self._public_key or self._fresh_public_key()
+        answer = self._put(key, public_key)
+        if answer.status in _STALE_KEY:
+            fresh = self._fresh_public_key()
+            if fresh != public_key:  # GitHub changed its key pair since the check
+                answer = self._put(key, fresh)
+        return self._granted(answer)
+
+    def _put(self, key: Secret, public_key: tuple[str, str]) -> Answer:
+        key_id, text = public_key
+        body: Json = {"encrypted_value": _sealed(key, text), "key_id": key_id}
+        if self._for_organisation:
+            body |= self._sharing()
+        return self._github.call("PUT", self._path, body, hide=[key])
+
+    def _fresh_public_key(self) -> tuple[str, str]:
+        self._public_key = _public_key(self._ask(f"{self._scope.secrets}/public-key"))
+        return self._public_key
+
+    def _sharing(self) -> Json:
+        """Return who may use an organisation's secret: as asked, else as it stands."""
+        found = self._found()
+        stands = "" if found is None else found.text("visibility")
+        visibility = self._visibility or stands or "private"
+        if visibility != _SELECTED:
+            return {"visibility": visibility}
+        return {"visibility": visibility, "selected_repository_ids": self._selected()}
+
+    def _selected(self) -> list[int]:
+        identities: list[int] = []
+        page = 0
+        while True:
+            page += 1
+            path = f"{self._path}/repositories?per_page={_PAGE}&page={page}"
+            found = _identities(self._ask(path))
+            identities += found
+            if len(found) < _PAGE:
+                return identities
+
+    def _prove(self, before: datetime | None, written_at: datetime) -> None:
+        for attempt in range(_PROOFS):
+            if attempt:
+                time.sleep(_PROOF_PAUSE)
+            after = self._changed_at()
+            if after is None:
+                continue
+            # Changed, or written twice within what GitHub's clock can tell.
+            if after != before or abs(after - written_at) <= _SAME_MOMENT:
+                return
+        raise StoreRefused("GitHub took the key, but does not show the secret as changed")
+
+    # Calls
+
+    def _changed_at(self) -> datetime | None:
+        found = self._found()
+        return None if found is None else _moment(found.text("updated_at"))
+
+    def _found(self) -> Answer | None:
+        answer = self._github.call("GET", self._path)
+        return None if answer.status == NOT_FOUND else self._granted(answer)
+
+    def _ask(self, path: str) -> Answer:
+        return self._granted(self._github.call("GET", path))
+
+    def _granted(self, answer: Answer) -> Answer:
+        if answer.refused:
+            raise StoreRefused(refusal_text(answer, self._scope.permission))
+        return answer
+
+
+def _github(context: SinkContext) -> GitHubRest:
+    if context.github_token is None:
+        raise SinkFault(f"{KIND}: needs a token: give the input github-token, or set GH_TOKEN")
+    try:
+        return GitHubRest(context.servers(), context.github_token)
+    except (ValueError, HttpFault) as error:
+        raise SinkFault(f"{KIND}: GITHUB_API_URL or --ca-file: {error}") from None
+
+
+def _public_key(answer: Answer) -> tuple[str, str]:
+    """Return id and text of a public key."""
+    key_id, key = answer.text("key_id"), answer.text("key")
+    if not (key_id and key):
+        raise StoreRefused("GitHub gave no public key")
+    return key_id, key
+
+
+def _identities(answer: Answer) -> list[int]:
+    """Return the ids in a page of repositories."""
+    repositories = answer.member("repositories")
+    try:
+        return [int(repository["id"]) for repository in repositories]  # type: ignore[attr-defined]
+    except (TypeError, KeyError, ValueError):
+        raise StoreRefused("GitHub does not tell which repositories it is for") from None
+
+
+def _sealed(key: Secret, public_key: str) -> str:
+    try:
+        sealed: str = import_module("signotaur_action.sealed_box").seal(key, public_key)
+    except ValueError as error:
+        raise StoreRefused(f"GitHub's public key is of no use ({error})") from None
+    return sealed
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,38 @@
+"""What the clients of all other servers than the key server share in one run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from signotaur_action.transport.address import ServerAddress, proxy_for
+from signotaur_action.transport.client import HttpClient, Manners
+from signotaur_action.transport.timing import Allowance
+
+_SECONDS = 150
+"""For the stores of a run together. With the key server's 60 seconds this ends well before the
+watchdog's 300, so that a store that is slow, or asks to wait, is reported and not just killed."""
+
+
+def _allowance() -> Allowance:
+    return Allowance(_SECONDS, f"{_SECONDS} s for all stores of a run")
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The way to other servers: the proxy, the authorities to trust, the time that is left."""
+
+    environ: Mapping[str, str]
+    ca_file: Path | None = None
+    """``--ca-file``: here it is trusted besides the usual authorities, not instead of them."""
+    allowance: Allowance = field(default_factory=_allowance)
+
+    def client(
+        self, url: str, manners: Manners, *, also_trusted: Sequence[Path] = ()
+    ) -> HttpClient:
+        """Return a client for a server. Raises HttpFault when authorities cannot be read."""
+        own = [self.ca_file] if self.ca_file else []
+        return HttpClient(
+            ServerAddress(url, proxy=proxy_for(url, self.environ)),
+            replace(manners, also_trusted=(*own, *also_trusted)),
+            self.allowance,
+        )
