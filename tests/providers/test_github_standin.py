@@ -14,29 +14,21 @@ from nacl.public import PublicKey, SealedBox
 
 from support.providers.exchange import after, drop, fail
 from support.providers.github import GitHub
+from support.providers.github_secrets import STORES
 from support.tls import Authority
 
 HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 REPO = "repos/octo/Signing"
+FOLDER = f"{REPO}/actions/secrets"
+ENVIRONMENT = f"{REPO}/environments/production"
 PLACES = [
-    ("actions", REPO, f"{REPO}/actions/secrets"),
-    ("dependabot", REPO, f"{REPO}/dependabot/secrets"),
-    ("codespaces", REPO, f"{REPO}/codespaces/secrets"),
-    ("actions", f"{REPO}/environments/production", f"{REPO}/environments/production/secrets"),
-    ("actions", "orgs/octo", "orgs/octo/actions/secrets"),
-    ("dependabot", "orgs/octo", "orgs/octo/dependabot/secrets"),
-    ("codespaces", "orgs/octo", "orgs/octo/codespaces/secrets"),
+    *((store, at, f"{at}/{store}/secrets") for at in (REPO, "orgs/octo") for store in STORES),
+    ("actions", ENVIRONMENT, f"{ENVIRONMENT}/secrets"),
 ]
-ALL = {
-    "secrets": "write",
-    "environments": "write",
-    "issues": "write",
-    "dependabot_secrets": "write",
-    "codespaces_secrets": "write",
-    "organization_secrets": "write",
-    "organization_dependabot_secrets": "write",
-    "organization_codespaces_secrets": "write",
-}
+SECRETS = ("secrets", "dependabot_secrets", "codespaces_secrets")
+ALL = dict.fromkeys(
+    (*SECRETS, *(f"organization_{each}" for each in SECRETS), "environments", "issues"), "write"
+)
 
 
 class Client:
@@ -92,12 +84,11 @@ def test_every_place_has_a_key_of_its_own(client: Client) -> None:
 
 
 def test_a_stale_key_and_a_wrong_seal_are_refused(github: GitHub, client: Client) -> None:
-    folder = f"{REPO}/actions/secrets"
-    sealed = client.seal(folder, "value")
+    sealed = client.seal(FOLDER, "value")
     github.rotate_public_key("actions", REPO)
-    stale = client.call("PUT", f"{folder}/KEY", sealed)
-    other = client.seal(folder, "value") | {"encrypted_value": sealed["encrypted_value"]}
-    wrong = client.call("PUT", f"{folder}/KEY", other)
+    stale = client.call("PUT", f"{FOLDER}/KEY", sealed)
+    other = client.seal(FOLDER, "value") | {"encrypted_value": sealed["encrypted_value"]}
+    wrong = client.call("PUT", f"{FOLDER}/KEY", other)
     assert (stale.status_code, wrong.status_code) == (422, 422)
     assert "improperly encrypted secret" in wrong.json()["message"]
     assert github.secret("actions", REPO, "KEY") is None
@@ -105,18 +96,17 @@ def test_a_stale_key_and_a_wrong_seal_are_refused(github: GitHub, client: Client
 
 @pytest.mark.parametrize("name", ["1KEY", "MY-KEY", "github_key", "KEY%20"])
 def test_names_are_checked(client: Client, name: str) -> None:
-    assert client.put(f"{REPO}/actions/secrets", name, "value").status_code == 422
+    assert client.put(FOLDER, name, "value").status_code == 422
 
 
 def test_reads_may_lag_behind_a_write(github: GitHub, client: Client) -> None:
-    folder = f"{REPO}/actions/secrets"
     github.clock_offset = timedelta(hours=-1)
-    client.put(folder, "KEY", "one")
+    client.put(FOLDER, "KEY", "one")
     github.clock_offset = timedelta(0)
     github.lag = 2
-    before = client.call("GET", f"{folder}/KEY").json()
-    client.put(folder, "KEY", "two")
-    seen = [client.call("GET", f"{folder}/KEY").json() for _ in range(3)]
+    before = client.call("GET", f"{FOLDER}/KEY").json()
+    client.put(FOLDER, "KEY", "two")
+    seen = [client.call("GET", f"{FOLDER}/KEY").json() for _ in range(3)]
     assert seen[:2] == [before, before]
     assert seen[2]["updated_at"] > before["updated_at"]
 
@@ -136,7 +126,7 @@ def test_an_organisation_selects_repositories(github: GitHub, client: Client) ->
     ("token", "path", "status", "accepted"),
     [
         ("nobody's", REPO, 401, None),
-        ("reader", f"{REPO}/actions/secrets/public-key", 200, None),
+        ("reader", f"{FOLDER}/public-key", 200, None),
         ("reader", "repos/octo/elsewhere/actions/secrets/public-key", 404, None),
         ("reader", f"{REPO}/dependabot/secrets/public-key", 403, "dependabot_secrets=read"),
         ("reader", f"{REPO}/codespaces/secrets/public-key", 403, "codespaces_secrets=write"),
@@ -144,9 +134,9 @@ def test_an_organisation_selects_repositories(github: GitHub, client: Client) ->
         ("reader", "repos/octo/unknown", 404, None),
         ("all", f"{REPO}/environments/unknown/secrets/public-key", 404, None),
         ("all", "orgs/unknown/actions/secrets/public-key", 404, None),
-        ("job", f"{REPO}/actions/secrets/public-key", 403, "secrets=read"),
+        ("job", f"{FOLDER}/public-key", 403, "secrets=read"),
         ("job", f"{REPO}/issues", 200, None),
-        ("classic", f"{REPO}/actions/secrets/public-key", 200, None),
+        ("classic", f"{FOLDER}/public-key", 200, None),
         ("classic", "orgs/octo/actions/secrets/public-key", 404, None),
     ],
 )
@@ -160,8 +150,7 @@ def test_tokens_reach_what_they_were_given(
 
 
 def test_reading_is_not_writing(github: GitHub, client: Client) -> None:
-    folder = f"{REPO}/actions/secrets"
-    answer = Client(github, "reader").call("PUT", f"{folder}/KEY", client.seal(folder, "value"))
+    answer = Client(github, "reader").call("PUT", f"{FOLDER}/KEY", client.seal(FOLDER, "value"))
     assert answer.status_code == 403
     assert answer.json()["message"] == "Resource not accessible by personal access token"
 
@@ -222,26 +211,18 @@ def test_issues_can_be_off_or_too_long(github: GitHub, client: Client) -> None:
     assert client.call("POST", f"{REPO}/issues", {"title": "T"}).status_code == 410
 
 
-@pytest.mark.parametrize(
-    ("headers", "noted"),
-    [
-        ({"Accept": "*/*"}, "Accept is not"),
-        ({"X-GitHub-Api-Version": "2020-01-01"}, "X-GitHub-Api-Version is not"),
-    ],
-)
-def test_missing_headers_are_noted(
-    github: GitHub, client: Client, headers: dict[str, str], noted: str
-) -> None:
-    client.call("GET", REPO, **headers)
+@pytest.mark.parametrize("header", ["Accept", "X-GitHub-Api-Version"])
+def test_missing_headers_are_noted(github: GitHub, client: Client, header: str) -> None:
+    client.call("GET", REPO, **{header: "*/*"})
     (found,) = _taken(github)
-    assert noted in found
+    assert f"{header} is not" in found
 
 
 def test_what_the_description_does_not_know_is_noted(github: GitHub, client: Client) -> None:
     client.call("GET", f"{REPO}/pulls")
     client.call("POST", f"{REPO}/issues", {"title": "T", "colour": "red"})
     client.call("GET", f"{REPO}/issues?state=ajar")
-    client.call("PUT", f"{REPO}/actions/secrets/KEY", {"encrypted_value": "?", "key_id": "1"})
+    client.call("PUT", f"{FOLDER}/KEY", {"encrypted_value": "?", "key_id": "1"})
     noted = _taken(github)
     for text in ("no such operation", "'colour'", "'ajar' is not one of", "does not match"):
         assert any(text in each for each in noted), text
@@ -261,18 +242,18 @@ def test_a_user_agent_is_demanded(client: Client) -> None:
 
 
 def test_faults_come_before_the_work_or_after_it(github: GitHub, client: Client) -> None:
-    folder, done = f"{REPO}/actions/secrets", list[str | None]()
+    done = list[str | None]()
     github.faults += [
         fail("PUT", r"/KEY$", 502),
         drop("PUT", r"/KEY$", after=True),
         after("PUT", r"/KEY$", lambda: done.append(github.secret("actions", REPO, "KEY"))),
     ]
-    assert client.put(folder, "KEY", "one").status_code == 502
+    assert client.put(FOLDER, "KEY", "one").status_code == 502
     assert github.secret("actions", REPO, "KEY") is None
     with pytest.raises(requests.ConnectionError):
-        client.put(folder, "KEY", "two")
+        client.put(FOLDER, "KEY", "two")
     assert github.secret("actions", REPO, "KEY") == "two"
-    assert client.put(folder, "KEY", "three").status_code == 204
+    assert client.put(FOLDER, "KEY", "three").status_code == 204
     assert done == ["three"]
     assert [each.status for each in github.calls("PUT")] == [502, 0, 204]
 
