@@ -296,6 +296,5 @@ def _misbehave(failure: type[Exception] | None = None) -> None:
 
 def _taken(github: GitHub) -> list[str]:
     """Return what was noted, and forgive it."""
-    noted = list(github.violations)
-    github.violations.clear()
+    noted, github.violations = github.violations, []
     return noted
