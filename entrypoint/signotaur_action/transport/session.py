@@ -38,6 +38,9 @@ _RETRY_AFTER_MAX = 30
 class BoundedRetry(Retry):
     """urllib3's own Retry, which also gives up at the run's deadline."""
 
+    # Urllib3 would also repeat a rate limit by itself, after 30 s even where more was asked.
+    RETRY_AFTER_STATUS_CODES = frozenset[int]()
+
     deadline = 0.0
 
     def new(self, **changes: Any) -> "BoundedRetry":
