@@ -5,9 +5,7 @@ the REST API" (rate limits), "Troubleshooting the REST API" (404 and 403).
 """
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from urllib.parse import quote
+from datetime import datetime, timedelta
 
 from signotaur_action.ci_text import inert_value
 from signotaur_action.model import Secret
@@ -44,19 +42,6 @@ class GitHubRest:
         return self._client.call(method, path, self._credential, body, hide=hide)
 
 
-def path_of(*parts: str) -> str:
-    """Return the path of these parts, each escaped whole; a name may hold a slash."""
-    return "".join(f"/{quote(part, safe='')}" for part in parts)
-
-
-def said_at(answer: Answer) -> datetime:
-    """Return GitHub's time of an answer (RFC 9110 6.6.1): never the runner's, where it is told."""
-    try:
-        return parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
-    except ValueError:
-        return datetime.now(UTC)
-
-
 def refusal_text(answer: Answer, permission: str) -> str:
     """Return in a few words why GitHub refused; ``permission`` is what the call needs."""
     said = inert_value(answer.text("message")).rstrip(".") or "it gave no reason"
@@ -80,7 +65,7 @@ def limit_pause(answer: Answer) -> float | None:
     if answer.retry_after is not None:
         return answer.retry_after.total_seconds()
     if answer.headers.get("x-ratelimit-remaining") == "0":
-        return _until_reset(answer.headers, said_at(answer))
+        return _until_reset(answer.headers, answer.said_at)
     if "secondary rate limit" in answer.text("message").lower():
         return _SECONDARY_PAUSE
     return None
@@ -94,7 +79,7 @@ def _until_reset(headers: Mapping[str, str], now: datetime) -> float:
 
 
 def _free_at(answer: Answer) -> datetime:
-    return said_at(answer) + timedelta(seconds=limit_pause(answer) or 0)
+    return answer.said_at + timedelta(seconds=limit_pause(answer) or 0)
 
 
 _MANNERS = Manners(

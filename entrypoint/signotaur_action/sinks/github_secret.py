@@ -9,12 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
 
-from signotaur_action.github_rest import (
-    NOT_FOUND,
-    GitHubRest,
-    refusal_text,
-    said_at,
-)
+from signotaur_action.github_rest import NOT_FOUND, GitHubRest, refusal_text
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkFault, demand_name, read_argument
 from signotaur_action.sinks.faults import StoreRefused, check_faults, delivery_faults
@@ -68,7 +63,7 @@ class GithubSecretSink:
         with delivery_faults(self.name):
             before = self._changed_at()
             written = self._write(delivery.key)
-            self._prove(before, said_at(written))
+            self._prove(before, written.said_at)
 
     def read_back(self) -> None:
         """See ``ports.Sink``. GitHub never gives a secret back."""

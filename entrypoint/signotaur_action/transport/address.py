@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ def sound_url(text: str) -> str:
     if re.search(r"[\x00-\x20\x7f-\U0010ffff]", text):
         raise ValueError("it holds spaces or other characters that a URL cannot hold")
     return text.rstrip("/")
+
+
+def path_of(*parts: str) -> str:
+    """Return the path of these parts, each escaped whole; a name may hold a slash."""
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 
 def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:

@@ -4,7 +4,8 @@ import json
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import requests
@@ -53,6 +54,14 @@ class Answer:
     retry_after: timedelta | None
     headers: Mapping[str, str] = field(default_factory=dict)
     """By name, in whatever case it is asked for."""
+
+    @property
+    def said_at(self) -> datetime:
+        """The server's time of the answer (RFC 9110 6.6.1): never ours, where it is told."""
+        try:
+            return parsedate_to_datetime(self.headers.get("Date", "")).astimezone(UTC)
+        except ValueError:
+            return datetime.now(UTC)
 
     @property
     def refused(self) -> bool:
