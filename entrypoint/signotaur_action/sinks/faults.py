@@ -15,17 +15,20 @@ class StoreRefused(Exception):
 
 
 @contextmanager
-def delivery_faults(name: str) -> Iterator[None]:
-    """Turn what goes wrong with a file, a stream or a store into DeliveryFailed, naming it."""
+def delivery_faults(name: str, done: str = "written") -> Iterator[None]:
+    """Turn what goes wrong with a file, a stream or a store into DeliveryFailed, naming it.
+
+    ``done``: what could not be done to it.
+    """
     try:
         yield
     except (FileRefusedError, DotenvError, KeyTextError, StoreRefused) as error:
-        raise DeliveryFailed(f"{name} could not be written: {error}.") from None
+        raise DeliveryFailed(f"{name} could not be {done}: {error}.") from None
     except HttpFault as fault:
-        raise DeliveryFailed(f"{name} could not be written: {fault}") from None
+        raise DeliveryFailed(f"{name} could not be {done}: {fault}") from None
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        raise DeliveryFailed(f"{name} could not be written: {reason}.") from None
+        raise DeliveryFailed(f"{name} could not be {done}: {reason}.") from None
 
 
 @contextmanager
