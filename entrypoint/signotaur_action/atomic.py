@@ -12,11 +12,12 @@ import re
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from signotaur_action.machine import MACHINE, Machine
+
 _UNIQUE_BYTES = 8
-_NO_FOLLOW = os.O_NOFOLLOW | os.O_CLOEXEC
 _MOUNT_TABLE = Path("/proc/self/mountinfo")
 
 
@@ -25,12 +26,15 @@ class FileRefusedError(Exception):
 
 
 class OwnerOnlyFile:
-    """One file that holds a key: mode 0600, the owner kept (or the folder's, for a new file).
+    """One file that holds a key: its owner's alone, who is kept (or the folder's, for a new file).
 
     A symbolic link is refused unless ``follow_symlinks``; the folders above it may be links.
     """
 
-    def __init__(self, path: Path, *, follow_symlinks: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, follow_symlinks: bool = False, machine: Machine = MACHINE
+    ) -> None:
+        self._machine = machine
         # realpath and not resolve: that one raises for links in a circle, which check() refuses.
         folder = Path(os.path.realpath(path.parent))
         self.path = Path(os.path.realpath(path)) if follow_symlinks else folder / path.name
@@ -45,13 +49,13 @@ class OwnerOnlyFile:
         with _refusals(self.path):
             current = self._current()
             if current is not None and self._in_place():
-                with _opened(self.path, os.O_WRONLY | _NO_FOLLOW):
+                with self._opened(os.O_WRONLY):
                     return
             folder = self.path.parent.stat()
-            if current is not None and os.geteuid() not in (0, current.st_uid):
-                raise FileRefusedError(
-                    f"it belongs to uid {current.st_uid}, and only root may keep that owner"
-                )
+            if current is not None:
+                reason = self._machine.why_not_replaceable(self.path, current)
+                if reason is not None:
+                    raise FileRefusedError(reason)
             self._temporary(b"\n" * size, current or folder, publish=False)
 
     def replace(self, content: bytes) -> None:
@@ -75,7 +79,7 @@ class OwnerOnlyFile:
         try:
             if self._current() is None:
                 return None
-            with _opened(self.path, os.O_RDONLY | _NO_FOLLOW) as descriptor:
+            with self._opened(os.O_RDONLY) as descriptor:
                 return _read_all(descriptor)
         except FileNotFoundError:
             return None
@@ -94,7 +98,9 @@ class OwnerOnlyFile:
 
     def concerns(self) -> list[str]:
         """Return what a person should know about this place although it can be used."""
-        found = []
+        found: list[str] = []
+        if not self._machine.modes_tell:
+            return found
         current, folder = self._current(), self.path.parent.stat().st_mode
         lost = 0 if current is None else stat.S_IMODE(current.st_mode) & 0o077
         if lost:
@@ -129,51 +135,48 @@ class OwnerOnlyFile:
         return any(line.split(" ")[4] == escaped for line in table.splitlines())
 
     def _temporary(self, content: bytes, owner: os.stat_result, *, publish: bool) -> None:
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         name = f".{self.path.name}.{secrets.token_hex(_UNIQUE_BYTES)}.tmp"
-        try:
-            descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o600,
-                                 dir_fd=folder)  # fmt: skip
+        with self._machine.folder(self.path.parent) as folder:
             try:
-                _fill(descriptor, content, owner)
+                descriptor = folder.create(name)
+                try:
+                    self._machine.give(descriptor, owner)
+                    _write_all(descriptor, content)
+                    self._machine.sync(descriptor)
+                finally:
+                    os.close(descriptor)
+                if publish:
+                    folder.publish(name, self.path.name)
             finally:
-                os.close(descriptor)
-            if publish:
-                os.rename(name, self.path.name, src_dir_fd=folder, dst_dir_fd=folder)
-                os.fsync(folder)
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=folder)
-            os.close(folder)
+                folder.remove(name)
 
     def _overwrite(self, content: bytes) -> None:
         # One write call: a kill leaves the old content or the new one with newlines behind it.
-        with _opened(self.path, os.O_RDWR | _NO_FOLLOW) as descriptor:
+        with self._opened(os.O_RDWR) as descriptor:
             old = _read_all(descriptor)
             padded = content.ljust(len(old), b"\n")
-            written = os.pwrite(descriptor, padded, 0)
+            written = self._machine.write_at(descriptor, padded, 0)
             if written != len(padded):  # the disk is full: put back what stood there
-                os.pwrite(descriptor, old, 0)
+                self._machine.write_at(descriptor, old, 0)
                 os.ftruncate(descriptor, len(old))
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
             os.ftruncate(descriptor, len(content))
-            os.fchmod(descriptor, 0o600)
-            os.fsync(descriptor)
+            self._machine.close_to_others(descriptor)
+            self._machine.sync(descriptor)
 
-
-def _fill(descriptor: int, content: bytes, owner: os.stat_result) -> None:
-    os.fchmod(descriptor, 0o600)  # whatever the umask was
-    if (owner.st_uid, owner.st_gid) != (os.geteuid(), os.getegid()):
+    @contextmanager
+    def _opened(self, access: int) -> Iterator[int]:
+        descriptor = self._machine.open_file(self.path, access)
         try:
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
-        except PermissionError:
-            # Not root: a new file in somebody else's folder stays ours, as any new file would.
-            if owner.st_uid == os.geteuid():
-                os.fchown(descriptor, owner.st_uid, -1)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]
-    os.fsync(descriptor)
 
 
 def _read_all(descriptor: int) -> bytes:
@@ -181,15 +184,6 @@ def _read_all(descriptor: int) -> bytes:
     while part := os.read(descriptor, 65536):
         parts.append(part)
     return b"".join(parts)
-
-
-@contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
-    descriptor = os.open(path, flags)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -6,20 +6,19 @@ on it, stay; a torn last line is one that was never acted upon, and is ignored.
 """
 
 import errno
-import fcntl
 import json
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
 from signotaur_action.errors import Busy, DestinationRefused
+from signotaur_action.machine import MACHINE, Machine
 from signotaur_action.model import RotationIntent, Secret
 
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _RESERVE = 4096
 """Bytes that must be free for a journal: more than its records ever take."""
 
@@ -48,8 +47,9 @@ class JournalEntry:
 class Journal:
     """An open, locked journal file. Obtained from ``JournalPlace.locked``."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, path: Path, descriptor: int, machine: Machine = MACHINE) -> None:
         self.path = path
+        self._machine = machine
         self._descriptor = descriptor
         self.entry = self._load()
 
@@ -68,7 +68,7 @@ class Journal:
                 "holder": entry.intent.holder,
             }
         )
-        _sync_folder(self.path.parent)
+        self._machine.sync_folder(self.path.parent)
         self.entry = entry
 
     def record_key(self, key: Secret) -> None:
@@ -84,20 +84,21 @@ class Journal:
     def clear(self) -> None:
         """Forget the rotation: it is finished, or was never opened. Durable on return."""
         os.ftruncate(self._descriptor, 0)
-        os.fsync(self._descriptor)
+        self._machine.sync(self._descriptor)
         self.entry = None
 
     def _append(self, record: dict[str, object]) -> None:
         line = json.dumps(record).encode() + b"\n"
         end = os.fstat(self._descriptor).st_size
         try:
-            _write_at(self._descriptor, line, end)
+            _write_at(self._machine, self._descriptor, line, end)
         except OSError:
             os.ftruncate(self._descriptor, end)
             raise
 
     def _load(self) -> JournalEntry | None:
-        content = os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0)
+        size = os.fstat(self._descriptor).st_size
+        content = self._machine.read_at(self._descriptor, size, 0)
         *whole, torn = content.split(b"\n")
         if torn:  # an append that a kill cut short
             os.ftruncate(self._descriptor, len(content) - len(torn))
@@ -115,8 +116,14 @@ class Journal:
 class JournalPlace:
     """Where the journal of a command lives: beside the first file destination, if it can."""
 
-    def __init__(self, paths: Sequence[Path], own_folders: Collection[Path] = ()) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        own_folders: Collection[Path] = (),
+        machine: Machine = MACHINE,
+    ) -> None:
         """``paths`` are the places, best first; folders in ``own_folders`` are made (0700)."""
+        self._machine = machine
         self.paths = paths
         self._own_folders = own_folders
 
@@ -128,17 +135,15 @@ class JournalPlace:
         live run holds it, DestinationRefused when none of the places can be written.
         """
         path, descriptor = self._open()
+        journal: Journal | None = None
         try:
-            journal = Journal(path, descriptor)
-            try:
-                yield journal
-            finally:
-                if journal.entry is None:
-                    with suppress(OSError):  # an empty file means what no file means
-                        path.unlink()
-                        _sync_folder(path.parent)
+            journal = Journal(path, descriptor, self._machine)
+            yield journal
         finally:
-            os.close(descriptor)
+            if journal is not None and journal.entry is None:
+                self._machine.discard(path, descriptor)  # one that stays means what no file means
+            else:
+                os.close(descriptor)
 
     def exists(self) -> bool:
         """Return whether a run left a journal at one of the places."""
@@ -150,7 +155,7 @@ class JournalPlace:
             try:
                 if path.parent in self._own_folders:
                     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                return path, _open_locked(path)
+                return path, _open_locked(self._machine, path)
             except OSError as error:
                 reasons.append(f"{path} ({(error.strerror or type(error).__name__).lower()})")
         raise DestinationRefused(
@@ -160,13 +165,13 @@ class JournalPlace:
         )
 
 
-def _open_locked(path: Path) -> int:
+def _open_locked(machine: Machine, path: Path) -> int:
     while True:
-        descriptor = os.open(path, _FLAGS, 0o600)
+        descriptor = machine.open_private(path)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(path, descriptor):
-                _prove_usable(path, descriptor)
+            machine.lock(descriptor)
+            if machine.is_at(path, descriptor):
+                _prove_usable(machine, path, descriptor)
                 return descriptor
         except BlockingIOError:
             os.close(descriptor)
@@ -177,34 +182,25 @@ def _open_locked(path: Path) -> int:
         os.close(descriptor)  # its last holder removed the file between our open and our lock
 
 
-def _prove_usable(path: Path, descriptor: int) -> None:
+def _prove_usable(machine: Machine, path: Path, descriptor: int) -> None:
     # A file that somebody else planted would let them read the key.
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         raise OSError(errno.EPERM, "not a plain file")
-    if status.st_uid != os.geteuid():
-        raise OSError(errno.EPERM, f"belongs to uid {status.st_uid}")
-    os.fchmod(descriptor, 0o600)
+    machine.adopt(descriptor)
     if status.st_size == 0:  # a full disk is to be found before anything is rotated
         try:
-            _write_at(descriptor, b"\n" * _RESERVE, 0)
+            _write_at(machine, descriptor, b"\n" * _RESERVE, 0)
         except OSError:
-            path.unlink(missing_ok=True)  # an empty journal would tell of a cut rotation
+            machine.withdraw(path, descriptor)  # what is left would tell of a cut rotation
             raise
         os.ftruncate(descriptor, 0)
 
 
-def _write_at(descriptor: int, content: bytes, offset: int) -> None:
-    if os.pwrite(descriptor, content, offset) != len(content):
+def _write_at(machine: Machine, descriptor: int, content: bytes, offset: int) -> None:
+    if machine.write_at(descriptor, content, offset) != len(content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    os.fsync(descriptor)
-
-
-def _is_at(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
+    machine.sync(descriptor)
 
 
 def _entry(records: Iterable[dict[str, object]]) -> JournalEntry:
@@ -232,11 +228,3 @@ def _entry(records: Iterable[dict[str, object]]) -> JournalEntry:
 
 def _optional_secret(value: object) -> Secret | None:
     return None if value is None else Secret(str(value))
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

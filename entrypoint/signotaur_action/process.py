@@ -4,35 +4,42 @@ A run must die before its lease does (10 minutes): a process that was paused and
 would otherwise write a key that another run has replaced. The watchdog is ``ITIMER_REAL`` with
 the signal's default action: it counts while the process is stopped, and kills it before its
 next instruction. The kernel ignores such a signal for PID 1, so PID 1 only waits for the run.
+Windows has no such timer: ``machine.watchdog`` says what stands in for it.
 """
 
 import os
-import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping
 from types import FrameType
 
 from signotaur_action.errors import ExitCode, StopSignal
+from signotaur_action.machine import MACHINE
 
 WATCHDOG_SECONDS = 300.0
 _SHORTER = "SIGNOTAUR_WATCHDOG_SECONDS"
-_CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
-_KILLED = 128
+_CODES = {
+    **dict.fromkeys(MACHINE.interrupts, ExitCode.INTERRUPTED),
+    **dict.fromkeys(MACHINE.terminations, ExitCode.TERMINATED),
+}
+_OVERDUE = (
+    "Error: The run took longer than its watchdog allows and was stopped.\n"
+    "Keys: Every key that worked still works; no revocation was armed by this run.\n"
+    "Next: Run the same command again: it finishes what this run began.\n"
+)
 _STDOUT, _STDERR = 1, 2
 
 
 def guard(environ: Mapping[str, str]) -> None:
-    """Turn SIGINT and SIGTERM into StopSignal, start the watchdog, let no secret reach a disk.
+    """Turn the stop signals into StopSignal, start the watchdog, let no secret reach a disk.
 
     ``SIGNOTAUR_WATCHDOG_SECONDS`` can shorten the watchdog, never lengthen it.
     """
     for number in _CODES:
         signal.signal(number, _stop)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM, *_CODES})
-    signal.setitimer(signal.ITIMER_REAL, _watchdog_seconds(environ))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    MACHINE.unblock(set(_CODES))
+    MACHINE.start_watchdog(_watchdog_seconds(environ), _OVERDUE)
+    MACHINE.write_no_dumps()
     os.environ.pop("SSLKEYLOGFILE", None)  # urllib3 would write the secrets of TLS sessions there
 
 
@@ -51,41 +58,15 @@ def hold_streams() -> None:
 
 def end_watchdog() -> None:
     """Let this run take its time: for work that holds no lease."""
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    MACHINE.end_watchdog()
 
 
 def run_below_init(run: Callable[[], int]) -> int:
     """Run as a child if this process is PID 1, else right here. Returns the exit code.
 
-    The parent forwards SIGINT and SIGTERM, reaps every orphan and passes the code on.
+    The parent forwards the stop signals, reaps every orphan and passes the code on.
     """
-    if os.getpid() != 1:
-        return run()
-    signals = set(_CODES)
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # none may be lost between fork and handler
-    child = os.fork()
-    if child == 0:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
-        return run()
-    for number in signals:
-        signal.signal(number, lambda received, _frame: os.kill(child, received))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
-    return _wait_for(child)
-
-
-def _wait_for(child: int) -> int:
-    while True:
-        pid, status = os.wait()
-        if pid == child:
-            break
-    code = os.waitstatus_to_exitcode(status)
-    if code == -signal.SIGALRM:
-        sys.stderr.write(
-            "Error: The run took longer than its watchdog allows and was stopped.\n"
-            "Keys: Every key that worked still works; no revocation was armed by this run.\n"
-            "Next: Run the same command again: it finishes what this run began.\n"
-        )
-    return code if code >= 0 else _KILLED - code
+    return MACHINE.run_below_init(run, _OVERDUE)
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

@@ -17,7 +17,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
-PARTS = ("rotation", "journal", "atomic", "sinks", "http_service", "reporting", "commands")
+PARTS = (
+    "rotation",
+    "journal",
+    "atomic",
+    "machine",
+    "sinks",
+    "http_service",
+    "reporting",
+    "commands",
+)
 """The modules and packages of the client whose lines count."""
 
 

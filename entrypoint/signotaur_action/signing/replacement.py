@@ -6,8 +6,10 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+
+from signotaur_action.machine import MACHINE
 
 _ANYBODY_WRITES = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
@@ -21,23 +23,14 @@ def workshop(file: Path) -> Iterator[Path]:
     """
     if not file.stat().st_mode & _ANYBODY_WRITES:
         raise PermissionError(errno.EACCES, "it is read-only")
-    os.close(os.open(file, os.O_WRONLY | os.O_CLOEXEC))
+    os.close(os.open(file, os.O_WRONLY | MACHINE.open_flags))
     with tempfile.TemporaryDirectory(prefix=".signotaur-", dir=file.parent) as folder:
         yield Path(folder)
 
 
 def publish(copy: Path, file: Path) -> None:
-    """Put a finished copy in the file's place, with its mode and owner."""
-    original = file.stat()
-    descriptor = os.open(copy, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        with suppress(PermissionError):  # not root, and the file belongs to a group of others
-            os.fchown(descriptor, original.st_uid, original.st_gid)
-        os.fchmod(descriptor, stat.S_IMODE(original.st_mode))
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    copy.replace(file)
+    """Put a finished copy in the file's place, with its mode and owner, or its rights."""
+    MACHINE.publish_copy(copy, file)
 
 
 def has_room(file: Path) -> bool:

@@ -4,16 +4,15 @@ The key is never an argument, which process lists show, and never a variable. Th
 code decides. No shell reads the text: it is split as a shell would, and that is all.
 """
 
-import contextlib
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 
 from signotaur_action.ci_text import inert_value
 from signotaur_action.errors import DeliveryFailed, DestinationRefused
+from signotaur_action.machine import MACHINE
 from signotaur_action.masks import masks_for
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkFault
@@ -76,7 +75,7 @@ class CommandSink:
         return shutil.which(self._words[0], path=self._environ.get("PATH", os.defpath))
 
 
-_TOO_LONG = -signal.SIGALRM
+_TOO_LONG = -14  # as if by SIGALRM, which is no signal of every system
 
 
 def _run(words: Sequence[str], key: Secret, environ: Mapping[str, str]) -> tuple[int, bytes]:
@@ -101,8 +100,7 @@ def _run(words: Sequence[str], key: Secret, environ: Mapping[str, str]) -> tuple
 
 
 def _end(program: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(program.pid, signal.SIGKILL)
+    MACHINE.end_program(program)
     program.wait()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from signotaur_action.ci_text import file_record
 from signotaur_action.errors import DestinationRefused
+from signotaur_action.machine import MACHINE
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkFault
 from signotaur_action.sinks.faults import delivery_faults
@@ -98,10 +99,10 @@ def append(path: Path | None, text: str) -> None:
     """
     if path is None:
         return
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | MACHINE.open_flags)
     try:
         end = os.fstat(descriptor).st_size
-        unended = end > 0 and os.pread(descriptor, 1, end - 1) != b"\n"
+        unended = end > 0 and MACHINE.read_at(descriptor, 1, end - 1) != b"\n"
         encoded = (f"\n{text}" if text and unended else text).encode()
         if os.write(descriptor, encoded) != len(encoded):
             os.ftruncate(descriptor, end)

@@ -1,0 +1,140 @@
+"""What the client needs of an operating system, as a protocol.
+
+All methods that take a path or a descriptor raise OSError; ``strerror`` is for people.
+"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+
+class Folder(Protocol):
+    """A folder in which one file is made and put in another one's place."""
+
+    def create(self, name: str) -> int:
+        """Make and open a file that nobody but its owner can use, from its first moment on."""
+
+    def publish(self, name: str, final: str) -> None:
+        """Give a file its final name, in place of what has it: all or nothing, and durable."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it is still there."""
+
+
+class Machine(Protocol):
+    """One operating system."""
+
+    @property
+    def open_flags(self) -> int:
+        """The flags that every ``os.open`` needs: no child process inherits, no byte changes."""
+
+    @property
+    def modes_tell(self) -> bool:
+        """Whether a file's mode tells who may use it."""
+
+    # Private files
+
+    def open_private(self, path: Path) -> int:
+        """Open a file to read and write; a link is not followed, a missing file is made private."""
+
+    def adopt(self, descriptor: int) -> None:
+        """Prove that an open file is this user's own, and close it to all others.
+
+        Raises OSError where that cannot be proved: nothing secret may be written then.
+        """
+
+    def open_file(self, path: Path, access: int) -> int:
+        """Open an existing file; ``access`` is ``os.O_RDONLY``, ``O_WRONLY`` or ``O_RDWR``.
+
+        A link is not followed.
+        """
+
+    def why_not_replaceable(self, path: Path, status: os.stat_result) -> str | None:
+        """Return why an existing file cannot be replaced and keep its owner; None if it can."""
+
+    def folder(self, path: Path) -> AbstractContextManager[Folder]:
+        """Open a folder."""
+
+    def give(self, descriptor: int, model: os.stat_result) -> None:
+        """Close a file to all but its owner, and make it the property of the model's owner.
+
+        An owner that cannot be given is not: the file stays this user's.
+        """
+
+    def close_to_others(self, descriptor: int) -> None:
+        """Close a file to all but its owner."""
+
+    def publish_copy(self, copy: Path, file: Path) -> None:
+        """Put a finished copy in a file's place, with the rights that the file has."""
+
+    # Locks
+
+    def lock(self, descriptor: int) -> None:
+        """Lock a file for this process until the descriptor is closed or the process ends.
+
+        Raises BlockingIOError when another one has the lock.
+        """
+
+    def is_at(self, path: Path, descriptor: int) -> bool:
+        """Return whether the open file is the one that the path names."""
+
+    def withdraw(self, path: Path, descriptor: int) -> None:
+        """Take back an open file: remove it, or empty it where an open file cannot be removed."""
+
+    def discard(self, path: Path, descriptor: int) -> None:
+        """Close a locked file and remove it, unless another process waits for it.
+
+        Never raises for a file that stays.
+        """
+
+    # Content
+
+    def read_at(self, descriptor: int, size: int, offset: int) -> bytes:
+        """Read from a place in a file."""
+
+    def write_at(self, descriptor: int, content: bytes, offset: int) -> int:
+        """Write to a place in a file, by one call; return how many bytes were taken."""
+
+    def sync(self, descriptor: int) -> None:
+        """Return when the file's content is on the disk."""
+
+    def sync_folder(self, path: Path) -> None:
+        """Return when the folder's names are on the disk."""
+
+    # The process
+
+    @property
+    def interrupts(self) -> tuple[signal.Signals, ...]:
+        """The signals by which a person ends a program."""
+
+    @property
+    def terminations(self) -> tuple[signal.Signals, ...]:
+        """The signals by which another program ends one."""
+
+    def unblock(self, signals: set[signal.Signals]) -> None:
+        """Let signals in that the parent process had blocked."""
+
+    def start_watchdog(self, seconds: float, last_words: str) -> None:
+        """End this process when the time is over, whatever it does then.
+
+        ``last_words`` are said where the process itself can still say them.
+        """
+
+    def end_watchdog(self) -> None:
+        """Let this process take its time."""
+
+    def write_no_dumps(self) -> None:
+        """Keep what this process remembers from files that are written when it crashes."""
+
+    def end_program(self, program: "subprocess.Popen[bytes]") -> None:
+        """End a program, started with ``start_new_session``, and what it started itself."""
+
+    def run_below_init(self, run: Callable[[], int], last_words: str) -> int:
+        """Run, and return the exit code; where this process is PID 1, run as its child.
+
+        ``last_words`` are said of a child that its watchdog ended.
+        """

@@ -1,0 +1,224 @@
+"""Linux and macOS."""
+
+import errno
+import fcntl
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+if sys.platform == "win32":  # for mypy, which reads this file for every system
+    raise ImportError("there is no POSIX here")
+
+_CLOSE = os.O_CLOEXEC
+_NO_FOLLOW = os.O_NOFOLLOW | _CLOSE
+_KILLED = 128
+
+
+def sync_to_disk(descriptor: int) -> None:
+    """Return when the disk itself has the content.
+
+    On macOS ``fsync`` leaves it in the disk's cache, which a power cut empties; ``F_FULLFSYNC``
+    does not, and is missing on some network file systems.
+    """
+    if sys.platform == "darwin":
+        with suppress(OSError):
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
+
+
+class PosixFolder:
+    """A folder that is held open, so that it stays the same one whatever is renamed above it."""
+
+    def __init__(self, descriptor: int, sync: Callable[[int], None]) -> None:
+        self._descriptor = descriptor
+        self._sync = sync
+
+    def create(self, name: str) -> int:
+        """See ``port.Folder``."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW
+        return os.open(name, flags, 0o600, dir_fd=self._descriptor)
+
+    def publish(self, name: str, final: str) -> None:
+        """See ``port.Folder``."""
+        os.rename(name, final, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+        self._sync(self._descriptor)
+
+    def remove(self, name: str) -> None:
+        """See ``port.Folder``."""
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._descriptor)
+
+
+class Posix:
+    """See ``port.Machine``.
+
+    The watchdog is ``ITIMER_REAL`` with the signal's default action: it counts while the process
+    is stopped, and kills it before its next instruction.
+    """
+
+    open_flags = _CLOSE
+    modes_tell = True
+    interrupts = (signal.SIGINT,)
+    terminations = (signal.SIGTERM,)
+
+    def __init__(self, sync: Callable[[int], None] = sync_to_disk) -> None:
+        self.sync = sync
+
+    def open_private(self, path: Path) -> int:
+        """See ``port.Machine``."""
+        return os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o600)
+
+    def adopt(self, descriptor: int) -> None:
+        """See ``port.Machine``."""
+        owner = os.fstat(descriptor).st_uid
+        if owner != os.geteuid():
+            raise OSError(errno.EPERM, f"belongs to uid {owner}")
+        self.close_to_others(descriptor)
+
+    def open_file(self, path: Path, access: int) -> int:
+        """See ``port.Machine``."""
+        return os.open(path, access | _NO_FOLLOW)
+
+    def why_not_replaceable(self, path: Path, status: os.stat_result) -> str | None:  # noqa: ARG002
+        """See ``port.Machine``."""
+        if os.geteuid() in (0, status.st_uid):
+            return None
+        return f"it belongs to uid {status.st_uid}, and only root may keep that owner"
+
+    @contextmanager
+    def folder(self, path: Path) -> Iterator[PosixFolder]:
+        """See ``port.Machine``."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _CLOSE)
+        try:
+            yield PosixFolder(descriptor, self.sync)
+        finally:
+            os.close(descriptor)
+
+    def give(self, descriptor: int, model: os.stat_result) -> None:
+        """See ``port.Machine``."""
+        self.close_to_others(descriptor)
+        if (model.st_uid, model.st_gid) == (os.geteuid(), os.getegid()):
+            return
+        try:
+            os.fchown(descriptor, model.st_uid, model.st_gid)
+        except PermissionError:
+            # Not root: a new file in somebody else's folder stays ours, as any new file would.
+            if model.st_uid == os.geteuid():
+                os.fchown(descriptor, model.st_uid, -1)
+
+    def close_to_others(self, descriptor: int) -> None:
+        """See ``port.Machine``."""
+        os.fchmod(descriptor, 0o600)  # whatever the umask was
+
+    def publish_copy(self, copy: Path, file: Path) -> None:
+        """See ``port.Machine``. Mode and owner are the file's."""
+        original = file.stat()
+        descriptor = os.open(copy, os.O_RDONLY | _CLOSE)
+        try:
+            with suppress(PermissionError):  # not root, and the file belongs to a group of others
+                os.fchown(descriptor, original.st_uid, original.st_gid)
+            os.fchmod(descriptor, stat.S_IMODE(original.st_mode))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        copy.replace(file)
+
+    def lock(self, descriptor: int) -> None:
+        """See ``port.Machine``."""
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def is_at(self, path: Path, descriptor: int) -> bool:
+        """See ``port.Machine``."""
+        try:
+            return os.path.samestat(path.stat(), os.fstat(descriptor))
+        except FileNotFoundError:
+            return False
+
+    def withdraw(self, path: Path, descriptor: int) -> None:  # noqa: ARG002 - others need it
+        """See ``port.Machine``."""
+        path.unlink(missing_ok=True)
+
+    def discard(self, path: Path, descriptor: int) -> None:
+        """See ``port.Machine``. Removed while it is locked: who waits finds that it is gone."""
+        try:
+            with suppress(OSError):
+                path.unlink()
+                self.sync_folder(path.parent)
+        finally:
+            os.close(descriptor)
+
+    def read_at(self, descriptor: int, size: int, offset: int) -> bytes:
+        """See ``port.Machine``."""
+        return os.pread(descriptor, size, offset)
+
+    def write_at(self, descriptor: int, content: bytes, offset: int) -> int:
+        """See ``port.Machine``."""
+        return os.pwrite(descriptor, content, offset)
+
+    def sync_folder(self, path: Path) -> None:
+        """See ``port.Machine``."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _CLOSE)
+        try:
+            self.sync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def unblock(self, signals: set[signal.Signals]) -> None:
+        """See ``port.Machine``."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+
+    def start_watchdog(self, seconds: float, last_words: str) -> None:  # noqa: ARG002
+        """See ``port.Machine``. Nothing can be said: the kernel ends the process."""
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        self.unblock({signal.SIGALRM})
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def end_watchdog(self) -> None:
+        """See ``port.Machine``."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def write_no_dumps(self) -> None:
+        """See ``port.Machine``."""
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    def end_program(self, program: "subprocess.Popen[bytes]") -> None:
+        """See ``port.Machine``."""
+        with suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGKILL)
+
+    def run_below_init(self, run: Callable[[], int], last_words: str) -> int:
+        """See ``port.Machine``. The kernel ignores the watchdog's signal for PID 1.
+
+        The parent forwards the stop signals, reaps every orphan and passes the code on.
+        """
+        if os.getpid() != 1:
+            return run()
+        signals = {*self.interrupts, *self.terminations}
+        # None may be lost between fork and handler.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        child = os.fork()
+        if child == 0:
+            self.unblock(signals)
+            return run()
+        for number in signals:
+            signal.signal(number, lambda received, _frame: os.kill(child, received))
+        self.unblock(signals)
+        return _wait_for(child, last_words)
+
+
+def _wait_for(child: int, last_words: str) -> int:
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            break
+    code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGALRM:
+        sys.stderr.write(last_words)
+    return code if code >= 0 else _KILLED - code

@@ -1,0 +1,287 @@
+"""Windows: what follows from how its files, locks and signals differ; its calls are ``win32``'s.
+
+A file is private by its list of rights, which the file system must keep: a file whose list does
+not read back as it was given gets no secret. An open file cannot be renamed or removed by anybody,
+so its path stays its own. There is no folder to be synced: NTFS writes names to its own journal,
+and a file is moved with ``MOVEFILE_WRITE_THROUGH``.
+"""
+
+import errno
+import os
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+from signotaur_action.machine.rights import are_kept, owner_only
+from signotaur_action.machine.watchdog import Watchdog
+
+LOCKED_BYTE = 1 << 62
+"""The byte that is locked: locks are mandatory, and no file reaches so far."""
+
+_KEPT_OPEN = "another program keeps it open, or its rights do not allow it"
+_ATTEMPTS, _PAUSE_S = 20, 0.1
+"""For how long a reader or a virus scanner may hold the old file."""
+
+
+class Calls(Protocol):
+    """The system calls, as thin as they can be. All raise OSError."""
+
+    @property
+    def terminations(self) -> tuple[signal.Signals, ...]:
+        """See ``port.Machine``."""
+
+    @property
+    def open_flags(self) -> int:
+        """See ``port.Machine``."""
+
+    def user(self) -> str:
+        """Return the SID of this process's user."""
+
+    def default_owner(self) -> str:
+        """Return the SID that owns what this process makes: the user or a group of its."""
+
+    def open(self, path: Path, access: int, rights: str, *, new: bool | None) -> int:
+        """Open a file, and of a link the link itself; nobody can remove it then.
+
+        ``new``: True demands that it is made, with these rights; None makes a missing one.
+        """
+
+    def demand_removable(self, path: Path) -> None:
+        """Raise OSError if no file could take this one's place now."""
+
+    def owner(self, path: Path) -> str:
+        """Return the SID of a file's owner."""
+
+    def owner_of(self, descriptor: int) -> str:
+        """Return the SID of an open file's owner."""
+
+    def rights_of(self, descriptor: int) -> str:
+        """Return an open file's list of rights, in SDDL, as ``normal`` would write it."""
+
+    def set_rights(self, descriptor: int, rights: str) -> None:
+        """Give an open file this list of rights, and no inherited ones."""
+
+    def normal(self, rights: str) -> str:
+        """Return how the system itself writes a list of rights."""
+
+    def lock(self, descriptor: int, offset: int) -> None:
+        """Lock one byte of an open file. Raises PermissionError when it is taken."""
+
+    def move(self, source: Path, target: Path) -> None:
+        """Rename a file, in place of the target; on the disk on return."""
+
+    def replace(self, copy: Path, file: Path) -> None:
+        """Put a copy in a file's place, with the file's rights and attributes."""
+
+    def write_no_dumps(self) -> None:
+        """See ``port.Machine``."""
+
+    def end_tree(self, pid: int) -> None:
+        """End a process and all that it started."""
+
+
+class WindowsFolder:
+    """A folder, by its path."""
+
+    def __init__(self, path: Path, machine: "Windows") -> None:
+        self._path = path
+        self._machine = machine
+
+    def create(self, name: str) -> int:
+        """See ``port.Folder``."""
+        return self._machine.create(self._path / name)
+
+    def publish(self, name: str, final: str) -> None:
+        """See ``port.Folder``. Raises PermissionError where another program keeps it open."""
+        self._machine.move(self._path / name, self._path / final)
+
+    def remove(self, name: str) -> None:
+        """See ``port.Folder``."""
+        (self._path / name).unlink(missing_ok=True)
+
+
+class Windows:
+    """See ``port.Machine``."""
+
+    modes_tell = False
+    interrupts = (signal.SIGINT,)
+
+    def __init__(
+        self,
+        calls: Calls,
+        watchdog: Watchdog | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._calls = calls
+        self._watchdog = watchdog or Watchdog()
+        self._sleep = sleep
+        self.open_flags = calls.open_flags
+        self.terminations = calls.terminations
+
+    def open_private(self, path: Path) -> int:
+        """See ``port.Machine``."""
+        return self._calls.open(path, os.O_RDWR, self._rights(), new=None)
+
+    def adopt(self, descriptor: int) -> None:
+        """See ``port.Machine``."""
+        _demand_plain(descriptor)
+        owner = self._calls.owner_of(descriptor)
+        if owner not in self._selves():
+            raise OSError(errno.EPERM, f"belongs to {owner}")
+        self.close_to_others(descriptor)
+
+    def open_file(self, path: Path, access: int) -> int:
+        """See ``port.Machine``."""
+        descriptor = self._calls.open(path, access, "", new=False)
+        try:
+            _demand_plain(descriptor)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def why_not_replaceable(self, path: Path, status: os.stat_result) -> str | None:
+        """See ``port.Machine``. A file that another program keeps open is found here."""
+        if not status.st_mode & stat.S_IWUSR:
+            return "it is read-only"
+        owner = self._calls.owner(path)
+        if owner not in self._selves():
+            return f"it belongs to {owner}, and that owner could not be kept"
+        try:
+            self._calls.demand_removable(path)
+        except PermissionError:
+            return _KEPT_OPEN
+        return None
+
+    @contextmanager
+    def folder(self, path: Path) -> Iterator[WindowsFolder]:
+        """See ``port.Machine``."""
+        if not stat.S_ISDIR(path.stat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        yield WindowsFolder(path, self)
+
+    def create(self, path: Path) -> int:
+        """Make and open a file that is private from its first moment on."""
+        self._watchdog.check()
+        descriptor = self._calls.open(path, os.O_RDWR, self._rights(), new=True)
+        try:
+            self._demand_private(descriptor)
+        except OSError:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+            raise
+        return descriptor
+
+    def move(self, source: Path, target: Path) -> None:
+        """Rename a file, in place of the target, once nobody keeps that open."""
+        for _ in range(_ATTEMPTS):
+            self._watchdog.check()
+            try:
+                self._calls.move(source, target)
+            except PermissionError:
+                self._sleep(_PAUSE_S)
+            else:
+                return
+        raise PermissionError(errno.EACCES, _KEPT_OPEN)
+
+    def give(self, descriptor: int, model: os.stat_result) -> None:
+        """See ``port.Machine``. A file is made private, and no other owner can be given."""
+
+    def close_to_others(self, descriptor: int) -> None:
+        """See ``port.Machine``."""
+        self._calls.set_rights(descriptor, self._rights())
+        self._demand_private(descriptor)
+
+    def publish_copy(self, copy: Path, file: Path) -> None:
+        """See ``port.Machine``."""
+        descriptor = os.open(copy, os.O_RDWR | self.open_flags)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        self._calls.replace(copy, file)
+
+    def lock(self, descriptor: int) -> None:
+        """See ``port.Machine``. The system may take a moment to free a dead process's lock."""
+        try:
+            self._calls.lock(descriptor, LOCKED_BYTE)
+        except PermissionError as error:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from error
+
+    def is_at(self, path: Path, descriptor: int) -> bool:  # noqa: ARG002 - others need it
+        """See ``port.Machine``. Always: nobody renames or removes an open file."""
+        return True
+
+    def withdraw(self, path: Path, descriptor: int) -> None:  # noqa: ARG002 - others need it
+        """See ``port.Machine``."""
+        os.ftruncate(descriptor, 0)
+
+    def discard(self, path: Path, descriptor: int) -> None:
+        """See ``port.Machine``. Who opened it in between keeps it from being removed."""
+        os.close(descriptor)
+        with suppress(OSError):
+            path.unlink()
+
+    def read_at(self, descriptor: int, size: int, offset: int) -> bytes:
+        """See ``port.Machine``."""
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, size)
+
+    def write_at(self, descriptor: int, content: bytes, offset: int) -> int:
+        """See ``port.Machine``."""
+        self._watchdog.check()
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.write(descriptor, content)
+
+    def sync(self, descriptor: int) -> None:
+        """See ``port.Machine``."""
+        os.fsync(descriptor)
+
+    def sync_folder(self, path: Path) -> None:
+        """See ``port.Machine``. Nothing is left to do, see above."""
+
+    def unblock(self, signals: set[signal.Signals]) -> None:
+        """See ``port.Machine``. Signals cannot be blocked here."""
+
+    def start_watchdog(self, seconds: float, last_words: str) -> None:
+        """See ``port.Machine``, and ``watchdog`` for what it cannot do."""
+        self._watchdog.start(seconds, last_words)
+
+    def end_watchdog(self) -> None:
+        """See ``port.Machine``."""
+        self._watchdog.stop()
+
+    def write_no_dumps(self) -> None:
+        """See ``port.Machine``. A dump that the machine's administrator demands is still made."""
+        self._calls.write_no_dumps()
+
+    def end_program(self, program: "subprocess.Popen[bytes]") -> None:
+        """See ``port.Machine``. A child whose parent has ended already is not found."""
+        self._calls.end_tree(program.pid)
+        program.kill()
+
+    def run_below_init(self, run: Callable[[], int], last_words: str) -> int:  # noqa: ARG002
+        """See ``port.Machine``. There is no PID 1."""
+        return run()
+
+    def _rights(self) -> str:
+        return owner_only(self._calls.user())
+
+    def _selves(self) -> set[str]:
+        return {self._calls.user(), self._calls.default_owner()}
+
+    def _demand_private(self, descriptor: int) -> None:
+        found = self._calls.rights_of(descriptor)
+        if not are_kept(found, self._calls.normal(self._rights())):
+            raise OSError(errno.EPERM, "this file system keeps no rights of files")
+
+
+def _demand_plain(descriptor: int) -> None:
+    attributes: int = getattr(os.fstat(descriptor), "st_file_attributes", 0)
+    if attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT:
+        raise OSError(errno.EPERM, "a link, not a plain file")
