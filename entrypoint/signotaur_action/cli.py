@@ -62,6 +62,7 @@ def rotate_key(
     allow_untrusted: options.AllowUntrusted = None,
     if_expiring_within: options.IfExpiringWithin = None,
     again: options.Again = None,
+    defer_confirm: options.DeferConfirm = None,
     dry_run: options.DryRun = None,
     ca_file: options.CaFile = None,
     timeout: options.Timeout = None,
@@ -72,6 +73,24 @@ def rotate_key(
 ) -> int:
     """Rotate an API key: the old and the new one both work during the overlap."""
     return _run("rotate_key", context)
+
+
+@app.command("confirm-rotation")
+def confirm_rotation(
+    context: typer.Context,
+    api_key: options.ApiKey = None,
+    api_key_file: options.ApiKeyFile = None,
+    api_key_name: options.ApiKeyName = None,
+    sign_server: options.SignServer = None,
+    rotation_id: options.RotationId = None,
+    allow_untrusted: options.AllowUntrusted = None,
+    ca_file: options.CaFile = None,
+    timeout: options.Timeout = None,
+    json: options.AsJson = None,
+    debug: options.Debug = None,
+) -> int:
+    """Confirm a rotation with its new key, once that is stored: the last step of a deferred one."""
+    return _run("confirm_rotation", context)
 
 
 @app.command("guard")

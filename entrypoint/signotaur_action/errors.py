@@ -48,6 +48,8 @@ class SignotaurError(Exception):
     code = ExitCode.FAILURE
     keys = OLD_KEY_UNTOUCHED
     next = SAME_COMMAND
+    results: "tuple[tuple[str, str], ...]" = ()
+    """Each destination and what became of it, where a delivery was begun."""
 
     def __init__(self, what: str, *, keys: str | None = None, next_step: str | None = None) -> None:
         # What failed may be that a key stands where a path, a name or a command belongs.

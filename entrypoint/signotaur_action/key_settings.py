@@ -50,6 +50,18 @@ def key_source(settings: Settings) -> KeySource | None:
         return None
 
 
+def demand_no_arguments(settings: Settings) -> None:
+    """Note the fault when a step's ``args`` hold a secret: the runner prints them in its log."""
+    if "INPUT_COMMAND" not in settings.environ:  # only an action's step has this variable
+        return
+    settings.faults.extend(
+        f"--{name} stands in the step's args, which the runner shows in its log: take it for "
+        f"leaked; give it as the input {name} or as a variable"
+        for name in ("api-key", "github-token")
+        if settings.is_on_command_line(name)
+    )
+
+
 def _from_variable(settings: Settings, name: str) -> KeySource | None:
     text = settings.environ.get(name, "").strip()
     if not text:

@@ -104,6 +104,18 @@ Again = Annotated[
         help="Rotate although the key has a confirmed successor, because that one was lost.",
     ),
 ]
+DeferConfirm = Annotated[
+    Flag,
+    declared(
+        "defer-confirm",
+        is_flag=True,
+        help="Leave the old key's end unarmed until confirm-rotation, for steps of your own that "
+        "store the key.",
+    ),
+]
+RotationId = Annotated[
+    Text, declared("rotation-id", help="The rotation to confirm, as rotate-key told it.")
+]
 DryRun = Annotated[
     Flag,
     declared(

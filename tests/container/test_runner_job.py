@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -41,10 +42,12 @@ def test_scheduled_rotation(verbosity: str, job: ContainerJob, ledger: Ledger, k
     outputs = done.outputs
     assert near(outputs.pop("expires-at"), days_from_now(90))
     assert near(outputs.pop("overlap-end"), days_from_now(14))
+    assert UUID(outputs.pop("rotation-id"))
     assert outputs == {
         "rotated": "true",
         "key-id": str(ledger.id_of(new)),
         "old-key-id": str(ledger.id_of(key)),
+        "confirmed": "true",
     }
     assert done.variables == {}
     assert done.summary.startswith("### Rotated key")

@@ -4,6 +4,7 @@ import json
 import re
 from html import unescape
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -83,10 +84,12 @@ def test_scheduled_rotation(verbosity: str, job: Job, ledger: Ledger, key: str) 
     outputs = done.outputs
     assert near(outputs.pop("expires-at"), days_from_now(90))
     assert near(outputs.pop("overlap-end"), days_from_now(14))
+    assert UUID(outputs.pop("rotation-id"))
     assert outputs == {
         "rotated": "true",
         "key-id": str(row["id"]),
         "old-key-id": str(ledger.id_of(key)),
+        "confirmed": "true",
     }
     assert done.variables == {}
     masked_before_shown(done, key, new)
@@ -204,7 +207,7 @@ def test_summary_is_one_table(job: Job, ledger: Ledger, key: str, fresh_name: st
     )
     assert rows["New key"] == f"{new['id']} ({fresh_name})"
     assert rows["Old key"].startswith(f"{ledger.id_of(key)}, revoked at 20")
-    assert rows["Delivered to"] == f"key file {file}"
+    assert rows[f"Destination key file {file}"] == "delivered"
     assert near(rows["New key expires"], days_from_now(90))
     assert near(rows["Overlap ends"], days_from_now(7))
     assert "**Next:** bring the new key" in rest
@@ -375,6 +378,7 @@ def _assert_harmless(done: StepResult) -> None:
 
 def _outputs_are_ours(done: StepResult) -> bool:
     known = {"rotated", "key-id", "old-key-id", "expires-at", "overlap-end"}
+    known |= {"rotation-id", "confirmed"}
     return set(done.outputs) <= known and done.outputs["rotated"] in {"true", "false"}
 
 

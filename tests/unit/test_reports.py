@@ -54,7 +54,8 @@ def rotated(**changes: Any) -> Rotated:
     }
     durable = changes.pop("durable", True)
     destinations = changes.pop("destinations", ("key file /k",))
-    return Rotated(Rotation(**facts | changes), Secret(KEY), destinations, durable)
+    results = tuple((name, "delivered") for name in destinations)
+    return Rotated(Rotation(**facts | changes), Secret(KEY), results, durable)
 
 
 def info(name: str = "build key", **changes: Any) -> KeyInfo:
@@ -136,6 +137,8 @@ def test_a_rotations_outputs_tell_the_next_step_what_came_of_it(job: Job) -> Non
         "old-key-id": "4",
         "expires-at": "2026-05-30T12:00:00Z",
         "overlap-end": "2026-03-08T12:00:00Z",
+        "rotation-id": "00000000-0000-0000-0000-000000000001",
+        "confirmed": "true",
     }
 
 
@@ -150,6 +153,8 @@ def test_without_a_rotation_the_outputs_tell_of_the_key_in_use(
         "old-key-id": "",
         "expires-at": "2026-04-11T12:00:00Z",
         "overlap-end": "",
+        "rotation-id": "",
+        "confirmed": "false",
     }
 
 
@@ -200,7 +205,13 @@ def test_a_rotation_is_one_json_object(job: Job) -> None:
         "expiresAt": "2026-05-30T12:00:00Z",
         "overlapEnd": "2026-03-08T12:00:00Z",
         "autoRevoke": True,
+        "rotationId": "00000000-0000-0000-0000-000000000001",
+        "confirmed": True,
         "destinations": ["a", "b"],
+        "results": [
+            {"destination": "a", "result": "delivered"},
+            {"destination": "b", "result": "delivered"},
+        ],
     }
 
 
@@ -308,7 +319,7 @@ def test_no_name_is_markdown_in_the_summary(job: Job, name: str) -> None:
     job.tell(rotated(new_key_name=name, destinations=(name,)))
     rows = list(rows_of(job.summary.read_text()))
     assert [len(row) for row in rows] == [2] * 5
-    for cell in (rows[1][1], rows[4][1]):
+    for cell in (rows[1][1], rows[4][0].removeprefix("Destination ")):
         assert name.replace("\n", "<br>") in unescape(cell)
         markup = cell.replace("<br>", "").removeprefix("5 (")
         assert not re.search(r"[<>`*\[\]!|\\@#]", re.sub(r"&#?\w+;", "", markup))

@@ -10,7 +10,7 @@ from pathlib import Path
 from signotaur_action.ci import journal_folders, run_name
 from signotaur_action.commands.frame import reported
 from signotaur_action.console import Console
-from signotaur_action.destinations import destinations, in_workspace
+from signotaur_action.destinations import destinations, github_token, in_workspace
 from signotaur_action.errors import (
     ExitCode,
     InvalidOverlap,
@@ -19,7 +19,8 @@ from signotaur_action.errors import (
 from signotaur_action.http_service import HttpKeyService, ServerAddress
 from signotaur_action.invocation import Invocation
 from signotaur_action.journal import Journal, JournalPlace
-from signotaur_action.key_settings import KeySource, key_source
+from signotaur_action.key_settings import KeySource, demand_no_arguments, key_source
+from signotaur_action.model import Secret
 from signotaur_action.policy import overlap_allowed, parse_duration
 from signotaur_action.ports import Sink
 from signotaur_action.reporting import Report
@@ -42,6 +43,9 @@ class RotateKey:
     sinks: Sequence[Sink]
     journal: JournalPlace
     dry_run: bool
+    github_token: Secret | None
+    token_in_arguments: bool
+    """Whether process lists and shell histories show the token."""
 
     @property
     def key_on_stdout(self) -> bool:
@@ -54,7 +58,9 @@ def run(invocation: Invocation) -> ExitCode:
 
     def work(console: Console, report: Report) -> ExitCode:
         command = _read(invocation.settings(), console)
-        console.mask(command.source.key)
+        for secret in (command.source.key, command.github_token):
+            if secret is not None:
+                console.mask(secret)
         _warn_about(command, invocation.environ, console)
         _rotate(command, report, console)
         return ExitCode.DONE
@@ -93,6 +99,11 @@ def _warn_about(command: RotateKey, environ: Mapping[str, str], console: Console
             "--api-key shows the key in process lists and shell histories; "
             "prefer --api-key-file or a variable."
         )
+    if command.token_in_arguments:
+        console.warn(
+            "--github-token shows the token in process lists and shell histories; "
+            "prefer the variable GH_TOKEN."
+        )
     for path in in_workspace(command.sinks, environ):
         console.warn(
             f"{path} lies in the workspace, which is uploaded, cached and copied into images; "
@@ -110,7 +121,7 @@ def _warn_about(command: RotateKey, environ: Mapping[str, str], console: Console
 
 def _read(settings: Settings, console: Console) -> RotateKey:
     source = key_source(settings)
-    _refuse_key_in_arguments(settings)
+    demand_no_arguments(settings)
     server = server_address(settings)
     sinks = destinations(settings, console.emit, source)
     overlap = settings.checked("overlap-days", _whole_number, OVERLAP_DAYS_DEFAULT)
@@ -120,22 +131,23 @@ def _read(settings: Settings, console: Console) -> RotateKey:
         again=settings.flag("again"),
         holder=run_name(settings.environ),
         window=settings.checked("if-expiring-within", _window, None),
+        defer=settings.flag("defer-confirm"),
     )
     dry_run = settings.flag("dry-run")
     _demand_sound(settings, overlap)
     if source is None:  # its fault was raised above
         raise UsageFaults(["no API key"])
     journal = _journal_place(settings, source, server, sinks)
-    return RotateKey(source, server, plan, sinks, journal, dry_run)
-
-
-def _refuse_key_in_arguments(settings: Settings) -> None:
-    # Only an action's step has this variable; the runner prints the step's `args` in its log.
-    if "INPUT_COMMAND" in settings.environ and settings.is_on_command_line("api-key"):
-        settings.faults.append(
-            "--api-key stands in the step's args, which the runner shows in its log: take that "
-            "key for leaked; give it as the input api-key or as a variable"
-        )
+    return RotateKey(
+        source,
+        server,
+        plan,
+        sinks,
+        journal,
+        dry_run,
+        github_token(settings),
+        token_in_arguments=settings.is_on_command_line("github-token"),
+    )
 
 
 def _demand_sound(settings: Settings, overlap: int) -> None:

@@ -54,6 +54,8 @@ class Report:
         document: dict[str, object] | None = None,
     ) -> None:
         """Tell a failure. Never raises: there is nobody left to tell."""
+        for name, result in error.results:
+            self._console.note(f"  {name}: {result}")
         self._console.fail(error)
         telling = failure(error, outputs or {}, document or {})
         for write in (self._write_outputs, self._write_summary, self._write_json):

@@ -6,7 +6,7 @@ from signotaur_action.errors import SignotaurError, Unfinished
 from signotaur_action.model import KeyInfo, Rotation
 from signotaur_action.policy import describe_span
 from signotaur_action.reporting.report import Report
-from signotaur_action.reporting.telling import Rows, Telling
+from signotaur_action.reporting.telling import Rows, Telling, result_objects
 from signotaur_action.rotation import NotDue, Outcome, Rotated, WouldRotate
 from signotaur_wire.members import format_optional_time, format_time
 
@@ -76,15 +76,18 @@ def key_rows(key: KeyInfo) -> Rows:
 def _rotated_prose(outcome: Rotated) -> tuple[str, Rows, str]:
     rotation = outcome.rotation
     rows = (
-        ("Old key", f"{rotation.old_key_id}, {_fate(rotation)}"),
+        ("Old key", f"{rotation.old_key_id}, {fate(rotation)}"),
         ("New key", f"{rotation.new_key_id} ({rotation.new_key_name})"),
         ("New key expires", format_optional_time(rotation.new_key_expires_at) or "never"),
         ("Overlap ends", format_time(rotation.overlap_end)),
-        *(("Delivered to", name) for name in outcome.destinations),
+        *((f"Destination {name}", result) for name, result in outcome.results),
     )
     headline = f"Rotated key {rotation.old_key_id} to key {rotation.new_key_id}."
-    if not outcome.durable:
-        next_step = f"store the new key now: the old one is {_fate(rotation)}."
+    if rotation.unconfirmed:
+        headline = f"{headline[:-1]}, unconfirmed: both work, and nothing is armed."
+        next_step = "store the new key, then run confirm-rotation with it as it was stored."
+    elif not outcome.durable:
+        next_step = f"store the new key now: the old one is {fate(rotation)}."
     elif rotation.auto_revoke:
         next_step = "bring the new key to all else that uses it until then."
     else:
@@ -92,7 +95,10 @@ def _rotated_prose(outcome: Rotated) -> tuple[str, Rows, str]:
     return headline, rows, next_step
 
 
-def _fate(rotation: Rotation) -> str:
+def fate(rotation: Rotation) -> str:
+    """Return how a rotation's old key ends, in words."""
+    if rotation.unconfirmed:
+        return "valid; its end is not armed before the rotation is confirmed"
     if not rotation.auto_revoke:
         return "valid until somebody revokes it"
     if rotation.overlap_end <= rotation.server_time:
@@ -109,6 +115,8 @@ def _outputs(outcome: Outcome) -> dict[str, str]:
             "old-key-id": str(rotation.old_key_id),
             "expires-at": format_optional_time(rotation.new_key_expires_at) or "",
             "overlap-end": format_time(rotation.overlap_end),
+            "rotation-id": str(rotation.id),
+            "confirmed": _boolean(not rotation.unconfirmed),
         }
     return {
         "rotated": "false",
@@ -116,7 +124,13 @@ def _outputs(outcome: Outcome) -> dict[str, str]:
         "old-key-id": "",
         "expires-at": format_optional_time(outcome.key.expires_at) or "",
         "overlap-end": format_optional_time(outcome.key.revokes_at) or "",
+        "rotation-id": "",
+        "confirmed": "false",
     }
+
+
+def _boolean(value: bool) -> str:  # noqa: FBT001 - a pure conversion
+    return "true" if value else "false"
 
 
 def _document(outcome: Outcome) -> dict[str, object]:
@@ -130,7 +144,10 @@ def _document(outcome: Outcome) -> dict[str, object]:
             "expiresAt": format_optional_time(rotation.new_key_expires_at),
             "overlapEnd": format_time(rotation.overlap_end),
             "autoRevoke": rotation.auto_revoke,
+            "rotationId": str(rotation.id),
+            "confirmed": not rotation.unconfirmed,
             "destinations": list(outcome.destinations),
+            "results": result_objects(outcome.results),
         }
     return {
         "rotated": False,

@@ -39,7 +39,10 @@ def failure(error: SignotaurError, outputs: dict[str, str], document: dict[str, 
     """Return what is told of a failure; the other two are what the command adds of its own."""
     return Telling(
         headline=f"Not finished: {error.what}",
-        rows=(("Keys", error.keys),),
+        rows=(
+            ("Keys", error.keys),
+            *((f"Destination {name}", result) for name, result in error.results),
+        ),
         next_step=error.next,
         outputs=MappingProxyType(outputs),
         document=MappingProxyType(
@@ -50,9 +53,15 @@ def failure(error: SignotaurError, outputs: dict[str, str], document: dict[str, 
                 "what": error.what,
                 "keys": error.keys,
                 "next": error.next,
+                **({"results": result_objects(error.results)} if error.results else {}),
             }
         ),
     )
+
+
+def result_objects(results: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
+    """Return what became of each destination, as JSON tells it."""
+    return [{"destination": name, "result": result} for name, result in results]
 
 
 def _cell(text: str) -> str:

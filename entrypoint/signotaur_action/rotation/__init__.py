@@ -5,7 +5,24 @@ model of crashes and lost messages: confirming arms the old key's revocation; co
 rotation takes its lease first; a run dies before its lease does. Read ``run`` first.
 """
 
+from signotaur_action.rotation.confirming import confirm
 from signotaur_action.rotation.run import RotationRun
-from signotaur_action.rotation.values import NotDue, Outcome, Rotated, RotationPlan, WouldRotate
+from signotaur_action.rotation.values import (
+    Confirmed,
+    NotDue,
+    Outcome,
+    Rotated,
+    RotationPlan,
+    WouldRotate,
+)
 
-__all__ = ["NotDue", "Outcome", "Rotated", "RotationPlan", "RotationRun", "WouldRotate"]
+__all__ = [
+    "Confirmed",
+    "NotDue",
+    "Outcome",
+    "Rotated",
+    "RotationPlan",
+    "RotationRun",
+    "WouldRotate",
+    "confirm",
+]

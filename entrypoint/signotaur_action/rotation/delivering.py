@@ -12,33 +12,38 @@ from signotaur_action.errors import (
 from signotaur_action.journal import Journal
 from signotaur_action.model import Delivery, Opened, Rotation, Secret
 from signotaur_action.ports import KeyService, Narrator, Sink
-from signotaur_action.rotation.values import Rotated
+from signotaur_action.rotation.values import DELIVERED, HELD, WAITING, Results, Rotated
 from signotaur_wire.messages import RotationState
 
 
 class Delivering:
-    """Brings a candidate to every destination and only then confirms it."""
+    """Brings a candidate to every destination and only then confirms it.
 
-    def __init__(self, service: KeyService, sinks: Sequence[Sink], narrator: Narrator) -> None:
+    ``defer``: leave it unconfirmed, for somebody who stores the key by other means.
+    """
+
+    def __init__(
+        self, service: KeyService, sinks: Sequence[Sink], narrator: Narrator, *, defer: bool = False
+    ) -> None:
         self._service = service
         self._sinks = sinks
         self._narrator = narrator
+        self._defer = defer
 
     def finish(self, opened: Opened, journal: Journal) -> Rotated:
         """Finish a rotation. Raises any SignotaurError; then nothing is armed."""
         self._narrator.mask(opened.key)
         if opened.rotation.state is RotationState.CONFIRMED:
-            rotation = self._repeat_fleeting(opened)
+            rotation, results = opened.rotation, self._repeat_fleeting(opened)
         else:
-            rotation = self._deliver_and_confirm(opened, journal)
-        return Rotated(
-            rotation=rotation,
-            key=opened.key,
-            destinations=tuple(sink.name for sink in self._sinks),
-            durable=any(sink.durable for sink in self._sinks),
-        )
+            self._verify(opened)
+            results = self._deliver(_delivery(opened), journal)
+            self._read_back(opened.key)
+            rotation = self._decided(opened)
+        durable = any(sink.durable for sink in self._sinks)
+        return Rotated(rotation, opened.key, results, durable=durable)
 
-    def _repeat_fleeting(self, opened: Opened) -> Rotation:
+    def _repeat_fleeting(self, opened: Opened) -> Results:
         """Every durable destination was proved before the confirmation: leave them alone.
 
         What a killed run wrote to its own stdout or job is gone, so that is written again.
@@ -46,12 +51,12 @@ class Delivering:
         for sink in self._sinks:
             if not sink.durable:
                 sink.deliver(_delivery(opened))
-        return opened.rotation
+        return tuple((sink.name, HELD if sink.durable else DELIVERED) for sink in self._sinks)
 
-    def _deliver_and_confirm(self, opened: Opened, journal: Journal) -> Rotation:
-        self._verify(opened)
-        self._deliver(_delivery(opened), journal)
-        self._read_back(opened.key)
+    def _decided(self, opened: Opened) -> Rotation:
+        if self._defer:
+            self._narrator.note("Not confirmed, as asked: the old key's revocation is not armed.")
+            return opened.rotation
         rotation = self._confirm(opened)
         self._narrator.note("Confirmed: every destination holds the new key.")
         return rotation
@@ -73,24 +78,28 @@ class Delivering:
             raise ServerFailure("The server does not know the new key as this rotation's.")
         self._narrator.note(f"The new key works (key {info.id}).")
 
-    def _deliver(self, delivery: Delivery, journal: Journal) -> None:
+    def _deliver(self, delivery: Delivery, journal: Journal) -> Results:
         """Deliver to each sink in order; a last, durable one waits until all others succeeded."""
         failures: list[str] = []
+        results: list[tuple[str, str]] = []
         for sink in self._sinks:
             if failures and sink is self._sinks[-1] and sink.durable:
                 self._narrator.note(f"Left alone until the others hold the key: {sink.name}.")
+                results.append((sink.name, WAITING))
                 break
             try:
-                self._deliver_to(sink, delivery, journal)
+                results.append((sink.name, self._deliver_to(sink, delivery, journal)))
             except DeliveryFailed as error:
                 failures.append(error.what)
+                results.append((sink.name, "failed"))
         if failures:
-            raise Unfinished("\n".join(failures))
+            raise _unfinished("\n".join(failures), results)
+        return tuple(results)
 
-    def _deliver_to(self, sink: Sink, delivery: Delivery, journal: Journal) -> None:
+    def _deliver_to(self, sink: Sink, delivery: Delivery, journal: Journal) -> str:
         if sink.durable and self._holds(sink, delivery.key, journal):
             self._narrator.note(f"Holds the new key already: {sink.name}.")
-            return
+            return HELD
         sink.deliver(delivery)
         self._narrator.note(f"Delivered: {sink.name}.")
         try:
@@ -98,6 +107,7 @@ class Delivering:
         except OSError as error:
             # The journal holds the key; a missing progress mark costs one repeated write.
             self._narrator.warn(f"The journal could not be updated ({error.strerror}).")
+        return DELIVERED
 
     def _holds(self, sink: Sink, key: Secret, journal: Journal) -> bool:
         held = sink.read_back()
@@ -110,6 +120,12 @@ class Delivering:
             held = sink.read_back()
             if held is not None and held != key:
                 raise Unfinished(f"{sink.name} does not hold the key that was written to it.")
+
+
+def _unfinished(what: str, results: Sequence[tuple[str, str]]) -> Unfinished:
+    error = Unfinished(what)
+    error.results = tuple(results)
+    return error
 
 
 def _delivery(opened: Opened) -> Delivery:

@@ -31,7 +31,7 @@ class RotationRun:
         self._sinks = sinks
         self._narrator = narrator
         self._opening = Opening(plan, service, narrator)
-        self._delivering = Delivering(service, sinks, narrator)
+        self._delivering = Delivering(service, sinks, narrator, defer=plan.defer)
 
     def check(self) -> None:
         """Take step 1: prove every destination usable, before anything is sent.

@@ -5,6 +5,13 @@ from datetime import timedelta
 
 from signotaur_action.model import KeyInfo, Rotation, Secret
 
+Results = tuple[tuple[str, str], ...]
+"""Each destination by name, in order of delivery, and what became of it."""
+
+DELIVERED = "delivered"
+HELD = "held the key already"
+WAITING = "left alone until the others hold the key"
+
 
 @dataclass(frozen=True)
 class RotationPlan:
@@ -17,6 +24,8 @@ class RotationPlan:
     """The name of this CI run, equal in a re-run of it; None where there is no such name."""
     window: timedelta | None = None
     """Rotate only if the key ends within this time; None: rotate in any case."""
+    defer: bool = False
+    """Leave the confirmation to ``confirm-rotation``, when others have stored the key."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +47,29 @@ class WouldRotate:
 
 @dataclass(frozen=True)
 class Rotated:
-    """The key was rotated, delivered everywhere and confirmed."""
+    """The key was rotated, delivered everywhere and, unless that was deferred, confirmed."""
 
     rotation: Rotation
     key: Secret
-    destinations: tuple[str, ...]
+    results: Results
     durable: bool
     """Whether any destination outlives the job."""
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """The names of the destinations, in order of delivery."""
+        return tuple(name for name, _ in self.results)
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """What there was to confirm of a key's rotation."""
+
+    key: KeyInfo
+    rotation: Rotation | None
+    """The rotation as it stands now; None where the key has none to confirm."""
+    already: bool
+    """Whether it was confirmed before."""
 
 
 Outcome = NotDue | WouldRotate | Rotated

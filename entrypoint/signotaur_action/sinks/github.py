@@ -18,7 +18,17 @@ from signotaur_action.sinks.faults import delivery_faults
 
 _OUTPUT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_OUR_OUTPUTS = frozenset({"rotated", "key-id", "old-key-id", "expires-at", "overlap-end"})
+_OUR_OUTPUTS = frozenset(
+    {
+        "rotated",
+        "key-id",
+        "old-key-id",
+        "expires-at",
+        "overlap-end",
+        "rotation-id",
+        "confirmed",
+    }
+)
 _NOT_OURS_TO_SET = re.compile(r"(GITHUB|RUNNER|ACTIONS|INPUT|LD)_.*|NODE_OPTIONS|PATH|HOME|CI")
 
 

@@ -1,0 +1,41 @@
+"""``confirm-rotation``: the new key is stored by other means; let the old one end."""
+
+from uuid import UUID
+
+from signotaur_action.commands.frame import reported, tell
+from signotaur_action.console import Console
+from signotaur_action.errors import ExitCode, UsageFaults
+from signotaur_action.http_service import HttpKeyService
+from signotaur_action.invocation import Invocation
+from signotaur_action.key_settings import demand_no_arguments, key_source
+from signotaur_action.reporting import Report
+from signotaur_action.reporting.confirmation import confirmation_telling
+from signotaur_action.rotation import confirm
+from signotaur_action.server_settings import server_address
+
+
+def run(invocation: Invocation) -> ExitCode:
+    """Confirm and tell. Safe to repeat."""
+
+    def work(console: Console, report: Report) -> ExitCode:
+        settings = invocation.settings()
+        source = key_source(settings)
+        demand_no_arguments(settings)
+        server = server_address(settings)
+        rotation_id = settings.checked("rotation-id", _identity, None)
+        if settings.faults or source is None:
+            raise UsageFaults(settings.faults)
+        console.mask(source.key)
+        report.check()
+        outcome = confirm(HttpKeyService(server), source.key, rotation_id)
+        tell(report, confirmation_telling(outcome))
+        return ExitCode.DONE
+
+    return reported(invocation, work, outputs={"confirmed": "false"}, document={"confirmed": False})
+
+
+def _identity(text: str) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise ValueError("it is not the id of a rotation") from None
