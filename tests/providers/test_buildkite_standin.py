@@ -93,3 +93,14 @@ def test_requests_out_of_shape_fail_the_test(path: str, request_: dict[str, obje
     headers = {"Authorization": "Bearer token"}
     with pytest.raises(AssertionError, match="against the service's rules"), stand_in:
         requests.put(f"{secrets}/{own}{path}", headers=headers, timeout=5, **request_)  # type: ignore[arg-type]
+
+
+def test_a_token_learns_its_scopes() -> None:
+    with Buildkite() as buildkite:
+        known = buildkite.add_token(scopes=("read_builds",))
+        answers = [
+            requests.get(f"{buildkite.api}/access-token", headers=headers, timeout=5)
+            for headers in ({"Authorization": f"Bearer {known}"}, {})
+        ]
+    assert [each.status_code for each in answers] == [200, 401]
+    assert answers[0].json()["scopes"] == ["read_builds"]

@@ -163,3 +163,14 @@ def test_requests_out_of_shape_fail_the_test(path: str, request_: dict[str, obje
     own = {"PRIVATE-TOKEN": "token", **request_.pop("headers", {})}  # type: ignore[dict-item]
     with pytest.raises(AssertionError, match="against the service's rules"), stand_in:
         requests.put(f"{stand_in.api}/{path}", headers=own, timeout=5, **request_)  # type: ignore[arg-type]
+
+
+def test_a_token_learns_its_scopes() -> None:
+    with GitLab() as gitlab:
+        known = gitlab.add_token(scopes=("read_api",))
+        answers = [
+            requests.get(f"{gitlab.api}/personal_access_tokens/self", headers=headers, timeout=5)
+            for headers in ({"PRIVATE-TOKEN": known}, {})
+        ]
+    assert [each.status_code for each in answers] == [200, 401]
+    assert answers[0].json()["scopes"] == ["read_api"]

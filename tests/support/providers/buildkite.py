@@ -96,6 +96,9 @@ class Buildkite(StandIn):
 
     def _serve(self, call: Call, body: dict[str, Any]) -> Reply:
         match call.segments:
+            case ["v2", "access-token"] if call.method == "GET":
+                scopes = list(self._token(call).scopes)  # whatever they are
+                return Reply(200, {"uuid": str(uuid.UUID(int=3)), "scopes": scopes})
             case ["v2", "organizations", organization, "clusters", cluster, "secrets", *rest]:
                 self._authorize(call)
                 if (organization, cluster) != (self.organization, self.cluster):
@@ -117,11 +120,15 @@ class Buildkite(StandIn):
                 return self._changed(found, {"value": body["value"]})
         raise _Refused(404, "Not Found")
 
-    def _authorize(self, call: Call) -> None:
+    def _token(self, call: Call) -> Token:
         scheme, _, text = call.headers.get("authorization", "").partition(" ")
         token = self.tokens.get(text)
         if scheme != "Bearer" or token is None:
             raise _Refused(401, "Authentication required. Please supply a valid API Access Token")
+        return token
+
+    def _authorize(self, call: Call) -> None:
+        token = self._token(call)
         needed = "read_secret_details" if call.method == "GET" else "write_secrets"
         if needed not in token.scopes or not token.maintainer:
             raise _Refused(403, "Forbidden")

@@ -148,6 +148,8 @@ class GitLab(StandIn):
 
     def _serve(self, call: Call) -> Reply:
         parts = call.segments
+        if (call.method, parts[2:]) == ("GET", ["personal_access_tokens", "self"]):
+            return Reply(200, _described(self._token(call)))
         if parts[:2] != ["api", "v4"] or len(parts) not in {5, 6} or parts[4] != "variables":
             raise Refused(404, {"error": "404 Not Found"})
         token = self._token(call)
@@ -217,3 +219,10 @@ class GitLab(StandIn):
 
     def _by_path(self, path: str) -> Owner:
         return next(each for each in self.owners if each.path == path)
+
+
+def _described(token: Token) -> dict[str, Any]:
+    """Tell a token of itself. The page demands no scope for that, and our tokens have no dates."""
+    unknown = dict.fromkeys(("description", "last_used_at", "expires_at"))
+    about = {"id": 1, "user_id": 1, "name": "rotation", "created_at": "2025-01-01T00:00:00.000Z"}
+    return unknown | about | {"scopes": list(token.scopes), "active": True, "revoked": False}
