@@ -3,87 +3,22 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from contextlib import contextmanager
 from io import StringIO
-from pathlib import Path
 
 from dotenv import dotenv_values
 
-from signotaur_action.model import Delivery, Secret
+from contract.place import Fault, Place, SinkCase, delivery
+from contract.store_cases import STORE_CASES, STORE_FAULTS
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
-from signotaur_action.sinks.base import SinkContext
 from signotaur_action.sinks.env_file import EnvFileSink
 from signotaur_action.sinks.key_file import KeyFileSink
 from signotaur_action.sinks.stdout import StdoutSink
 from support.mounts import fill, small_disk
 from support.runner import parse_file
 
-
-class Place:
-    """Where a sink of one test writes: a folder, and a stream that can be closed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.printed: list[str] = []
-        self.error: OSError | None = None
-        self.appends = False
-        self.environ: dict[str, str] = {
-            "GITHUB_OUTPUT": str(self.file),
-            "GITHUB_ENV": str(self.file),
-        }
-
-    @property
-    def file(self) -> Path:
-        """The one file that a sink of this place writes, if it writes any."""
-        return self.folder / "destination"
-
-    def emit(self, text: str) -> None:
-        """Take what a sink prints, or fail as a stream does."""
-        if self.error is not None:
-            raise self.error
-        self.printed.append(text)
-
-    def context(self, *, follow_symlinks: bool = False) -> SinkContext:
-        """The world as a sink of this place sees it."""
-        return SinkContext(self.emit, self.environ, follow_symlinks)
-
-    def held(self) -> tuple[dict[str, bytes], list[str]]:
-        """Everything that is on disk, and everything that was printed."""
-        files = {each.name: each.read_bytes() for each in self.folder.iterdir() if each.is_file()}
-        return files, list(self.printed)
-
-
-@dataclass(frozen=True)
-class SinkCase:
-    """A sink: how it is made, how a stranger reads it, and what can break it."""
-
-    name: str
-    make: Callable[[Place], Sink]
-    read: Callable[[Place], str]
-    """Read the key as its consumer does, sharing no code with the sink."""
-    durable: bool
-    writes_file: bool
-    readable: bool
-    """Whether the sink itself can tell what it holds."""
-    before: bytes | None = None
-    """What stands in the file before; None for no file."""
-    kinds: tuple[str, ...] = ()
-    """The kinds of --emit-secret that this case covers."""
-
-
-def delivery(key: str, *, name: str = "build key") -> Delivery:
-    """A delivery of a key."""
-    return Delivery(
-        key=Secret(key),
-        key_id=17,
-        name=name,
-        expires_at=datetime(2026, 9, 1, 8, 30, tzinfo=UTC),
-        overlap_end=datetime(2026, 6, 8, 8, 30, tzinfo=UTC),
-    )
-
+__all__ = ["CASES", "FAULTS", "Fault", "Place", "SinkCase", "delivery"]
 
 # Readers: what a consumer of each destination does
 
@@ -125,6 +60,36 @@ def _output(name: str) -> Callable[[Place], str]:
         return dict(parsed.pairs)[name]
 
     return read
+
+
+_AZURE = re.compile(r"##vso\[task\.setvariable (?P<properties>[^\]]*)\](?P<value>.*)")
+_AZURE_ESCAPES = {"%AZP25": "%", "%0D": "\r", "%0A": "\n"}
+
+
+def _azure(**expected: str) -> Callable[[Place], str]:
+    """As the agent's documentation reads a command: "Formatting commands"."""
+
+    def read(place: Place) -> str:
+        match = _AZURE.fullmatch(_line(place))
+        assert match is not None
+        properties = dict(each.split("=") for each in match["properties"].split(";"))
+        assert properties == {"variable": "SIGNOTAUR_API_KEY", "issecret": "true", **expected}
+        return re.sub("%(AZP25|0D|0A)", lambda found: _AZURE_ESCAPES[found[0]], match["value"])
+
+    return read
+
+
+_TEAMCITY = re.compile(
+    r"##teamcity\[setParameter name='env\.SIGNOTAUR_API_KEY' value='((?:\|.|[^|'\[\]])*)'\]"
+)
+_TEAMCITY_ESCAPES = {"n": "\n", "r": "\r"}
+
+
+def _teamcity(place: Place) -> str:
+    """As TeamCity's documentation reads a message: "Escaped values"."""
+    match = _TEAMCITY.fullmatch(_line(place))
+    assert match is not None
+    return re.sub(r"\|(.)", lambda found: _TEAMCITY_ESCAPES.get(found[1], found[1]), match[1])
 
 
 def _json(place: Place) -> str:
@@ -191,19 +156,34 @@ CASES = (
         "github env", _emitter("github-env:SIGNOTAUR_API_KEY"), _output("SIGNOTAUR_API_KEY"),
         durable=False, writes_file=True, readable=True, before=b"", kinds=("github-env",),
     ),
+    SinkCase(
+        "key-file", lambda place: emitter(f"key-file:{place.file}", place.context()), _plain,
+        durable=True, writes_file=True, readable=True, kinds=("key-file",),
+    ),
+    SinkCase(
+        "env-file",
+        lambda place: emitter(f"env-file:{place.file}#SIGNOTAUR_API_KEY", place.context()), _dotenv,
+        durable=True, writes_file=True, readable=True, kinds=("env-file",),
+        before=b"A=1\nSIGNOTAUR_API_KEY=the-older-key-0123456789 # why\r\n",
+    ),
+    SinkCase(
+        "azure variable", _emitter("azure:SIGNOTAUR_API_KEY"), _azure(),
+        durable=False, writes_file=False, readable=False, kinds=("azure",),
+    ),
+    SinkCase(
+        "azure variable, for later jobs", _emitter("azure:SIGNOTAUR_API_KEY,output=true"),
+        _azure(isoutput="true"),
+        durable=False, writes_file=False, readable=False, kinds=("azure",),
+    ),
+    SinkCase(
+        "teamcity parameter", _emitter("teamcity:env.SIGNOTAUR_API_KEY"), _teamcity,
+        durable=False, writes_file=False, readable=False, kinds=("teamcity",),
+    ),
+    *STORE_CASES,
 )  # fmt: skip
 
 
 # Faults: each makes a place unusable after the check
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A way in which a destination fails."""
-
-    name: str
-    of_files: bool
-    commit: Callable[[Place], AbstractContextManager[None]]
 
 
 @contextmanager
@@ -235,8 +215,13 @@ def _removed_folder(place: Place) -> Iterator[None]:
         aside.rename(place.folder)
 
 
+def _writes_file(case: SinkCase) -> bool:
+    return case.writes_file
+
+
 FAULTS = (
-    Fault("a closed stream", of_files=False, commit=_closed_stream),
-    Fault("a full disk", of_files=True, commit=_full_disk),
-    Fault("a folder that was removed", of_files=True, commit=_removed_folder),
+    Fault("a closed stream", lambda case: case.prints, _closed_stream),
+    Fault("a full disk", _writes_file, _full_disk),
+    Fault("a folder that was removed", _writes_file, _removed_folder),
+    *STORE_FAULTS,
 )

@@ -1,7 +1,8 @@
 """What every destination promises, whatever it is."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -33,15 +34,16 @@ def case(request: pytest.FixtureRequest) -> SinkCase:
 
 
 @pytest.fixture
-def place(tmp_path: Path, case: SinkCase) -> Place:
+def place(tmp_path: Path, case: SinkCase) -> Iterator[Place]:
     folder = tmp_path / "place"
     folder.mkdir()
-    place = Place(folder)
-    if case.before is not None:
-        place.file.write_bytes(case.before)
-        place.file.chmod(0o600)
-    place.appends = case.writes_file and not case.durable
-    return place
+    with case.store(folder) if case.store else nullcontext() as store:
+        place = Place(folder, store)
+        if case.before is not None:
+            place.file.write_bytes(case.before)
+            place.file.chmod(0o600)
+        place.appends = case.writes_file and not case.durable
+        yield place
 
 
 def test_every_kind_has_a_case() -> None:
@@ -53,7 +55,7 @@ def test_the_kinds_that_take_stdout_are_those_that_print(case: SinkCase, place: 
     case.make(place).deliver(delivery(OURS))
     for kind in case.kinds:
         assert (kind in TAKES_STDOUT) is bool(place.printed)
-    assert case.writes_file is not bool(place.printed)
+    assert case.prints is bool(place.printed)
 
 
 def test_a_check_changes_nothing_and_says_nothing(case: SinkCase, place: Place) -> None:
@@ -129,17 +131,13 @@ def test_the_durable_ones_are_the_designs(case: SinkCase, place: Place) -> None:
     assert case.make(place).durable is case.durable
 
 
-def matching(case: SinkCase, fault: Fault) -> bool:
-    return case.writes_file is fault.of_files
-
-
 @pytest.mark.parametrize(
     ("case", "fault"),
     [
         pytest.param(case, fault, id=f"{case.name}-{fault.name}")
         for case in CASES
         for fault in FAULTS
-        if matching(case, fault)
+        if fault.hits(case)
     ],
     indirect=["case"],
 )
@@ -182,7 +180,7 @@ def test_reading_back_from_a_place_that_is_gone_fails_or_finds_nothing(
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in CASES if not case.writes_file], ids=lambda c: c.name, indirect=True
+    "case", [case for case in CASES if case.prints], ids=lambda case: case.name, indirect=True
 )
 @pytest.mark.parametrize("broken", ["pipe", "/dev/full"])
 def test_a_real_stream_that_breaks_is_a_failed_delivery(
