@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
-from signotaur_action import options, process, sign_options
+from signotaur_action import init_options, options, process, sign_options
 from signotaur_action.ci import under_github
 from signotaur_action.errors import SignotaurError, StopSignal, UsageFaults
 from signotaur_action.invocation import Invocation
@@ -103,6 +103,8 @@ def guard(
     fail_if_expiring_within: options.FailIfExpiringWithin = None,
     warn_if_expiring_within: options.WarnIfExpiringWithin = None,
     max_age: options.MaxAge = None,
+    report_issue: options.ReportIssue = None,
+    github_token: options.GithubToken = None,
     allow_untrusted: options.AllowUntrusted = None,
     ca_file: options.CaFile = None,
     timeout: options.Timeout = None,
@@ -171,6 +173,25 @@ def set_key(
 ) -> int:
     """Store an API key in a file without showing it."""
     return _run("set_key", context)
+
+
+@app.command("init")
+def init(
+    context: typer.Context,
+    sign_server: options.SignServer = None,
+    environment: init_options.Environment = None,
+    secret: init_options.SecretName = None,
+    key_file: init_options.KeyFile = None,
+    runner: init_options.Runner = None,
+    if_expiring_within: options.IfExpiringWithin = None,
+    fail_if_expiring_within: options.FailIfExpiringWithin = None,
+    branch: init_options.Branch = None,
+    action: init_options.ActionReference = None,
+    folder: init_options.Folder = None,
+    force: init_options.Force = None,
+) -> int:
+    """Write the GitHub workflows that rotate the key and guard builds; asks what is not given."""
+    return _run("init", context)
 
 
 @app.command("demo")

@@ -75,6 +75,8 @@ class Verdict:
     """``active``, ``rotated`` (it has a confirmed successor) or ``candidate``."""
     findings: tuple[str, ...]
     next_step: str
+    limit_passed: bool
+    """Whether the key is near its end, or too old: by what was asked, not by a rotation."""
 
     @property
     def days_left(self) -> int | None:
@@ -86,10 +88,10 @@ class Verdict:
 def verdict(key: KeyInfo, limits: Limits) -> Verdict:
     """Judge a key that the server accepts."""
     successor = _successor(key)
-    findings = []
     level = Level.GOOD
     if successor is not None:  # its holder must hear of it, however far away the end is
-        level, findings = Level.WARNING, [_rotated(key, successor[0], successor[1])]
+        level = Level.WARNING
+    findings = []
     for limit, severity in (
         (limits.fail_within, Level.FAILURE),
         (limits.warn_within, Level.WARNING),
@@ -102,7 +104,9 @@ def verdict(key: KeyInfo, limits: Limits) -> Verdict:
         findings.append(_too_old(key, limits.max_age))
         level = Level.FAILURE
     state = "candidate" if key.candidate else "active" if successor is None else "rotated"
-    return Verdict(key, level, state, tuple(findings), _next_step(level, successor))
+    told = [] if successor is None else [_rotated(key, successor[0], successor[1])]
+    next_step = _next_step(level, successor)
+    return Verdict(key, level, state, (*told, *findings), next_step, limit_passed=bool(findings))
 
 
 def _successor(key: KeyInfo) -> tuple[int, datetime] | None:

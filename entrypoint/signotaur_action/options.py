@@ -193,6 +193,14 @@ WarnIfExpiringWithin = Annotated[
         help="Warn if the key ends within this time or share of its life.",
     ),
 ]
+ReportIssue = Annotated[
+    Flag,
+    declared(
+        "report-issue",
+        is_flag=True,
+        help="Keep one GitHub issue open while the key is past a limit; needs --github-token.",
+    ),
+]
 MaxAge = Annotated[
     Text,
     declared("max-age", help="Fail if the key was not rotated for longer than this (90d)."),

@@ -1,21 +1,47 @@
 """``guard``: is this key good for a while longer? One call to the server, exit 0 or 13."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 
 from signotaur_action.commands.frame import reported, tell
 from signotaur_action.console import Console
+from signotaur_action.destinations import github_token, outside
 from signotaur_action.errors import ExitCode, SignotaurError, UsageFaults
+from signotaur_action.expiry_issue import ExpiryIssue, IssueFault
+from signotaur_action.github_rest import GitHubRest
 from signotaur_action.guarding import Level, Limits, Verdict, parse_window, verdict
 from signotaur_action.http_service import HttpKeyService, ServerAddress
 from signotaur_action.invocation import Invocation
-from signotaur_action.key_settings import KeySource, key_source
+from signotaur_action.key_settings import KeySource, demand_no_arguments, key_source
+from signotaur_action.model import Secret
 from signotaur_action.policy import parse_duration
 from signotaur_action.reporting import Report
-from signotaur_action.reporting.guard import guard_telling
+from signotaur_action.reporting.guard import expiry_issue, guard_telling
 from signotaur_action.server_settings import server_address
 from signotaur_action.settings import Settings
+from signotaur_action.transport import HttpFault
 
 _UNCHANGED = "Unchanged: the guard only asks."
+
+
+@dataclass(frozen=True)
+class IssuePlace:
+    """Where the issue is kept, and with what."""
+
+    github: GitHubRest
+    repository: str
+    token: Secret
+
+
+@dataclass(frozen=True)
+class Guard:
+    """The checked settings of one ``guard``."""
+
+    source: KeySource
+    server: ServerAddress
+    limits: Limits
+    issue: IssuePlace | None
 
 
 def run(invocation: Invocation) -> ExitCode:
@@ -23,7 +49,7 @@ def run(invocation: Invocation) -> ExitCode:
 
     def work(console: Console, report: Report) -> ExitCode:
         try:
-            return _guard(invocation.settings(), console, report)
+            return _guard(_read(invocation.settings()), invocation.environ, console, report)
         except SignotaurError as error:
             error.keys = _UNCHANGED
             raise
@@ -31,13 +57,17 @@ def run(invocation: Invocation) -> ExitCode:
     return reported(invocation, work, outputs={"state": "unknown"}, document={"good": False})
 
 
-def _guard(settings: Settings, console: Console, report: Report) -> ExitCode:
-    source, server, limits = _read(settings)
-    console.mask(source.key)
+def _guard(
+    command: Guard, environ: Mapping[str, str], console: Console, report: Report
+) -> ExitCode:
+    console.mask(command.source.key)
+    if command.issue is not None:
+        console.mask(command.issue.token)
     report.check()
-    found = verdict(HttpKeyService(server).describe(source.key), limits)
+    found = verdict(HttpKeyService(command.server).describe(command.source.key), command.limits)
     _annotate(found, console)
-    tell(report, guard_telling(found))
+    issue = _keep_issue(command, found, environ, console)
+    tell(report, guard_telling(found, issue))
     return ExitCode.EXPIRING if found.level is Level.FAILURE else ExitCode.DONE
 
 
@@ -50,8 +80,27 @@ def _annotate(found: Verdict, console: Console) -> None:
         console.warn(f"{text} Next: {found.next_step}")
 
 
-def _read(settings: Settings) -> tuple[KeySource, ServerAddress, Limits]:
+def _keep_issue(
+    command: Guard, found: Verdict, environ: Mapping[str, str], console: Console
+) -> str:
+    """Open, update or close the issue, and return what was done; a fault is no verdict."""
+    place = command.issue
+    if place is None:
+        return ""
+    subject = f"{command.server.url}\n{found.key.owner}\n{found.key.name}"
+    kept = ExpiryIssue(place.github, place.repository, subject)
+    try:
+        if found.limit_passed:
+            return kept.keep_open(expiry_issue(found, environ))
+        return kept.close(f"{guard_telling(found).headline} It is key {found.key.id} now.")
+    except IssueFault as fault:
+        console.warn(f"The issue could not be kept: {fault}")
+        return ""
+
+
+def _read(settings: Settings) -> Guard:
     source = key_source(settings)
+    demand_no_arguments(settings)
     server = server_address(settings)
     limits = Limits(
         fail_within=settings.checked("fail-if-expiring-within", parse_window, None),
@@ -61,9 +110,26 @@ def _read(settings: Settings) -> tuple[KeySource, ServerAddress, Limits]:
     asked = ("fail-if-expiring-within", "warn-if-expiring-within", "max-age")
     if not any(settings.is_given(name) for name in asked):
         settings.faults.append("the guard needs a limit, such as --fail-if-expiring-within 7d")
+    issue = _issue_place(settings) if settings.flag("report-issue") else None
     if settings.faults or source is None:
         raise UsageFaults(settings.faults)
-    return source, server, limits
+    return Guard(source, server, limits, issue)
+
+
+def _issue_place(settings: Settings) -> IssuePlace | None:
+    token = github_token(settings)
+    repository = settings.environ.get("GITHUB_REPOSITORY", "")
+    if token is None:
+        settings.faults.append("--report-issue needs --github-token, or the variable GH_TOKEN")
+    if repository.count("/") != 1:
+        settings.faults.append("--report-issue needs GITHUB_REPOSITORY, which a GitHub job has")
+    if token is None or settings.faults:
+        return None
+    try:
+        return IssuePlace(GitHubRest(outside(settings), token), repository, token)
+    except (ValueError, HttpFault) as error:
+        settings.faults.append(f"--report-issue: GITHUB_API_URL or --ca-file: {error}")
+        return None
 
 
 def _age(text: str) -> timedelta | None:

@@ -1,7 +1,10 @@
 """What the guard found, as a telling. Pure."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
+from signotaur_action.ci_text import inert_value
+from signotaur_action.expiry_issue import Issue
 from signotaur_action.guarding import Level, Verdict
 from signotaur_action.reporting.rotation import key_rows
 from signotaur_action.reporting.telling import Telling
@@ -14,8 +17,8 @@ _HEADLINES = {
 }
 
 
-def guard_telling(verdict: Verdict) -> Telling:
-    """Return what is told of a verdict."""
+def guard_telling(verdict: Verdict, issue: str = "") -> Telling:
+    """Return what is told of a verdict; ``issue`` is what became of the issue, if anything."""
     ends_at = format_optional_time(verdict.key.ends_at)
     days = verdict.days_left
     left = "" if days is None else str(days)
@@ -25,6 +28,7 @@ def guard_telling(verdict: Verdict) -> Telling:
             *key_rows(verdict.key),
             ("Days left", left or "no end"),
             *(("Finding", finding) for finding in verdict.findings),
+            *((("Issue", issue),) if issue else ()),
         ),
         next_step=verdict.next_step,
         outputs=MappingProxyType(
@@ -48,3 +52,17 @@ def guard_telling(verdict: Verdict) -> Telling:
             }
         ),
     )
+
+
+def expiry_issue(verdict: Verdict, environ: Mapping[str, str]) -> Issue:
+    """Return the issue about a key that passed a limit: its dates and ids, never a key."""
+    ends_at = verdict.key.ends_at
+    when = "is too old" if ends_at is None else f"ends on {ends_at:%Y-%m-%d}"
+    lines = [guard_telling(verdict).markdown(), _run_link(environ)]
+    return Issue(f"Signing key {verdict.key.name} {when}", "\n".join(filter(None, lines)).rstrip())
+
+
+def _run_link(environ: Mapping[str, str]) -> str:
+    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    server, repository, run = (inert_value(environ.get(name, "")) for name in names)
+    return f"Found by {server}/{repository}/actions/runs/{run}" if server and run else ""

@@ -1,0 +1,177 @@
+"""``guard --report-issue``: one issue of GitHub per key, opened, kept and closed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.client import Finished, run_client
+from support.keyserver import KeyServer
+from support.providers.exchange import fail
+from support.providers.github import GitHub
+
+REPOSITORY = "acme/app"
+TOKEN = "ghs_of-the-job-0123456789"
+NEAR, FAR = "--fail-if-expiring-within=91d", "--fail-if-expiring-within=7d"
+
+
+class House:
+    """A repository, a server, and the guard of a build between them."""
+
+    def __init__(self, server: KeyServer, github: GitHub, key: str) -> None:
+        self.server = server
+        self.github = github
+        self.key = key
+
+    def guard(self, *options: str, key: str = "", **env: str) -> Finished:
+        job = {
+            "SIGNOTAUR_API_KEY": key or self.key,
+            "GH_TOKEN": TOKEN,
+            "GITHUB_REPOSITORY": REPOSITORY,
+            "GITHUB_API_URL": self.github.url,
+            "GITHUB_SERVER_URL": "https://github.example.com",
+            "GITHUB_RUN_ID": "77",
+        }
+        done = run_client("guard", "--report-issue", *self.server.options, *options, env=job | env)
+        for secret in (self.key, TOKEN):
+            assert secret not in done.said
+            assert not any(secret.encode() in each.body for each in self.github.requests)
+        return done
+
+
+@pytest.fixture
+def house(shared_server: KeyServer, key: str) -> Iterator[House]:
+    with GitHub() as github:
+        github.add_repository(REPOSITORY)
+        github.add_token(TOKEN, kind="job", permissions={"issues": "write"})
+        yield House(shared_server, github, key)
+
+
+def test_a_near_end_opens_one_issue(house: House, fresh_name: str) -> None:
+    done = house.guard(NEAR)
+    assert done.code == 13
+    [issue] = house.github.open_issues(REPOSITORY)
+    assert issue.title.startswith(f"Signing key {fresh_name} ends on 20")
+    assert issue.labels == ["signing-key"]
+    assert "The key must be replaced." in issue.body
+    assert "https://github.example.com/acme/app/actions/runs/77" in issue.body
+    assert f"Issue: #{issue.number} opened" in done.err
+
+
+def test_the_next_build_leaves_what_is_said_and_brings_the_rest_up_to_date(house: House) -> None:
+    house.guard(NEAR)
+    [issue] = house.github.open_issues(REPOSITORY)
+    said = house.guard(NEAR)
+    assert "says so already" in said.err
+    assert not house.github.calls("PATCH")
+
+    warned = house.guard("--warn-if-expiring-within=91d")
+    assert warned.code == 0
+    assert f"#{issue.number} updated" in warned.err
+    [same] = house.github.all_issues(REPOSITORY)
+    assert "needs attention" in same.body
+
+
+def test_a_rotation_closes_it(house: House, tmp_path: Path) -> None:
+    house.guard("--max-age=1d", NEAR)
+    rotated = run_client(
+        "rotate-key",
+        *house.server.options,
+        "--json",
+        "--state-dir",
+        tmp_path,
+        env={"SIGNOTAUR_API_KEY": house.key},
+    ).json
+    done = house.guard(FAR, key=rotated["apiKey"])
+    assert done.code == 0
+    [issue] = house.github.all_issues(REPOSITORY)
+    assert (issue.state, issue.state_reason) == ("closed", "completed")
+    assert issue.comments == [f"The key is good. It is key {rotated['keyId']} now."]
+    assert f"#{issue.number} closed" in done.err
+    assert rotated["apiKey"] not in done.said
+
+    quiet = house.guard(FAR, key=rotated["apiKey"])
+    assert "Issue" not in quiet.err
+    assert len(house.github.all_issues(REPOSITORY)) == 1
+
+
+def test_an_issue_that_was_closed_by_hand_is_opened_anew(house: House) -> None:
+    house.guard(NEAR)
+    [issue] = house.github.all_issues(REPOSITORY)
+    issue.state = "closed"
+    house.guard(NEAR)
+    assert len(house.github.all_issues(REPOSITORY)) == 2
+    assert len(house.github.open_issues(REPOSITORY)) == 1
+
+
+def test_each_key_has_its_own(house: House) -> None:
+    house.guard(NEAR)
+    other = house.server.add_key(name="another key")
+    house.guard(NEAR, key=other)
+    assert len(house.github.open_issues(REPOSITORY)) == 2
+    house.guard(FAR, key=other)
+    [left] = house.github.open_issues(REPOSITORY)
+    assert "another key" not in left.title
+
+
+def test_two_that_were_opened_at_once_become_one(house: House) -> None:
+    house.guard(NEAR)
+    [first] = house.github.open_issues(REPOSITORY)
+    house.github.add_issue(REPOSITORY, first.title, first.body, labels=["signing-key"])
+    house.guard(NEAR)
+    assert [each.number for each in house.github.open_issues(REPOSITORY)] == [first.number]
+
+
+def test_others_issues_are_left_alone(house: House) -> None:
+    for number in range(101):
+        house.github.add_issue(REPOSITORY, f"issue {number}", "text", labels=["signing-key"])
+    house.guard(NEAR)
+    assert len(house.github.open_issues(REPOSITORY)) == 102
+    house.guard(FAR)
+    assert len(house.github.open_issues(REPOSITORY)) == 101
+
+
+def test_a_hostile_name_is_shown_and_never_obeyed(house: House) -> None:
+    name = "a|b <b>x</b> @everybody --> ![p](https://example.com/p)"
+    done = house.guard(NEAR, key=house.server.add_key(name=name))
+    assert done.code == 13
+    [issue] = house.github.open_issues(REPOSITORY)
+    table = issue.body.partition("<!--")[0]
+    assert "<b>" not in table
+    assert "@everybody" not in table
+    assert "](" not in table
+    assert issue.body.count("-->") == 1
+
+
+# What GitHub may refuse: the verdict stands, and a warning says why there is no issue
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(403, "issues: write"), (404, "issues: write"), (410, "410"), (422, "422"), (500, "500")],
+)
+def test_an_issue_that_cannot_be_kept_changes_no_verdict(
+    house: House, status: int, words: str
+) -> None:
+    house.github.faults.append(fail("", "issues", status, body={"message": "no"}, times=99))
+    for limit, code in ((NEAR, 13), (FAR, 0)):
+        done = house.guard(limit)
+        assert done.code == code
+        assert "Warning: The issue could not be kept: " in done.err
+        assert words in done.err
+
+
+def test_a_job_without_the_permission_is_told_which(house: House) -> None:
+    house.github.remove_token(TOKEN)
+    house.github.add_token(TOKEN, kind="job", permissions={"metadata": "read"})
+    done = house.guard(NEAR)
+    assert done.code == 13
+    assert "issues: write" in done.err
+
+
+def test_what_is_missing_is_told_at_once(house: House) -> None:
+    done = house.guard(NEAR, GH_TOKEN="", GITHUB_REPOSITORY="")
+    assert done.code == 10
+    assert "--report-issue needs --github-token" in done.err
+    assert "GITHUB_REPOSITORY" in done.err
+    assert not house.github.requests
