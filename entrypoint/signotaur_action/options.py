@@ -2,12 +2,12 @@
 
 ``action.yml``, the README's tables and ``--help`` are compared with this by a test. Values are
 taken as text here; ``settings`` resolves and checks them, so that all faults come out at once.
-The options that only ``sign`` takes stand in ``sign_options``.
+The options that only ``sign`` or ``init`` takes stand in ``sign_options`` and ``init_options``.
 """
 
 from typing import Annotated
 
-from signotaur_action import sign_options  # noqa: F401 - for the declarations in it
+from signotaur_action import init_options, sign_options  # noqa: F401 - for what they declare
 from signotaur_action.option import OPTIONS, Flag, Option, Text, Texts, declared
 
 __all__ = ["OPTIONS", "Option"]

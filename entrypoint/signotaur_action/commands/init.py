@@ -1,0 +1,62 @@
+"""``init``: write the two workflows of a repository, and say what is left to be done by hand."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from signotaur_action.asking import asker
+from signotaur_action.console import Console
+from signotaur_action.errors import DestinationRefused, ExitCode, SignotaurError
+from signotaur_action.init_settings import answers
+from signotaur_action.invocation import Invocation
+from signotaur_action.new_files import write_together
+from signotaur_action.process import end_watchdog
+from signotaur_action.settings import Settings
+from signotaur_action.workflows.answers import INIT_FILES, workflows
+from signotaur_action.workflows.remaining import remaining
+
+_KEYS = "No key was used or asked for. No file was changed."
+
+
+def run(invocation: Invocation) -> ExitCode:
+    """Write both workflows or none."""
+    end_watchdog()  # no lease runs out while a person thinks
+    try:
+        _init(invocation, invocation.console(debug=False))
+    except SignotaurError as error:
+        error.keys = _KEYS
+        raise
+    return ExitCode.DONE
+
+
+def _init(invocation: Invocation, console: Console) -> None:
+    settings = invocation.settings()
+    folder = Path(settings.text("folder"))
+    overwrite = settings.flag("force")
+    _demand_free(settings, [folder / name for name in INIT_FILES], overwrite=overwrite)
+    found = answers(settings, asker(invocation.stdin, invocation.stderr))
+    texts = {folder / name: text for name, text in workflows(found).items()}
+    _write(texts, overwrite=overwrite)
+    console.note(f"Written: {' and '.join(map(str, texts))}.")
+    if not settings.is_given("folder") and not Path(".git").exists():
+        console.warn("this is not the root of a repository; GitHub reads workflows only there.")
+    console.note("Next: what no file can do:")
+    for number, step in enumerate(remaining(found), start=1):
+        console.note(f"{number}. {step}")
+
+
+def _demand_free(settings: Settings, paths: list[Path], *, overwrite: bool) -> None:
+    for path in paths:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            settings.faults.append(f"{path} is no regular file")
+        elif path.exists() and not overwrite:
+            settings.faults.append(f"{path} exists already; --force overwrites it")
+
+
+def _write(texts: Mapping[Path, str], *, overwrite: bool) -> None:
+    try:
+        write_together(texts, overwrite=overwrite)
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise DestinationRefused(
+            f"{error.filename or 'The workflows'} cannot be written ({reason})."
+        ) from None

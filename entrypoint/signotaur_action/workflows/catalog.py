@@ -1,0 +1,18 @@
+"""The templates that are there, and what their files are called in somebody's repository."""
+
+from importlib.resources import files
+
+FILE_NAMES = {
+    "build": "build-signed.yml",
+    "build-self-hosted": "build-signed-self-hosted.yml",
+    "rotate": "rotate-signing-key.yml",
+    "rotate-deferred": "rotate-signing-key-deferred.yml",
+    "rotate-self-hosted": "rotate-signing-key-self-hosted.yml",
+    "rotate-when-due": "build-signed-rotate-when-due.yml",
+}
+
+
+def template(name: str) -> str:
+    """Return the text of a template."""
+    path = files("signotaur_action") / "templates" / "github" / f"{name}.yml"
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,47 @@
+"""What no file can do: the list of what is left to be done by hand."""
+
+import shlex
+
+from signotaur_action.workflows.answers import PLACEHOLDER_ACTION, Answers
+
+
+def remaining(answers: Answers) -> list[str]:
+    """Return what is to be done before the workflows can run, in order."""
+    steps = _key_file(answers) if answers.key_file else _secrets(answers)
+    if answers.action == PLACEHOLDER_ACTION and not answers.key_file:
+        steps.append(
+            f"Replace {PLACEHOLDER_ACTION} in both files: these workflows fail until it is the "
+            "action's repository and the commit of a release (--action OWNER/REPO@COMMIT)."
+        )
+    return [
+        *steps,
+        "Put your signing command in the place of ./sign.sh in the build.",
+        'Commit both files, and start "Rotate the signing key" by hand with dry-run.',
+    ]
+
+
+def _secrets(answers: Answers) -> list[str]:
+    typed = f"gh secret set {answers.secret} --env {shlex.quote(answers.environment)}"
+    kind = "a fine-grained token for this repository alone, with the permission"
+    return [
+        _environment(answers),
+        f"Its secret {answers.secret}: the key. `{typed}` asks for it without showing it.",
+        f'Its secret ROTATION_TOKEN: {kind} "Environments: Read and write". It ends, too.',
+    ]
+
+
+def _key_file(answers: Answers) -> list[str]:
+    path = shlex.quote(answers.key_file)
+    typed = f"signotaur-action auth set-key --from-stdin --write-key-file {path}"
+    return [
+        f"{_environment(answers)} It holds no secret.",
+        f"On the runner ({', '.join(answers.runner)}): install signotaur-action in the PATH.",
+        f"There, as the runner's user: `{typed}` asks for the key without showing it.",
+    ]
+
+
+def _environment(answers: Answers) -> str:
+    return (
+        f'Settings, Environments: make "{answers.environment}", for the default branch alone '
+        f"(and {answers.branch}, if that is another)."
+    )
