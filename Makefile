@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCKER := .cache/locker
 
-WORKFLOWS := $(wildcard .github/workflows/*.yml examples/github/*.yml)
+WORKFLOWS := $(wildcard .github/workflows/*.yml .github/workflow-templates/*.yml examples/github/*.yml)
 DEPENDABOT := $(wildcard .github/dependabot.yml)
 ACTIONS := $(wildcard action.yml */action.yml .github/actions/*/action.yml)
 DOCKERFILES := $(wildcard Dockerfile)
@@ -43,7 +43,7 @@ LOCK = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_NO_INDEX \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test run-tests image image-check lint bench golden lock clean
+.PHONY: help install demo test run-tests image image-check lint bench golden templates lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -107,6 +107,9 @@ bench: $(STAMP) ## measure
 
 golden: $(STAMP) ## rewrite the golden transcripts; read the diff before you commit it
 	$(BIN)/python -m pytest tests/golden --update-golden
+
+templates: $(STAMP) ## rewrite the examples and starter workflows from their templates
+	$(BIN)/python packaging/templates.py .
 
 lock: ## re-make the hash-locked requirements (UPGRADE=1: with newest releases)
 	@PYTHON="$(PYTHON)" sh scripts/system-packages install
