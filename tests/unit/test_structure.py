@@ -31,14 +31,18 @@ REVEALS = {
     "signotaur_action/reporting/rotation.py",  # the JSON object, when it is asked for
     "signotaur_action/sealed_box.py",  # GitHub gets nothing but the box
     "signotaur_action/sinks/azure.py",
+    "signotaur_action/sinks/buildkite_secret.py",
     "signotaur_action/sinks/command.py",  # a program's standard input
     "signotaur_action/sinks/continua.py",
     "signotaur_action/sinks/env_file.py",
     "signotaur_action/sinks/github.py",
+    "signotaur_action/sinks/gitlab_var.py",
     "signotaur_action/sinks/key_file.py",
     "signotaur_action/sinks/stdout.py",
+    "signotaur_action/sinks/store.py",  # looks whether a header can carry the token
     "signotaur_action/sinks/teamcity.py",
     "signotaur_action/sinks/template.py",
+    "signotaur_action/sinks/vault.py",
     "signotaur_action/demo/story.py",  # hides the key in what the demo shows
 }
 """The only modules that may turn a Secret into text."""

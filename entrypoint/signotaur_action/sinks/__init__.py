@@ -9,14 +9,17 @@ from collections.abc import Callable
 from signotaur_action.ports import Sink
 from signotaur_action.sinks.azure import AzureSink
 from signotaur_action.sinks.base import SinkContext, SinkFault, demand_name
+from signotaur_action.sinks.buildkite_secret import BuildkiteSecretSink
 from signotaur_action.sinks.command import CommandSink
 from signotaur_action.sinks.continua import ContinuaSink
 from signotaur_action.sinks.env_file import EnvFileSink
 from signotaur_action.sinks.github import GithubEnvSink, GithubOutputSink
 from signotaur_action.sinks.github_secret import GithubSecretSink
+from signotaur_action.sinks.gitlab_var import GitlabVarSink
 from signotaur_action.sinks.key_file import KeyFileSink
 from signotaur_action.sinks.teamcity import TeamcitySink
 from signotaur_action.sinks.template import TemplateSink
+from signotaur_action.sinks.vault import VaultSink
 
 
 def _env_file(argument: str, context: SinkContext) -> EnvFileSink:
@@ -39,6 +42,9 @@ EMITTERS: dict[str, Callable[[str, SinkContext], Sink]] = {
     "github-output": GithubOutputSink,
     "github-env": GithubEnvSink,
     "github-secret": GithubSecretSink,
+    "gitlab-var": GitlabVarSink,
+    "vault": VaultSink,
+    "buildkite-secret": BuildkiteSecretSink,
     "azure": AzureSink,
     "teamcity": TeamcitySink,
     "key-file": _key_file,

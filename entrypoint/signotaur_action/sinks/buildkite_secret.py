@@ -1,0 +1,177 @@
+"""The key as a secret of a Buildkite cluster.
+
+https://buildkite.com/docs/apis/rest-api/clusters/secrets and /rest-api/access-token. The value
+never comes back; what proves a delivery is the answer, and the time of change that it tells.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from signotaur_action.model import Delivery, Secret
+from signotaur_action.sinks.base import SinkContext, SinkFault, demand_name, read_argument
+from signotaur_action.sinks.faults import StoreRefused, check_faults, delivery_faults
+from signotaur_action.sinks.store import (
+    CONFLICT,
+    FORBIDDEN,
+    NOT_FOUND,
+    Access,
+    Store,
+    both,
+)
+from signotaur_action.transport import Answer
+from signotaur_action.transport.address import path_of
+from signotaur_wire.members import Json
+
+KIND = "buildkite-secret"
+_SETTINGS = ("cluster", "organization")
+_SCOPES = ("read_secret_details", "write_secrets")
+_NEEDS = f"the scopes {' and '.join(_SCOPES)}, of somebody who maintains the cluster"
+_KEY = r"(?!(?i:buildkite|bk))[A-Za-z][A-Za-z0-9_]{0,254}"
+_SLUG = r"[A-Za-z0-9_-]+"
+_UUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_NEXT = "Give a token that may write it in BUILDKITE_API_TOKEN, and run the command again."
+_PAGE = 100
+_TRIES = 2
+_OTHERWISE = (NOT_FOUND, CONFLICT, 422)
+"""What Buildkite may answer when somebody made or removed the secret meanwhile."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Which secret of which cluster."""
+
+    key: str
+    cluster: str
+    organization: str
+
+    def path(self, *parts: str) -> str:
+        parents = ("organizations", self.organization, "clusters", self.cluster)
+        return path_of(*parents, "secrets", *parts)
+
+
+class BuildkiteSecretSink:
+    """``buildkite-secret:KEY`` with ``cluster=`` and ``organization=``."""
+
+    durable = True
+
+    def __init__(self, argument: str, context: SinkContext) -> None:
+        self._place, self._buildkite = both(
+            lambda: _place(argument, context.environ),
+            lambda: Store(KIND, _ACCESS, context),
+        )
+        place = self._place
+        self.name = f"Buildkite secret {place.key} of {place.organization}, cluster {place.cluster}"
+
+    def check(self) -> Sequence[str]:
+        """See ``ports.Sink``. Buildkite tells the scopes of a token, but not its user's rights."""
+        with check_faults(self.name, _NEXT):
+            self._demand_scopes()
+            found = self._identity()
+        return [] if found else [f"{self.name} does not exist yet; it will be made."]
+
+    def deliver(self, delivery: Delivery) -> None:
+        """See ``ports.Sink``."""
+        with delivery_faults(self.name):
+            self._prove(self._write(delivery.key))
+
+    def read_back(self) -> None:
+        """See ``ports.Sink``. Buildkite never gives a secret back."""
+
+    def _demand_scopes(self) -> None:
+        answer = self._buildkite.call("GET", "/access-token")
+        if answer.status in (FORBIDDEN, NOT_FOUND):
+            return  # the list of secrets will tell
+        scopes = self._granted(answer).member("scopes")
+        lacking = [each for each in _SCOPES if isinstance(scopes, list) and each not in scopes]
+        if lacking:
+            raise StoreRefused(f"the token lacks the scope {' and '.join(lacking)}")
+
+    def _write(self, key: Secret) -> Answer:
+        for _ in range(_TRIES):
+            found = self._identity()
+            answer = self._put(found, key) if found else self._post(key)
+            if answer.status not in _OTHERWISE:
+                break
+        return self._granted(answer)
+
+    def _put(self, identity: str, key: Secret) -> Answer:
+        path = self._place.path(identity, "value")
+        return self._buildkite.call("PUT", path, {"value": key.reveal()}, hide=[key])
+
+    def _post(self, key: Secret) -> Answer:
+        body: Json = {"key": self._place.key, "value": key.reveal()}
+        return self._buildkite.call("POST", self._place.path(), body, hide=[key])
+
+    def _prove(self, written: Answer) -> None:
+        path = self._place.path(_id(written.document))
+        shown = self._granted(self._buildkite.call("GET", path))
+        changed, known = _moment(written), _moment(shown)
+        if written.text("key") != self._place.key or changed is None:
+            raise StoreRefused("Buildkite answered, but does not name the secret as changed")
+        if known is None or known < changed:
+            raise StoreRefused("Buildkite took the key, but does not show the secret as changed")
+
+    def _identity(self) -> str | None:
+        """Return the secret's id; None where there is no such secret. Only the list tells."""
+        page = 0
+        while True:
+            page += 1
+            path = f"{self._place.path()}?per_page={_PAGE}&page={page}"
+            answer = self._granted(self._buildkite.call("GET", path))
+            listed = answer.document
+            if not (isinstance(listed, list) and all(isinstance(each, dict) for each in listed)):
+                raise StoreRefused("Buildkite does not list the cluster's secrets")
+            for each in listed:
+                if each.get("key") == self._place.key:
+                    return _id(each)
+            if len(listed) < _PAGE and 'rel="next"' not in answer.headers.get("Link", ""):
+                return None
+
+    def _granted(self, answer: Answer) -> Answer:
+        return self._buildkite.granted(answer, _NEEDS)
+
+
+def _place(argument: str, environ: Mapping[str, str]) -> _Place:
+    """Read an ``--emit-secret``. Raises SinkFault."""
+    key, settings = read_argument(KIND, argument, _SETTINGS)
+    demand_name(KIND, key, _KEY, "letters, digits and _ that begins with a letter, and not with bk")
+    cluster = settings.get("cluster") or environ.get("BUILDKITE_CLUSTER_ID", "")
+    organization = settings.get("organization") or environ.get("BUILDKITE_ORGANIZATION_SLUG", "")
+    missing = [
+        f"{name}="
+        for name, value in (("cluster", cluster), ("organization", organization))
+        if not value
+    ]
+    if missing:
+        raise SinkFault(f"{KIND}: needs {' and '.join(missing)} outside a job of a cluster")
+    demand_name(f"{KIND}: cluster=", cluster, _UUID, "the form of a UUID")
+    demand_name(f"{KIND}: organization=", organization, _SLUG, "letters, digits, - and _")
+    return _Place(key, cluster, organization)
+
+
+def _id(secret: object) -> str:
+    identity = secret.get("id") if isinstance(secret, dict) else None
+    if not isinstance(identity, str) or not re.fullmatch(_UUID, identity):
+        raise StoreRefused("Buildkite gave no id of the secret")
+    return identity
+
+
+def _moment(secret: Answer) -> datetime | None:
+    try:
+        return datetime.fromisoformat(secret.text("updated_at"))
+    except ValueError:
+        return None
+
+
+_ACCESS = Access(
+    store="Buildkite",
+    # Buildkite's pages name one address only; this variable is that of its command line, bk.
+    address="BUILDKITE_REST_API_ENDPOINT",
+    usual="https://api.buildkite.com/v2",
+    version="/v2",
+    token="BUILDKITE_API_TOKEN",  # noqa: S106 - a variable's name
+    token_is=f"a token with {_NEEDS}",
+    words=lambda answer: answer.text("message"),
+)

@@ -1,0 +1,214 @@
+"""The key as a CI/CD variable of a GitLab project or group.
+
+https://docs.gitlab.com/api/project_level_variables/ and /api/group_level_variables/; where they
+are silent, GitLab's own lib/api/ci/variables.rb and lib/api/group_variables.rb. Of a variable
+that exists nothing is changed but the value: what a PUT leaves out stays.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from signotaur_action.model import Delivery, Secret
+from signotaur_action.sinks.base import SinkContext, SinkFault, demand_name, read_argument
+from signotaur_action.sinks.faults import StoreRefused, check_faults, delivery_faults
+from signotaur_action.sinks.store import CONFLICT, NOT_FOUND, Access, Store, both
+from signotaur_action.transport import Answer
+from signotaur_action.transport.address import path_of
+from signotaur_wire.members import Json
+
+KIND = "gitlab-var"
+_SETTINGS = ("project", "group", "scope")
+_NAME = r"[A-Za-z0-9_]{1,255}"
+_PATH = r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*"
+_SCOPE = r"[A-Za-z0-9_/${}. *-]{1,255}"
+_EVERYWHERE = "*"
+_NEXT = "Give a token that may write it in GITLAB_TOKEN, and run the command again."
+_BAD_REQUEST = 400
+_FOR_A_KEY: Json = {"masked": True, "protected": True, "raw": True}
+"""How a new variable is made. Raw, or GitLab would expand a ``$`` in the value."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Which variable, and what a token needs to write it."""
+
+    name: str
+    owner: tuple[str, str]
+    """``projects`` or ``groups``, and the id or path."""
+    scope: str
+    """The environment scope that was asked for; empty: whichever there is."""
+
+    @property
+    def variables(self) -> str:
+        return path_of(*self.owner, "variables")
+
+    def variable(self, scope: str) -> str:
+        """Return the path of the variable in this environment scope; empty: in any."""
+        query = f"?{urlencode({'filter[environment_scope]': scope})}" if scope else ""
+        return path_of(*self.owner, "variables", self.name) + query
+
+    @property
+    def in_words(self) -> str:
+        kind, path = self.owner
+        scope = f", environment scope {self.scope}" if self.scope else ""
+        return f"{kind.removesuffix('s')} {path}{scope}"
+
+    @property
+    def needs(self) -> str:
+        kind, path = self.owner
+        role = "Maintainer of project" if kind == "projects" else "Owner of group"
+        return f"the scope api and the role {role} {path} (a job's CI_JOB_TOKEN never does)"
+
+
+class GitlabVarSink:
+    """``gitlab-var:NAME`` with ``project=`` or ``group=``, and ``scope=``."""
+
+    durable = True
+
+    def __init__(self, argument: str, context: SinkContext) -> None:
+        self._place, self._gitlab = both(
+            lambda: _place(argument, context.environ),
+            lambda: Store(KIND, _ACCESS, context),
+        )
+        self.name = f"GitLab variable {self._place.name} of {self._place.in_words}"
+
+    def check(self) -> Sequence[str]:
+        """See ``ports.Sink``. Only who may write a project's variables may read them."""
+        with check_faults(self.name, _NEXT):
+            found = self._found()
+            self._demand_scope()
+        if found is None:
+            made = "masked, raw, and protected: only jobs of protected branches and tags get it"
+            return [f"{self.name} does not exist yet; it will be made {made}."]
+        return [] if found.member("masked") else [f"{self.name} is not masked in job logs."]
+
+    def deliver(self, delivery: Delivery) -> None:
+        """See ``ports.Sink``."""
+        with delivery_faults(self.name):
+            found = self._found()
+            self._prove(delivery.key, self._write(delivery.key, found))
+
+    def read_back(self) -> Secret | None:
+        """See ``ports.Sink``. GitLab never shows the value of a hidden variable."""
+        with delivery_faults(self.name, "read"):
+            found = self._found()
+        value = "" if found is None else found.text("value")
+        return Secret(value) if value else None
+
+    # The check
+
+    def _demand_scope(self) -> None:
+        """Refuse a token that reads and does not write, where GitLab tells a token's scopes."""
+        scopes = self._gitlab.call("GET", "/personal_access_tokens/self").member("scopes")
+        if isinstance(scopes, list) and "read_api" in scopes and "api" not in scopes:
+            raise StoreRefused("the token has the scope read_api; it needs api")
+
+    # The delivery
+
+    def _write(self, key: Secret, found: Answer | None) -> Mapping[str, object]:
+        """Write the key, and return how the variable has to stand then."""
+        if found is not None:
+            answer = self._put(key, found.text("environment_scope"))
+            if not _is_missing(answer):
+                self._granted(answer)
+                return _standing(found)
+        answer = self._post(key)
+        if not _is_taken(answer):
+            self._granted(answer)
+            return _FOR_A_KEY
+        # Somebody, or this very request on a first way, has made it meanwhile.
+        return _standing(self._granted(self._put(key, _EVERYWHERE)))
+
+    def _put(self, key: Secret, stands: str) -> Answer:
+        """Change the value. Without its scope named, GitLab changes any of a group's."""
+        # Only groups with a licence for it have other scopes than *, and know the filter.
+        scope = self._place.scope or ("" if stands == _EVERYWHERE else stands)
+        path = self._place.variable(scope)
+        return self._gitlab.call("PUT", path, {"value": key.reveal()}, hide=[key])
+
+    def _post(self, key: Secret) -> Answer:
+        body = {"key": self._place.name, "value": key.reveal(), **_FOR_A_KEY}
+        if self._place.scope:
+            body["environment_scope"] = self._place.scope
+        return self._gitlab.call("POST", self._place.variables, body, hide=[key])
+
+    def _prove(self, key: Secret, standing: Mapping[str, object]) -> None:
+        found = self._found()
+        if found is None:
+            raise StoreRefused("GitLab took the key, but shows no such variable")
+        if not found.member("hidden") and Secret(found.text("value")) != key:
+            raise StoreRefused("GitLab took the key, but shows another value")
+        changed = [name for name, member in standing.items() if found.member(name) != member]
+        if changed:
+            raise StoreRefused(f"GitLab took the key, but changed: {', '.join(changed)}")
+
+    def _found(self) -> Answer | None:
+        answer = self._gitlab.call("GET", self._place.variable(self._place.scope))
+        if _is_missing(answer):
+            return None
+        if answer.status == CONFLICT:
+            raise StoreRefused("it stands there in several environment scopes: name one by scope=")
+        self._granted(answer)
+        shown, scope = answer.text("key"), answer.text("environment_scope")
+        if shown != self._place.name or scope != (self._place.scope or scope):
+            raise StoreRefused("GitLab does not show the variable that was asked for")
+        return answer
+
+    def _granted(self, answer: Answer) -> Answer:
+        return self._gitlab.granted(answer, self._place.needs)
+
+
+def _place(argument: str, environ: Mapping[str, str]) -> _Place:
+    """Read an ``--emit-secret``. Raises SinkFault."""
+    name, settings = read_argument(KIND, argument, _SETTINGS)
+    demand_name(KIND, name, _NAME, "letters, digits and _")
+    if "project" in settings and "group" in settings:
+        raise SinkFault(f"{KIND}: project= excludes group=")
+    kind = "group" if "group" in settings else "project"
+    path = settings.get(kind) or environ.get("CI_PROJECT_ID", "")
+    if not path:
+        raise SinkFault(f"{KIND}: needs project= or group= outside a GitLab job")
+    demand_name(f"{KIND}: {kind}=", path, _PATH, "an id, or parts parted by slashes")
+    scope = settings.get("scope", "")
+    if scope:
+        demand_name(f"{KIND}: scope=", scope, _SCOPE, "an environment, like production or review/*")
+    return _Place(name, (f"{kind}s", path), scope)
+
+
+def _is_missing(answer: Answer) -> bool:
+    """Whether the variable is missing, and not its project: that is another 404."""
+    return answer.status == NOT_FOUND and "Variable Not Found" in answer.text("message")
+
+
+def _is_taken(answer: Answer) -> bool:
+    return answer.status == _BAD_REQUEST and "already been taken" in _words(answer)
+
+
+def _standing(variable: Answer) -> Mapping[str, object]:
+    return {name: variable.member(name) for name in ("masked", "protected", "hidden", "raw")}
+
+
+def _words(answer: Answer) -> str:
+    """Return GitLab's reason: one of three members, and a message may be a text by member."""
+    message = answer.member("message")
+    if isinstance(message, dict):
+        return "; ".join(f"{name} {_listed(texts)}" for name, texts in message.items())
+    return answer.text("message") or answer.text("error_description") or answer.text("error")
+
+
+def _listed(texts: object) -> str:
+    return ", ".join(map(str, texts)) if isinstance(texts, list) else str(texts)
+
+
+_ACCESS = Access(
+    store="GitLab",
+    address="CI_API_V4_URL",
+    usual="https://gitlab.com/api/v4",
+    token="GITLAB_TOKEN",  # noqa: S106 - a variable's name
+    token_is="a token with the scope api; a job's CI_JOB_TOKEN cannot write variables",  # noqa: S106
+    words=_words,
+    authorities="CI_SERVER_TLS_CA_FILE",
+    header="PRIVATE-TOKEN",
+    prefix="",
+)

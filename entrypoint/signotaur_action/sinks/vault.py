@@ -1,0 +1,252 @@
+"""The key as a field of a secret of HashiCorp Vault: its KV secrets engine, version 2.
+
+https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2. A write replaces all fields, so
+the others are read and written again, with check-and-set: nobody's change is lost. They are
+secrets, too, and appear in no message.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from signotaur_action.model import Delivery, Secret
+from signotaur_action.sinks.base import SinkContext, SinkFault, demand_name, read_argument
+from signotaur_action.sinks.faults import StoreRefused, check_faults, delivery_faults
+from signotaur_action.sinks.store import FORBIDDEN, NOT_FOUND, Access, Store, both
+from signotaur_action.transport import Answer
+from signotaur_action.transport.address import path_of
+from signotaur_action.transport.session import TEMPORARY
+
+KIND = "vault"
+_SETTINGS = ("mount",)
+_PART = r"(?!\.{1,2}(?:/|$))[^/,\x00-\x20\x7f-\U0010ffff]+"
+"""Visible ASCII; not . or .., which would lead to another path."""
+_PATH = rf"{_PART}(?:/{_PART})*(?<!\.)"
+_FIELD = r"[^#,\x00-\x20\x7f-\U0010ffff]+"
+_NAMESPACE = r"[!-~]+"
+_NEXT = "Mend VAULT_ADDR, VAULT_TOKEN or the token's policy, and run the command again."
+_TRIES = 5
+"""How often others may write the secret between our reading and our writing."""
+_NOT_CURRENT = "check-and-set parameter did not match"
+_NOT_CONSISTENT = 412
+"""Vault Enterprise: this node has not yet heard of what another one wrote."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Which field of which secret."""
+
+    mount: str
+    path: str
+    field: str
+
+    @property
+    def policy_path(self) -> str:
+        """The path that a policy speaks of."""
+        return f"{self.mount}/data/{self.path}"
+
+    @property
+    def needs(self) -> str:
+        return f"read, create and update on {self.policy_path}"
+
+    @property
+    def data(self) -> str:
+        return path_of("v1", *self.policy_path.split("/"))
+
+    @property
+    def mount_information(self) -> str:
+        whole = f"{self.mount}/{self.path}"
+        return path_of("v1", "sys", "internal", "ui", "mounts", *whole.split("/"))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The newest version of a secret; version 0: there never was one."""
+
+    fields: Mapping[str, object]
+    version: int
+    deleted: bool = False
+
+    def holds(self, field: str, key: Secret) -> bool:
+        """Whether the field is this key."""
+        value = self.fields.get(field)
+        return isinstance(value, str) and Secret(value) == key
+
+
+class VaultSink:
+    """``vault:PATH#FIELD``; the mount is PATH's first part, or ``mount=`` and none of PATH."""
+
+    durable = True
+
+    def __init__(self, argument: str, context: SinkContext) -> None:
+        self._place, self._vault = both(lambda: _place(argument), lambda: _vault(context))
+        namespace = context.environ.get("VAULT_NAMESPACE", "").strip("/")
+        within = f", namespace {namespace}" if namespace else ""
+        place = self._place
+        self.name = f"Vault secret {place.mount}/{place.path}, field {place.field}{within}"
+
+    def check(self) -> Sequence[str]:
+        """See ``ports.Sink``."""
+        with check_faults(self.name, _NEXT):
+            found = self._found()
+            if not found.version:
+                self._demand_versions()
+            self._demand_right("update" if found.version else "create")
+        return self._concerns(found)
+
+    def deliver(self, delivery: Delivery) -> None:
+        """See ``ports.Sink``."""
+        with delivery_faults(self.name):
+            self._write(delivery.key)
+
+    def read_back(self) -> Secret | None:
+        """See ``ports.Sink``."""
+        with delivery_faults(self.name, "read"):
+            value = self._found().fields.get(self._place.field)
+        return Secret(value) if isinstance(value, str) and value else None
+
+    # The check
+
+    def _demand_versions(self) -> None:
+        """Refuse an engine of version 1: it would take what is sent, and store it as it is.
+
+        Where there is a secret already, its version tells. This path is the one that Vault's own
+        command line asks.
+        """
+        answer = self._vault.call("GET", self._place.mount_information)
+        data = answer.member("data")
+        engine = data if isinstance(data, dict) else {}
+        options = engine.get("options")
+        version = options.get("version") if isinstance(options, dict) else None
+        if answer.refused:
+            raise StoreRefused(
+                "there is no such secret yet, and Vault does not tell whether a KV engine of "
+                f"version 2 is at {self._place.mount}; make the secret first, with any value"
+            )
+        if version != "2":
+            raise StoreRefused(f"at {self._place.mount} is no KV engine of version 2")
+
+    def _demand_right(self, right: str) -> None:
+        path = self._place.policy_path
+        answer = self._vault.call("POST", "/v1/sys/capabilities-self", {"paths": [path]})
+        if answer.status in (FORBIDDEN, NOT_FOUND):
+            return  # no right to ask for rights is no fault
+        rights = self._vault.granted(answer, self._place.needs).member("capabilities")
+        if not {right, "root"}.intersection(rights if isinstance(rights, list) else ()):
+            raise StoreRefused(f"the token's policy lacks {right} on {path}")
+
+    def _concerns(self, found: _Found) -> Sequence[str]:
+        if not found.version:
+            return [f"{self.name} does not exist yet; the secret will be made."]
+        if found.deleted:
+            return [f"{self.name}: the newest version is deleted; the next has this field alone."]
+        if self._place.field not in found.fields:
+            return [f"{self.name}: the secret has no such field yet; it will be added."]
+        return []
+
+    # The delivery
+
+    def _write(self, key: Secret) -> None:
+        for _ in range(_TRIES):
+            found = self._found()
+            if found.holds(self._place.field, key):
+                return  # the answer to an earlier try was lost
+            answer = self._post(key, found)
+            if _NOT_CURRENT in self._vault.words(answer):
+                continue
+            unsaid = [key.reveal(), *_texts(found.fields)]
+            self._vault.granted(answer, self._place.needs, unsaid=unsaid)
+            if _version(answer.member("data")) is None:
+                raise StoreRefused("Vault names no version of it: it is no KV engine of version 2")
+            return
+        raise StoreRefused("others change the secret all the time")
+
+    def _post(self, key: Secret, found: _Found) -> Answer:
+        body = {
+            "options": {"cas": found.version},
+            "data": {**found.fields, self._place.field: key.reveal()},
+        }
+        return self._vault.call("POST", self._place.data, body, hide=[key])
+
+    def _found(self) -> _Found:
+        answer = self._vault.call("GET", self._place.data)
+        data = answer.member("data")
+        members = data if isinstance(data, dict) else {}
+        version = _version(members.get("metadata"))
+        if answer.status == NOT_FOUND:
+            if version is not None:
+                return _Found({}, version, deleted=True)
+            if answer.member("errors") == []:
+                return _Found({}, 0)
+        self._vault.granted(answer, self._place.needs)
+        fields = members.get("data")
+        if version is None or not isinstance(fields, dict):
+            raise StoreRefused(f"at {self._place.mount} is no KV engine of version 2")
+        _demand_writable(fields)
+        return _Found(fields, version)
+
+
+def _place(argument: str) -> _Place:
+    """Read an ``--emit-secret``. Raises SinkFault."""
+    text, settings = read_argument(KIND, argument, _SETTINGS)
+    whole, _, field = text.rpartition("#")
+    if not whole:
+        raise SinkFault(f"{KIND}: needs PATH#FIELD")
+    demand_name(KIND, field, _FIELD, "letters, digits and signs behind the #")
+    first, _, rest = whole.partition("/")
+    mount, path = (settings["mount"].strip("/"), whole) if "mount" in settings else (first, rest)
+    if not path:
+        raise SinkFault(f"{KIND}: needs MOUNT/PATH#FIELD, or mount=")
+    demand_name(f"{KIND}: the path", path, _PATH, "parts parted by slashes")
+    demand_name(f"{KIND}: the mount", mount, _PATH, "parts parted by slashes")
+    return _Place(mount, path, field)
+
+
+def _vault(context: SinkContext) -> Store:
+    headers = {"X-Vault-Request": "true"}
+    namespace = context.environ.get("VAULT_NAMESPACE", "")
+    if namespace:
+        demand_name(f"{KIND}: VAULT_NAMESPACE", namespace, _NAMESPACE, "letters, digits and signs")
+        headers["X-Vault-Namespace"] = namespace
+    return Store(KIND, replace(_ACCESS, headers=headers), context)
+
+
+def _version(metadata: object) -> int | None:
+    version = metadata.get("version") if isinstance(metadata, dict) else None
+    return version if isinstance(version, int) else None
+
+
+def _demand_writable(fields: Mapping[str, object]) -> None:
+    """Refuse fields that would not be written again as they were read."""
+    try:
+        json.dumps(fields, allow_nan=False)
+    except ValueError:
+        raise StoreRefused("another field is a number too large to be written again") from None
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield all that fields say, however deep it lies."""
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
+    else:
+        yield str(value)
+
+
+def _words(answer: Answer) -> str:
+    errors = answer.member("errors")
+    return "; ".join(map(str, errors)) if isinstance(errors, list) else ""
+
+
+_ACCESS = Access(
+    store="Vault",
+    address="VAULT_ADDR",
+    token="VAULT_TOKEN",  # noqa: S106 - a variable's name
+    token_is="a token whose policy grants read, create and update on MOUNT/data/PATH",  # noqa: S106
+    words=_words,
+    authorities="VAULT_CACERT",
+    header="X-Vault-Token",
+    prefix="",
+    temporary=TEMPORARY | {_NOT_CONSISTENT},
+    denials=(FORBIDDEN,),
+)
