@@ -257,13 +257,15 @@ class GitHub(StandIn):
             case "PUT", _, []:
                 return self._secrets.put(place, name, sent, set(self._repositories.values()))
             case "GET", _, ["repositories"] if found := self._secrets.secret(place, name):
-                chosen = [
-                    self._described(key)
-                    for key, identity in self._repositories.items()
-                    if identity in found.selected
-                ]
-                return Reply(200, {"total_count": len(chosen), "repositories": chosen})
+                return self._selected(call, found.selected)
         return refusal(404, "Not Found")
+
+    def _selected(self, call: Call, identities: list[int]) -> Reply:
+        chosen = [key for key, each in self._repositories.items() if each in identities]
+        size = min(int(call.query.get("per_page", "30")), 100)
+        first = (int(call.query.get("page", "1")) - 1) * size
+        here = [self._described(key) for key in chosen[first : first + size]]
+        return Reply(200, {"total_count": len(chosen), "repositories": here})
 
     def _described(self, key: str) -> dict[str, Any]:
         identity, private = self._repositories[key], self._private[key]

@@ -1,0 +1,271 @@
+"""``github-secret``: whose secrets, which tokens, and what proves that GitHub took the key."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.place import delivery
+from providers.github_desk import (
+    AT,
+    KEY,
+    PUBLIC_KEY,
+    REPOSITORY,
+    SECRET,
+    TOKEN,
+    Desk,
+    furnish,
+    kept_long_ago,
+)
+from signotaur_action.sinks.base import SinkFault
+from support.providers.exchange import after, fail
+from support.providers.github import GitHub
+from support.tls import Authority
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with GitHub() as github:
+        furnish(github)
+        yield Desk(github)
+
+
+# Whose secret
+
+SCOPES = [
+    ("KEY", "actions", REPOSITORY, "Repository permissions: Secrets: write", "repo"),
+    ("KEY,repo=acme/elsewhere", "actions", "repos/acme/elsewhere", "Secrets: write", "repo"),
+    ("KEY,env=production/eu", "actions", f"{REPOSITORY}/environments/production/eu",
+     "Repository permissions: Environments: write", "repo"),
+    ("KEY,app=dependabot", "dependabot", REPOSITORY,
+     "Repository permissions: Dependabot secrets: write", "repo"),
+    ("KEY,app=codespaces", "codespaces", REPOSITORY,
+     "Repository permissions: Codespaces secrets: write", "repo"),
+    ("KEY,org=acme", "actions", "orgs/acme", "Organization permissions: Secrets: write",
+     "admin:org"),
+    ("KEY,org=acme,app=dependabot", "dependabot", "orgs/acme",
+     "Organization permissions: Dependabot secrets: write", "admin:org"),
+    ("KEY,org=acme,app=codespaces", "codespaces", "orgs/acme",
+     "Organization permissions: Codespaces secrets: write", "admin:org"),
+]  # fmt: skip
+EVERY_SCOPE = pytest.mark.parametrize(
+    ("text", "store", "scope", "permission", "classic"), SCOPES, ids=[each[0] for each in SCOPES]
+)
+
+
+@EVERY_SCOPE
+def test_a_secret_is_made_and_changed(
+    desk: Desk, text: str, store: str, scope: str, permission: str, classic: str
+) -> None:
+    del permission, classic
+    sink = desk.sink(text)
+    (told,) = sink.check()
+    assert told == f"{sink.name} does not exist yet; it will be made."
+    assert {each.method for each in desk.github.requests} == {"GET"}
+    sink.deliver(delivery(KEY[::-1]))
+    again = desk.sink(text)
+    assert again.check() == []
+    again.deliver(delivery(KEY))
+    assert desk.github.secret(store, scope, "KEY") == KEY
+    for each in desk.github.requests:
+        sent = each.path.encode() + each.body + repr(each.headers).encode()
+        assert KEY.encode() not in sent, "in clear"
+        assert TOKEN not in each.path
+
+
+def test_in_an_enterprise_server_with_an_authority_of_its_own(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    with GitHub(prefix="/api/v3", tls=authority.issue()) as github:
+        furnish(github)
+        github.clock_offset = timedelta(days=2)  # nobody's clock but GitHub's counts
+        desk = Desk(github, ca_file=authority.ca_file)
+        for _ in range(2):
+            desk.checked().deliver(delivery(KEY))
+        assert github.secret(*AT) == KEY
+        assert "certificate" in Desk(github).refusal(Desk(github).sink())
+
+
+# Tokens
+
+
+@EVERY_SCOPE
+def test_a_refused_token_is_told_what_it_needs(
+    desk: Desk, text: str, store: str, scope: str, permission: str, classic: str
+) -> None:
+    del store, scope
+    assert "(401: Bad credentials)" in desk.refusal(desk.sink(text, "an-expired-token"))
+    for token in (
+        desk.github.add_token("poor", permissions={"issues": "write"}),
+        desk.github.add_token("far", repositories=["acme/else"], permissions={"secrets": "write"}),
+        desk.github.add_token("job", kind="job", permissions={"secrets": "write"}),
+    ):
+        assert f"{permission}" in desk.refusal(desk.sink(text, token))
+    rich = desk.github.add_token("classic", scopes=["workflow", classic])
+    desk.sink(text, rich).check()
+    assert desk.github.calls("PUT") == []
+
+
+def test_a_classic_token_that_reads_a_public_repository_does_not_write(desk: Desk) -> None:
+    body = {"key_id": "1", "key": "AAAA"}
+    headers = {"X-OAuth-Scopes": "public_repo, repo:status"}
+    desk.github.faults.append(fail("GET", PUBLIC_KEY, 200, headers=headers, body=body))
+    assert "the token lacks the scope repo." in desk.refusal(desk.sink())
+    assert desk.github.calls("PUT") == []
+
+
+def test_a_token_that_only_reads_is_found_when_it_should_write(desk: Desk) -> None:
+    """Nothing that changes nothing tells reading from writing."""
+    reader = desk.github.add_token("reader", permissions={"secrets": "read"})
+    sink = desk.sink(token=reader)
+    sink.check()
+    assert "needs Repository permissions: Secrets: write" in desk.refusal(sink)
+    assert desk.github.secret(*AT) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        *((name, "needs a name of") for name in ("", "1A", "A-B", "A B", "github_x", "GITHUB_X")),
+        ("KEY,repo=product", "needs repo=OWNER/REPO"),
+        ("KEY,repo=a/b/c", "needs repo=OWNER/REPO"),
+        ("KEY,repo=acme/", "needs repo=OWNER/REPO"),
+        ("KEY,org=acme,repo=a/b", "org= excludes"),
+        ("KEY,org=acme,env=x", "org= excludes"),
+        ("KEY,visibility=all", "is for a secret of an organisation"),
+        ("KEY,org=acme,visibility=public", "visibility= is one of"),
+        ("KEY,app=gists", "app= is one of"),
+        ("KEY,env=x,app=dependabot", "env= is for the secrets of Actions"),
+        ("KEY,env=", "needs one value"),
+        ("KEY,team=x", "takes repo=…"),
+        ("KEY,repo", "needs one value"),
+    ],
+)
+def test_what_github_would_refuse_is_a_fault_of_the_command(
+    desk: Desk, text: str, what: str
+) -> None:
+    with pytest.raises(SinkFault, match=re.escape(what)):
+        desk.sink(text)
+
+
+def test_without_a_token_or_with_a_wrong_address_nothing_is_begun(desk: Desk) -> None:
+    with pytest.raises(SinkFault, match=r"needs a token: .*GH_TOKEN"):
+        desk.sink(token=None)
+    for url in ("http://github.example.com/api/v3", "github.example.com", "https://u:p@g.example"):
+        desk.environ["GITHUB_API_URL"] = url
+        with pytest.raises(SinkFault, match="GITHUB_API_URL"):
+            desk.sink()
+    desk.environ.clear()
+    desk.ca_file = Path("/nonexistent/ca.pem")
+    with pytest.raises(SinkFault, match="gives no authorities to trust"):
+        desk.sink()
+
+
+# The public key
+
+
+def test_a_stale_public_key_is_fetched_again_once(desk: Desk) -> None:
+    sink = desk.checked()
+    desk.github.rotate_public_key(*AT[:2])
+    sink.deliver(delivery(KEY))
+    assert desk.github.secret(*AT) == KEY
+    assert [each.status for each in desk.github.calls("PUT")] == [422, 201]
+    assert len(desk.github.calls("GET", "public-key")) == 2
+
+
+def test_another_refusal_is_no_reason_to_write_again(desk: Desk) -> None:
+    desk.github.faults.append(fail("PUT", SECRET, 422, body={"message": "too large"}, times=9))
+    assert "GitHub answered 422: too large." in desk.refusal(desk.sink())
+    assert len(desk.github.calls("PUT")) == 1
+    desk.github.faults.clear()
+
+    def rotate() -> None:
+        desk.github.rotate_public_key(*AT[:2])
+
+    desk.github.faults.append(after("GET", PUBLIC_KEY, rotate, times=9))
+    assert "improperly encrypted" in desk.refusal(desk.sink())
+    assert len(desk.github.calls("PUT")) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ({}, "gave no public key"),
+        ({"key_id": 1, "key": "AAAA"}, "gave no public key"),
+        ({"key_id": "1", "key": "AAAA"}, "of no use"),
+        ({"key_id": "1", "key": "no base64 ü"}, "of no use"),
+    ],
+)
+def test_a_public_key_that_is_none_is_told(desk: Desk, body: dict[str, Any], what: str) -> None:
+    desk.github.faults.append(fail("GET", PUBLIC_KEY, 200, body=body, times=9))
+    assert what in desk.refusal(desk.sink())
+    assert desk.github.calls("PUT") == []
+
+
+# The proof
+
+
+@pytest.mark.parametrize("lag", [1, 2])
+@pytest.mark.parametrize("existed", [True, False])
+def test_a_change_that_shows_late_is_waited_for(desk: Desk, lag: int, *, existed: bool) -> None:
+    if existed:
+        kept_long_ago(desk.github, *AT)
+    sink = desk.checked()
+    desk.github.lag = lag
+    sink.deliver(delivery(KEY))
+    assert desk.github.secret(*AT) == KEY
+    assert len(desk.github.calls("GET", "secrets/KEY")) == 2 + lag + 1
+
+
+@pytest.mark.parametrize("existed", [True, False])
+def test_a_change_that_never_shows_is_no_delivery(desk: Desk, *, existed: bool) -> None:
+    if existed:
+        kept_long_ago(desk.github, *AT)
+    desk.github.faults.append(fail("PUT", SECRET, 204))
+    assert "does not show the secret as changed" in desk.refusal(desk.sink())
+
+
+# An organisation's secret
+
+
+@pytest.mark.parametrize(
+    ("settings", "before", "then"),
+    [
+        ("", None, "private"),
+        ("", "all", "all"),
+        ("", "private", "private"),
+        (",visibility=all", None, "all"),
+        (",visibility=private", "all", "private"),
+    ],
+)
+def test_who_may_use_it_stays_or_is_as_asked(
+    desk: Desk, settings: str, before: str | None, then: str
+) -> None:
+    at = ("actions", "orgs/acme", "KEY")
+    if before:
+        kept_long_ago(desk.github, *at, visibility=before)
+    desk.checked(f"KEY,org=acme{settings}").deliver(delivery(KEY))
+    assert desk.github.secret(*at) == KEY
+    assert desk.github.visibility(*at) == (then, [])
+
+
+@pytest.mark.parametrize("settings", ["", ",visibility=selected"])
+def test_selected_repositories_stay_selected(desk: Desk, settings: str) -> None:
+    """More than one page of them: GitHub would take the secret from those that are not named."""
+    at = ("actions", "orgs/acme", "KEY")
+    chosen = [desk.github.add_repository(f"acme/r{number}") for number in range(201)]
+    kept_long_ago(desk.github, *at, visibility="selected", selected=chosen)
+    desk.checked(f"KEY,org=acme{settings}").deliver(delivery(KEY))
+    assert desk.github.visibility(*at) == ("selected", chosen)
+    assert len(desk.github.calls("GET", "/repositories?")) == 3
+
+
+@pytest.mark.parametrize("before", [None, "all"])
+def test_nobody_is_selected_by_a_rotation(desk: Desk, before: str | None) -> None:
+    if before:
+        kept_long_ago(desk.github, "actions", "orgs/acme", "KEY", visibility=before)
+    sink = desk.sink("KEY,org=acme,visibility=selected")
+    assert "select them on GitHub first" in desk.refusal(sink)
+    assert desk.github.calls("PUT") == []
