@@ -103,6 +103,8 @@ def test_a_refused_token_is_told_what_it_needs(
         desk.github.add_token("job", kind="job", permissions={"secrets": "write"}),
     ):
         assert f"{permission}" in desk.refusal(desk.sink(text, token))
+    poor = desk.github.add_token("classic", scopes=["public_repo", "workflow"])
+    assert f"needs the scope {classic}" in desk.refusal(desk.sink(text, poor))
     rich = desk.github.add_token("classic", scopes=["workflow", classic])
     desk.sink(text, rich).check()
     assert desk.github.calls("PUT") == []

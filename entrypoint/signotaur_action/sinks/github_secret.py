@@ -22,6 +22,8 @@ _NEXT = (
 )
 _STALE_KEY = (400, 409, 422)
 """What GitHub may answer to a secret that was sealed for a key pair it has no more."""
+_SCOPES = "X-OAuth-Scopes"
+"""The header by which GitHub tells the holder of a classic token its scopes."""
 _SELECTED = "selected"
 _PAGE = 100
 _PROOFS = 4
@@ -71,7 +73,8 @@ class GithubSecretSink:
     # The check
 
     def _demand_classic_scope(self, answer: Answer) -> None:
-        scopes = answer.headers.get("X-OAuth-Scopes")
+        """A classic token may read the public key of a public repository without any scope."""
+        scopes = answer.headers.get(_SCOPES)
         if scopes is None:  # no classic token
             return
         if self._scope.classic not in [each.strip() for each in scopes.split(",")]:
@@ -153,7 +156,9 @@ class GithubSecretSink:
 
     def _granted(self, answer: Answer) -> Answer:
         if answer.refused:
-            raise StoreRefused(refusal_text(answer, self._scope.permission))
+            is_classic = _SCOPES in answer.headers
+            needed = f"the scope {self._scope.classic}" if is_classic else self._scope.permission
+            raise StoreRefused(refusal_text(answer, needed))
         return answer
 
 
