@@ -6,7 +6,15 @@ from functools import partial
 from typing import TypeVar
 
 from contract.place import Fault, Place, SinkCase
-from contract.stores import SECRET, GithubStore, Program, Served
+from contract.stores import (
+    SECRET,
+    BuildkiteStore,
+    GithubStore,
+    GitlabStore,
+    Program,
+    Served,
+    VaultStore,
+)
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
 from support.providers.exchange import Fault as ServerFault
@@ -24,6 +32,10 @@ def _store(place: Place, kind: type[Kind]) -> Kind:
 
 def _served(place: Place) -> str:
     return _store(place, Served).key()
+
+
+def _emitter(text: str) -> Callable[[Place], Sink]:
+    return lambda place: emitter(text, place.context())
 
 
 def _github(name: str, settings: str, store: str, scope: str) -> SinkCase:
@@ -53,6 +65,19 @@ STORE_CASES = (
     _github("an organisation", ",org=acme", "actions", "orgs/acme"),
     _github("dependabot", ",app=dependabot", "dependabot", _REPOSITORY),
     _github("codespaces", ",repo=acme/product,app=codespaces", "codespaces", _REPOSITORY),
+    SinkCase(
+        "gitlab variable", _emitter(f"gitlab-var:{SECRET}"), _served,
+        durable=True, writes_file=False, readable=True, kinds=("gitlab-var",), store=GitlabStore,
+    ),
+    SinkCase(
+        "vault field", _emitter("vault:secret/ci/signing#key"), _served,
+        durable=True, writes_file=False, readable=True, kinds=("vault",), store=VaultStore,
+    ),
+    SinkCase(
+        "buildkite secret", _emitter(f"buildkite-secret:{SECRET}"), _served,
+        durable=True, writes_file=False, readable=False, kinds=("buildkite-secret",),
+        store=BuildkiteStore,
+    ),
     SinkCase(
         "command", _command, lambda place: place.file.read_text(),
         durable=True, writes_file=False, readable=False, kinds=("command",), store=Program,

@@ -5,8 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
+from support.providers.buildkite import Buildkite
 from support.providers.github import GitHub
+from support.providers.gitlab import GitLab
 from support.providers.standin import StandIn
+from support.providers.vault import Vault
 
 SECRET = "SIGNOTAUR_API_KEY"
 OLDER = "the-older-key-0123456789"
@@ -93,6 +96,104 @@ class GithubStore(Served):
     def held(self) -> object:
         """See ``place.Store``."""
         return self.key(), self.github.visibility(*self._at)
+
+
+class GitlabStore(Served):
+    """GitLab, with the key as a masked variable of a project."""
+
+    def __init__(self, _: Path) -> None:
+        self.server = self.gitlab = GitLab()
+        self.grant()
+        self.gitlab.set_variable("acme/app", SECRET, OLDER, masked=True, raw=True)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """See ``place.Store``."""
+        return {
+            "CI_API_V4_URL": self.gitlab.api,
+            "CI_PROJECT_ID": "7",
+            "GITLAB_TOKEN": "glpat-AAAAAAAAAAAAAAAAAAAA",
+        }
+
+    def grant(self) -> None:
+        """See ``Served``."""
+        self.gitlab.add_token()
+
+    def revoke(self) -> None:
+        """See ``Served``."""
+        self.gitlab.tokens.clear()
+
+    def key(self) -> str:
+        """See ``Served``."""
+        return str(self.gitlab.variable("acme/app", SECRET)["value"])
+
+    def held(self) -> object:
+        """See ``place.Store``."""
+        return self.gitlab.variable("acme/app", SECRET)
+
+
+class VaultStore(Served):
+    """Vault, with the key as a field of a secret that has another one."""
+
+    TOKEN = "hvs.AAAAAAAAAAAAAAAAAAAAAAAA"
+
+    def __init__(self, _: Path) -> None:
+        self.server = self.vault = Vault()
+        self.grant()
+        self.vault.put_secret("secret", "ci/signing", {"key": OLDER, "other": "stays"})
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """See ``place.Store``."""
+        return {"VAULT_ADDR": self.vault.url, "VAULT_TOKEN": self.TOKEN}
+
+    def grant(self) -> None:
+        """See ``Served``."""
+        rights = ("create", "read", "update")
+        self.vault.add_token(self.TOKEN, {"secret/data/ci/signing": rights})
+
+    def revoke(self) -> None:
+        """See ``Served``."""
+        del self.vault.tokens[self.TOKEN]
+
+    def key(self) -> str:
+        """See ``Served``."""
+        return str((self.vault.secret("secret", "ci/signing") or {})["key"])
+
+    def held(self) -> object:
+        """See ``place.Store``."""
+        return self.vault.secret("secret", "ci/signing")
+
+
+class BuildkiteStore(Served):
+    """Buildkite, with the key as a secret of a cluster."""
+
+    def __init__(self, _: Path) -> None:
+        self.server = self.buildkite = Buildkite()
+        self.grant()
+        self.buildkite.add_secret(SECRET, OLDER, description="stays")
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """See ``place.Store``."""
+        return {
+            "BUILDKITE_REST_API_ENDPOINT": self.buildkite.url,
+            "BUILDKITE_CLUSTER_ID": self.buildkite.cluster,
+            "BUILDKITE_ORGANIZATION_SLUG": self.buildkite.organization,
+            "BUILDKITE_API_TOKEN": "bkua_AAAAAAAAAAAAAAAAAAAA",
+        }
+
+    def grant(self) -> None:
+        """See ``Served``."""
+        self.buildkite.add_token()
+
+    def revoke(self) -> None:
+        """See ``Served``."""
+        self.buildkite.tokens.clear()
+
+    def key(self) -> str:
+        """See ``Served``."""
+        return str(self.buildkite.secret(SECRET)["value"])
 
 
 class Program:
