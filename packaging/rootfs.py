@@ -76,8 +76,17 @@ UNNEEDED = [
     "lib-dynload/readline.*",
     "lib-dynload/xx*",
 ]
-# rich and pygments colour help texts, which this client prints plainly.
-UNNEEDED_PACKAGES = ("bin", "markdown_it", "mdurl", "pygments", "rich")
+# rich and pygments colour help texts, which this client prints plainly. Of cffi, which libsodium's
+# binding was compiled with, only the binary is loaded.
+UNNEEDED_PACKAGES = (
+    "bin",
+    "cffi",
+    "markdown_it*",
+    "mdurl*",
+    "pycparser*",
+    "pygments*",
+    "rich*",
+)
 LIBRARY_FOLDER = Path("/usr/lib", sysconfig.get_config_var("MULTIARCH"))
 LOADER_FOLDERS = ("lib", "lib64")
 STDLIB = Path(sysconfig.get_path("stdlib"))
@@ -93,7 +102,7 @@ def gather(site: Path, target: Path) -> None:
         for path in stdlib.glob(pattern):
             _remove(path)
     packages = _copied(site, target, SITE_FOLDER)
-    for pattern in (*(f"{name}*" for name in UNNEEDED_PACKAGES), "*/tests", "*/.*"):
+    for pattern in (*UNNEEDED_PACKAGES, "*/tests", "*/.*"):
         for path in packages.glob(pattern):
             _remove(path)
     binary = _copied(python, target)
