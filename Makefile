@@ -90,6 +90,7 @@ lint: $(STAMP) ## check code, imports, workflows and scripts (needs no network)
 	$(BIN)/mypy
 	$(BIN)/mypy --platform win32 $(CLIENT_ELSEWHERE)/win32
 	$(BIN)/mypy --platform darwin $(CLIENT_ELSEWHERE)/darwin
+	$(BIN)/mypy cli/run.py
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --recursive --severity-level medium entrypoint
 	@if [ -x $(BIN)/shellcheck ]; then set -x; $(BIN)/shellcheck $(SHELL_SCRIPTS); \

@@ -62,6 +62,10 @@ NETWORK = {
 }
 NETWORK_LIBRARIES = {"requests", "urllib3", "http", "socket", "ssl"}
 
+MACHINE = "signotaur_action/machine/"
+SYSTEM_LIBRARIES = {"ctypes", "fcntl", "grp", "msvcrt", "pwd", "resource", "termios", "winreg"}
+"""What only some operating systems have."""
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -176,6 +180,20 @@ def test_only_the_last_resorts_catch_everything() -> None:
 
 def test_one_package_of_the_client_knows_the_network() -> None:
     assert {path for path, tree in CLIENT.items() if roots(tree) & NETWORK_LIBRARIES} == NETWORK
+
+
+def test_one_package_of_the_client_knows_the_operating_system() -> None:
+    asking = {
+        path
+        for path, tree in CLIENT.items()
+        if roots(tree) & SYSTEM_LIBRARIES
+        or any(
+            isinstance(each, ast.Attribute) and ast.unparse(each) in ("sys.platform", "os.name")
+            for each in ast.walk(tree)
+        )
+    }
+    assert asking
+    assert {path for path in asking if not path.startswith(MACHINE)} == set()
 
 
 def test_the_wire_needs_the_standard_library_alone() -> None:

@@ -282,6 +282,7 @@ class Windows:
 
 
 def _demand_plain(descriptor: int) -> None:
-    attributes: int = getattr(os.fstat(descriptor), "st_file_attributes", 0)
-    if attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT:
+    status = os.fstat(descriptor)
+    attributes: int = getattr(status, "st_file_attributes", 0)
+    if attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT or not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EPERM, "a link, not a plain file")

@@ -1,0 +1,92 @@
+"""The client installs by pip, so by pipx too, and its lock holds on every system it runs on."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[2]
+LOCK = ROOT / "requirements" / "runtime.txt"
+SYSTEMS = {
+    "linux": {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
+    "macos": {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"},
+    "windows": {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt"},
+}
+VERSIONS = ("3.11", "3.12", "3.13", "3.14")
+
+
+def locked(environment: dict[str, str]) -> set[str]:
+    """Return the names that the lock installs in an environment."""
+    lines = re.findall(r"^([A-Za-z0-9_.-]+==[^\\\n]*)", LOCK.read_text(), re.MULTILINE)
+    found = [Requirement(line.strip()) for line in lines]
+    return {each.name for each in found if each.marker is None or each.marker.evaluate(environment)}
+
+
+def needed(environment: dict[str, str]) -> Iterator[str]:
+    """Yield all that the client needs in an environment, by what is installed here."""
+    todo, seen = ["signotaur-action"], set[str]()
+    while todo:
+        name = todo.pop().lower().replace("_", "-")
+        if name in seen:
+            continue
+        seen.add(name)
+        yield name
+        if name == "colorama":  # for Windows alone, so it is not here; it needs nothing
+            continue
+        demanded = map(Requirement, requires(name) or [])
+        here = environment | {"extra": ""}
+        todo += [each.name for each in demanded if not each.marker or each.marker.evaluate(here)]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_lock_names_all_that_the_client_needs(system: str, version: str) -> None:
+    environment = SYSTEMS[system] | {
+        "python_version": version,
+        "python_full_version": f"{version}.1",
+        "platform_python_implementation": "CPython",
+        "implementation_name": "cpython",
+    }
+    assert locked(environment) == set(needed(environment)) - {"signotaur-action"}
+
+
+def test_the_client_installs_from_the_repository(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(
+        ROOT / "entrypoint",
+        source / "entrypoint",
+        ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"),
+    )
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    env = os.environ | {"PIP_CACHE_DIR": str(tmp_path_factory.getbasetemp().parent / "pip-cache")}
+
+    def run(*command: str | Path) -> str:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    pip = ("-m", "pip", "--disable-pip-version-check", "--quiet")
+    run(
+        *(sys.executable, *pip, "wheel", "--no-deps", "--no-build-isolation"),
+        *("--wheel-dir", tmp_path, source),
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    run(sys.executable, "-m", "venv", tmp_path / "venv")
+    python = tmp_path / "venv" / "bin" / "python"
+    run(python, *pip, "install", "--require-hashes", "--only-binary", ":all:", "-r", LOCK)
+    # Without an index: what the project demands is what the lock brought.
+    run(python, *pip, "install", "--no-index", wheel)
+    program = python.with_name("signotaur-action")
+    assert run(program, "--version").startswith("signotaur-action ")
+    assert "rotate-key" in run(program, "--help")
+    assert "--write-key-file" in run(program, "rotate-key", "--help")
