@@ -12,6 +12,7 @@ from support.client import run_client
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 _RECORD = re.compile(r"^(\S+?)<<(\S+)\n(.*?)\n\2$", re.MULTILINE | re.DOTALL)
+_FALSE = ("", "false")
 
 
 @dataclass
@@ -28,68 +29,85 @@ class Job:
     def run(self, steps: list[dict[str, Any]]) -> int:
         """Run the steps in order; return the first exit code that is not 0."""
         for step in steps:
-            if "if" in step and self._value(step["if"]) != "true":
+            if "if" in step and self.value(step["if"]) != "true":
                 continue
             code = self._action(step) if "uses" in step else self._shell(step)
             if code:
                 return code
         return 0
 
-    def _action(self, step: dict[str, Any]) -> int:
-        assert step["uses"].startswith(("OWNER/signotaur-action@", "./"))
-        output_file = self.folder / f"outputs-{len(self.outputs)}"
-        output_file.touch()
-        inputs = {
-            f"INPUT_{name.upper()}": self._filled(str(value))
-            for name, value in step["with"].items()
-        }
-        done = run_client(
-            env={
-                **self.env,
-                **inputs,
-                "GITHUB_ACTIONS": "true",
-                "GITHUB_OUTPUT": str(output_file),
-                "RUNNER_TEMP": str(self.folder),
-            },
-            cwd=self.folder,
-        )
-        self.log += done.said
-        records = _RECORD.findall(output_file.read_text())
-        self.outputs[step.get("id", "")] = {name: value for name, _, value in records}
-        return done.code
+    def filled(self, text: str) -> str:
+        """Return a text with its expressions replaced."""
+        return _EXPRESSION.sub(lambda match: self.value(match[1]), text)
 
-    def _shell(self, step: dict[str, Any]) -> int:
-        env = {name: self._filled(value) for name, value in step.get("env", {}).items()}
-        done = subprocess.run(
-            ["bash", "-e", "-o", "pipefail", "-c", step["run"]],
-            cwd=self.folder,
-            env={**self.env, **env, "PATH": f"{self.path}:{os.environ['PATH']}"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.log += done.stdout + done.stderr
-        return done.returncode
-
-    def _filled(self, text: str) -> str:
-        return _EXPRESSION.sub(lambda match: self._value(match[1]), text)
-
-    def _value(self, expression: str) -> str:
+    def value(self, expression: str) -> str:
         """Evaluate the few forms that our workflows use; an unknown one is a test failure."""
+        expression = re.sub(r"^\$\{\{\s*(.*?)\s*\}\}$", r"\1", expression)
         if " && " in expression:  # a && b || c
             condition, rest = expression.split(" && ")
             first, second = rest.split(" || ")
-            return self._value(first if self._value(condition) == "true" else second)
+            return self.value(first if self.value(condition) not in _FALSE else second)
         if " || " in expression:
             first, second = expression.split(" || ")
-            return self._value(first) or self._value(second)
+            return self.value(first) or self.value(second)
         if " == " in expression:
             left, right = expression.split(" == ")
-            return "true" if self._value(left) == self._value(right) else "false"
+            return _boolean(self.value(left) == self.value(right))
+        if expression.startswith("!"):
+            return _boolean(self.value(expression[1:]) in _FALSE)
+        return self._named(expression)
+
+    def _named(self, expression: str) -> str:
         if expression.startswith("'"):
             return expression.strip("'")
         output = re.fullmatch(r"steps\.(\w+)\.outputs\.([\w-]+)", expression)
         if output:
             return self.outputs.get(output[1], {}).get(output[2], "")
         return self.values[expression]
+
+    def _action(self, step: dict[str, Any]) -> int:
+        if step["uses"].startswith("actions/checkout@"):
+            return 0  # the job's folder is what would be checked out
+        assert step["uses"].startswith(("OWNER/signotaur-action@", "./"))
+        inputs = {
+            f"INPUT_{name.upper()}": self.filled(str(value)) for name, value in step["with"].items()
+        }
+        files = self._files()
+        done = run_client(env={**self.env, **inputs, **files}, cwd=self.folder)
+        self.log += done.said
+        self._read_outputs(step, files)
+        return done.code
+
+    def _shell(self, step: dict[str, Any]) -> int:
+        env = {name: self.filled(str(value)) for name, value in step.get("env", {}).items()}
+        files = self._files()
+        path = f"{self.path}:{os.environ['PATH']}"
+        done = subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", step["run"]],
+            cwd=self.folder,
+            env={**self.env, **files, **env, "PATH": path},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.log += done.stdout + done.stderr
+        self._read_outputs(step, files)
+        return done.returncode
+
+    def _files(self) -> dict[str, str]:
+        output_file = self.folder / f"outputs-{len(self.outputs)}"
+        output_file.touch()
+        return {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_OUTPUT": str(output_file),
+            "RUNNER_TEMP": str(self.folder),
+        }
+
+    def _read_outputs(self, step: dict[str, Any], files: Mapping[str, str]) -> None:
+        records = _RECORD.findall(Path(files["GITHUB_OUTPUT"]).read_text())
+        self.outputs[step.get("id", "")] = {name: value for name, _, value in records}
+
+
+def _boolean(value: object) -> str:
+    return "true" if value else "false"
