@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 
-from signotaur_action.ci_text import inert_value
+from signotaur_action.ci_text import inert_line, inert_value
 from signotaur_action.errors import DeliveryFailed, DestinationRefused
 from signotaur_action.machine import MACHINE
 from signotaur_action.masks import masks_for
@@ -35,7 +35,7 @@ class CommandSink:
 
     durable = True
 
-    def __init__(self, argument: str, context: SinkContext) -> None:
+    def __init__(self, argument: str, context: SinkContext, seconds: float = SECONDS) -> None:
         try:
             self._words = shlex.split(argument)
         except ValueError as error:
@@ -47,7 +47,9 @@ class CommandSink:
             for name, value in context.environ.items()
             if name not in context.key_variables
         }
-        self.name = f"command {inert_value(shlex.join(self._words))}"
+        self._seconds = seconds
+        # Whole: of two commands with one name, only the first would be given the key.
+        self.name = f"command {inert_line(shlex.join(self._words))}"
 
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``. The program must be there; what it does only its run can show."""
@@ -63,7 +65,8 @@ class CommandSink:
         """See ``ports.Sink``."""
         environ = {**self._environ, **_facts(delivery)}
         with delivery_faults(self.name):
-            code, said = _run([self._program() or "", *self._words[1:]], delivery.key, environ)
+            words = [self._program() or "", *self._words[1:]]
+            code, said = _run(words, delivery.key, environ, self._seconds)
         if code:
             how = "was ended: it took too long" if code == _TOO_LONG else f"ended with {code}"
             raise DeliveryFailed(f"{self.name} {how}{_last_lines(said, delivery.key)}")
@@ -78,7 +81,9 @@ class CommandSink:
 _TOO_LONG = -14  # as if by SIGALRM, which is no signal of every system
 
 
-def _run(words: Sequence[str], key: Secret, environ: Mapping[str, str]) -> tuple[int, bytes]:
+def _run(
+    words: Sequence[str], key: Secret, environ: Mapping[str, str], seconds: float
+) -> tuple[int, bytes]:
     """Run a program and return its exit code and what it said, both streams together."""
     with subprocess.Popen(  # noqa: S603 - the user's own program, in the user's words
         words,
@@ -89,7 +94,7 @@ def _run(words: Sequence[str], key: Secret, environ: Mapping[str, str]) -> tuple
         start_new_session=True,  # so that all of it can be ended
     ) as program:
         try:
-            said, _ = program.communicate(key.reveal().encode(), timeout=SECONDS)
+            said, _ = program.communicate(key.reveal().encode(), timeout=seconds)
         except subprocess.TimeoutExpired:
             _end(program)
             return _TOO_LONG, b""

@@ -1,0 +1,234 @@
+"""``command:`` starts a real program: what it is given, what it may say, and how it ends."""
+
+import os
+import re
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from contract.place import delivery
+from e2e.spellings import leaks
+from signotaur_action.errors import DeliveryFailed, DestinationRefused
+from signotaur_action.sinks.base import SinkContext
+from signotaur_action.sinks.command import CommandSink
+from signotaur_wire import keyformat
+from support.client import start_client
+from support.keyserver import KeyServer
+
+BODY = "sig_0123456789ABCDE_" + "Qk7xT" * 8 + "z9R"
+KEY = BODY + keyformat.checksum(BODY)
+PATH = {"PATH": "/usr/bin:/bin"}
+PYTHON = f"{sys.executable} -ISc"
+
+
+def sink(
+    *words: str | Path, environ: Mapping[str, str] = PATH, seconds: float = 20, hidden: str = ""
+) -> CommandSink:
+    context = SinkContext(lambda _: None, environ, key_variables=hidden.split())
+    return CommandSink(shlex.join(map(str, words)), context, seconds)
+
+
+def python(code: str, *words: str | Path, seconds: float = 20) -> CommandSink:
+    return sink(sys.executable, "-ISc", code, *words, seconds=seconds)
+
+
+def shell(code: str, *words: str | Path, seconds: float = 20) -> CommandSink:
+    return sink("sh", "-c", code, "sh", *words, seconds=seconds)
+
+
+def told(failing: CommandSink) -> str:
+    """Return what is said of a program that fails; the key never is."""
+    failing.check()
+    with pytest.raises(DeliveryFailed) as caught:
+        failing.deliver(delivery(KEY))
+    assert leaks(KEY, {"what": caught.value.what.encode()}) == []
+    return caught.value.what.removeprefix(failing.name).strip()
+
+
+def ended(pid: int) -> bool:
+    """Return whether a process is no more; one that nobody reaps does nothing either."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state == "Z"
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+# What the program is given
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["a b", "; touch evil", "$(touch evil)", "`touch evil`", "$HOME", "*", "~", "| cat", ">evil",
+     "&& false", "{a,b}", "\\", "%PATH%", "'", '"', "ü", "", "\t", "a\nb"],
+)  # fmt: skip
+def test_no_shell_reads_the_command(tmp_path: Path, word: str) -> None:
+    code = "import sys; open(sys.argv[1], 'wb').write(repr(sys.argv[2:]).encode())"
+    python(code, tmp_path / "words", word, "end").deliver(delivery(KEY))
+    assert (tmp_path / "words").read_text() == repr([word, "end"])
+    assert [each.name for each in tmp_path.iterdir()] == ["words"]
+
+
+def test_a_command_is_split_as_a_shell_would() -> None:
+    text = f"""{PYTHON} "import sys; print(sys.argv[1:]); sys.exit(1)" 'a b'  c\\ d "e 'f'" g"""
+    failing = CommandSink(text, SinkContext(lambda _: None, PATH))
+    assert told(failing) == """ended with 1: ['a b', 'c d', "e 'f'", 'g']."""
+
+
+@pytest.mark.parametrize("key", [KEY, "a key of other's, 512 " + "ü" * 245, "%s\\n$1"])
+def test_the_key_alone_is_the_standard_input(tmp_path: Path, key: str) -> None:
+    shell('cat >"$1"', tmp_path / "key").deliver(delivery(key))
+    assert (tmp_path / "key").read_bytes() == key.encode()
+
+
+def test_neither_arguments_nor_variables_tell_a_key(tmp_path: Path) -> None:
+    old = KEY[::-1]
+    environ = PATH | {"SIGNOTAUR_API_KEY": old, "INPUT_API-KEY": old, "OTHER": "stays"}
+    code = "for each in cmdline environ; do cat /proc/$$/$each /proc/self/$each >>$0/$each; done"
+    hidden = "SIGNOTAUR_API_KEY INPUT_API-KEY"
+    sink("sh", "-c", code, tmp_path, environ=environ, hidden=hidden).deliver(delivery(KEY))
+    shown = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    assert shown["cmdline"].count(b"sh\0-c\0for each") == 1
+    assert b"OTHER=stays" in shown["environ"]
+    assert leaks(KEY, shown) == []
+    assert old.encode() not in b"".join(shown.values())
+
+
+def test_variables_tell_what_is_no_secret(tmp_path: Path) -> None:
+    given = delivery(KEY, name="{{name}} $(x) \U0001f511")
+    script = 'env | grep ^SIGNOTAUR_ | sort >"$1"'
+    shell(script, tmp_path / "facts").deliver(given)
+    assert (tmp_path / "facts").read_text().splitlines() == [
+        "SIGNOTAUR_KEY_EXPIRES_AT=2026-09-01T08:30:00Z",
+        "SIGNOTAUR_KEY_ID=17",
+        "SIGNOTAUR_KEY_NAME={{name}} $(x) \U0001f511",
+        "SIGNOTAUR_OVERLAP_END=2026-06-08T08:30:00Z",
+    ]
+    shell(script, tmp_path / "facts").deliver(replace(given, expires_at=None))
+    assert (tmp_path / "facts").read_text().startswith("SIGNOTAUR_KEY_EXPIRES_AT=\n")
+
+
+def test_long_commands_that_begin_alike_are_two_destinations() -> None:
+    """The journal knows a destination by its name, and gives one that has the key no other."""
+    names = {sink("program", "x" * 500, each).name for each in ("a", "b")}
+    assert len(names) == 2
+
+
+# What it says, and how it ends
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("exit 1", "ended with 1."),
+        ("exit 255", "ended with 255."),
+        ("kill -9 $$", "ended with -9."),
+        ("echo one; echo two >&2; exit 3", "ended with 3: one / two."),
+        ("seq 1 9; exit 3", "ended with 3: 5 / 6 / 7 / 8 / 9."),
+        ("printf '\\033[31m##vso[x]\\n::error::y\\n'; exit 1",
+         "ended with 1: \\x1b[31m# #vso[x] / : :error: :y."),
+    ],
+)  # fmt: skip
+def test_the_exit_code_decides_and_the_last_words_are_told(code: str, what: str) -> None:
+    assert told(shell(code)) == what
+
+
+def test_words_of_a_program_that_succeeds_are_nobodys_business() -> None:
+    shell("cat; cat >&2 /proc/self/environ").deliver(delivery(KEY))
+
+
+ENCODINGS = {
+    "raw": "key",
+    "in text": "f'cannot store {key}: denied'",
+    "secret part": "key[20:63]",
+    "twice": "key + key",
+    "base64": "base64.b64encode(key.encode()).decode()",
+    "base64 of more": "base64.b64encode(f'user:{key}'.encode()).decode()",
+    "base64url": "base64.urlsafe_b64encode(f'{key}\\n'.encode()).decode()",
+    "base64 in lines": "base64.encodebytes(key.encode() * 3).decode()",
+    "base32": "base64.b32encode(key.encode()).decode()",
+    "hex": "key.encode().hex()",
+    "HEX": "key.encode().hex().upper()",
+    "hex with colons": "key.encode().hex(':')",
+    "hex dump": "'\\n'.join(key[i:i+16].encode().hex(' ', 2) for i in range(0, 69, 16))",
+    "percent": "''.join(f'%{byte:02X}' for byte in key.encode())",
+    "reversed": "key[::-1]",
+    "utf-16": "key.encode('utf-16-le').decode('latin-1')",
+    "lower case": "key.lower()",
+    "json": "json.dumps({'key': key})",
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_the_key_is_not_told_in_any_form(encoding: str) -> None:
+    code = f"import base64, json, sys; key = sys.stdin.read(); print({ENCODINGS[encoding]})"
+    failing = python(f"{code}; print('no such vault'); sys.exit(3)")
+    said = told(failing)
+    assert said.startswith("ended with 3: ")
+    assert said.endswith("no such vault.")
+    plain = re.sub("[^0-9A-Za-z]", "", said)
+    assert not any(KEY[start : start + 12] in plain for start in range(20, 57))
+
+
+@pytest.mark.parametrize("code", ["exec <&-; sleep 0.05", "true", "sleep 0.05"])
+def test_a_program_may_leave_the_key_unread(code: str) -> None:
+    shell(code).deliver(delivery(KEY))
+    assert told(shell(f"{code}; exit 1")) == "ended with 1."
+
+
+def test_a_program_that_is_missing_is_found_before_anything_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("#!/bin/sh\n")
+    for program in ("no-such-program", tmp_path / "missing", tmp_path / "text", tmp_path):
+        missing = sink(program, "--flag")
+        with pytest.raises(DestinationRefused, match="is no program here") as caught:
+            missing.check()
+        assert missing.name in caught.value.what
+        assert "the action in the folder cli" in caught.value.next
+        assert "could not be written" in told_without_check(missing)
+    assert sink("sh", environ={}).check() == []  # the system's own PATH
+    with pytest.raises(DestinationRefused):
+        sink("sh", environ={"PATH": str(tmp_path)}).check()
+
+
+def told_without_check(failing: CommandSink) -> str:
+    with pytest.raises(DeliveryFailed) as caught:
+        failing.deliver(delivery(KEY))
+    return caught.value.what
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_client_ends_the_program(
+    shared_server: KeyServer, key_file: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    pids, stored = tmp_path / "pids", tmp_path / "stored"
+    program = tmp_path / "program"
+    program.write_text('#!/bin/sh\nsleep 99 & echo "$! $$" >"$1"\nwait\n')
+    program.chmod(0o755)
+    emit = ("-e", f"command:{program} {pids} {stored}")
+    command = ("rotate-key", *shared_server.options, "--af", key_file, *emit)
+    env = {"HOME": str(tmp_path), **PATH}
+    client = start_client(*command, env=env)
+    wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2)
+    client.send_signal(number)
+    _, err = client.communicate(timeout=20)
+    assert client.returncode == 128 + number, err
+    wait_until(lambda: all(ended(int(pid)) for pid in pids.read_text().split()))
+
+    program.write_text('#!/bin/sh\ncat >"$2"\n')
+    client = start_client(*command, env=env)
+    _, err = client.communicate(timeout=20)
+    assert client.returncode == os.EX_OK, err
+    assert shared_server.accepts(stored.read_text())
