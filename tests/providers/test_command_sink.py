@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import shlex
 import signal
 import sys
@@ -154,6 +155,7 @@ ENCODINGS = {
     "raw": "key",
     "in text": "f'cannot store {key}: denied'",
     "secret part": "key[20:63]",
+    "half": "key[15:45]",
     "twice": "key + key",
     "base64": "base64.b64encode(key.encode()).decode()",
     "base64 of more": "base64.b64encode(f'user:{key}'.encode()).decode()",
@@ -166,9 +168,11 @@ ENCODINGS = {
     "hex dump": "'\\n'.join(key[i:i+16].encode().hex(' ', 2) for i in range(0, 69, 16))",
     "percent": "''.join(f'%{byte:02X}' for byte in key.encode())",
     "reversed": "key[::-1]",
+    "spaced": "' '.join(key)",
     "utf-16": "key.encode('utf-16-le').decode('latin-1')",
     "lower case": "key.lower()",
     "json": "json.dumps({'key': key})",
+    "coloured": "'\\x1b[1m' + key[:30] + '\\x1b[0m' + key[30:]",
 }
 
 
@@ -181,6 +185,40 @@ def test_the_key_is_not_told_in_any_form(encoding: str) -> None:
     assert said.endswith("no such vault.")
     plain = re.sub("[^0-9A-Za-z]", "", said)
     assert not any(KEY[start : start + 12] in plain for start in range(20, 57))
+
+
+def test_a_key_at_the_edge_of_what_is_kept_is_not_told() -> None:
+    for kept in (64 * 1024 - 40, 64 * 1024 - 13, 64 * 1024):
+        said = told(python(f"print(input() + '-' * {kept}); import sys; sys.exit(1)"))
+        assert KEY[-12:] not in said
+
+
+def test_endless_words_cost_nothing() -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert told(sink("yes", "no", seconds=0.4)).startswith("was ended: it took too long: ")
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 64 * 1024  # KiB
+
+
+# Programs that do not end, or not alone
+
+
+def test_a_program_that_never_ends_is_ended_with_its_children(tmp_path: Path) -> None:
+    code = 'sleep 99 & echo $! >>"$1"; echo $$ >>"$1"; echo waiting; wait'
+    began = time.monotonic()
+    said = told(shell(code, tmp_path / "pids", seconds=0.3))
+    assert time.monotonic() - began < 5
+    assert said == "was ended: it took too long: waiting."
+    pids = [int(line) for line in (tmp_path / "pids").read_text().split()]
+    assert len(pids) == 2
+    wait_until(lambda: all(map(ended, pids)))
+
+
+def test_a_program_that_leaves_children_behind_has_ended(tmp_path: Path) -> None:
+    began = time.monotonic()
+    shell('sleep 99 & echo $! >"$1"', tmp_path / "pid").deliver(delivery(KEY))
+    assert time.monotonic() - began < 5
+    wait_until(lambda: ended(int((tmp_path / "pid").read_text())))
 
 
 @pytest.mark.parametrize("code", ["exec <&-; sleep 0.05", "true", "sleep 0.05"])

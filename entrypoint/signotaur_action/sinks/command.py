@@ -8,7 +8,10 @@ import os
 import shlex
 import shutil
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import IO, cast
 
 from signotaur_action.ci_text import inert_line, inert_value
 from signotaur_action.errors import DeliveryFailed, DestinationRefused
@@ -21,8 +24,12 @@ from signotaur_wire.members import format_optional_time, format_time
 
 SECONDS = 60
 """A program that takes longer is ended."""
+_GRACE_SECONDS = 1
+"""For the last words of a program that has ended."""
 _LAST_LINES = 5
 _KEPT_BYTES = 64 * 1024
+_TELLING = 12
+"""So many letters and digits of the key in a row, in whatever form, are too many to be shown."""
 
 
 class CommandSink:
@@ -81,27 +88,57 @@ class CommandSink:
 _TOO_LONG = -14  # as if by SIGALRM, which is no signal of every system
 
 
+class _Tail(threading.Thread):
+    """Reads what a program says, and keeps the end of it, however much it is."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__(daemon=True)  # whatever keeps the stream open does not keep us
+        self._stream = stream
+        self.kept = b""
+
+    def run(self) -> None:
+        """Read until nobody can say anything any more."""
+        with self._stream as stream:
+            while part := os.read(stream.fileno(), _KEPT_BYTES):
+                self.kept = (self.kept + part)[-_KEPT_BYTES:]
+
+
 def _run(
     words: Sequence[str], key: Secret, environ: Mapping[str, str], seconds: float
 ) -> tuple[int, bytes]:
     """Run a program and return its exit code and what it said, both streams together."""
-    with subprocess.Popen(  # noqa: S603 - the user's own program, in the user's words
+    program = subprocess.Popen(  # noqa: S603 - the user's own program, in the user's words
         words,
         env=environ,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,  # so that all of it can be ended
-    ) as program:
-        try:
-            said, _ = program.communicate(key.reveal().encode(), timeout=seconds)
-        except subprocess.TimeoutExpired:
-            _end(program)
-            return _TOO_LONG, b""
-        except BaseException:  # a signal ends this run: the program must not live on with the key
-            _end(program)
-            raise
-    return program.returncode, said
+    )
+    tail = _Tail(cast("IO[bytes]", program.stdout))
+    try:
+        tail.start()
+        _tell(cast("IO[bytes]", program.stdin), key)
+        code = program.wait(seconds)
+        tail.join(_GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        code = _TOO_LONG
+    except BaseException:  # a signal ends this run: the program must not live on with the key
+        _end(program)
+        raise
+    if tail.is_alive():  # the program goes on, or something that it left behind
+        _end(program)
+        tail.join(_GRACE_SECONDS)
+    return code, tail.kept
+
+
+def _tell(stdin: IO[bytes], key: Secret) -> None:
+    # Less than any pipe holds: nobody is waited for. Of a program that reads nothing, the exit
+    # code decides.
+    with suppress(OSError):
+        stdin.write(key.reveal().encode())
+    with suppress(OSError):
+        stdin.close()
 
 
 def _end(program: subprocess.Popen[bytes]) -> None:
@@ -119,9 +156,20 @@ def _facts(delivery: Delivery) -> dict[str, str]:
 
 
 def _last_lines(said: bytes, key: Secret) -> str:
-    """Return the end of what a program said, without the key in any form that masks know."""
-    text = said[-_KEPT_BYTES:].decode(errors="replace")
-    for form in masks_for(key):
+    """Return the end of what a program said, without the key in any form that masks know.
+
+    Lines that still tell of it, with other signs between or as a part only, are not shown.
+    """
+    forms = masks_for(key)
+    telling = {part for form in forms for part in _parts(form)}
+    text = said.decode(errors="replace").replace("\0", "")  # of UTF-16, as some programs write
+    for form in forms:
         text = text.replace(form, "***")
-    lines = [inert_value(line.strip()) for line in text.splitlines() if line.strip()]
-    return f": {' / '.join(lines[-_LAST_LINES:])}." if lines else "."
+    lines = [line.strip() for line in text.splitlines() if line.strip()][-_LAST_LINES:]
+    shown = ["***" if _parts(line) & telling else inert_value(line) for line in lines]
+    return f": {' / '.join(shown)}." if shown else "."
+
+
+def _parts(text: str) -> set[str]:
+    plain = "".join(each for each in text.lower() if each.isalnum())
+    return {plain[start : start + _TELLING] for start in range(len(plain) - _TELLING + 1)}
