@@ -31,7 +31,10 @@ _NEEDS = f"the scopes {' and '.join(_SCOPES)}, of somebody who maintains the clu
 _KEY = r"(?!(?i:buildkite|bk))[A-Za-z][A-Za-z0-9_]{0,254}"
 _SLUG = r"[A-Za-z0-9_-]+"
 _UUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-_NEXT = "Give a token that may write it in BUILDKITE_API_TOKEN, and run the command again."
+_NEXT = (
+    "Mend what is named, or give a token that may write it in BUILDKITE_API_TOKEN, and run the "
+    "command again."
+)
 _PAGE = 100
 _TRIES = 2
 _OTHERWISE = (NOT_FOUND, CONFLICT, 422)
@@ -160,9 +163,10 @@ def _id(secret: object) -> str:
 
 def _moment(secret: Answer) -> datetime | None:
     try:
-        return datetime.fromisoformat(secret.text("updated_at"))
+        moment = datetime.fromisoformat(secret.text("updated_at"))
     except ValueError:
         return None
+    return moment if moment.tzinfo else None
 
 
 _ACCESS = Access(

@@ -23,7 +23,10 @@ _NAME = r"[A-Za-z0-9_]{1,255}"
 _PATH = r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*"
 _SCOPE = r"[A-Za-z0-9_/${}. *-]{1,255}"
 _EVERYWHERE = "*"
-_NEXT = "Give a token that may write it in GITLAB_TOKEN, and run the command again."
+_NEXT = (
+    "Mend what is named, or give a token that may write it in GITLAB_TOKEN, and run the command "
+    "again."
+)
 _BAD_REQUEST = 400
 _FOR_A_KEY: Json = {"masked": True, "protected": True, "raw": True}
 """How a new variable is made. Raw, or GitLab would expand a ``$`` in the value."""
@@ -169,7 +172,7 @@ def _place(argument: str, environ: Mapping[str, str]) -> _Place:
     path = settings.get(kind) or environ.get("CI_PROJECT_ID", "")
     if not path:
         raise SinkFault(f"{KIND}: needs project= or group= outside a GitLab job")
-    demand_name(f"{KIND}: {kind}=", path, _PATH, "an id, or parts parted by slashes")
+    demand_name(f"{KIND}: {kind}=", path, _PATH, "letters, digits and . _ - between slashes")
     scope = settings.get("scope", "")
     if scope:
         demand_name(f"{KIND}: scope=", scope, _SCOPE, "an environment, like production or review/*")

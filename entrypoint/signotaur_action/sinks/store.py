@@ -135,7 +135,7 @@ def limit_pause(answer: Answer) -> float | None:
     if answer.retry_after is not None:
         return max(_MARGIN, answer.retry_after.total_seconds())
     reset = answer.headers.get("RateLimit-Reset", "")
-    if not re.fullmatch("[0-9]{1,12}", reset):
+    if not re.fullmatch("[0-9]{1,10}", reset):
         return _UNNAMED_PAUSE
     told = float(reset)
     if told > _LATEST_SPAN:
