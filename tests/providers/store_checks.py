@@ -1,0 +1,57 @@
+"""What every failure at a store has to be: in its class, explained, silent, and without effect."""
+
+from typing import Any
+
+import pytest
+
+from contract.place import delivery
+from signotaur_action.errors import DeliveryFailed, DestinationRefused, ExitCode, SignotaurError
+from signotaur_action.ports import Sink
+from signotaur_wire import keyformat
+from support.providers.stores import NEIGHBOUR, OLDER, StorePlace
+
+BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
+KEY = BODY + keyformat.checksum(BODY)
+ALWAYS = 1_000
+
+
+def refused(place: StorePlace[Any], sink: Sink | None = None, **how: Any) -> DestinationRefused:
+    """The check fails, and nothing was written."""
+    before = place.held()
+    sink = sink or place.sink(**how)
+    with pytest.raises(DestinationRefused) as caught:
+        sink.check()
+    assert written(place) == []
+    assert place.held() == before
+    assert caught.value.code is ExitCode.DESTINATION_REFUSED
+    assert place.token_variable in caught.value.next
+    assert_silent(place, caught.value)
+    return caught.value
+
+
+def not_delivered(
+    place: StorePlace[Any], sink: Sink | None = None, *, key: str = KEY, **how: Any
+) -> DeliveryFailed:
+    """The delivery fails, and the place holds what it held."""
+    before = place.held()
+    sink = sink or place.sink(**how)
+    with pytest.raises(DeliveryFailed) as caught:
+        sink.deliver(delivery(key))
+    assert place.held() == before
+    assert caught.value.code is ExitCode.NOT_DELIVERED
+    assert caught.value.what.startswith(f"{sink.name} could not be written: ")
+    assert_silent(place, caught.value, key)
+    return caught.value
+
+
+def assert_silent(place: StorePlace[Any], error: SignotaurError, key: str = KEY) -> None:
+    """No secret of the place, and no line of its own, is in what is said."""
+    said = error.what + error.next + error.keys
+    for secret in (key, key[20:] or key, OLDER, NEIGHBOUR, place.token):
+        assert secret not in said
+    assert "\n" not in said
+
+
+def written(place: StorePlace[Any]) -> list[str]:
+    """The methods of the requests that carried a key."""
+    return [each.method for each in place.server.requests if KEY.encode() in each.body]

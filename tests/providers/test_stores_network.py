@@ -1,0 +1,209 @@
+"""On the way to GitLab, Vault and Buildkite: limits, lost answers, redirects, authorities."""
+
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from requests.structures import CaseInsensitiveDict
+
+from contract.place import delivery
+from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
+from signotaur_action.sinks import emitter
+from signotaur_action.sinks.base import SinkFault
+from signotaur_action.sinks.store import limit_pause
+from signotaur_action.transport import Answer
+from support.providers.clock import Clock
+from support.providers.exchange import Call, Reply, drop, fail
+from support.providers.stores import OLDER, GitlabPlace, StorePlace
+from support.tls import Authority, Certificate
+
+Make = Callable[..., StorePlace[Any]]
+WRITES = ("PUT", "POST")
+
+
+# Rate limits
+
+
+@pytest.mark.parametrize("seconds", [1, 45])
+def test_a_rate_limit_is_waited_for(place: StorePlace[Any], clock: Clock, seconds: int) -> None:
+    place.server.monotonic = clock.monotonic
+    sink = place.sink(seconds=150)
+    place.server.throttle(seconds)
+    sink.check()
+    place.server.throttle(seconds)
+    sink.deliver(delivery(KEY))
+    assert place.read() == KEY
+    assert 2 * seconds <= sum(clock.slept) < 2 * seconds + 10
+
+
+def test_a_write_that_is_limited_comes_again(place: StorePlace[Any], clock: Clock) -> None:
+    place.server.faults += [
+        fail(method, "(variables|data|secrets)", 429, body=b"Retry later") for method in WRITES
+    ]
+    place.sink(seconds=150).deliver(delivery(KEY))
+    assert place.read() == KEY
+    assert clock.slept == [10.0]
+
+
+def test_a_rate_limit_that_is_too_long_is_told(place: StorePlace[Any], clock: Clock) -> None:
+    place.server.throttle(3600, times=ALWAYS)
+    assert "rate limit holds until 20" in refused(place).what
+    place.server.monotonic = lambda: 10**9  # it is another hour
+    assert "rate limit holds until 20" in not_delivered(place).what
+    assert clock.slept == []
+    assert written(place) == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"RateLimit-Reset": "30"}, 31),
+        ({"RateLimit-Reset": "30", "Retry-After": "20"}, 20),
+        ({"RateLimit-Reset": "0"}, 1),
+        ({"Retry-After": "0"}, 1),
+        ({"RateLimit-Reset": "soon"}, 10),
+        ({"RateLimit-Reset": "1"}, 2),
+        ({"RateLimit-Reset": "1767225630", "Date": "Thu, 01 Jan 2026 00:00:00 GMT"}, 31),
+        ({"RateLimit-Reset": "9999999999999"}, 10),
+    ],
+)
+def test_every_way_to_name_the_end_of_a_limit_is_read(
+    headers: dict[str, str], seconds: float
+) -> None:
+    """Buildkite tells seconds, GitLab a Unix time, both Retry-After or nothing."""
+    named = CaseInsensitiveDict(headers)
+    after = timedelta(seconds=int(headers["Retry-After"])) if "Retry-After" in headers else None
+    assert limit_pause(Answer(429, None, after, named)) == seconds
+    assert limit_pause(Answer(503, None, after, named)) is None
+
+
+# The way there and back
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_an_answer_that_was_lost_costs_nothing(place: StorePlace[Any], method: str) -> None:
+    place.server.faults.append(drop(method, "", after=True))
+    before = json.dumps(place.held())
+    place.sink().deliver(delivery(KEY))
+    assert json.dumps(place.held()) == before.replace(OLDER, KEY)
+
+
+def test_a_lost_answer_to_the_making_costs_nothing(new_place: StorePlace[Any]) -> None:
+    new_place.server.faults.append(drop("POST", "", after=True))
+    new_place.sink().deliver(delivery(KEY))
+    assert new_place.read() == KEY
+
+
+def test_a_store_that_hangs_up_is_a_failure(place: StorePlace[Any]) -> None:
+    place.server.faults.append(drop("", "", times=ALWAYS))
+    refused(place, seconds=0.5)
+    not_delivered(place, seconds=0.5)
+
+
+def test_a_server_error_that_passes_is_waited_for(place: StorePlace[Any], clock: Clock) -> None:
+    place.server.faults += [
+        fail(method, "", status, times=2)
+        for method, status in (("GET", 502), ("PUT", 503), ("POST", 500))
+    ]
+    place.sink().deliver(delivery(KEY))
+    assert place.read() == KEY
+    assert clock.slept
+
+
+def test_a_server_error_that_stays_is_told(place: StorePlace[Any], clock: Clock) -> None:
+    place.server.faults.append(fail("", "", 500, times=ALWAYS))
+    assert "answered 500" in refused(place).what
+    assert "answered 500" in not_delivered(place).what
+    assert clock.slept
+
+
+@pytest.mark.parametrize("status", [200, 201])
+@pytest.mark.parametrize("body", [b"<html>hello", b"", b"[", b"[1]", b"3", b'{"data": 3}', b"null"])
+def test_an_answer_of_something_else_is_no_success(
+    place: StorePlace[Any], status: int, body: bytes
+) -> None:
+    place.server.faults.append(fail("GET", "", status, body=body, times=ALWAYS))
+    not_delivered(place)
+
+
+@pytest.mark.parametrize("body", [b"<html>hello", b"", b"[1]", b"{}", b"null"])
+def test_a_write_that_was_swallowed_is_no_success(place: StorePlace[Any], body: bytes) -> None:
+    """As by a proxy that answers 200 to everything."""
+    place.server.faults += [
+        fail(method, "(variables|data|secrets)", 200, body=body, times=ALWAYS) for method in WRITES
+    ]
+    not_delivered(place)
+
+
+def test_a_redirect_is_not_followed(place: StorePlace[Any], opened: ExitStack) -> None:
+    elsewhere = opened.enter_context(GitlabPlace())
+    headers = {"Location": elsewhere.server.url + "/elsewhere"}
+    place.server.faults.append(fail("", "", 307, headers=headers, times=ALWAYS))
+    assert "redirect (307)" in refused(place).what
+    assert "redirect (307)" in not_delivered(place).what
+    assert elsewhere.server.requests == []
+
+
+def test_a_refusal_that_repeats_the_request_shows_nothing_of_it(place: StorePlace[Any]) -> None:
+    def repeat(call: Call) -> Reply | None:
+        if KEY.encode() not in call.body:
+            return None
+        told = f"no: {call.body.decode()} {call.headers}"
+        return Reply(400, {"message": told, "errors": [told]})
+
+    place.server.faults.append(repeat)
+    assert "400" in not_delivered(place).what
+    assert written(place)
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def certificate(authority: Authority) -> Certificate:
+    return authority.issue()
+
+
+@pytest.fixture
+def certified(make: Make, certificate: Certificate, opened: ExitStack) -> StorePlace[Any]:
+    """A place behind TLS with a private authority."""
+    return opened.enter_context(make(tls=certificate))
+
+
+def test_a_private_authority_is_not_trusted_unasked(certified: StorePlace[Any]) -> None:
+    assert "certificate" in refused(certified).what
+    assert "certificate" in not_delivered(certified).what
+    assert certified.server.requests == []
+
+
+def test_a_private_authority_may_be_given_by_option(
+    certified: StorePlace[Any], authority: Authority
+) -> None:
+    sink = emitter(certified.text, certified.context(ca_file=authority.ca_file))
+    assert list(sink.check()) == []
+    sink.deliver(delivery(KEY))
+    assert certified.read() == KEY
+
+
+def test_a_private_authority_may_be_given_in_the_stores_own_variable(
+    certified: StorePlace[Any], authority: Authority, tmp_path: Path
+) -> None:
+    if not certified.authorities_variable:
+        return
+    more: dict[str, Any] = {certified.authorities_variable: str(authority.ca_file)}
+    sink = certified.sink(**more)
+    assert list(sink.check()) == []
+    sink.deliver(delivery(KEY))
+    assert certified.read() == KEY
+    more[certified.authorities_variable] = str(tmp_path / "nothing")
+    with pytest.raises(SinkFault, match=certified.authorities_variable):
+        certified.sink(**more)

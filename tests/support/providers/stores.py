@@ -1,0 +1,243 @@
+"""GitLab, Vault and Buildkite with one place for a key each, and a token that may write it.
+
+Each has what the contract suite wants of a store (``environ``, ``tokens``, ``held``), and what
+tests of all three together need besides.
+"""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, Generic, Self, TypeVar
+
+from signotaur_action.model import Secret
+from signotaur_action.ports import Sink
+from signotaur_action.sinks import emitter
+from signotaur_action.sinks.base import SinkContext
+from signotaur_action.transport import Allowance, Outside
+from support.providers.buildkite import Buildkite
+from support.providers.gitlab import GitLab
+from support.providers.standin import StandIn
+from support.providers.vault import Vault
+from support.tls import Certificate
+
+NAME = "SIGNOTAUR_API_KEY"
+OLDER = "the-older-key-0123456789"
+NEIGHBOUR = "a-password-of-somebody-else"
+
+Server = TypeVar("Server", bound=StandIn)
+
+
+class StorePlace(ABC, Generic[Server]):
+    """A store that holds an older key, unless it is ``new``. Open while a test runs."""
+
+    text: str
+    """The destination, as ``--emit-secret`` takes it."""
+    readable: bool
+    """Whether the store shows what it holds."""
+    token_variable: str
+    address_variable: str
+    authorities_variable: str = ""
+
+    def __init__(self, server: Server, token: str, *, new: bool) -> None:
+        self.server = server
+        self.token = token
+        self.grant()
+        if not new:
+            self.put(OLDER)
+
+    def __enter__(self) -> Self:
+        self.server.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.server.__exit__(kind, None, None)
+
+    @property
+    @abstractmethod
+    def environ(self) -> dict[str, str]:
+        """The variables by which the sink finds the store."""
+
+    @property
+    def tokens(self) -> dict[str, Secret]:
+        """Nothing: the token is in a variable."""
+        return {}
+
+    @abstractmethod
+    def grant(self) -> None:
+        """Let the token write the place."""
+
+    @abstractmethod
+    def revoke(self) -> None:
+        """Forget the token."""
+
+    @abstractmethod
+    def put(self, key: str) -> None:
+        """Make the place with this key in it, as somebody did by hand."""
+
+    @abstractmethod
+    def held(self) -> Any:
+        """Return all that the place holds; None where there is no such place."""
+
+    @abstractmethod
+    def read(self) -> str:
+        """Return the key, past the API."""
+
+    def context(
+        self, *, seconds: float = 20, ca_file: Path | None = None, **environ: str
+    ) -> SinkContext:
+        """Return the world as a sink sees it; ``environ`` is on top of the place's own."""
+        variables = self.environ | environ
+        outside = Outside(variables, ca_file, Allowance(seconds, "the patience of a test"))
+        return SinkContext(_silent, variables, outside=outside)
+
+    def sink(self, text: str = "", **how: Any) -> Sink:
+        """Return a sink of this place, or of the one that ``text`` names; ``how``: see above."""
+        return emitter(text or self.text, self.context(**how))
+
+
+class GitlabPlace(StorePlace[GitLab]):
+    """A variable of the project acme/app, or of the group acme; ``members`` are the variable's."""
+
+    readable = True
+    token_variable = "GITLAB_TOKEN"
+    address_variable = "CI_API_V4_URL"
+    authorities_variable = "CI_SERVER_TLS_CA_FILE"
+
+    def __init__(
+        self,
+        _: Path | None = None,
+        *,
+        new: bool = False,
+        owner: str = "acme/app",
+        scope: str = "",
+        tls: Certificate | None = None,
+        **members: object,
+    ) -> None:
+        self.owner = owner
+        self._scope = scope or "*"
+        self._members = {"masked": True, "protected": True, **members}
+        whose = "project=acme/app" if owner == "acme/app" else f"group={owner}"
+        self.text = f"gitlab-var:{NAME},{whose}{f',scope={scope}' if scope else ''}"
+        super().__init__(GitLab(tls=tls), "glpat-AAAAAAAAAAAAAAAAAAAA", new=new)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """See ``StorePlace``."""
+        return {"CI_API_V4_URL": self.server.api, "GITLAB_TOKEN": self.token}
+
+    def grant(self) -> None:
+        """See ``StorePlace``."""
+        role = "maintainer" if self.owner == "acme/app" else "owner"
+        self.server.add_token(self.token, kind="personal", roles={self.owner: role})
+
+    def revoke(self) -> None:
+        """See ``StorePlace``."""
+        self.server.tokens.clear()
+
+    def put(self, key: str) -> None:
+        """See ``StorePlace``."""
+        members = self._members | {"environment_scope": self._scope}
+        self.server.set_variable(self.owner, NAME, key, **members)
+
+    def held(self) -> Any:
+        """See ``StorePlace``."""
+        try:
+            return self.server.variable(self.owner, NAME, self._scope)
+        except IndexError:
+            return None
+
+    def read(self) -> str:
+        """See ``StorePlace``."""
+        value: str = self.held()["value"]
+        return value
+
+
+class VaultPlace(StorePlace[Vault]):
+    """A field of secret/ci/signotaur, beside another field."""
+
+    readable = True
+    text = f"vault:secret/ci/signotaur#{NAME}"
+    token_variable = "VAULT_TOKEN"
+    address_variable = "VAULT_ADDR"
+    authorities_variable = "VAULT_CACERT"
+    rights: tuple[str, ...] = ("read", "create", "update")
+
+    def __init__(
+        self, _: Path | None = None, *, new: bool = False, tls: Certificate | None = None
+    ) -> None:
+        super().__init__(Vault(tls=tls), "hvs.AAAAAAAAAAAAAAAAAAAAAAAA", new=new)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """See ``StorePlace``."""
+        return {"VAULT_ADDR": self.server.url, "VAULT_TOKEN": self.token}
+
+    def grant(self) -> None:
+        """See ``StorePlace``."""
+        self.server.add_token(self.token, {"secret/data/ci/signotaur": self.rights})
+
+    def revoke(self) -> None:
+        """See ``StorePlace``."""
+        del self.server.tokens[self.token]
+
+    def put(self, key: str) -> None:
+        """See ``StorePlace``."""
+        self.server.put_secret("secret", "ci/signotaur", {"PASSWORD": NEIGHBOUR, NAME: key})
+
+    def held(self) -> Any:
+        """See ``StorePlace``."""
+        return self.server.secret("secret", "ci/signotaur")
+
+    def read(self) -> str:
+        """See ``StorePlace``."""
+        value: str = self.held()[NAME]
+        return value
+
+
+class BuildkitePlace(StorePlace[Buildkite]):
+    """A secret of the one cluster, with a description and a policy."""
+
+    readable = False
+    token_variable = "BUILDKITE_API_TOKEN"
+    address_variable = "BUILDKITE_REST_API_ENDPOINT"
+
+    def __init__(
+        self, _: Path | None = None, *, new: bool = False, tls: Certificate | None = None
+    ) -> None:
+        server = Buildkite(tls=tls)
+        self.text = f"buildkite-secret:{NAME},cluster={server.cluster},organization=acme"
+        super().__init__(server, "bkua_AAAAAAAAAAAAAAAAAAAA", new=new)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """See ``StorePlace``."""
+        return {"BUILDKITE_REST_API_ENDPOINT": self.server.url, "BUILDKITE_API_TOKEN": self.token}
+
+    def grant(self) -> None:
+        """See ``StorePlace``."""
+        self.server.add_token(self.token)
+
+    def revoke(self) -> None:
+        """See ``StorePlace``."""
+        del self.server.tokens[self.token]
+
+    def put(self, key: str) -> None:
+        """See ``StorePlace``."""
+        policy = "- pipeline_slug: app"
+        self.server.add_secret(NAME, key, description="for signing", policy=policy)
+
+    def held(self) -> Any:
+        """See ``StorePlace``."""
+        try:
+            secret = self.server.secret(NAME)
+        except StopIteration:
+            return None
+        return {name: secret[name] for name in ("id", "value", "description", "policy")}
+
+    def read(self) -> str:
+        """See ``StorePlace``."""
+        value: str = self.held()["value"]
+        return value
+
+
+def _silent(_: str) -> None:
+    raise AssertionError("a store's sink prints nothing")
