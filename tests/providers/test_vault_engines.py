@@ -1,0 +1,197 @@
+"""Vault's policies, engines and namespaces: whether the place is one, and may be written."""
+
+from typing import Any
+
+import pytest
+
+from contract.place import delivery
+from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
+from signotaur_action.errors import DeliveryFailed
+from signotaur_action.model import Secret
+from signotaur_action.sinks.base import SinkFault
+from support.providers.clock import Clock
+from support.providers.exchange import fail
+from support.providers.stores import NAME, OLDER, VaultPlace
+
+POLICY_PATH = "secret/data/ci/signotaur"
+
+
+def allow(place: VaultPlace, *rights: str, path: str = POLICY_PATH, **how: Any) -> None:
+    """Give the token this policy, and no other."""
+    place.server.add_token(place.token, {path: rights}, **how)
+
+
+# Policies
+
+
+@pytest.mark.parametrize("rights", [("read",), ("read", "create"), ("read", "patch", "delete")])
+def test_a_policy_that_does_not_let_write_is_found_by_the_check(
+    vault: VaultPlace, rights: tuple[str, ...]
+) -> None:
+    allow(vault, *rights)
+    assert f"lacks update on {POLICY_PATH}" in refused(vault).what
+    told = not_delivered(vault).what
+    assert f"it needs read, create and update on {POLICY_PATH}" in told
+    assert "permission denied" in told
+
+
+def test_a_policy_that_does_not_let_make_is_found_by_the_check(new_vault: VaultPlace) -> None:
+    allow(new_vault, "read", "update")
+    assert f"lacks create on {POLICY_PATH}" in refused(new_vault).what
+
+
+def test_a_policy_that_does_not_let_read_is_refused(vault: VaultPlace) -> None:
+    allow(vault, "create", "update")
+    assert "it needs read, create and update" in refused(vault).what
+    not_delivered(vault)
+
+
+def test_no_right_to_ask_for_rights_is_no_fault(vault: VaultPlace) -> None:
+    vault.server.capabilities_self = False
+    sink = vault.sink()
+    assert list(sink.check()) == []
+    sink.deliver(delivery(KEY))
+    assert vault.read() == KEY
+
+
+def test_the_root_token_may_write(vault: VaultPlace) -> None:
+    sink = vault.sink(VAULT_TOKEN="hvs.root")
+    assert list(sink.check()) == []
+    sink.deliver(delivery(KEY))
+    assert vault.read() == KEY
+
+
+def test_an_unknown_token_is_told_from_a_policy(vault: VaultPlace) -> None:
+    assert "invalid token" in refused(vault, vault.sink(VAULT_TOKEN="hvs.other")).what
+
+
+# Engines
+
+
+def test_an_engine_of_version_1_is_refused_and_gets_nothing(vault: VaultPlace) -> None:
+    vault.server.mount("old", version=1)
+    vault.server.add_token(vault.token, {"old/*": ("read", "create", "update")})
+    sink = vault.sink("vault:old/app#KEY")
+    assert "no KV engine of version 2" in refused(vault, sink).what
+    assert vault.server.secret("old", "data/app") is None
+
+
+def test_a_secret_of_version_1_that_looks_like_ours_is_refused(vault: VaultPlace) -> None:
+    vault.server.mount("old", version=1)
+    vault.server.add_token(vault.token, {"old/*": ("read", "create", "update")})
+    vault.server.engines["old"].plain["data/app"] = {"data": {"KEY": OLDER}, "options": {"cas": 0}}
+    sink = vault.sink("vault:old/app#KEY")
+    assert "no KV engine of version 2" in refused(vault, sink).what
+    assert "no KV engine of version 2" in not_delivered(vault, sink).what
+    assert written(vault) == []
+
+
+def test_a_delivery_to_version_1_is_never_taken_for_one(vault: VaultPlace) -> None:
+    vault.server.mount("old", version=1)
+    vault.server.add_token(vault.token, {"old/*": ("read", "create", "update")})
+    with pytest.raises(DeliveryFailed, match="no KV engine of version 2"):
+        vault.sink("vault:old/app#KEY").deliver(delivery(KEY))
+
+
+def test_an_engine_that_cannot_be_told_is_refused_until_there_is_a_secret(
+    new_vault: VaultPlace,
+) -> None:
+    hidden = fail("GET", "internal/ui/mounts", 403, body={"errors": ["no"]}, times=ALWAYS)
+    new_vault.server.faults.append(hidden)
+    assert "make the secret first" in refused(new_vault).what
+    new_vault.put(OLDER)
+    sink = new_vault.sink()
+    assert list(sink.check()) == []
+    sink.deliver(delivery(KEY))
+    assert new_vault.read() == KEY
+
+
+def test_a_mount_that_is_missing_is_told(vault: VaultPlace) -> None:
+    vault.server.add_token(vault.token, {"*": ("read", "create", "update")})
+    assert "no handler for route" in refused(vault, vault.sink("vault:nowhere/app#KEY")).what
+
+
+def test_a_sealed_vault_is_told(vault: VaultPlace, clock: Clock) -> None:
+    vault.server.sealed = True
+    assert "503: Vault is sealed" in refused(vault).what
+    assert "503: Vault is sealed" in not_delivered(vault).what
+    assert clock.slept
+
+
+# Where
+
+
+def test_a_namespace_is_asked(vault: VaultPlace) -> None:
+    server = vault.server
+    server.mount("secret", namespace="team/one")
+    server.add_token(vault.token, {POLICY_PATH: vault.rights}, namespace="team/one")
+    sink = vault.sink(VAULT_NAMESPACE="team/one/")
+    assert sink.name.endswith(", namespace team/one")
+    assert "does not exist yet" in sink.check()[0]
+    sink.deliver(delivery(KEY))
+    assert sink.read_back() == Secret(KEY)
+    assert server.secret("secret", "ci/signotaur", namespace="team/one") == {NAME: KEY}
+    assert vault.read() == OLDER
+
+
+@pytest.mark.parametrize("mount", ["kv/team", "kv/team/"])
+def test_a_mount_may_have_several_parts(vault: VaultPlace, mount: str) -> None:
+    vault.server.mount("kv/team")
+    vault.server.add_token(vault.token, {"kv/team/data/app": vault.rights})
+    sink = vault.sink(f"vault:app#KEY,mount={mount}")
+    sink.check()
+    sink.deliver(delivery(KEY))
+    assert vault.server.secret("kv/team", "app") == {"KEY": KEY}
+
+
+def test_every_request_says_that_it_is_one(vault: VaultPlace) -> None:
+    """An agent in between may demand it, against requests that a browser was lured into."""
+    sink = vault.sink()
+    sink.check()
+    sink.deliver(delivery(KEY))
+    assert {each.headers["x-vault-request"] for each in vault.server.requests} == {"true"}
+
+
+@pytest.mark.parametrize("path", ["a?version=1", "a%2Fb", "a#b", "a&b;c=d", "...x", "a+b", "it's"])
+def test_a_path_is_escaped_part_by_part(vault: VaultPlace, path: str) -> None:
+    vault.server.add_token(vault.token, {f"secret/data/ci/{path}": vault.rights})
+    sink = vault.sink(f"vault:secret/ci/{path}#a.key/with-signs")
+    sink.check()
+    sink.deliver(delivery(KEY))
+    assert vault.server.secret("secret", f"ci/{path}") == {"a.key/with-signs": KEY}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "vault:",
+        "vault:secret/app",
+        "vault:secret/app#",
+        "vault:#KEY",
+        "vault:secret#KEY",
+        "vault:secret/#KEY",
+        "vault:/secret/app#KEY",
+        "vault:secret/app/#KEY",
+        "vault:secret//app#KEY",
+        "vault:secret/../app#KEY",
+        "vault:secret/./app#KEY",
+        "vault:secret/..#KEY",
+        "vault:secret/app.#KEY",
+        "vault:secret/a b#KEY",
+        "vault:secret/äpp#KEY",
+        "vault:secret/app#A KEY",
+        "vault:secret/app\n#KEY",
+        "vault:app#KEY,mount=/",
+        "vault:app#KEY,mount=..",
+        "vault:app#KEY,mount=a,mount=b",
+    ],
+)
+def test_a_destination_that_makes_no_sense_is_a_fault(vault: VaultPlace, text: str) -> None:
+    with pytest.raises(SinkFault):
+        vault.sink(text)
+
+
+@pytest.mark.parametrize("namespace", ["team one", "team\r\nX-Evil: 1", "ünits"])
+def test_a_namespace_that_no_header_carries_is_a_fault(vault: VaultPlace, namespace: str) -> None:
+    with pytest.raises(SinkFault, match="VAULT_NAMESPACE"):
+        vault.sink(VAULT_NAMESPACE=namespace)
