@@ -73,7 +73,7 @@ class GithubSecretSink:
     # The check
 
     def _demand_classic_scope(self, answer: Answer) -> None:
-        """A classic token may read the public key of a public repository without any scope."""
+        """Refuse a classic token without it: such a one may read a public repository's key."""
         scopes = answer.headers.get(_SCOPES)
         if scopes is None:  # no classic token
             return
