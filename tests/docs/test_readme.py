@@ -71,6 +71,7 @@ def test_no_example_is_left_out() -> None:
         'echo "$SIGNOTAUR_API_KEY" | signotaur-action auth set-key',
         "signotaur-keyserver",
         "name: Rotate the signing key",
+        "- uses: OWNER/signotaur-action/cli@",
     }
     for each in BLOCKS:
         assert any(each["text"].startswith(start) for start in dealt_with), each["text"]
@@ -161,6 +162,14 @@ def test_the_self_hosted_workflow_rotates_only_when_it_is_due(
     assert outcomes == [False, True]
 
 
+def test_the_step_for_other_systems_gives_the_inputs_of_the_hosted_workflow() -> None:
+    [step] = yaml.safe_load(block("- uses: OWNER/signotaur-action/cli@"))
+    [hosted] = yaml.safe_load(block("name: Rotate the signing key\n"))["jobs"]["rotate"]["steps"]
+    assert step["with"] == hosted["with"]
+    assert step["uses"].replace("/cli@", "@") == hosted["uses"]
+    assert (ROOT / "cli" / "action.yml").is_file()
+
+
 def test_the_client_installs_from_the_runtime_lock_alone(tmp_path: Path) -> None:
     script = block("python3 -m venv").replace("python3", sys.executable, 1)
     pip = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
@@ -198,6 +207,7 @@ def test_the_key_servers_commands_work_as_they_stand(tmp_path: Path) -> None:
 
 COMMANDS = {
     "rotate-key": ("rotate-key",),
+    "confirm-rotation": ("confirm-rotation",),
     "guard": ("guard",),
     "auth set-key": ("auth", "set-key"),
     "sign": ("sign",),
