@@ -5,13 +5,13 @@ from pathlib import Path
 
 from signotaur_action.asking import asker
 from signotaur_action.console import Console
-from signotaur_action.errors import DestinationRefused, ExitCode, SignotaurError
+from signotaur_action.errors import DestinationRefused, ExitCode, SignotaurError, StopSignal
 from signotaur_action.init_settings import answers
 from signotaur_action.invocation import Invocation
 from signotaur_action.new_files import write_together
 from signotaur_action.process import end_watchdog
 from signotaur_action.settings import Settings
-from signotaur_action.workflows.answers import INIT_FILES, workflows
+from signotaur_action.workflows.answers import INIT_FILES, Answers, workflows
 from signotaur_action.workflows.remaining import remaining
 
 _KEYS = "No key was used or asked for. No file was changed."
@@ -21,14 +21,19 @@ def run(invocation: Invocation) -> ExitCode:
     """Write both workflows or none."""
     end_watchdog()  # no lease runs out while a person thinks
     try:
-        _init(invocation, invocation.console(debug=False))
+        found, paths = _written(invocation)
+    except StopSignal as stop:
+        interrupted = stop.as_error()
+        interrupted.keys = _KEYS
+        raise interrupted from None
     except SignotaurError as error:
         error.keys = _KEYS
         raise
+    _tell(found, paths, invocation.console(debug=False))
     return ExitCode.DONE
 
 
-def _init(invocation: Invocation, console: Console) -> None:
+def _written(invocation: Invocation) -> tuple[Answers, list[Path]]:
     settings = invocation.settings()
     folder = Path(settings.text("folder"))
     overwrite = settings.flag("force")
@@ -36,8 +41,12 @@ def _init(invocation: Invocation, console: Console) -> None:
     found = answers(settings, asker(invocation.stdin, invocation.stderr))
     texts = {folder / name: text for name, text in workflows(found).items()}
     _write(texts, overwrite=overwrite)
-    console.note(f"Written: {' and '.join(map(str, texts))}.")
-    if not settings.is_given("folder") and not Path(".git").exists():
+    return found, list(texts)
+
+
+def _tell(found: Answers, paths: list[Path], console: Console) -> None:
+    console.note(f"Written: {' and '.join(map(str, paths))}.")
+    if paths[0].parts[:-1] == (".github", "workflows") and not Path(".git").exists():
         console.warn("this is not the root of a repository; GitHub reads workflows only there.")
     console.note("Next: what no file can do:")
     for number, step in enumerate(remaining(found), start=1):
