@@ -3,57 +3,53 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 from contract.place import Fault, Place, SinkCase
-from contract.stores import (
-    SECRET,
-    BuildkiteStore,
-    GithubStore,
-    GitlabStore,
-    Program,
-    Served,
-    VaultStore,
-)
+from contract.program import Program
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
 from support.providers.exchange import Fault as ServerFault
 from support.providers.exchange import drop, fail
+from support.providers.github_place import GithubPlace
+from support.providers.stores import BuildkitePlace, GitlabPlace, StorePlace, VaultPlace
 
 Kind = TypeVar("Kind")
 _REPOSITORY = "repos/acme/product"
 _ALWAYS = 1_000
 
 
-def _store(place: Place, kind: type[Kind]) -> Kind:
+def _behind(place: Place, kind: type[Kind]) -> Kind:
     assert isinstance(place.store, kind)
     return place.store
 
 
-def _served(place: Place) -> str:
-    return _store(place, Served).key()
+def _store(place: Place) -> StorePlace[Any]:
+    found: StorePlace[Any] = _behind(place, StorePlace)
+    return found
 
 
-def _emitter(text: str) -> Callable[[Place], Sink]:
-    return lambda place: emitter(text, place.context())
-
-
-def _github(name: str, settings: str, store: str, scope: str) -> SinkCase:
+def _served(name: str, kind: str, make: Callable[[Path], StorePlace[Any]]) -> SinkCase:
     return SinkCase(
-        f"github secret of {name}",
-        lambda place: emitter(f"github-secret:{SECRET}{settings}", place.context()),
-        _served,
+        name,
+        lambda place: emitter(_store(place).text, place.context()),
+        lambda place: _store(place).read(),
         durable=True,
         writes_file=False,
-        readable=False,
-        kinds=("github-secret",),
-        store=partial(GithubStore, store=store, scope=scope),
+        readable=kind in ("gitlab-var", "vault"),
+        kinds=(kind,),
+        store=make,
     )
 
 
+def _github(name: str, settings: str, store: str, scope: str) -> SinkCase:
+    make = partial(GithubPlace, settings=settings, store=store, scope=scope)
+    return _served(f"github secret of {name}", "github-secret", make)
+
+
 def _command(place: Place) -> Sink:
-    program = _store(place, Program)
-    return emitter(f"command:'{program.path}' '{place.file}'", place.context())
+    return emitter(f"command:'{_behind(place, Program).path}' '{place.file}'", place.context())
 
 
 STORE_CASES = (
@@ -65,19 +61,9 @@ STORE_CASES = (
     _github("an organisation", ",org=acme", "actions", "orgs/acme"),
     _github("dependabot", ",app=dependabot", "dependabot", _REPOSITORY),
     _github("codespaces", ",repo=acme/product,app=codespaces", "codespaces", _REPOSITORY),
-    SinkCase(
-        "gitlab variable", _emitter(f"gitlab-var:{SECRET}"), _served,
-        durable=True, writes_file=False, readable=True, kinds=("gitlab-var",), store=GitlabStore,
-    ),
-    SinkCase(
-        "vault field", _emitter("vault:secret/ci/signing#key"), _served,
-        durable=True, writes_file=False, readable=True, kinds=("vault",), store=VaultStore,
-    ),
-    SinkCase(
-        "buildkite secret", _emitter(f"buildkite-secret:{SECRET}"), _served,
-        durable=True, writes_file=False, readable=False, kinds=("buildkite-secret",),
-        store=BuildkiteStore,
-    ),
+    _served("gitlab variable", "gitlab-var", partial(GitlabPlace, raw=True)),
+    _served("vault field", "vault", VaultPlace),
+    _served("buildkite secret", "buildkite-secret", BuildkitePlace),
     SinkCase(
         "command", _command, lambda place: place.file.read_text(),
         durable=True, writes_file=False, readable=False, kinds=("command",), store=Program,
@@ -93,7 +79,7 @@ def _answers(*faults: ServerFault) -> Callable[[Place], AbstractContextManager[N
 
     @contextmanager
     def commit(place: Place) -> Iterator[None]:
-        server = _store(place, Served).server
+        server = _store(place).server
         server.faults += faults
         place.patience.seconds = 0.3
         yield
@@ -105,7 +91,7 @@ def _answers(*faults: ServerFault) -> Callable[[Place], AbstractContextManager[N
 
 @contextmanager
 def _token_revoked(place: Place) -> Iterator[None]:
-    store = _store(place, Served)
+    store = _store(place)
     store.revoke()
     yield
     store.grant()
@@ -113,7 +99,7 @@ def _token_revoked(place: Place) -> Iterator[None]:
 
 @contextmanager
 def _program_fails(place: Place) -> Iterator[None]:
-    switch = _store(place, Program).switch
+    switch = _behind(place, Program).switch
     switch.touch()
     yield
     switch.unlink()
@@ -121,30 +107,28 @@ def _program_fails(place: Place) -> Iterator[None]:
 
 @contextmanager
 def _program_gone(place: Place) -> Iterator[None]:
-    path = _store(place, Program).path
+    path = _behind(place, Program).path
     aside = path.rename(f"{path}.aside")
     yield
     aside.rename(path)
 
 
-def _of(kind: type[Served | Program]) -> Callable[[SinkCase], bool]:
-    """Return which cases have this kind of store."""
+def _is_program(case: SinkCase) -> bool:
+    return case.store is Program
 
-    def hits(case: SinkCase) -> bool:
-        made = case.store.func if isinstance(case.store, partial) else case.store
-        return isinstance(made, type) and issubclass(made, kind)
 
-    return hits
+def _is_served(case: SinkCase) -> bool:
+    return case.store is not None and not _is_program(case)
 
 
 STORE_FAULTS = (
-    Fault("a server that hangs up", _of(Served), _answers(drop("", "", times=_ALWAYS))),
+    Fault("a server that hangs up", _is_served, _answers(drop("", "", times=_ALWAYS))),
     Fault(
         "a server that answers 500 to a write",
-        _of(Served),
+        _is_served,
         _answers(*(fail(method, "", 500, times=_ALWAYS) for method in ("PUT", "POST"))),
     ),
-    Fault("a token that was revoked", _of(Served), _token_revoked),
-    Fault("a program that fails", _of(Program), _program_fails),
-    Fault("a program that is gone", _of(Program), _program_gone),
+    Fault("a token that was revoked", _is_served, _token_revoked),
+    Fault("a program that fails", _is_program, _program_fails),
+    Fault("a program that is gone", _is_program, _program_gone),
 )

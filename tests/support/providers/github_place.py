@@ -1,0 +1,72 @@
+"""GitHub with one secret for a key, and a token that may write it."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from support.providers.github import GitHub
+from support.providers.stores import NAME, StorePlace
+
+REPOSITORY = "acme/product"
+_PERMISSIONS = (
+    "secrets",
+    "environments",
+    "dependabot_secrets",
+    "codespaces_secrets",
+    "organization_secrets",
+)
+
+
+class GithubPlace(StorePlace[GitHub]):
+    """A secret of ``scope``; ``settings`` name it for the sink, else it is the job's repository."""
+
+    readable = False
+    token_variable = "GH_TOKEN"
+    address_variable = "GITHUB_API_URL"
+
+    def __init__(
+        self,
+        _: Path | None = None,
+        *,
+        new: bool = False,
+        settings: str = "",
+        store: str = "actions",
+        scope: str = f"repos/{REPOSITORY}",
+    ) -> None:
+        self.text = f"github-secret:{NAME}{settings}"
+        self._at = (store, scope, NAME)
+        server = GitHub()
+        server.add_repository(REPOSITORY, environments=["production/eu"])
+        server.add_organization("acme")
+        super().__init__(server, "github_pat_11AAAAAAAAAAAAAAAAAAAA", new=new)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """See ``StorePlace``."""
+        return {
+            "GITHUB_API_URL": self.server.url,
+            "GITHUB_REPOSITORY": REPOSITORY,
+            "GH_TOKEN": self.token,
+        }
+
+    def grant(self) -> None:
+        """See ``StorePlace``."""
+        self.server.add_token(self.token, permissions=dict.fromkeys(_PERMISSIONS, "write"))
+
+    def revoke(self) -> None:
+        """See ``StorePlace``."""
+        self.server.remove_token(self.token)
+
+    def put(self, key: str) -> None:
+        """See ``StorePlace``. Long ago: two changes within a second look like none."""
+        self.server.clock_offset = timedelta(hours=-1)
+        self.server.put_secret(*self._at, key, visibility="private")
+        self.server.clock_offset = timedelta(0)
+
+    def held(self) -> Any:
+        """See ``StorePlace``."""
+        return self.server.secret(*self._at), self.server.visibility(*self._at)
+
+    def read(self) -> str:
+        """See ``StorePlace``. Opened with GitHub's private key."""
+        return str(self.server.secret(*self._at))
