@@ -86,6 +86,8 @@ class KeyInfo:
     server_time: datetime
     created_at: datetime | None = None
     """When the key was made, by a person or by a rotation."""
+    replaces: int | None = None
+    """The key that a rotation made this one of."""
 
     @property
     def ends_at(self) -> datetime | None:

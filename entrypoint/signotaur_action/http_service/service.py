@@ -119,6 +119,7 @@ def _key_info(description: KeyDescription) -> KeyInfo:
         rotation=rotation,
         server_time=description.server_time,
         created_at=description.created_at,
+        replaces=description.rotated_from_key_id,
     )
 
 

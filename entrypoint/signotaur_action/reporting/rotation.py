@@ -116,7 +116,7 @@ def _outputs(outcome: Outcome) -> dict[str, str]:
             "expires-at": format_optional_time(rotation.new_key_expires_at) or "",
             "overlap-end": format_time(rotation.overlap_end),
             "rotation-id": str(rotation.id),
-            "confirmed": _boolean(not rotation.unconfirmed),
+            "confirmed": boolean(not rotation.unconfirmed),
         }
     return {
         "rotated": "false",
@@ -129,7 +129,8 @@ def _outputs(outcome: Outcome) -> dict[str, str]:
     }
 
 
-def _boolean(value: bool) -> str:  # noqa: FBT001 - a pure conversion
+def boolean(value: bool) -> str:  # noqa: FBT001 - a pure conversion
+    """Return a boolean as GitHub's outputs have it."""
     return "true" if value else "false"
 
 

@@ -20,7 +20,7 @@ def confirm(service: KeyService, key: Secret, rotation_id: UUID | None) -> Confi
     info = service.describe(key)  # the new key must work before the old one's end is armed
     rotation = info.rotation if rotation_id is None else _named(service, key, rotation_id)
     if rotation is None:
-        return Confirmed(info, None, already=False)
+        return Confirmed(info, None, already=info.replaces is not None)
     if rotation.state is RotationState.CONFIRMED:
         return Confirmed(info, rotation, already=True)
     _demand_new_key(info, rotation)

@@ -67,9 +67,24 @@ class Confirmed:
 
     key: KeyInfo
     rotation: Rotation | None
-    """The rotation as it stands now; None where the key has none to confirm."""
+    """The rotation as it stands now; None where the server tells of none that is open."""
     already: bool
     """Whether it was confirmed before."""
+
+    @property
+    def old_key_id(self) -> int | None:
+        """The key that this one replaces, if it replaces any."""
+        return self.key.replaces if self.rotation is None else self.rotation.old_key_id
+
+    @property
+    def new_key_id(self) -> int:
+        """The key to use."""
+        return self.key.id if self.rotation is None else self.rotation.new_key_id
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether there is a rotation, and it is confirmed now."""
+        return self.already or self.rotation is not None
 
 
 Outcome = NotDue | WouldRotate | Rotated
