@@ -61,3 +61,21 @@ def test_the_starter_workflows_can_be_told_apart() -> None:
     told = [json.loads(path.read_text()) for path in STARTERS.glob("*.properties.json")]
     for member in ("name", "description"):
         assert len({each[member] for each in told}) == len(FILE_NAMES)
+
+
+def test_the_readmes_workflow_is_the_template_without_what_is_for_starts_by_hand() -> None:
+    text = re.findall(r"```yaml\n(name: .*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
+    shown = yaml.safe_load(text)
+    whole = yaml.safe_load((ROOT / "examples" / "github" / "rotate.yml").read_text())
+    assert shown[True]["schedule"] == whole[True]["schedule"]
+    for member in ("name", "permissions", "concurrency"):
+        assert shown[member] == whole[member]
+    (job, whole_job) = (each["jobs"]["rotate"] for each in (shown, whole))
+    for member in ("runs-on", "environment", "timeout-minutes"):
+        assert job[member] == whole_job[member]
+    ([step], [whole_step]) = (each["steps"] for each in (job, whole_job))
+    plainer = {"sign-server": "https://signotaur.example.com", "if-expiring-within": "30d"}
+    by_hand = ("again", "dry-run", "overlap-days")  # the last shows the default
+    inputs = {name: value for name, value in whole_step["with"].items() if name not in by_hand}
+    assert step["uses"] == whole_step["uses"]
+    assert step["with"] == inputs | plainer

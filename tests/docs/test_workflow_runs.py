@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from docs.repository import NAME, JobResult, Repository
+from support.client import run_client
 from support.keyserver import KeyServer
 from support.providers.exchange import fail
 from support.providers.github import GitHub
@@ -231,6 +232,22 @@ def test_only_the_default_branch_rotates(repository: Repository) -> None:
     done = repository.run(example("rotate-when-due"), "workflow_dispatch", branch="topic")
     assert results(done) == ["skipped", "success"]
     assert repository.signed_with == repository.secret == old
+
+
+def test_what_init_writes_runs(repository: Repository, tmp_path: Path) -> None:
+    done = run_client(
+        "init", "-s", repository.server.url, "--environment", "signing",
+        "--if-expiring-within", "40d", "--fail-if-expiring-within", "30d", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    rotate, build = (
+        (tmp_path / ".github" / "workflows" / name).read_text()
+        for name in ("rotate-signing-key.yml", "build-signed.yml")
+    )
+    old = repository.add_key("38d")
+    assert succeeded(repository.run(rotate))
+    assert succeeded(repository.run(build, "push"))
+    assert repository.signed_with == repository.secret != old
 
 
 # On a runner that holds the key in a file
