@@ -1,0 +1,252 @@
+"""Destinations of several kinds in one run: what each holds, and how each fails for a while."""
+
+import re
+import shlex
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from support.providers.exchange import Call, Reply, fail
+from support.providers.github_place import GithubPlace
+from support.providers.stores import GitlabPlace, StorePlace, VaultPlace
+
+ALWAYS = 1_000
+_WRITTEN = r"/(secrets|variables|data)/"
+"""In the path of every request by which a key is written; a PUT or a POST."""
+
+
+def _is_write(method: str, path: str) -> bool:
+    return method in ("PUT", "POST") and re.search(_WRITTEN, path) is not None
+
+
+class Destination(ABC):
+    """One destination of a run, which holds a key from the beginning."""
+
+    environ: dict[str, str]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:  # noqa: B027 - most have nothing open
+        pass
+
+    @property
+    @abstractmethod
+    def text(self) -> str:
+        """The destination, as ``--emit-secret`` takes it."""
+
+    @abstractmethod
+    def held(self) -> str:
+        """Return the key that it holds, past the client."""
+
+    @property
+    @abstractmethod
+    def writes(self) -> int:
+        """How often a key was written to it and stayed."""
+
+    @abstractmethod
+    def refuse(self) -> None:
+        """Fail from now on, also when it is only looked at."""
+
+    @abstractmethod
+    def fail(self) -> None:
+        """Take no key from now on."""
+
+    @abstractmethod
+    def lose_proof(self) -> None:
+        """Take a key from now on, and do not say so."""
+
+    @abstractmethod
+    def mend(self) -> None:
+        """Work again."""
+
+    holds_unproved = False
+    """Whether a later run can read that it has taken the key."""
+
+
+class File(Destination):
+    """A file that holds the key alone."""
+
+    environ: dict[str, str] = {}  # noqa: RUF012 - nothing changes it
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.folder, self._aside = folder / "files", folder / "aside"
+        self.folder.mkdir()
+        self.put(key)
+        self._inode = self.file.stat().st_ino
+        self._writes = 0
+
+    def put(self, key: str) -> None:
+        """Put a key there, as somebody else would."""
+        self.file.write_text(f"{key}\n")
+        self.file.chmod(0o600)
+
+    @property
+    def file(self) -> Path:
+        """The file, wherever it is now."""
+        return (self.folder if self.folder.exists() else self._aside) / "key"
+
+    @property
+    def text(self) -> str:
+        """See ``Destination``."""
+        return f"key-file:{self.folder / 'key'}"
+
+    def held(self) -> str:
+        """See ``Destination``."""
+        return self.file.read_text().removesuffix("\n")
+
+    @property
+    def writes(self) -> int:
+        """See ``Destination``. A write gives the name to another file."""
+        if self.file.stat().st_ino != self._inode:
+            self._inode = self.file.stat().st_ino
+            self._writes += 1
+        return self._writes
+
+    def refuse(self) -> None:
+        """See ``Destination``."""
+        self.folder.rename(self._aside)
+
+    fail = refuse
+
+    def lose_proof(self) -> None:
+        """See ``Destination``. Who overwrites the file takes the proof from it."""
+        raise NotImplementedError
+
+    def mend(self) -> None:
+        """See ``Destination``."""
+        self._aside.rename(self.folder)
+
+
+class Command(Destination):
+    """A program that keeps the key in a file, and counts."""
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.environ = {}
+        self._kept, self._count = folder / "kept", folder / "count"
+        self._program = folder / "program"
+        self._kept.write_text(key)
+        self._count.touch()
+        self.become("true")
+
+    def become(self, last: str, first: str = "true") -> None:
+        """Do this first, then keep the key, and do that last, in a shell's words."""
+        kept, count = shlex.quote(str(self._kept)), shlex.quote(str(self._count))
+        keep = f"cat >{kept}.new && mv {kept}.new {kept} && echo >>{count}"
+        self._program.write_text(f"#!/bin/sh\n{first} && {keep} && {last}\n")
+        self._program.chmod(0o755)
+
+    @property
+    def text(self) -> str:
+        """See ``Destination``."""
+        return f"command:{shlex.quote(str(self._program))} --store ci"
+
+    def held(self) -> str:
+        """See ``Destination``."""
+        return self._kept.read_text()
+
+    @property
+    def writes(self) -> int:
+        """See ``Destination``."""
+        return len(self._count.read_text())
+
+    def refuse(self) -> None:
+        """See ``Destination``."""
+        self._program.unlink()
+
+    def fail(self) -> None:
+        """See ``Destination``."""
+        self.become("true", first="false")
+
+    def lose_proof(self) -> None:
+        """See ``Destination``."""
+        self.become("false")
+
+    def mend(self) -> None:
+        """See ``Destination``."""
+        self.become("true")
+
+
+class Store(Destination):
+    """A store behind HTTP."""
+
+    def __init__(self, place: StorePlace[Any], key: str) -> None:
+        self.place = place
+        self.holds_unproved = place.readable
+        self._revoked = False
+        self.put(key)
+
+    def __enter__(self) -> Self:
+        self.place.__enter__()
+        return self
+
+    def __exit__(self, *how: object) -> None:
+        self.place.__exit__(*how)  # type: ignore[arg-type]
+
+    @property
+    def environ(self) -> dict[str, str]:  # type: ignore[override]
+        """The variables by which the client finds it."""
+        return self.place.environ
+
+    @property
+    def text(self) -> str:
+        """See ``Destination``."""
+        return self.place.text
+
+    def held(self) -> str:
+        """See ``Destination``."""
+        return self.place.read()
+
+    @property
+    def writes(self) -> int:
+        """See ``Destination``."""
+        return sum(
+            _is_write(each.method, each.path) and each.status in (200, 201, 204)
+            for each in self.place.server.requests
+        )
+
+    def put(self, key: str) -> None:
+        """Put a key there, as somebody else would."""
+        self.place.put(key)
+
+    def refuse(self) -> None:
+        """See ``Destination``."""
+        self.place.revoke()
+        self._revoked = True
+
+    def fail(self) -> None:
+        """See ``Destination``."""
+        body = {"message": "not now", "errors": ["not now"]}
+        for method in ("PUT", "POST"):
+            self.place.server.faults.append(fail(method, _WRITTEN, 403, body=body, times=ALWAYS))
+
+    def lose_proof(self) -> None:
+        """See ``Destination``. Whatever is asked after a write gets no answer that says a thing."""
+        written = False
+
+        def fault(call: Call) -> Reply | None:
+            nonlocal written
+            if _is_write(call.method, call.path):
+                written = True
+            elif written:
+                return Reply(403, {"message": "not now", "errors": ["not now"]})
+            return None
+
+        self.place.server.faults.append(fault)
+
+    def mend(self) -> None:
+        """See ``Destination``."""
+        self.place.server.faults.clear()
+        if self._revoked:
+            self.place.grant()
+
+
+Make = Callable[[Path, str], Destination]
+KINDS: dict[str, Make] = {
+    "file": File,
+    "github": lambda _, key: Store(GithubPlace(new=True), key),
+    "gitlab": lambda _, key: Store(GitlabPlace(new=True), key),
+    "vault": lambda _, key: Store(VaultPlace(new=True), key),
+    "command": Command,
+}
