@@ -19,6 +19,7 @@ from support.front import Exchange, Front
 from support.keys import Lineage, add_keys, lineages
 from support.keyserver import KeyServer
 from support.kill import Ended, Nursery
+from support.providers.exchange import before
 
 DONE, REFUSED, NOT_DELIVERED = 0, 11, 12
 DELIVERED, HELD, FAILED = "delivered", "held the key already", "failed"
@@ -160,10 +161,24 @@ def test_one_that_cannot_be_proved_is_made_up_for(run: Run, position: int) -> No
     assert run.writes == [1 + (repeated if at == position else 0) for at in range(3)]
 
 
-def check_unfinished(run: Run, ended: Ended, position: int) -> None:
+@pytest.mark.parametrize("run", [["file", "vault", "github"]], indirect=True, ids=["all"])
+@pytest.mark.parametrize("position", [0, 1], ids=["file", "vault"])
+def test_one_that_somebody_overwrites_meanwhile_is_made_up_for(run: Run, position: int) -> None:
+    """What can be read is read again when all have the key, just before the confirmation."""
+    overwritten, last = run.destinations[position], run.destinations[2]
+    last.place.server.faults.append(before("PUT", "secrets/", lambda: overwritten.put(run.key)))
+    ended = run.rotate()
+    assert "does not hold the key that was written to it" in ended.err
+    check_unfinished(run, ended, position, waiting=False)
+    again = run.rotate()
+    run.check_finished(again)
+    assert results(again) == [DELIVERED if at == position else HELD for at in range(3)]
+
+
+def check_unfinished(run: Run, ended: Ended, position: int, *, waiting: bool = True) -> None:
     """Both keys work, nothing is armed, and each destination's result is told."""
     assert ended.code == NOT_DELIVERED, ended.err
-    expected = [DELIVERED, DELIVERED, WAITING]
+    expected = [DELIVERED, DELIVERED, WAITING if waiting else DELIVERED]
     expected[position] = FAILED
     assert results(ended) == expected
     assert run.oracle.accepts(run.key)

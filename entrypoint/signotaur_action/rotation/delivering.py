@@ -12,7 +12,7 @@ from signotaur_action.errors import (
 from signotaur_action.journal import Journal
 from signotaur_action.model import Delivery, Opened, Rotation, Secret
 from signotaur_action.ports import KeyService, Narrator, Sink
-from signotaur_action.rotation.values import DELIVERED, HELD, WAITING, Results, Rotated
+from signotaur_action.rotation.values import DELIVERED, FAILED, HELD, WAITING, Results, Rotated
 from signotaur_wire.messages import RotationState
 
 
@@ -38,7 +38,7 @@ class Delivering:
         else:
             self._verify(opened)
             results = self._deliver(_delivery(opened), journal)
-            self._read_back(opened.key)
+            self._read_back(opened.key, results)
             rotation = self._decided(opened)
         durable = any(sink.durable for sink in self._sinks)
         return Rotated(rotation, opened.key, results, durable=durable)
@@ -91,7 +91,7 @@ class Delivering:
                 results.append((sink.name, self._deliver_to(sink, delivery, journal)))
             except DeliveryFailed as error:
                 failures.append(error.what)
-                results.append((sink.name, "failed"))
+                results.append((sink.name, FAILED))
         if failures:
             raise _unfinished("\n".join(failures), results)
         return tuple(results)
@@ -115,11 +115,28 @@ class Delivering:
             return held == key
         return journal.entry is not None and sink.name in journal.entry.delivered
 
-    def _read_back(self, key: Secret) -> None:
-        for sink in self._sinks:
-            held = sink.read_back()
-            if held is not None and held != key:
-                raise Unfinished(f"{sink.name} does not hold the key that was written to it.")
+    def _read_back(self, key: Secret, results: Results) -> None:
+        """Demand the key of every destination that can be read; ``results`` is what was told."""
+        failures: list[str] = []
+        found = list(results)
+        for number, sink in enumerate(self._sinks):
+            fault = _fault_of(sink, key)
+            if fault:
+                failures.append(fault)
+                found[number] = (sink.name, FAILED)
+        if failures:
+            raise _unfinished("\n".join(failures), found)
+
+
+def _fault_of(sink: Sink, key: Secret) -> str:
+    """Return why a destination cannot be said to hold the key; empty where it can."""
+    try:
+        held = sink.read_back()
+    except DeliveryFailed as error:
+        return error.what
+    if held is None or held == key:
+        return ""
+    return f"{sink.name} does not hold the key that was written to it."
 
 
 def _unfinished(what: str, results: Sequence[tuple[str, str]]) -> Unfinished:

@@ -9,6 +9,7 @@ Results = tuple[tuple[str, str], ...]
 """Each destination by name, in order of delivery, and what became of it."""
 
 DELIVERED = "delivered"
+FAILED = "failed"
 HELD = "held the key already"
 WAITING = "left alone until the others hold the key"
 
