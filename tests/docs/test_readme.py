@@ -211,6 +211,7 @@ COMMANDS = {
     "guard": ("guard",),
     "auth set-key": ("auth", "set-key"),
     "sign": ("sign",),
+    "init": ("init",),
 }
 
 
