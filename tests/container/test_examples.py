@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,12 +16,16 @@ import docker
 import pytest
 
 from e2e.desk import Ledger
+from e2e.spellings import leaks
 from support.client import BARE
 from support.container import ACTION_IMAGE
 from support.keyserver import KeyServer
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE_SERVER = "https://signotaur.example.com"
+MESSAGE = re.compile(
+    r"\A@@continua\[setServerVariable name='SignotaurApiKey' value='(sig_\w+)'\]\n\Z"
+)
 
 
 class Site(NamedTuple):
@@ -61,48 +66,97 @@ def test_the_continua_example_sets_the_server_variable(
 ) -> None:
     script = (ROOT / "examples" / "continua" / "rotate.sh").read_text()
     assert f"{ACTION_IMAGE} rotate-key" in script
-    key = ledger.add(fresh_name, days=10)
+    old = ledger.add(fresh_name, days=10)
 
-    done = site.run(script, tmp_path, SIGNOTAUR_API_KEY=key, SIGNOTAUR_SERVER=site.server.url)
+    def message(key: str) -> str:
+        env = {"SIGNOTAUR_API_KEY": key, "SIGNOTAUR_SERVER": site.server.url}
+        done = site.run(script, tmp_path, **env)
+        assert done.returncode == 0, done.stderr
+        assert leaks(key, {"log": f"{done.stdout}{done.stderr}".encode()}) == []
+        return done.stdout
 
-    assert done.returncode == 0, done.stderr
-    message = re.fullmatch(
-        r"@@continua\[setServerVariable name='SignotaurApiKey' value='(sig_\w+)'\]\n", done.stdout
-    )
-    assert message, done.stdout.replace(key, "***")
-    assert site.server.accepts(message[1])
+    assert message(ledger.add(fresh_name, days=90)) == ""  # not due
+    [new] = MESSAGE.findall(message(old))
+    [newest] = MESSAGE.findall(message(new))
+    assert ledger.of(new)["rotated_from_key_id"] == ledger.id_of(old)
+    assert ledger.of(newest)["rotated_from_key_id"] == ledger.id_of(new)
+    assert site.server.accepts(newest)
+
+
+@dataclass
+class Jenkins:
+    """The example's pipeline over a folder of keys."""
+
+    site: Site
+    folder: Path
+
+    def __post_init__(self) -> None:
+        pipeline = (ROOT / "examples" / "jenkins" / "Jenkinsfile").read_text()
+        environment = dict(re.findall(r"^        (\w+) = '([^']*)'$", pipeline, re.MULTILINE))
+        assert environment == {"SIGNOTAUR_SERVER": EXAMPLE_SERVER, "KEY_FOLDER": "/var/lib/signing"}
+        self.rotate, self.guard = re.findall(r"sh '''\n(.*?)'''", pipeline, re.DOTALL)
+        self.keys = self.folder / "signing"
+        self.keys.mkdir()
+        self.key_file = self.keys / "api_key.txt"
+        self.key_file.touch(mode=0o600)
+
+    def run(self, step: str, *, key: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a step, with this text in the key file or with what is there."""
+        if key:
+            self.key_file.write_text(f"{key}\n")
+        return self.site.run(
+            step,
+            self.folder,
+            SIGNOTAUR_SERVER=self.site.server.url,
+            KEY_FOLDER=str(self.keys),
+            JENKINS_URL="https://jenkins.example.com",
+            JOB_NAME="rotate",
+            BUILD_NUMBER="7",
+        )
 
 
 def test_the_jenkins_example_rotates_the_agents_key_file(
     site: Site, ledger: Ledger, fresh_name: str, tmp_path: Path
 ) -> None:
-    pipeline = (ROOT / "examples" / "jenkins" / "Jenkinsfile").read_text()
-    environment = dict(re.findall(r"^        (\w+) = '([^']*)'$", pipeline, re.MULTILINE))
-    assert environment == {"SIGNOTAUR_SERVER": EXAMPLE_SERVER, "KEY_FOLDER": "/var/lib/signing"}
-    (step,) = re.findall(r"sh '''\n(.*?)'''", pipeline, re.DOTALL)
-    keys = tmp_path / "signing"
-    keys.mkdir()
-    key_file = keys / "api_key.txt"
+    jenkins = Jenkins(site, tmp_path)
+    keys = [ledger.add(fresh_name, days=days) for days in (90, 10)]
     outcomes = []
-    for days in (90, 10):
-        key = ledger.add(fresh_name, days=days)
-        key_file.touch(mode=0o600)
-        key_file.write_text(f"{key}\n")
-        done = site.run(
-            step,
-            tmp_path,
-            SIGNOTAUR_SERVER=site.server.url,
-            KEY_FOLDER=str(keys),
-            JENKINS_URL="https://jenkins.example.com",
-            JOB_NAME="rotate",
-            BUILD_NUMBER="7",
-        )
+    for key in keys:
+        done = jenkins.run(jenkins.rotate, key=key)
         assert done.returncode == 0, done.stderr
-        outcomes.append(key_file.read_text() != f"{key}\n")
+        outcomes.append(jenkins.key_file.read_text() != f"{key}\n")
+    new = jenkins.key_file.read_text().strip()
+    done = jenkins.run(jenkins.rotate)  # starts from the new key, which is due as well
 
     assert outcomes == [False, True]  # only when due
-    assert site.server.accepts(key_file.read_text().strip())
-    assert list(keys.iterdir()) == [key_file]
+    assert done.returncode == 0, done.stderr
+    newest = jenkins.key_file.read_text().strip()
+    assert ledger.of(newest)["rotated_from_key_id"] == ledger.id_of(new)
+    assert site.server.accepts(newest)
+    assert list(jenkins.keys.iterdir()) == [jenkins.key_file]
+    assert leaks(newest, {"log": f"{done.stdout}{done.stderr}".encode()}) == []
+
+
+def test_the_jenkins_example_keeps_a_file_that_holds_more_than_the_key(
+    site: Site, ledger: Ledger, fresh_name: str, tmp_path: Path
+) -> None:
+    jenkins = Jenkins(site, tmp_path)
+    key = ledger.add(fresh_name, days=10)
+    done = jenkins.run(jenkins.rotate, key=f"SIGNOTAUR_API_KEY={key}\nOTHER=stays")
+    assert done.returncode == 11, done.stderr
+    assert "OTHER=stays" in jenkins.key_file.read_text()
+    assert ledger.successors(key) == []
+
+
+def test_the_jenkins_example_guards_before_it_signs(
+    site: Site, ledger: Ledger, fresh_name: str, tmp_path: Path
+) -> None:
+    jenkins = Jenkins(site, tmp_path)
+    codes = [
+        jenkins.run(jenkins.guard, key=ledger.add(fresh_name, days=days)).returncode
+        for days in (90, 6)
+    ]
+    assert codes == [0, 13]
 
 
 @pytest.mark.usefixtures("engine")
