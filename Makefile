@@ -17,7 +17,7 @@ DEPENDABOT := $(wildcard .github/dependabot.yml)
 ACTIONS := $(wildcard action.yml */action.yml .github/actions/*/action.yml)
 DOCKERFILES := $(wildcard Dockerfile)
 SHELL_SCRIPTS := .ci/run $(wildcard scripts/*) packaging/release-action packaging/selftest-server \
-	examples/continua/rotate.sh
+	$(wildcard examples/*/*.sh)
 
 # What the image is built from, and the images' names; Debian 13, from wherever.
 BASE ?= debian:trixie-slim
@@ -99,6 +99,9 @@ lint: $(STAMP) ## check code, imports, workflows and scripts (needs no network)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot $(DEPENDABOT)
 	$(if $(ACTIONS),$(BIN)/check-jsonschema --builtin-schema vendor.github-actions $(ACTIONS))
+	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci examples/gitlab/.gitlab-ci.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.azure-pipelines --regex-variant nonunicode examples/azure-pipelines/rotate.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.buildkite examples/buildkite/pipeline.yml
 	$(if $(DOCKERFILES),$(BIN)/hadolint $(DOCKERFILES))
 
 bench: $(STAMP) ## measure
