@@ -9,8 +9,8 @@ import shlex
 import shutil
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import IO, cast
 
 from signotaur_action.ci_text import inert_line, inert_value
@@ -107,18 +107,18 @@ def _run(
     words: Sequence[str], key: Secret, environ: Mapping[str, str], seconds: float
 ) -> tuple[int, bytes]:
     """Run a program and return its exit code and what it said, both streams together."""
-    program = subprocess.Popen(  # noqa: S603 - the user's own program, in the user's words
-        words,
-        env=environ,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,  # so that all of it can be ended
-    )
+    with _pipe_that_holds(key) as stdin:
+        program = subprocess.Popen(  # noqa: S603 - the user's own program, in the user's words
+            words,
+            env=environ,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that all of it can be ended
+        )
     tail = _Tail(cast("IO[bytes]", program.stdout))
     try:
         tail.start()
-        _tell(cast("IO[bytes]", program.stdin), key)
         code = program.wait(seconds)
         tail.join(_GRACE_SECONDS)
     except subprocess.TimeoutExpired:
@@ -132,13 +132,22 @@ def _run(
     return code, tail.kept
 
 
-def _tell(stdin: IO[bytes], key: Secret) -> None:
-    # Less than any pipe holds: nobody is waited for. Of a program that reads nothing, the exit
-    # code decides.
-    with suppress(OSError):
-        stdin.write(key.reveal().encode())
-    with suppress(OSError):
-        stdin.close()
+@contextmanager
+def _pipe_that_holds(key: Secret) -> Iterator[int]:
+    """Yield the end to read of a pipe that holds the key and nothing else.
+
+    Before any program is started: one that found its standard input empty, because this process
+    was killed just then, would store an empty key.
+    """
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, key.reveal().encode())  # less than any pipe holds: nobody is waited for
+    finally:
+        os.close(writing)
+    try:
+        yield reading
+    finally:
+        os.close(reading)
 
 
 def _end(program: subprocess.Popen[bytes]) -> None:
