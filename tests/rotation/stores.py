@@ -124,15 +124,15 @@ class Command(Destination):
 
     def __init__(self, folder: Path, key: str) -> None:
         self.environ = {}
-        self._kept, self._count = folder / "kept", folder / "count"
+        self.kept, self._count = folder / "kept", folder / "count"
         self._program = folder / "program"
-        self._kept.write_text(key)
+        self.kept.write_text(key)
         self._count.touch()
         self.become("true")
 
     def become(self, last: str, first: str = "true") -> None:
         """Do this first, then keep the key, and do that last, in a shell's words."""
-        kept, count = shlex.quote(str(self._kept)), shlex.quote(str(self._count))
+        kept, count = shlex.quote(str(self.kept)), shlex.quote(str(self._count))
         keep = f"cat >{kept}.new && mv {kept}.new {kept} && echo >>{count}"
         self._program.write_text(f"#!/bin/sh\n{first} && {keep} && {last}\n")
         self._program.chmod(0o755)
@@ -144,7 +144,7 @@ class Command(Destination):
 
     def held(self) -> str:
         """See ``Destination``."""
-        return self._kept.read_text()
+        return self.kept.read_text()
 
     @property
     def writes(self) -> int:

@@ -24,7 +24,7 @@ from support.kill import Ended, Nursery
 from support.providers.exchange import Call, Drop, Reply
 
 DONE = 0
-KILLS = 7
+KILLS = 5
 """Requests at which a run is killed, for each machine and source: before them and after them."""
 ORDER = ("github", "gitlab", "command", "vault", "file")
 

@@ -1,0 +1,278 @@
+"""No store, no program and no failure of one brings a byte of a key to where none belongs.
+
+Every kind of destination that talks to somebody stands in one run. The stores repeat what they
+were sent in their refusals, and the program shows its input in many forms.
+"""
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.desk import Desk
+from e2e.job import Job
+from e2e.spellings import files_below, leaks
+from rotation.stores import Command, File, Store
+from support.front import Exchange, Front
+from support.keyserver import KeyServer
+from support.providers.exchange import Call, Reply
+from support.providers.github_place import REPOSITORY, GithubPlace
+from support.providers.stores import BuildkitePlace, GitlabPlace, StorePlace, VaultPlace
+
+PRINTED = ("azure:KEY", "azure:KEY,output=true", "teamcity:env.KEY")
+SHOWN = (
+    "import base64, sys; key = sys.stdin.read(); raw = key.encode();"
+    "print(key, key[::-1], raw.hex(), raw.hex(':'), base64.b64encode(b'x' + raw).decode(),"
+    "key.upper(), key[30:], raw.decode('utf-16-le', 'replace'), sep='\\n'); sys.exit(1)"
+)
+"""A program that fails and shows what it was given."""
+
+
+@dataclass
+class Told:
+    """How a run ended and what it said, where anybody could read it."""
+
+    code: int
+    places: dict[str, bytes]
+    printed: str
+    """What was asked for on stdout, among the rest of it."""
+
+
+@dataclass
+class Scene:
+    """All destinations at once, with canaries."""
+
+    desk: Desk
+    front: Front
+    old: str
+    stores: list[Store]
+    program: Command
+    file: File
+    allowed: set[Path] = field(default_factory=set)
+
+    @property
+    def everything(self) -> list[Any]:
+        return [*self.stores, self.program, self.file]
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {name: value for each in self.stores for name, value in each.environ.items()}
+
+    @property
+    def emits(self) -> list[str]:
+        dotenv = self.desk.folder / "new.env"
+        self.allowed.add(dotenv)
+        return [*(each.text for each in self.everything), f"env-file:{dotenv}#KEY"]
+
+    @property
+    def keys(self) -> list[str]:
+        """Every key that was seen in use, the old one first."""
+        sent = [each.headers["Authorization"] for each in self.front.requests]
+        return list(dict.fromkeys([self.old, *(line.removeprefix("Bearer ") for line in sent)]))
+
+    def leaks(self, told: Told) -> list[str]:
+        """Tell where a key or a token stands that has no business there."""
+        places = files_below(self.desk.folder)
+        for path in [*self.allowed, *(self.desk.folder / "state").glob("*.rotation")]:
+            places.pop(str(path), None)
+        places |= told.places
+        found = [leak for key in self.keys for leak in leaks(key, places)]
+        # The job's own variables, which the program may need: not what only this command got.
+        places.pop(str(self.desk.folder / "environ"), None)
+        tokens = [each.place.token.encode() for each in self.stores]
+        return found + [name for name, text in places.items() if any(map(text.count, tokens))]
+
+    def sent_astray(self) -> list[str]:
+        """Tell which requests to stores hold a key where none belongs."""
+        found = []
+        for store in self.stores:
+            for each in store.place.server.requests:
+                places = {f"{each.method} {each.path}": f"{each.path} {each.headers}".encode()}
+                written = each.method in ("PUT", "POST") and not isinstance(
+                    store.place, GithubPlace
+                )
+                if not written:
+                    places["body"] = each.body
+                found += [leak for key in self.keys for leak in leaks(key, places)]
+                found += leaks(self.old, {"body": each.body})
+        return found
+
+
+@pytest.fixture
+def scene(front: Front, plain_server: KeyServer, tmp_path: Path) -> Iterator[Scene]:
+    desk = Desk(plain_server, tmp_path)
+    places: list[StorePlace[Any]] = [
+        make(new=True) for make in (GithubPlace, GitlabPlace, VaultPlace, BuildkitePlace)
+    ]
+    before = "what-stood-there-before"
+    with ExitStack() as stack:
+        stores = [stack.enter_context(Store(each, before)) for each in places]
+        program, file = Command(tmp_path, before), File(tmp_path, before)
+        dump = shlex.quote(str(tmp_path / "environ"))
+        program.become("true", first=f"tr '\\0' '\\n' </proc/self/environ >{dump}")
+        yield Scene(
+            desk, front, desk.ledger.add(), stores, program, file, {file.file, program.kept}
+        )
+
+
+# How it is run, and what there is to be seen
+
+
+def _by_hand(*flags: str) -> Callable[[Scene], Told]:
+    def run(scene: Scene) -> Told:
+        emits = [*scene.emits, *(PRINTED if "--json" not in flags else ())]
+        done = scene.desk.run(
+            *("rotate-key", *scene.front.options, *flags),
+            *("--state-dir", scene.desk.folder / "state"),
+            *(part for each in emits for part in ("-e", each)),
+            env={**scene.environ, "SIGNOTAUR_API_KEY": scene.old},
+        )
+        asked = [line for line in done.out.splitlines() if line.startswith("##")]
+        rest = [line for line in done.out.splitlines() if line not in asked]
+        places = {"stderr": done.err.encode(), "stdout": "\n".join(rest).encode()}
+        return Told(done.code, places, "\n".join(asked))
+
+    return run
+
+
+def _in_a_job(scene: Scene) -> Told:
+    folder = scene.desk.folder / "4711"
+    folder.mkdir()
+    job = Job(folder)
+    scene.allowed |= {job.stdout_file, job.temp / "step.err"}  # the runner masks these
+    tokens = {name: value for name, value in scene.environ.items() if name != "GH_TOKEN"}
+    job.env |= {
+        **tokens,
+        "GITHUB_REPOSITORY": REPOSITORY,
+        "RUNNER_DEBUG": "1",
+        "ACTIONS_STEP_DEBUG": "1",
+    }
+    job.give(
+        command="rotate-key",
+        api_key=scene.old,
+        sign_server=scene.front.url,
+        emit_secret="\n".join(scene.emits),
+        github_token=scene.environ["GH_TOKEN"],
+        state_dir=scene.desk.folder / "state",
+    )
+    done = job.run()
+    if (folder.parent / "environ").exists():
+        given = (folder.parent / "environ").read_text()
+        assert "INPUT_SIGN-SERVER=" in given
+        assert scene.environ["GH_TOKEN"] not in given  # an input, not a variable of the job
+    log = done.log + done.summary
+    return Told(done.code, {"log": log.encode(), "outputs": done.output_file}, "")
+
+
+WAYS = {
+    "plain": _by_hand(),
+    "debug": _by_hand("--debug"),
+    "json": _by_hand("--json"),
+    "job": _in_a_job,
+}
+
+
+@pytest.fixture(params=WAYS.values(), ids=list(WAYS))
+def run(request: pytest.FixtureRequest) -> Callable[[Scene], Told]:
+    way: Callable[[Scene], Told] = request.param
+    return way
+
+
+# What goes wrong
+
+
+def _echo(call: Call) -> Reply:
+    text = f"denied: {call.headers} {call.body.decode()}"
+    return Reply(403, {"message": text, "errors": [text], "error": text}, {"X-Said": text[:99]})
+
+
+def _repeat_what_is_sent(scene: Scene, *, from_write: bool) -> None:
+    for store in scene.stores:
+        store.place.server.faults.append(_echoing(from_write=from_write))
+
+
+def _echoing(*, from_write: bool) -> Callable[[Call], Reply | None]:
+    """Repeat what is sent, from the first write on or behind it."""
+    written = False
+
+    def fault(call: Call) -> Reply | None:
+        nonlocal written
+        is_write = call.method in ("PUT", "POST") and "capabilities" not in call.path
+        echoes = (from_write and is_write) or written
+        written = written or is_write
+        return _echo(call) if echoes else None
+
+    return fault
+
+
+def _when_open(scene: Scene, act: Callable[[], object]) -> None:
+    left = [act]
+
+    def fault(exchange: Exchange) -> bool:
+        if exchange.method == "PUT" and left:
+            left.pop()()
+        return False
+
+    scene.front.faults.append(fault)
+
+
+def _nothing(_: Scene) -> None:
+    pass
+
+
+def _refused(scene: Scene) -> None:
+    for each in scene.everything:
+        each.refuse()
+
+
+def _not_taken(scene: Scene) -> None:
+    _repeat_what_is_sent(scene, from_write=True)
+    program = f"{shlex.quote(sys.executable)} -ISc {shlex.quote(SHOWN)}"
+    scene.program.become("true", first=program)
+    _when_open(scene, scene.file.fail)
+
+
+def _not_proved(scene: Scene) -> None:
+    _repeat_what_is_sent(scene, from_write=False)
+
+
+OUTCOMES: dict[str, tuple[Callable[[Scene], None], int]] = {
+    "success": (_nothing, 0),
+    "refused": (_refused, 11),
+    "not taken": (_not_taken, 12),
+    "not proved": (_not_proved, 12),
+}
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_no_key_is_where_none_belongs(
+    scene: Scene, run: Callable[[Scene], Told], outcome: str
+) -> None:
+    prepare, code = OUTCOMES[outcome]
+    prepare(scene)
+    told = run(scene)
+    assert told.code == code, told.places
+    assert len(scene.keys) == (1 if outcome == "refused" else 2)
+    assert scene.leaks(told) == []
+    assert scene.sent_astray() == []
+    if outcome == "success":
+        assert {each.held() for each in scene.everything} == {scene.keys[1]}
+        assert told.printed.count(scene.keys[1]) == len(told.printed.splitlines())
+    if outcome == "not taken":
+        assert "***" in "".join(text.decode() for text in told.places.values())
+
+
+def test_the_search_sees_a_key_that_is_sent_in_clear(scene: Scene) -> None:
+    """The counterpart: what is searched holds the key, where it belongs."""
+    WAYS["plain"](scene)
+    new = scene.keys[1]
+    for store in scene.stores[1:]:
+        bodies = b"".join(each.body for each in store.place.server.requests)
+        assert leaks(new, {"": bodies})
+    assert leaks(new, files_below(scene.desk.folder))
+    assert (scene.desk.folder / "environ").read_bytes()
