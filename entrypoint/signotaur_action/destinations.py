@@ -4,16 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from signotaur_action.key_settings import KeySource
-from signotaur_action.model import Secret
 from signotaur_action.options import OPTIONS
 from signotaur_action.ports import Sink
+from signotaur_action.server_settings import github_token, outside
 from signotaur_action.settings import Settings
 from signotaur_action.sinks import TAKES_STDOUT, FileSink, emitter
 from signotaur_action.sinks.base import SinkContext, SinkFault
 from signotaur_action.sinks.env_file import EnvFileSink
 from signotaur_action.sinks.key_file import KeyFileSink
 from signotaur_action.sinks.stdout import StdoutSink
-from signotaur_action.transport import Outside
 
 EMIT = "emit-secret"
 FILES = ("write-key-file", "write-env-file")
@@ -45,18 +44,6 @@ def sink_context(settings: Settings, emit: Callable[[str], None]) -> SinkContext
         key_variables=_key_variables(settings),
         outside=outside(settings),
     )
-
-
-def github_token(settings: Settings) -> Secret | None:
-    """Return the token for GitHub, if one is given."""
-    text = settings.text("github-token").strip()
-    return Secret(text) if text else None
-
-
-def outside(settings: Settings) -> Outside:
-    """Return the way to other servers than the key server."""
-    ca_file = settings.text("ca-file")
-    return Outside(settings.environ, Path(ca_file) if ca_file else None)
 
 
 def _key_variables(settings: Settings) -> frozenset[str]:

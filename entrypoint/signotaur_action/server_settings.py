@@ -1,11 +1,12 @@
-"""Which server to talk to, and how, as every command asks for it."""
+"""Which server to talk to, and how, as every command asks for it; and the way to other servers."""
 
 from datetime import timedelta
 from pathlib import Path
 
+from signotaur_action.model import Secret
 from signotaur_action.policy import parse_duration
 from signotaur_action.settings import Settings
-from signotaur_action.transport import ServerAddress
+from signotaur_action.transport import Outside, ServerAddress
 from signotaur_action.transport.address import proxy_for, sound_url
 
 _SECOND = timedelta(seconds=1)
@@ -23,6 +24,18 @@ def server_address(settings: Settings) -> ServerAddress:
         allow_untrusted=settings.flag("allow-untrusted"),
         proxy=proxy_for(url, settings.environ),
     )
+
+
+def github_token(settings: Settings) -> Secret | None:
+    """Return the token for GitHub, if one is given."""
+    text = settings.text("github-token").strip()
+    return Secret(text) if text else None
+
+
+def outside(settings: Settings) -> Outside:
+    """Return the way to other servers than the key server."""
+    ca_file = settings.text("ca-file")
+    return Outside(settings.environ, Path(ca_file) if ca_file else None)
 
 
 def _server_url(text: str) -> str:

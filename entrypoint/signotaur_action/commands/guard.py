@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from signotaur_action.commands.frame import reported, tell
 from signotaur_action.console import Console
-from signotaur_action.destinations import github_token, outside
 from signotaur_action.errors import ExitCode, SignotaurError, UsageFaults
 from signotaur_action.expiry_issue import ExpiryIssue, IssueFault
 from signotaur_action.github_rest import GitHubRest
@@ -18,7 +17,7 @@ from signotaur_action.model import Secret
 from signotaur_action.policy import parse_duration
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.guard import expiry_issue, guard_telling
-from signotaur_action.server_settings import server_address
+from signotaur_action.server_settings import github_token, outside, server_address
 from signotaur_action.settings import Settings
 from signotaur_action.transport import HttpFault
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from signotaur_action.ci import journal_folders, run_name
 from signotaur_action.commands.frame import reported
 from signotaur_action.console import Console
-from signotaur_action.destinations import destinations, github_token, in_workspace
+from signotaur_action.destinations import destinations, in_workspace
 from signotaur_action.errors import (
     ExitCode,
     InvalidOverlap,
@@ -26,7 +26,7 @@ from signotaur_action.ports import Sink
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.rotation import tell
 from signotaur_action.rotation import RotationPlan, RotationRun
-from signotaur_action.server_settings import server_address
+from signotaur_action.server_settings import github_token, server_address
 from signotaur_action.settings import Settings
 from signotaur_action.sinks import FileSink
 from signotaur_action.sinks.stdout import StdoutSink

@@ -9,7 +9,7 @@ from signotaur_action.ci_text import file_record
 from signotaur_action.console import Console
 from signotaur_action.errors import DestinationRefused, SignotaurError
 from signotaur_action.reporting.telling import Telling, failure
-from signotaur_action.sinks.github import append
+from signotaur_action.runner_files import append
 
 _OUTPUTS, _SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
 

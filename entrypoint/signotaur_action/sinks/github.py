@@ -3,16 +3,14 @@
 The runner drops a masked value from job outputs, so neither destination outlives the job.
 """
 
-import errno
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from signotaur_action.ci_text import file_record
 from signotaur_action.errors import DestinationRefused
-from signotaur_action.machine import MACHINE
 from signotaur_action.model import Delivery, Secret
+from signotaur_action.runner_files import append
 from signotaur_action.sinks.base import SinkContext, SinkFault
 from signotaur_action.sinks.faults import delivery_faults
 
@@ -99,23 +97,3 @@ class GithubEnvSink(_CommandFile):
         if _NOT_OURS_TO_SET.fullmatch(argument.upper()):
             raise SinkFault(f"github-env:{argument} is a variable that the runner keeps")
         super().__init__("GITHUB_ENV", argument, context)
-
-
-def append(path: Path | None, text: str) -> None:
-    """Append to a file of the runner in one write, in place: all of it or nothing. Raises OSError.
-
-    The file must be there: the runner made it, and one that we made it would never read. What
-    another program left there without a line end is ended first, or it would swallow the text.
-    """
-    if path is None:
-        return
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | MACHINE.open_flags)
-    try:
-        end = os.fstat(descriptor).st_size
-        unended = end > 0 and MACHINE.read_at(descriptor, 1, end - 1) != b"\n"
-        encoded = (f"\n{text}" if text and unended else text).encode()
-        if os.write(descriptor, encoded) != len(encoded):
-            os.ftruncate(descriptor, end)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    finally:
-        os.close(descriptor)
