@@ -4,6 +4,7 @@ https://docs.github.com/en/rest: "Getting started with the REST API", "Best prac
 the REST API" (rate limits), "Troubleshooting the REST API" (404 and 403).
 """
 
+import re
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
@@ -30,8 +31,13 @@ class GitHubRest:
     """
 
     def __init__(self, outside: Outside, token: Secret) -> None:
-        """Raise ValueError when ``GITHUB_API_URL`` is no address that may be given a token."""
-        self.url = sound_url(outside.environ.get("GITHUB_API_URL") or PUBLIC_API)
+        """Raise ValueError for no token, or no address in ``GITHUB_API_URL`` to send it to."""
+        if not re.fullmatch("[!-~]+", token.reveal()):
+            raise ValueError("the token holds characters that no token has")
+        try:
+            self.url = sound_url(outside.environ.get("GITHUB_API_URL") or PUBLIC_API)
+        except ValueError as error:
+            raise ValueError(f"GITHUB_API_URL: {error}") from None
         self._credential = Credential(token)
         self._client = outside.client(self.url, _MANNERS)
 

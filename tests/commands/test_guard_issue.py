@@ -175,3 +175,12 @@ def test_what_is_missing_is_told_at_once(house: House) -> None:
     assert "--report-issue needs --github-token" in done.err
     assert "GITHUB_REPOSITORY" in done.err
     assert not house.github.requests
+
+
+@pytest.mark.parametrize("token", ["two words-0123456789", "ghp_\N{EN DASH}0123456789"])
+def test_what_is_no_token_is_bad_usage_and_is_not_shown(house: House, token: str) -> None:
+    done = house.guard(NEAR, GH_TOKEN=token)
+    assert done.code == 10
+    assert "the token holds characters that no token has" in done.err
+    assert token not in done.said
+    assert not house.github.requests

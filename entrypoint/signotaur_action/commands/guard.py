@@ -127,7 +127,7 @@ def _issue_place(settings: Settings) -> IssuePlace | None:
     try:
         return IssuePlace(GitHubRest(outside(settings), token), repository, token)
     except (ValueError, HttpFault) as error:
-        settings.faults.append(f"--report-issue: GITHUB_API_URL or --ca-file: {error}")
+        settings.faults.append(f"--report-issue: {error}")
         return None
 
 

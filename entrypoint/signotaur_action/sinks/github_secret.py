@@ -168,7 +168,7 @@ def _github(context: SinkContext) -> GitHubRest:
     try:
         return GitHubRest(context.servers(), context.github_token)
     except (ValueError, HttpFault) as error:
-        raise SinkFault(f"{KIND}: GITHUB_API_URL or --ca-file: {error}") from None
+        raise SinkFault(f"{KIND}: {error}") from None
 
 
 def _public_key(answer: Answer) -> tuple[str, str]:
@@ -198,6 +198,7 @@ def _sealed(key: Secret, public_key: str) -> str:
 
 def _moment(text: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
+    return moment if moment.tzinfo else None
