@@ -18,6 +18,7 @@ from e2e.spellings import leaks
 from signotaur_action.errors import DeliveryFailed, DestinationRefused
 from signotaur_action.sinks.base import SinkContext
 from signotaur_action.sinks.command import CommandSink
+from signotaur_action.transport import Allowance, Outside
 from signotaur_wire import keyformat
 from support.client import start_client
 from support.keyserver import KeyServer
@@ -201,6 +202,17 @@ def test_endless_words_cost_nothing() -> None:
 
 
 # Programs that do not end, or not alone
+
+
+def test_all_programs_of_a_run_share_its_time(tmp_path: Path) -> None:
+    outside = Outside(PATH, allowance=Allowance(0.5, "half a second"))
+    context = SinkContext(lambda _: None, PATH, outside=outside)
+    slow, late = (CommandSink(words, context) for words in ("sleep 9", f"touch {tmp_path / 'new'}"))
+    began = time.monotonic()
+    assert told(slow) == "was ended: it took too long."
+    assert told(late) == "could not be written: no time is left (half a second)."
+    assert time.monotonic() - began < 5
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_program_that_never_ends_is_ended_with_its_children(tmp_path: Path) -> None:

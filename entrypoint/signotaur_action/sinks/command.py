@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, cast
@@ -19,11 +20,11 @@ from signotaur_action.machine import MACHINE
 from signotaur_action.masks import masks_for
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkFault
-from signotaur_action.sinks.faults import delivery_faults
+from signotaur_action.sinks.faults import StoreRefused, delivery_faults
 from signotaur_wire.members import format_optional_time, format_time
 
 SECONDS = 60
-"""A program that takes longer is ended."""
+"""A program that takes longer is ended, or one for which the run has no time left."""
 _GRACE_SECONDS = 1
 """For the last words of a program that has ended."""
 _LAST_LINES = 5
@@ -55,6 +56,7 @@ class CommandSink:
             if name not in context.key_variables
         }
         self._seconds = seconds
+        self._allowance = context.servers().allowance
         # Whole: of two commands with one name, only the first would be given the key.
         self.name = f"command {inert_line(shlex.join(self._words))}"
 
@@ -73,13 +75,26 @@ class CommandSink:
         environ = {**self._environ, **_facts(delivery)}
         with delivery_faults(self.name):
             words = [self._program() or "", *self._words[1:]]
-            code, said = _run(words, delivery.key, environ, self._seconds)
+            with self._time() as seconds:
+                code, said = _run(words, delivery.key, environ, seconds)
         if code:
             how = "was ended: it took too long" if code == _TOO_LONG else f"ended with {code}"
             raise DeliveryFailed(f"{self.name} {how}{_last_lines(said, delivery.key)}")
 
     def read_back(self) -> None:
         """See ``ports.Sink``. Only the program knows where the key is."""
+
+    @contextmanager
+    def _time(self) -> Iterator[float]:
+        """Yield the seconds that this program may take of what all stores of the run have."""
+        until = self._allowance.begin()
+        try:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise StoreRefused(f"no time is left ({self._allowance.name})")
+            yield min(self._seconds, left)
+        finally:
+            self._allowance.end()
 
     def _program(self) -> str | None:
         return shutil.which(self._words[0], path=self._environ.get("PATH", os.defpath))
