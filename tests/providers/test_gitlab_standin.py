@@ -44,8 +44,8 @@ def test_put_keeps_what_is_omitted(gitlab: GitLab, ask: Ask) -> None:
     assert kept.items() <= answer.json().items()
 
 
-def test_form_and_number_do_as_well(gitlab: GitLab, ask: Ask) -> None:
-    made = ask("POST", "projects/7/variables", data={"key": "KEY", "value": KEY, "masked": "true"})
+def test_a_number_does_as_well(gitlab: GitLab, ask: Ask) -> None:
+    made = ask("POST", "projects/7/variables", json={"key": "KEY", "value": KEY, "masked": True})
     assert made.status_code == 201
     assert gitlab.variable("acme/app", "KEY")["masked"] is True
 
@@ -85,9 +85,10 @@ def test_scopes_tell_variables_of_one_key_apart(gitlab: GitLab, ask: Ask) -> Non
     answer = ask("PUT", f"{PROJECT}/KEY", json={"value": KEY})
     assert "filter[environment_scope]" in answer.json()["message"]
     asked = {"filter[environment_scope]": "production"}
-    assert ask("PUT", f"{PROJECT}/KEY", json={"value": KEY}, params=asked).status_code == 200
-    body = {"value": KEY, "filter": {"environment_scope": "staging"}}
-    absent = ask("PUT", f"{PROJECT}/KEY", json=body)
+    assert ask("GET", f"{PROJECT}/KEY", params=asked).json()["value"] == "of production"
+    body = {"value": KEY, "filter": {"environment_scope": "production"}}
+    assert ask("PUT", f"{PROJECT}/KEY", json=body).status_code == 200
+    absent = ask("PUT", f"{PROJECT}/KEY", json=body | {"filter": {"environment_scope": "staging"}})
     assert absent.json() == {"message": "404 Variable Not Found"}
     assert gitlab.variable("acme/app", "KEY")["value"] == "of *"
     assert gitlab.variable("acme/app", "KEY", "production")["value"] == KEY
@@ -152,7 +153,9 @@ def test_too_many_requests_say_when_to_come_back(gitlab: GitLab, ask: Ask) -> No
         (f"{PROJECT}/KEY", {"json": {"value": KEY, "masked_and_hidden": True}}),
         (f"{PROJECT}/KEY", {"json": {"masked": True}}),
         (f"{PROJECT}/KEY", {"data": b"{}", "headers": {"Content-Type": "text/plain"}}),
+        (f"{PROJECT}/KEY", {"data": {"value": KEY}}),
         (f"{PROJECT}/KEY?value={KEY}", {"json": {"value": KEY}}),
+        (f"{PROJECT}/KEY?filter[environment_scope]=*", {"json": {"value": KEY}}),
         ("projects/acme/app/variables/KEY", {"json": {"value": KEY}}),
     ],
 )

@@ -46,10 +46,14 @@ class _Place:
     def variables(self) -> str:
         return path_of(*self.owner, "variables")
 
-    def variable(self, scope: str) -> str:
-        """Return the path of the variable in this environment scope; empty: in any."""
-        query = f"?{urlencode({'filter[environment_scope]': scope})}" if scope else ""
-        return path_of(*self.owner, "variables", self.name) + query
+    @property
+    def variable(self) -> str:
+        return path_of(*self.owner, "variables", self.name)
+
+    @property
+    def query(self) -> str:
+        """What a GET asks: for the variable in the environment scope; empty: in any."""
+        return f"?{urlencode({'filter[environment_scope]': self.scope})}" if self.scope else ""
 
     @property
     def in_words(self) -> str:
@@ -127,8 +131,10 @@ class GitlabVarSink:
         """Change the value. Without its scope named, GitLab changes any of a group's."""
         # Only groups with a licence for it have other scopes than *, and know the filter.
         scope = self._place.scope or ("" if stands == _EVERYWHERE else stands)
-        path = self._place.variable(scope)
-        return self._gitlab.call("PUT", path, {"value": key.reveal()}, hide=[key])
+        body: Json = {"value": key.reveal()}
+        if scope:
+            body["filter"] = {"environment_scope": scope}
+        return self._gitlab.call("PUT", self._place.variable, body, hide=[key])
 
     def _post(self, key: Secret) -> Answer:
         body = {"key": self._place.name, "value": key.reveal(), **_FOR_A_KEY}
@@ -147,7 +153,7 @@ class GitlabVarSink:
             raise StoreRefused(f"GitLab took the key, but changed: {', '.join(changed)}")
 
     def _found(self) -> Answer | None:
-        answer = self._gitlab.call("GET", self._place.variable(self._place.scope))
+        answer = self._gitlab.call("GET", self._place.variable + self._place.query)
         if _is_missing(answer):
             return None
         if answer.status == CONFLICT:

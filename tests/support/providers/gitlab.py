@@ -1,6 +1,6 @@
-"""GitLab's CI/CD variables of projects and groups, as GitLab documents them.
+"""GitLab's CI/CD variables of projects and groups, as GitLab describes and documents them.
 
-Where the pages are silent, it does what GitLab's published source does: both are
+Where both are silent, it does what GitLab's published source does: all three are
 named in ``tests/data/gitlab_api.json``. All projects and groups are private.
 """
 
@@ -225,4 +225,5 @@ def _described(token: Token) -> dict[str, Any]:
     """Tell a token of itself. The page demands no scope for that, and our tokens have no dates."""
     unknown = dict.fromkeys(("description", "last_used_at", "expires_at"))
     about = {"id": 1, "user_id": 1, "name": "rotation", "created_at": "2025-01-01T00:00:00.000Z"}
-    return unknown | about | {"scopes": list(token.scopes), "active": True, "revoked": False}
+    state = {"scopes": list(token.scopes), "active": True, "revoked": False, "granular": False}
+    return unknown | about | state | {"last_used_ips": [], "granular_scopes": []}

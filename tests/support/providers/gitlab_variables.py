@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
 
 from support.providers.exchange import Call, Reply
 
@@ -14,7 +13,6 @@ MASKED = re.compile(r"[a-zA-Z0-9_+=/@:.~-]{8,}")
 MASKED_RAW = re.compile(r"\S{8,}")
 EVERYWHERE = "*"
 JSON = "application/json"
-FORM = "application/x-www-form-urlencoded"
 STAYS_HIDDEN = "The visibility setting cannot be changed for masked and hidden variables."
 
 
@@ -46,16 +44,11 @@ def pick(variables: list[dict[str, Any]], key: str, scope: str | None) -> list[d
 
 
 def body_of(call: Call) -> dict[str, Any] | None:
-    """Read a body, JSON or a form, into what its JSON would be."""
-    if not call.body or _medium(call) not in {JSON, FORM}:
+    """Read a body. The published description has JSON alone, though GitLab takes forms, too."""
+    if not call.body or _medium(call) != JSON:
         return None
-    if _medium(call) == JSON:
-        body = call.json
-        return body if isinstance(body, dict) else {}
-    form: dict[str, Any] = dict(parse_qsl(call.body.decode(), keep_blank_values=True))
-    scope = form.pop("filter[environment_scope]", None)
-    booleans = {name: form[name] == "true" for name in FLAGS if form.get(name) in {"true", "false"}}
-    return form | booleans | ({} if scope is None else {"filter": {"environment_scope": scope}})
+    body = call.json
+    return body if isinstance(body, dict) else {}
 
 
 def _medium(call: Call) -> str:
@@ -66,7 +59,7 @@ def read_members(call: Call) -> dict[str, Any]:
     """Read the parameters GitLab declares, and drop all others, as GitLab does."""
     given = dict(call.query) | (body_of(call) or {})
     medium = _medium(call)
-    if call.body and medium not in {JSON, FORM}:
+    if call.body and medium != JSON:
         raise Refused(415, {"error": f"The provided content-type '{medium}' is not supported."})
     members: dict[str, Any] = {name: given[name] for name in TEXTS if name in given}
     members |= {name: _flag(name, given[name]) for name in FLAGS if name in given}

@@ -187,8 +187,13 @@ class Vault(StandIn):
         if engine is None or not token.touches(engine.path):
             raise Refused(403, f'{NO_ACCESS} "{wanted}/"')
         options = {"version": str(engine.version)}
-        told = {"type": "kv", "path": f"{engine.path}/", "options": options}
-        return Reply(200, envelope(told))
+        blank = dict.fromkeys(("description", "plugin_version", "running_sha256"), "")
+        flags = dict.fromkeys(("external_entropy_access", "local", "seal_wrap"), False)
+        made = {"accessor": "kv_5c9b1e20", "uuid": "f3a2d6c0-4b1e-8c37-95d2-0a6e7b8c9d10"}
+        lease = {"default_lease_ttl": 0, "force_no_cache": False, "max_lease_ttl": 0}
+        told = {"type": "kv", "path": f"{engine.path}/", "options": options, "config": lease}
+        version = {"running_plugin_version": "v0.16.1+builtin"}
+        return Reply(200, envelope(blank | flags | made | told | version))
 
     def _engine_of(self, path: str) -> Engine | None:
         found = (self.engines[each] for each in self.engines if path.startswith(f"{each}/"))
