@@ -1,6 +1,8 @@
 """The real key server as a real process on a free port, with its own data folder."""
 
 import json
+import random
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +40,7 @@ class KeyServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def start(self, *, port: int = 0) -> None:
+    def start(self, *, port: int | None = None) -> None:
         """Start and wait for the ready line."""
         log = (self.data_dir.parent / f"{self.data_dir.name}.log").open("a")
         self._process = subprocess.Popen(
@@ -47,7 +49,7 @@ class KeyServer:
                 "serve",
                 f"--data-dir={self.data_dir}",
                 f"--host={self.host}",
-                f"--port={port}",
+                f"--port={port or _lasting_port(self.host)}",
                 "--self-signed" if self.tls else "--insecure-http",
                 f"--clock-offset={self.clock_offset}",
             ],
@@ -133,3 +135,19 @@ class KeyServer:
         """The client's options to reach this server."""
         ca = ("--ca-file", str(self.ca_file)) if self.tls else ()
         return ("--sign-server", self.url, *ca)
+
+
+def _lasting_port(host: str) -> int:
+    """Return a free port that the system gives to nobody who asks for any.
+
+    While a server is started again on its port, nothing else may come to have it: not a
+    connection that goes out, and not a stand-in of another test.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)  # noqa: S311 - the system's own begin at 32768
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as trial:
+            try:
+                trial.bind((host, port))
+            except OSError:
+                continue
+            return port
