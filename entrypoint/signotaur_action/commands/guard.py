@@ -13,7 +13,6 @@ from signotaur_action.guarding import Level, Limits, Verdict, parse_window, verd
 from signotaur_action.http_service import HttpKeyService, ServerAddress
 from signotaur_action.invocation import Invocation
 from signotaur_action.key_settings import KeySource, demand_no_arguments, key_source
-from signotaur_action.model import Secret
 from signotaur_action.policy import parse_duration
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.guard import expiry_issue, guard_telling
@@ -26,11 +25,10 @@ _UNCHANGED = "Unchanged: the guard only asks."
 
 @dataclass(frozen=True)
 class IssuePlace:
-    """Where the issue is kept, and with what."""
+    """Where the issue is kept, and by whom."""
 
     github: GitHubRest
     repository: str
-    token: Secret
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,6 @@ def _guard(
     command: Guard, environ: Mapping[str, str], console: Console, report: Report
 ) -> ExitCode:
     console.mask(command.source.key)
-    if command.issue is not None:
-        console.mask(command.issue.token)
     report.check()
     found = verdict(HttpKeyService(command.server).describe(command.source.key), command.limits)
     _annotate(found, console)
@@ -125,7 +121,7 @@ def _issue_place(settings: Settings) -> IssuePlace | None:
     if token is None or settings.faults:
         return None
     try:
-        return IssuePlace(GitHubRest(outside(settings), token), repository, token)
+        return IssuePlace(GitHubRest(outside(settings), token), repository)
     except (ValueError, HttpFault) as error:
         settings.faults.append(f"--report-issue: {error}")
         return None

@@ -20,13 +20,12 @@ from signotaur_action.http_service import HttpKeyService, ServerAddress
 from signotaur_action.invocation import Invocation
 from signotaur_action.journal import Journal, JournalPlace
 from signotaur_action.key_settings import KeySource, demand_no_arguments, key_source
-from signotaur_action.model import Secret
 from signotaur_action.policy import overlap_allowed, parse_duration
 from signotaur_action.ports import Sink
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.rotation import tell
 from signotaur_action.rotation import RotationPlan, RotationRun
-from signotaur_action.server_settings import github_token, server_address
+from signotaur_action.server_settings import server_address
 from signotaur_action.settings import Settings
 from signotaur_action.sinks import FileSink
 from signotaur_action.sinks.stdout import StdoutSink
@@ -43,7 +42,6 @@ class RotateKey:
     sinks: Sequence[Sink]
     journal: JournalPlace
     dry_run: bool
-    github_token: Secret | None
     token_in_arguments: bool
     """Whether process lists and shell histories show the token."""
 
@@ -58,9 +56,7 @@ def run(invocation: Invocation) -> ExitCode:
 
     def work(console: Console, report: Report) -> ExitCode:
         command = _read(invocation.settings(), console)
-        for secret in (command.source.key, command.github_token):
-            if secret is not None:
-                console.mask(secret)
+        console.mask(command.source.key)
         _warn_about(command, invocation.environ, console)
         _rotate(command, report, console)
         return ExitCode.DONE
@@ -145,7 +141,6 @@ def _read(settings: Settings, console: Console) -> RotateKey:
         sinks,
         journal,
         dry_run,
-        github_token(settings),
         token_in_arguments=settings.is_on_command_line("github-token"),
     )
 
