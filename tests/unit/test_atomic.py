@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -280,26 +281,26 @@ def test_leftovers_of_this_file_are_removed_and_nothing_else(folder: Path, path:
     assert set(folder.iterdir()) == set(others)
 
 
+KILLED_AT_THE_SYNC = """
+import os, signal, sys
+from pathlib import Path
+from signotaur_action.atomic import OwnerOnlyFile
+from signotaur_action.machine.posix import Posix
+machine = Posix(lambda _: os.kill(os.getpid(), signal.SIGKILL))
+OwnerOnlyFile(Path(sys.argv[1]), machine=machine).replace(b"a key")
+"""
+
+
 def test_what_a_killed_run_leaves_is_what_remove_leftovers_finds(folder: Path, path: Path) -> None:
-    seen: set[str] = set()
-    stop = threading.Event()
-
-    def watch() -> None:
-        while not stop.is_set():
-            seen.update(each.name for each in folder.iterdir())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    for _ in range(50):
-        OwnerOnlyFile(path).replace(b"x" * 100_000)
-    stop.set()
-    watcher.join()
-    temporary = seen - {"key.txt"}
-    assert temporary, "no temporary file was seen"
-    for name in temporary:
-        (folder / name).touch()
+    killed = subprocess.run(
+        [sys.executable, "-I", "-c", KILLED_AT_THE_SYNC, path], check=False
+    ).returncode
+    assert killed == -signal.SIGKILL
+    [left] = folder.iterdir()
+    assert left.read_bytes() == b"a key"
+    assert left.name != path.name
     OwnerOnlyFile(path).remove_leftovers()
-    assert list(folder.iterdir()) == [path]
+    assert list(folder.iterdir()) == []
 
 
 # Concerns
