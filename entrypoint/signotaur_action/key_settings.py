@@ -20,8 +20,6 @@ class KeySource:
     label: str
     """``file /path``, ``variable NAME`` or ``--api-key``; part of a command's identity."""
     file: Path | None = None
-    in_arguments: bool = False
-    """Whether process lists and shell histories show the key."""
 
     def is_file(self, path: Path) -> bool:
         """Return whether the key came from this file, whatever the two paths look like."""
@@ -42,7 +40,7 @@ def key_source(settings: Settings) -> KeySource | None:
         option, values = given
         if option == "api-key":
             key = parse_key(values[0].strip())
-            return KeySource(key, "--api-key", in_arguments=settings.is_on_command_line(option))
+            return KeySource(key, "--api-key")
         return _from_file(Path(values[0]), name)
     except KeyTextError as error:
         label = f"--{given[0]}" if given else name

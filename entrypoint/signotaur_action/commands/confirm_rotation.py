@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from signotaur_action.commands.frame import reported, tell
+from signotaur_action.commands.frame import reported, tell, warn_of_access
 from signotaur_action.console import Console
 from signotaur_action.errors import ExitCode, UsageFaults
 from signotaur_action.http_service import HttpKeyService
@@ -26,6 +26,7 @@ def run(invocation: Invocation) -> ExitCode:
         if settings.faults or source is None:
             raise UsageFaults(settings.faults)
         console.mask(source.key)
+        warn_of_access(settings, server, console)
         report.check()
         outcome = confirm(HttpKeyService(server), source.key, rotation_id)
         tell(report, confirmation_telling(outcome))

@@ -6,6 +6,8 @@ from signotaur_action.console import Console
 from signotaur_action.errors import ExitCode, SignotaurError, StopSignal
 from signotaur_action.invocation import Invocation
 from signotaur_action.reporting import Report, Telling
+from signotaur_action.settings import Settings
+from signotaur_action.transport import ServerAddress
 
 Work = Callable[[Console, Report], ExitCode]
 
@@ -45,3 +47,27 @@ def tell(report: Report, telling: Telling) -> None:
             keys="Unchanged. What this command did is done; only the telling failed.",
             next_step="Make stdout and the step's files writable, and run the command again.",
         ) from None
+
+
+def warn_of_access(settings: Settings, server: ServerAddress, console: Console) -> None:
+    """Warn of secrets on the command line and of a server that is not checked, every time."""
+    if settings.is_on_command_line("api-key"):
+        console.warn(
+            "--api-key shows the key in process lists and shell histories; "
+            "prefer --api-key-file or a variable."
+        )
+    if settings.is_on_command_line("github-token"):
+        console.warn(
+            "--github-token shows the token in process lists and shell histories; "
+            "prefer the variable GH_TOKEN."
+        )
+    warn_of_trust(server, console)
+
+
+def warn_of_trust(server: ServerAddress, console: Console) -> None:
+    """Warn of a server whose certificate is not checked."""
+    if server.allow_untrusted:
+        console.warn(
+            "--allow-untrusted: the server's certificate is not checked, so anybody on the way "
+            "can read the key; --ca-file is the safe way."
+        )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from signotaur_action.commands.frame import reported, tell
+from signotaur_action.commands.frame import reported, tell, warn_of_access
 from signotaur_action.console import Console
 from signotaur_action.errors import ExitCode, SignotaurError, UsageFaults
 from signotaur_action.expiry_issue import ExpiryIssue, IssueFault
@@ -46,7 +46,11 @@ def run(invocation: Invocation) -> ExitCode:
 
     def work(console: Console, report: Report) -> ExitCode:
         try:
-            return _guard(_read(invocation.settings()), invocation.environ, console, report)
+            settings = invocation.settings()
+            command = _read(settings)
+            console.mask(command.source.key)
+            warn_of_access(settings, command.server, console)
+            return _guard(command, invocation.environ, console, report)
         except SignotaurError as error:
             error.keys = _UNCHANGED
             raise
@@ -57,7 +61,6 @@ def run(invocation: Invocation) -> ExitCode:
 def _guard(
     command: Guard, environ: Mapping[str, str], console: Console, report: Report
 ) -> ExitCode:
-    console.mask(command.source.key)
     report.check()
     found = verdict(HttpKeyService(command.server).describe(command.source.key), command.limits)
     _annotate(found, console)

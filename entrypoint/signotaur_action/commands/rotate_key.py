@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from signotaur_action.ci import journal_folders, run_name
-from signotaur_action.commands.frame import reported
+from signotaur_action.commands.frame import reported, warn_of_access
 from signotaur_action.console import Console
 from signotaur_action.destinations import destinations, in_workspace
 from signotaur_action.errors import (
@@ -42,8 +42,6 @@ class RotateKey:
     sinks: Sequence[Sink]
     journal: JournalPlace
     dry_run: bool
-    token_in_arguments: bool
-    """Whether process lists and shell histories show the token."""
 
     @property
     def key_on_stdout(self) -> bool:
@@ -55,9 +53,11 @@ def run(invocation: Invocation) -> ExitCode:
     """Rotate the key and report it; every failure is reported too. Returns the exit code."""
 
     def work(console: Console, report: Report) -> ExitCode:
-        command = _read(invocation.settings(), console)
+        settings = invocation.settings()
+        command = _read(settings, console)
         console.mask(command.source.key)
-        _warn_about(command, invocation.environ, console)
+        warn_of_access(settings, command.server, console)
+        _warn_of_places(command.sinks, invocation.environ, console)
         _rotate(command, report, console)
         return ExitCode.DONE
 
@@ -89,26 +89,11 @@ def _forget(journal: Journal, console: Console) -> None:
         )
 
 
-def _warn_about(command: RotateKey, environ: Mapping[str, str], console: Console) -> None:
-    if command.source.in_arguments:
-        console.warn(
-            "--api-key shows the key in process lists and shell histories; "
-            "prefer --api-key-file or a variable."
-        )
-    if command.token_in_arguments:
-        console.warn(
-            "--github-token shows the token in process lists and shell histories; "
-            "prefer the variable GH_TOKEN."
-        )
-    for path in in_workspace(command.sinks, environ):
+def _warn_of_places(sinks: Sequence[Sink], environ: Mapping[str, str], console: Console) -> None:
+    for path in in_workspace(sinks, environ):
         console.warn(
             f"{path} lies in the workspace, which is uploaded, cached and copied into images; "
             "$RUNNER_TEMP is a better place for a key."
-        )
-    if command.server.allow_untrusted:
-        console.warn(
-            "--allow-untrusted: the server's certificate is not checked, so anybody on the way "
-            "can read the key; --ca-file is the safe way."
         )
 
 
@@ -134,15 +119,7 @@ def _read(settings: Settings, console: Console) -> RotateKey:
     if source is None:  # its fault was raised above
         raise UsageFaults(["no API key"])
     journal = _journal_place(settings, source, server, sinks)
-    return RotateKey(
-        source,
-        server,
-        plan,
-        sinks,
-        journal,
-        dry_run,
-        token_in_arguments=settings.is_on_command_line("github-token"),
-    )
+    return RotateKey(source, server, plan, sinks, journal, dry_run)
 
 
 def _demand_sound(settings: Settings, overlap: int) -> None:

@@ -4,7 +4,7 @@ import getpass
 from collections.abc import Sequence
 from typing import TextIO
 
-from signotaur_action.commands.frame import reported
+from signotaur_action.commands.frame import reported, warn_of_trust
 from signotaur_action.console import Console
 from signotaur_action.destinations import FILES, demand_env_file, file_sink, sink_context
 from signotaur_action.errors import (
@@ -57,6 +57,7 @@ def _set_key(settings: Settings, console: Console, stdin: TextIO) -> None:
         console.warn(concern)
     key = _key(source, settings, console, stdin)
     if server is not None:
+        warn_of_trust(server, console)
         info = HttpKeyService(server).describe(key)
         console.note(f"The server knows this key: {info.id} ({info.name}) of {info.owner}.")
     _store(sink, key, console)

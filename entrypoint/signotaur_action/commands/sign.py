@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from signotaur_action.commands.frame import reported, tell
+from signotaur_action.commands.frame import reported, tell, warn_of_access
 from signotaur_action.console import Console
 from signotaur_action.errors import (
     NOTHING_SIGNED,
@@ -58,6 +58,7 @@ def run(invocation: Invocation) -> ExitCode:
 
     def work(console: Console, report: Report) -> ExitCode:
         command = _read(invocation)
+        warn_of_access(invocation.settings(), command.server, console)
         try:
             _sign(command, invocation.environ, console, report, (outputs, document))
         except StopSignal as stop:
@@ -84,7 +85,6 @@ def _sign(
     """Sign, and tell; what must be told of a failure is left in ``told``."""
     end_watchdog()  # many files take their time, and no lease runs out meanwhile
     console.mask(command.source.key)
-    _warn_about(command, console)
     report.check()
     run = SigningRun(
         command.plan,
@@ -100,19 +100,6 @@ def _sign(
         told[1].update(signing_document(outcome))
         raise not_all_signed(outcome, run.cause, command.plan.on_signed)
     tell(report, signing_telling(outcome))
-
-
-def _warn_about(command: Sign, console: Console) -> None:
-    if command.source.in_arguments:
-        console.warn(
-            "--api-key shows the key in process lists and shell histories; "
-            "prefer --api-key-file or a variable."
-        )
-    if command.server.allow_untrusted:
-        console.warn(
-            "--allow-untrusted: the server's certificate is not checked, so anybody on the way "
-            "can read the key; --ca-file is the safe way."
-        )
 
 
 def _read(invocation: Invocation) -> Sign:
