@@ -7,7 +7,6 @@ never comes back; what proves a delivery is the answer, and the time of change t
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkFault, demand_name, read_argument
@@ -110,7 +109,7 @@ class BuildkiteSecretSink:
     def _prove(self, written: Answer) -> None:
         path = self._place.path(_id(written.document))
         shown = self._granted(self._buildkite.call("GET", path))
-        changed, known = _moment(written), _moment(shown)
+        changed, known = written.moment("updated_at"), shown.moment("updated_at")
         if written.text("key") != self._place.key or changed is None:
             raise StoreRefused("Buildkite answered, but does not name the secret as changed")
         if known is None or known < changed:
@@ -159,14 +158,6 @@ def _id(secret: object) -> str:
     if not isinstance(identity, str) or not re.fullmatch(_UUID, identity):
         raise StoreRefused("Buildkite gave no id of the secret")
     return identity
-
-
-def _moment(secret: Answer) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(secret.text("updated_at"))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
 
 
 _ACCESS = Access(

@@ -145,7 +145,7 @@ class GithubSecretSink:
 
     def _changed_at(self) -> datetime | None:
         found = self._found()
-        return None if found is None else _moment(found.text("updated_at"))
+        return None if found is None else found.moment("updated_at")
 
     def _found(self) -> Answer | None:
         answer = self._github.call("GET", self._path)
@@ -194,11 +194,3 @@ def _sealed(key: Secret, public_key: str) -> str:
     except ValueError as error:
         raise StoreRefused(f"GitHub's public key is of no use ({error})") from None
     return sealed
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None

@@ -77,6 +77,14 @@ class Answer:
         value = self.member(name)
         return value if isinstance(value, str) else ""
 
+    def moment(self, name: str) -> datetime | None:
+        """Return a member that is an ISO 8601 time with its zone; None where there is none."""
+        try:
+            moment = datetime.fromisoformat(self.text(name))
+        except ValueError:
+            return None
+        return moment if moment.tzinfo else None
+
 
 @dataclass(frozen=True)
 class Manners:
