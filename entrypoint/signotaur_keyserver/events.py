@@ -29,6 +29,8 @@ class EventType(StrEnum):
     KEY_RETIRING = "key-retiring"
     """A deadline was armed on a key that is neither the old nor the new one of the rotation."""
     CANDIDATE_FIRST_USED = "candidate-first-used"
+    SUCCESSOR_FIRST_USED = "successor-first-used"
+    """A key was used for the first time since its rotation was confirmed: it is not lost."""
     ROTATION_OPENED = "rotation-opened"
     ROTATION_TAKEN_OVER = "rotation-taken-over"
     ROTATION_CONFIRMED = "rotation-confirmed"

@@ -14,6 +14,11 @@ from signotaur_wire.messages import KeyState, RotationState
 UNCONFIRMED = (RotationState.OPEN, RotationState.HELD)
 """States in which a rotation can still be renewed, confirmed or aborted."""
 
+REPLACED = "replaced"
+"""Reason of a revocation: an ``again`` rotation said that this successor was lost."""
+REVOKED_BY_PERSON = "revoked by a person"
+"""Reason of a revocation: an administrator asked for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class User:
@@ -44,6 +49,8 @@ class Key:
     revoked_at_utc: datetime | None
     revoke_reason: str | None
     first_used_at_utc: datetime | None
+    in_use_since_utc: datetime | None
+    """The first use after the key's own rotation was confirmed; see ``is_unused_successor``."""
     owner_id: int
     owner: str
     owner_enabled: bool
@@ -67,6 +74,15 @@ class Key:
     def is_unconfirmed(self) -> bool:
         """Whether the key came out of a rotation that was not confirmed."""
         return self.origin is not None and self.origin is not RotationState.CONFIRMED
+
+    @property
+    def is_unused_successor(self) -> bool:
+        """Whether the key was confirmed and not used since: it may be lost.
+
+        Every call is a use except those on the key's own rotation. A client repeats these when
+        an answer was lost, so they do not show that a destination has the key.
+        """
+        return self.origin is RotationState.CONFIRMED and self.in_use_since_utc is None
 
     @property
     def lifetime(self) -> timedelta | None:
@@ -104,7 +120,9 @@ class Rotation:
     new_expires_at_utc: datetime | None
     new_revoke_due_utc: datetime | None
     new_revoked_at_utc: datetime | None
+    new_revoke_reason: str | None
     new_first_used_at_utc: datetime | None
+    new_in_use_since_utc: datetime | None
     new_auto_revoke_old_key_utc: datetime | None
 
     def state_at(self, now: datetime) -> RotationState:
@@ -122,6 +140,21 @@ class Rotation:
     def leased_to_another(self, holder: str, now: datetime) -> bool:
         """Return whether someone else holds a live lease on this unconfirmed rotation."""
         return self.is_unconfirmed and self.lease_until_utc > now and self.holder != holder
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the new key is a successor."""
+        return self.state is RotationState.CONFIRMED
+
+    @property
+    def new_key_is_in_use(self) -> bool:
+        """Whether the new key was used since its confirmation, so that it is not lost.
+
+        A key that was itself rotated is in use by its successor, also when it is dead. Only an
+        administrator who revokes a key that has no successor makes it a lost one.
+        """
+        given_up = self.new_revoke_reason == REVOKED_BY_PERSON and self.new_revoke_due_utc is None
+        return self.new_in_use_since_utc is not None and not given_up
 
     def new_key_is_dead(self, now: datetime) -> bool:
         """Return whether the new key was revoked or has expired."""

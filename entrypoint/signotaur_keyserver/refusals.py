@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from math import ceil
 
+from signotaur_keyserver.events import Level
 from signotaur_keyserver.records import Rotation
 from signotaur_wire.limits import MAX_CANDIDATES, OVERLAP_DAYS_MAX, OVERLAP_DAYS_MIN
 from signotaur_wire.members import Json, format_optional_time, format_time
@@ -27,6 +28,7 @@ class Refused(Exception):
         members: Json | None = None,
         retry_after: int | None = None,
         key_id: int | None = None,
+        level: Level | None = None,
     ) -> None:
         super().__init__(f"{status} {problem.value}")
         self.problem = problem
@@ -37,6 +39,8 @@ class Refused(Exception):
         """Seconds after which the same request may succeed."""
         self.key_id = key_id
         """The key that was used, when its holder proved to have it."""
+        self.level = level
+        """Level of the refusal's event, where it is not the usual one of its problem."""
 
 
 def unknown_key() -> Refused:
@@ -133,15 +137,29 @@ def _open(rotation: Rotation, now: datetime, detail: str) -> Refused:
 
 def already_rotated(confirmed: Rotation) -> Refused:
     """Refuse what a confirmed successor forbids."""
-    return Refused(
-        Problem.ALREADY_ROTATED,
-        409,
-        "This key was rotated and the rotation was confirmed: use its successor.",
-        members={
-            "successorKeyId": confirmed.new_key_id,
-            "confirmedAt": format_optional_time(confirmed.confirmed_at_utc),
-        },
+    return _already_rotated(
+        confirmed, "This key was rotated and the rotation was confirmed: use its successor."
     )
+
+
+def successor_in_use(confirmed: Rotation) -> Refused:
+    """Refuse to replace a successor as lost although it was used since its confirmation."""
+    return _already_rotated(
+        confirmed,
+        "The successor of this key is in use, so it is not lost. Use it, or ask an administrator "
+        "to revoke it.",
+        Level.SECURITY,
+    )
+
+
+def _already_rotated(confirmed: Rotation, detail: str, level: Level | None = None) -> Refused:
+    members: Json = {
+        "successorKeyId": confirmed.new_key_id,
+        "confirmedAt": format_optional_time(confirmed.confirmed_at_utc),
+    }
+    if confirmed.new_key_is_in_use:
+        members["successorInUseSince"] = format_optional_time(confirmed.new_in_use_since_utc)
+    return Refused(Problem.ALREADY_ROTATED, 409, detail, members=members, level=level)
 
 
 def too_many_candidates(candidates: Sequence[Rotation]) -> Refused:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from signotaur_keyserver import refusals
 from signotaur_keyserver.records import Key, Rotation
 from signotaur_wire.limits import MAX_CANDIDATES, OVERLAP_DAYS_MAX, OVERLAP_DAYS_MIN
-from signotaur_wire.messages import KeyState, RotationRequest, RotationState
+from signotaur_wire.messages import KeyState, RotationRequest
 from signotaur_wire.roles import ROTATOR
 
 _ALIVE = (KeyState.ACTIVE, KeyState.CANDIDATE)
@@ -58,11 +58,31 @@ def require_repeat(rotation: Rotation, key: Key, request: RotationRequest) -> No
         raise refusals.other_request()
 
 
-def require_no_successor(rotations: Sequence[Rotation], request: RotationRequest) -> None:
-    """Raise Refused when a confirmed successor exists, unless the client says it was lost."""
-    confirmed = [r for r in rotations if r.state is RotationState.CONFIRMED]
+def lost_successors(rotations: Sequence[Rotation], request: RotationRequest) -> list[Rotation]:
+    """Return the confirmed rotations whose successors the request replaces, because they are lost.
+
+    The client says so (``again``), and nothing shows the opposite: a successor that was used
+    since its confirmation is in somebody's hands. Whoever stole the old key could otherwise end
+    the key that its owner rotated to. Raises Refused when there is a successor that is not lost.
+    """
+    confirmed = [r for r in rotations if r.is_confirmed]
     if confirmed and not request.again:
         raise refusals.already_rotated(confirmed[-1])
+    for rotation in confirmed:
+        if rotation.new_key_is_in_use:
+            raise refusals.successor_in_use(rotation)
+    return confirmed
+
+
+def successor_expiry(key: Key, lost: Sequence[Rotation], now: datetime) -> datetime | None:
+    """Return when a new key expires; None for never.
+
+    It lives as long as the old key was made to live, but never beyond a successor that it
+    replaces: declaring keys lost must not lengthen anybody's access.
+    """
+    full = None if key.lifetime is None else now + key.lifetime
+    limits = [full, *(rotation.new_expires_at_utc for rotation in lost)]
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def candidates_to_supersede(rotations: Sequence[Rotation], now: datetime) -> list[Rotation]:
@@ -91,6 +111,15 @@ def armed_moment(rotation: Rotation, now: datetime) -> datetime:
     if rotation.overlap_end_utc > now:
         return rotation.overlap_end_utc
     return now + timedelta(days=rotation.overlap_days)
+
+
+def rivals_end(rivals: Sequence[Rotation], armed: datetime) -> datetime:
+    """Return when the other new keys of an old key die, if a confirmation arms it at ``armed``.
+
+    Never before the overlap end that was announced for a confirmed one: until then its owner
+    can show that it is not lost, by using it.
+    """
+    return max([armed, *(rival.overlap_end_utc for rival in rivals if rival.is_confirmed)])
 
 
 def earliest(deadline: datetime | None, other: datetime) -> datetime:

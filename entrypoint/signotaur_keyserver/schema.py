@@ -106,6 +106,7 @@ keys = Table(
     Column("revoked_at_utc", UtcDateTime),
     Column("revoke_reason", String(50)),
     Column("first_used_at_utc", UtcDateTime),
+    Column("in_use_since_utc", UtcDateTime),
     CheckConstraint("length(sha256) = 64", name="sha256_length"),
 )
 

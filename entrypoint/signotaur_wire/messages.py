@@ -51,7 +51,8 @@ class RotationRequest:
     holder: str
     """Who asks, shown to others while the lease lasts (1 to 200 printable characters)."""
     again: bool = False
-    """Rotate although a confirmed successor exists, because that successor was lost."""
+    """Rotate although a confirmed successor exists, because that successor was lost. Refused when
+    the successor was used since its confirmation."""
 
     def to_json(self) -> Json:
         """Return the body as a JSON object."""

@@ -23,7 +23,8 @@ class Problem(StrEnum):
     ROTATION_OPEN = "rotation-open"
     """409. Another holder has the lease. Members: holder, openedAt, leaseUntil; Retry-After."""
     ALREADY_ROTATED = "already-rotated"
-    """409. The key has a confirmed successor. Members: successorKeyId, confirmedAt."""
+    """409. The key has a confirmed successor. Members: successorKeyId, confirmedAt; and
+    successorInUseSince when it was used since its confirmation, so that ``again`` is refused."""
     ROTATION_MISMATCH = "rotation-mismatch"
     """422 when the same id came with another body; 409 when the rotation's state forbids it."""
     TOO_MANY_CANDIDATES = "too-many-candidates"

@@ -8,6 +8,7 @@ from keyserver.harness import NewKey, Opened, World, problem
 from signotaur_keyserver.refusals import Refused
 from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.authentication import authenticate, record_first_use
+from signotaur_wire.members import format_time
 
 
 def _three(world: World, old: str, *, used: tuple[int, ...]) -> list[Opened]:
@@ -118,7 +119,9 @@ def test_a_superseded_candidate_may_replace_a_lost_rival(world: World) -> None:
     loser = world.now.open(old)
     winner = world.now.rotate(old)
     rescue = world.now.rotate(loser.new.text, again=True)
-    assert world.now.self(winner.new.text).json()["revokesAt"] == rescue.answer["overlapEnd"]
+    due = world.overview(winner.answer["newKeyId"]).key.revoke_due_utc
+    assert due is not None
+    assert format_time(due) == rescue.answer["overlapEnd"]
     survivors = [
         key
         for key in (old, loser.new.text, winner.new.text, rescue.new.text)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from keyserver.certs import YEAR, add, material
 from keyserver.harness import World
 from signotaur_keyserver.database import Database, sqlite_url
-from signotaur_keyserver.migrate import _config, current_revision, migrate
+from signotaur_keyserver.migrate import _config, current_revision, migrate, newest_revision
 from signotaur_keyserver.pki.material import (
     MaterialError,
 )
@@ -126,7 +126,7 @@ def test_a_database_of_the_first_version_is_brought_up_with_what_it_holds(tmp_pa
     administration.add_key(database, "ci", "build", None)
     before = _rows(tmp_path / "old.db")
     migrate(database)
-    assert current_revision(database) == "0002"
+    assert current_revision(database) == newest_revision()
     assert _rows(tmp_path / "old.db") == before
     made = material()
     added = certificates.add_certificate(
@@ -138,6 +138,6 @@ def test_a_database_of_the_first_version_is_brought_up_with_what_it_holds(tmp_pa
 
 
 def _rows(file: Path) -> list[object]:
-    tables = ("users", "keys", "events")
+    selects = ("* FROM users", "id, sha256, name FROM keys", "* FROM events")
     with closing(sqlite3.connect(file)) as raw:
-        return [raw.execute(f"SELECT * FROM {table}").fetchall() for table in tables]  # noqa: S608
+        return [raw.execute(f"SELECT {select}").fetchall() for select in selects]

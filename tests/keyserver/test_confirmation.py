@@ -7,6 +7,7 @@ import pytest
 
 from keyserver.harness import NewKey, World, problem
 from signotaur_keyserver.service import administration
+from signotaur_wire.members import format_time
 
 
 def test_confirmation_arms_the_old_key_at_the_announced_end(world: World) -> None:
@@ -107,14 +108,16 @@ def test_an_armed_deadline_is_never_lengthened(world: World) -> None:
     assert second.answer["autoRevokeOldKeyUtc"] == first.answer["overlapEnd"]
 
 
-def test_again_leaves_one_survivor_and_a_warning(world: World) -> None:
+def test_again_leaves_one_survivor_and_tells_of_it(world: World) -> None:
     later = world.at("8d")
     old = world.key()
     lost = world.now.rotate(old)
     found = world.now.rotate(old, again=True)
-    assert world.now.self(lost.new.text).json()["revokesAt"] == found.answer["overlapEnd"]
-    warnings = world.events("key-retiring")
-    assert [(event["level"], event["key_id"]) for event in warnings] == [("Warning", 2)]
+    due = world.overview(2).key.revoke_due_utc
+    assert due is not None
+    assert format_time(due) == found.answer["overlapEnd"]
+    told = world.events("key-retiring")
+    assert [(event["level"], event["key_id"]) for event in told] == [("Security", 2)]
     alive = [
         key for key in (old, lost.new.text, found.new.text) if later.self(key).status_code == 200
     ]

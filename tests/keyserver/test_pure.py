@@ -33,6 +33,7 @@ KEY = Key(
     revoked_at_utc=None,
     revoke_reason=None,
     first_used_at_utc=None,
+    in_use_since_utc=None,
     owner_id=1,
     owner="ci",
     owner_enabled=True,
@@ -59,7 +60,9 @@ ROTATION = Rotation(
     new_expires_at_utc=None,
     new_revoke_due_utc=None,
     new_revoked_at_utc=None,
+    new_revoke_reason=None,
     new_first_used_at_utc=None,
+    new_in_use_since_utc=None,
     new_auto_revoke_old_key_utc=None,
 )
 

@@ -13,6 +13,7 @@ from signotaur_keyserver import refusals
 from signotaur_keyserver.api.context import Context, context_of, network_of, source_of
 from signotaur_keyserver.refusals import Refused
 from signotaur_keyserver.service.authentication import Caller, authenticate, record_first_use
+from signotaur_keyserver.service.successor import record_use
 from signotaur_wire.members import WireError
 from signotaur_wire.messages import RotationRequest
 from signotaur_wire.problems import Problem
@@ -50,6 +51,17 @@ async def authenticated(request: Request) -> Caller:
 
 
 Authenticated = Annotated[Caller, Depends(authenticated)]
+
+
+async def using(request: Request, caller: Authenticated) -> Caller:
+    """Return a caller whose use of its key is recorded: all calls but those on rotations."""
+    if not caller.key.is_unused_successor:
+        return caller
+    database = context_of(request).database
+    return await run_in_threadpool(record_use, database, caller, source_of(request))
+
+
+Using = Annotated[Caller, Depends(using)]
 
 
 async def rotation_request(request: Request, _caller: Authenticated) -> RotationRequest:

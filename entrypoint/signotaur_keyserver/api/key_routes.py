@@ -9,7 +9,12 @@ from starlette.routing import Route
 
 from signotaur_keyserver.api import openapi
 from signotaur_keyserver.api.context import context_of, source_of
-from signotaur_keyserver.api.dependencies import Authenticated, RequestBody, authenticated
+from signotaur_keyserver.api.dependencies import (
+    Authenticated,
+    RequestBody,
+    authenticated,
+    using,
+)
 from signotaur_keyserver.service.abort import abort_rotation
 from signotaur_keyserver.service.confirmation import confirm_rotation
 from signotaur_keyserver.service.description import describe_rotation_to, describe_self
@@ -37,7 +42,7 @@ def fast_route() -> Route:
 @router.get(paths.KEYS_SELF, **openapi.KEY_SELF)
 async def key_self(request: Request) -> JSONResponse:
     """Describe the key that was used: id, name, owner, roles, expiry, state and open rotation."""
-    caller = await authenticated(request)
+    caller = await using(request, await authenticated(request))
     context = context_of(request)
     description = await context.read(describe_self, context.database, caller)
     return JSONResponse(description.to_json())
@@ -51,6 +56,11 @@ def put_rotation(
 
     Safe to repeat at any time: the answer holds no secret, and the same body changes nothing but
     the lease. The unconfirmed new key may repeat it as well, to continue a run that was cut.
+
+    A key with a confirmed successor is rotated only with again, which says that the successor is
+    lost. This is refused once the successor was used after its confirmation, by any call but
+    those on its own rotation. The lost key then dies no earlier than its rotation's overlapEnd,
+    and the new key expires no later than the lost one.
     """
     database = context_of(request).database
     outcome = put(database, caller, rotation_id, body, source_of(request))

@@ -62,7 +62,7 @@ class RefusalLog:
 
     def note(self, refused: Refused, source: str | None, key_id: int | None) -> None:
         """Queue an event of a refusal, unless there were too many. Never blocks."""
-        level = _TOLD.get(refused.problem)
+        level = refused.level or _TOLD.get(refused.problem)
         if level is None:
             return
         if not self._within_budget(source, key_id):

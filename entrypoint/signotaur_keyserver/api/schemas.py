@@ -104,6 +104,8 @@ def _problem() -> Schema:
             "leaseUntil": _SIMPLE[datetime],
             "successorKeyId": {"type": "integer"},
             "confirmedAt": _SIMPLE[datetime],
+            "successorInUseSince": _SIMPLE[datetime]
+            | {"description": "already-rotated: the successor is not lost, so again is refused"},
             "candidateKeyIds": {"type": "array", "items": {"type": "integer"}},
             "state": text | {"description": "rotation-mismatch: what the rotation is"},
             "fields": {

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse
 
 from signotaur_keyserver.api import openapi
 from signotaur_keyserver.api.context import context_of, source_of
-from signotaur_keyserver.api.dependencies import Authenticated, CertificateBody, SignBody
+from signotaur_keyserver.api.dependencies import CertificateBody, SignBody, Using
 from signotaur_keyserver.pki.selection import CertificateRefused
 from signotaur_keyserver.service.signing import find_certificate, refuse_certificate, sign_digest
 from signotaur_wire import signing
@@ -16,9 +16,7 @@ router = APIRouter(default_response_class=JSONResponse)
 
 
 @router.post(signing.CERT_GET, **openapi.CERT_GET)
-async def get_certificate(
-    request: Request, caller: Authenticated, body: CertificateBody
-) -> JSONResponse:
+async def get_certificate(request: Request, caller: Using, body: CertificateBody) -> JSONResponse:
     """Return the certificate that a selector names, without its private key.
 
     Of several selectors the first one of thumbprint, label and subject decides.
@@ -34,7 +32,7 @@ async def get_certificate(
 
 
 @router.post(signing.SIGN, **openapi.SIGN)
-async def sign(request: Request, caller: Authenticated, body: SignBody) -> JSONResponse:
+async def sign(request: Request, caller: Using, body: SignBody) -> JSONResponse:
     """Sign a digest: PKCS#1 v1.5 with an RSA key, DER with an ECDSA key."""
     context = context_of(request)
     answer = await run_in_threadpool(

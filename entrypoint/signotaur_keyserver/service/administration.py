@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from signotaur_keyserver.database import Database
 from signotaur_keyserver.events import Event, EventType, Level
-from signotaur_keyserver.records import UNCONFIRMED, Key, User
+from signotaur_keyserver.records import REVOKED_BY_PERSON, UNCONFIRMED, Key, User
 from signotaur_keyserver.store import events, keys, rotations, users
 from signotaur_wire import keyformat
 from signotaur_wire.messages import RotationState
@@ -81,7 +81,7 @@ def revoke_key(database: Database, key_id: int) -> bool:
     with database.write() as connection:
         now = database.clock.now(connection)
         key = _key(connection, key_id)
-        if not keys.revoke(connection, key_id, now, "revoked by a person"):
+        if not keys.revoke(connection, key_id, now, REVOKED_BY_PERSON):
             return False
         if key.origin in UNCONFIRMED:
             _abort_own_rotation(connection, key, now)

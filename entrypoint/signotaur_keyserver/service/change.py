@@ -18,7 +18,8 @@ from signotaur_keyserver.events import Event, EventType, Level
 from signotaur_keyserver.records import Key, Rotation
 from signotaur_keyserver.service.authentication import Caller
 from signotaur_keyserver.store import events, keys, rotations
-from signotaur_wire.members import Json
+from signotaur_wire.members import Json, format_time
+from signotaur_wire.messages import RotationState
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,21 @@ class Change:
         if keys.revoke(self.connection, rotation.new_key_id, self.now, reason):
             message = f"Key {rotation.new_key_id} was revoked: {reason}."
             self.log(Level.INFORMATION, EventType.KEY_REVOKED, message, rotation)
+
+    def supersede(
+        self, rotation: Rotation, end: datetime, level: Level = Level.INFORMATION
+    ) -> None:
+        """End an unconfirmed rotation that lost against another one; its candidate dies at ``end``.
+
+        A destination may have it: it works until whoever reads that one has changed over.
+        """
+        rotations.set_state(self.connection, rotation.id, RotationState.SUPERSEDED)
+        message = (
+            f"Candidate key {rotation.new_key_id} of key {rotation.old_key_id} was superseded "
+            f"and dies at {format_time(end)}."
+        )
+        self.log(level, EventType.ROTATION_SUPERSEDED, message, rotation)
+        self.retire(rotation.new_key_id, end, "superseded", rotation)
 
     def retire(self, key_id: int, due: datetime, reason: str, rotation: Rotation) -> datetime:
         """Let a key die at ``due``, or earlier if it must already; return the true moment.

@@ -1,7 +1,8 @@
 """``PUT /rotations/{uuid}``: open a rotation, or repeat the request and renew its lease."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from signotaur_keyserver import refusals, rules
@@ -11,8 +12,10 @@ from signotaur_keyserver.records import Rotation
 from signotaur_keyserver.service.authentication import Caller
 from signotaur_keyserver.service.change import Change, change
 from signotaur_keyserver.service.description import describe_rotation
+from signotaur_keyserver.service.successor import note_use
 from signotaur_keyserver.store import keys, rotations
 from signotaur_wire.limits import LEASE
+from signotaur_wire.members import Json
 from signotaur_wire.messages import RotationDescription, RotationRequest, RotationState
 
 
@@ -50,8 +53,8 @@ def _repeat(this: Change, rotation: Rotation, request: RotationRequest) -> None:
     rules.require_repeat(rotation, this.key, request)
     if not rotation.is_unconfirmed:
         return
-    siblings = rotations.of_old_key(this.connection, rotation.old_key_id)
-    rules.require_free_lease(siblings, request.holder, this.now)
+    competing = rotations.competing(this.connection, rotation.old_key_id)
+    rules.require_free_lease(competing, request.holder, this.now)
     rotations.renew(this.connection, rotation.id, request.holder, this.now + LEASE)
     if rotation.holder != request.holder:
         message = f"Another run continues the rotation of key {rotation.old_key_id}."
@@ -62,48 +65,57 @@ def _repeat(this: Change, rotation: Rotation, request: RotationRequest) -> None:
 
 
 def _open(this: Change, rotation_id: UUID, request: RotationRequest) -> None:
-    present = rotations.of_old_key(this.connection, this.key.id)
-    rules.require_free_lease(present, request.holder, this.now)
-    rules.require_no_successor([*_rivals(this, request), *present], request)
+    _require_decided(this)
+    competing = rotations.competing(this.connection, this.key.id)
+    rules.require_free_lease(competing, request.holder, this.now)
+    lost = rules.lost_successors(competing, request)
+    note_use(this)
+    present = [rotation for rotation in competing if rotation.old_key_id == this.key.id]
     for idle in rules.candidates_to_supersede(present, this.now):
-        _supersede(this, idle)
-    _insert(this, rotation_id, request)
-    rotation = this.rotation(rotation_id)
-    message = f"Rotation of key {this.key.id} opened: candidate key {rotation.new_key_id}."
-    data = {"holder": request.holder, "overlapDays": request.overlap_days, "again": request.again}
-    this.log(Level.INFORMATION, EventType.ROTATION_OPENED, message, rotation, data=dict(data))
+        _make_room(this, idle)
+    _insert(this, rotation_id, request, rules.successor_expiry(this.key, lost, this.now))
+    _log_opened(this, this.rotation(rotation_id), lost)
 
 
-def _rivals(this: Change, request: RotationRequest) -> list[Rotation]:
-    """Return the rotations that the caller's own one competes with, if it is unconfirmed.
-
-    Raises Refused when the caller is a candidate: it must be confirmed before it is rotated.
-    """
-    if this.key.rotated_from_key_id is None or not this.key.is_unconfirmed:
-        return []
-    family = rotations.of_old_key(this.connection, this.key.rotated_from_key_id)
-    own = next(rotation for rotation in family if rotation.new_key_id == this.key.id)
-    if own.is_unconfirmed:
+def _require_decided(this: Change) -> None:
+    """Raise Refused when the caller is a candidate: it must be confirmed before it is rotated."""
+    if not this.key.is_unconfirmed:
+        return
+    own = rotations.of_new_key(this.connection, this.key.id)
+    if own is not None and own.is_unconfirmed:
         raise refusals.candidate_unconfirmed(own, this.now)
-    rules.require_free_lease(family, request.holder, this.now)
-    return family
 
 
-def _supersede(this: Change, rotation: Rotation) -> None:
+def _log_opened(this: Change, rotation: Rotation, lost: Sequence[Rotation]) -> None:
+    message = f"Rotation of key {this.key.id} opened: candidate key {rotation.new_key_id}."
+    if lost:
+        message += f" It is to replace key {lost[-1].new_key_id}, which is said to be lost."
+    level = Level.SECURITY if lost else Level.INFORMATION
+    data: Json = {
+        "holder": rotation.holder,
+        "overlapDays": rotation.overlap_days,
+        "again": rotation.again,
+    }
+    this.log(level, EventType.ROTATION_OPENED, message, rotation, data=data)
+
+
+def _make_room(this: Change, rotation: Rotation) -> None:
     rotations.set_state(this.connection, rotation.id, RotationState.SUPERSEDED)
     message = f"Candidate key {rotation.new_key_id} of key {rotation.old_key_id} was superseded."
     this.log(Level.INFORMATION, EventType.ROTATION_SUPERSEDED, message, rotation)
     this.revoke_candidate(rotation, "superseded")
 
 
-def _insert(this: Change, rotation_id: UUID, request: RotationRequest) -> None:
+def _insert(
+    this: Change, rotation_id: UUID, request: RotationRequest, expires_at_utc: datetime | None
+) -> None:
     new = keys.NewKey(
         public_id=request.public_id,
         sha256=request.key_sha256,
         owner_id=this.key.owner_id,
         name=this.key.name,
         created_at_utc=this.now,
-        expires_at_utc=None if this.key.lifetime is None else this.now + this.key.lifetime,
+        expires_at_utc=expires_at_utc,
         rotated_from_key_id=this.key.id,
     )
     try:

@@ -99,6 +99,7 @@ _MARK_FIRST_USE = (
     .values(first_used_at_utc=bindparam("now"))
     .returning(keys.c.id)
 )
+_MARK_IN_USE = update(keys).where(_THIS).values(in_use_since_utc=bindparam("now"))
 _NOTE_DEADLINE = update(keys).where(_THIS).values(auto_revoke_old_key_utc=bindparam("due"))
 
 
@@ -171,6 +172,12 @@ def arm(connection: Connection, key_id: int, due: datetime, reason: str) -> None
     connection.execute(_ARM, {"this_id": key_id, "due": due, "why": reason})
 
 
+def disarm(connection: Connection, key_id: int) -> None:
+    """Take a key's deadline away."""
+    disarmed = update(keys).where(keys.c.id == key_id)
+    connection.execute(disarmed.values(revoke_due_utc=None, revoke_reason=None))
+
+
 def revoke(connection: Connection, key_id: int, at: datetime, reason: str) -> bool:
     """Revoke a key for good; False when it was already revoked."""
     revoked = connection.execute(
@@ -200,6 +207,11 @@ def mark_first_use(connection: Connection, key_id: int, now: datetime) -> bool:
     """Record the first use of a key; False when it was recorded before."""
     marked = connection.execute(_MARK_FIRST_USE, {"this_id": key_id, "now": now})
     return marked.one_or_none() is not None
+
+
+def mark_in_use(connection: Connection, key_id: int, now: datetime) -> None:
+    """Record the first use of a key since its rotation was confirmed."""
+    connection.execute(_MARK_IN_USE, {"this_id": key_id, "now": now})
 
 
 def note_old_key_deadline(connection: Connection, key_id: int, due: datetime) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     case,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -30,14 +31,32 @@ _SELECT: Select[tuple[object, ...]] = select(
     keys.c.expires_at_utc.label("new_expires_at_utc"),
     keys.c.revoke_due_utc.label("new_revoke_due_utc"),
     keys.c.revoked_at_utc.label("new_revoked_at_utc"),
+    keys.c.revoke_reason.label("new_revoke_reason"),
     keys.c.first_used_at_utc.label("new_first_used_at_utc"),
+    keys.c.in_use_since_utc.label("new_in_use_since_utc"),
     keys.c.auto_revoke_old_key_utc.label("new_auto_revoke_old_key_utc"),
 ).join(keys, keys.c.id == rotations.c.new_key_id)
 _FIND = _SELECT.where(rotations.c.id == bindparam("rotation_id"))
-_OF_OLD_KEY = _SELECT.where(rotations.c.old_key_id == bindparam("old_key_id")).order_by(
-    rotations.c.opened_at_utc, rotations.c.new_key_id
-)
 _OF_NEW_KEY = _SELECT.where(rotations.c.new_key_id == bindparam("new_key_id"))
+_superseded_keys = (
+    select(rotations.c.new_key_id)
+    .where(
+        rotations.c.old_key_id == bindparam("root_id"),
+        rotations.c.state == RotationState.SUPERSEDED,
+    )
+    .cte("superseded_keys", recursive=True)
+)
+_superseded_keys = _superseded_keys.union(
+    select(rotations.c.new_key_id)
+    .join(_superseded_keys, rotations.c.old_key_id == _superseded_keys.c.new_key_id)
+    .where(rotations.c.state == RotationState.SUPERSEDED)
+)
+_COMPETING = _SELECT.where(
+    or_(
+        rotations.c.old_key_id == bindparam("root_id"),
+        rotations.c.old_key_id.in_(select(_superseded_keys.c.new_key_id)),
+    )
+).order_by(rotations.c.opened_at_utc, rotations.c.new_key_id)
 _CONFIRMED = (
     select(rotations.c.old_key_id, rotations.c.new_key_id)
     .where(rotations.c.state == RotationState.CONFIRMED)
@@ -87,9 +106,17 @@ def of_new_key(connection: Connection, new_key_id: int) -> Rotation | None:
     return None if row is None else _rotation(row)
 
 
-def of_old_key(connection: Connection, old_key_id: int) -> list[Rotation]:
-    """Return every rotation of an old key, oldest first."""
-    rows = connection.execute(_OF_OLD_KEY, {"old_key_id": old_key_id}).mappings()
+def competing(connection: Connection, old_key_id: int) -> list[Rotation]:
+    """Return every rotation that competes to replace an old key, oldest first.
+
+    These are the old key's own and those of its superseded candidates, which can make another
+    successor until they die; if the old key is such a candidate itself, they are those of the
+    key that it was to replace.
+    """
+    root_id = old_key_id
+    while (origin := of_new_key(connection, root_id)) and origin.state is RotationState.SUPERSEDED:
+        root_id = origin.old_key_id
+    rows = connection.execute(_COMPETING, {"root_id": root_id}).mappings()
     return [_rotation(row) for row in rows]
 
 
