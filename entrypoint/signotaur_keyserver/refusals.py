@@ -162,12 +162,24 @@ def _already_rotated(confirmed: Rotation, detail: str, level: Level | None = Non
     return Refused(Problem.ALREADY_ROTATED, 409, detail, members=members, level=level)
 
 
+def candidate_in_use(rotation: Rotation) -> Refused:
+    """Refuse to abort a rotation whose new key may be in a destination."""
+    return Refused(
+        Problem.ROTATION_MISMATCH,
+        409,
+        "The new key of this rotation was used, so it may be stored already. Confirm it, or ask "
+        "an administrator to revoke it.",
+        members={"state": rotation.state.value},
+    )
+
+
 def too_many_candidates(candidates: Sequence[Rotation]) -> Refused:
     """Refuse a further candidate when every present one may be in use somewhere."""
     return Refused(
         Problem.TOO_MANY_CANDIDATES,
         409,
-        f"{MAX_CANDIDATES} unconfirmed successors of this key are in use: confirm or abort one.",
+        f"{MAX_CANDIDATES} unconfirmed successors of this key are in use: confirm one, or ask an "
+        "administrator to revoke one.",
         members={"candidateKeyIds": [candidate.new_key_id for candidate in candidates]},
     )
 

@@ -85,6 +85,16 @@ def successor_expiry(key: Key, lost: Sequence[Rotation], now: datetime) -> datet
     return min((limit for limit in limits if limit is not None), default=None)
 
 
+def require_undelivered(rotation: Rotation, now: datetime) -> None:
+    """Raise Refused when a candidate may be in a destination: it lives and was used.
+
+    A client uses a key before it delivers it, and at last overwrites the old key with it. If
+    the old key could end it then, whoever stole the old key would leave its owner without one.
+    """
+    if rotation.new_first_used_at_utc is not None and not rotation.new_key_is_dead(now):
+        raise refusals.candidate_in_use(rotation)
+
+
 def candidates_to_supersede(rotations: Sequence[Rotation], now: datetime) -> list[Rotation]:
     """Return the candidates that make room for one more, oldest first.
 

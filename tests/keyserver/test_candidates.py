@@ -57,9 +57,10 @@ def test_a_candidate_that_a_person_revokes_ends_its_rotation(world: World) -> No
 
 def test_an_aborted_candidate_makes_room(world: World) -> None:
     old = world.key()
-    opened = _three(world, old, used=(0, 1, 2))
+    opened = _three(world, old, used=(0, 1))
     world.now.abort(old, opened[2].id)
     world.now.open(old)
+    assert world.events("rotation-superseded") == []
 
 
 def test_first_use_is_recorded_once_and_at_once(world: World) -> None:

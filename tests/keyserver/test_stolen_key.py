@@ -231,6 +231,32 @@ def test_keys_without_an_end_stay_so_by_again(world: World) -> None:
 # The owner's run is not finished yet
 
 
+def test_a_used_candidate_cannot_be_aborted(world: World) -> None:
+    """The owner's run has used its key and put it everywhere, last over the old one.
+
+    Before: the thief's DELETE ended it: 401 key-revoked in every destination, and the only
+    working key was the thief's copy of the old one. Now: 409, and the run confirms.
+    """
+    old = world.key()
+    owner = world.now.open(old)
+    assert world.now.self(owner.new.text).status_code == 200
+    answer = world.now.abort(old, owner.id)
+    assert problem(answer) == (409, "rotation-mismatch")
+    assert "administrator" in answer.json()["detail"]
+    assert world.now.confirm(owner.new.text, owner.id).status_code == 200
+    assert world.events("rotation-aborted") == []
+
+
+def test_a_used_candidate_that_is_dead_can_be_aborted(world: World) -> None:
+    late = world.at("2d")
+    old = world.key(lifetime=timedelta(days=3))
+    opened = world.now.open(old)
+    world.now.self(opened.new.text)
+    with world.database.write() as connection:
+        connection.exec_driver_sql("UPDATE keys SET expires_at_utc = created_at_utc WHERE id = 2")
+    assert late.abort(old, opened.id).json()["state"] == "aborted"
+
+
 @pytest.mark.parametrize("others", [1, 2, 3])
 def test_nor_do_further_candidates_supersede_it(world: World, others: int) -> None:
     old = world.key()

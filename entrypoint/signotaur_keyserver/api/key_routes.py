@@ -85,7 +85,7 @@ def put_confirmation(request: Request, rotation_id: UUID, caller: Authenticated)
 
 @router.delete(paths.ROTATION, **openapi.DELETE_ROTATION)
 def delete_rotation(request: Request, rotation_id: UUID, caller: Authenticated) -> JSONResponse:
-    """Abort an unconfirmed rotation with the old key; its new key dies at once."""
+    """Abort a rotation whose new key was never used, with the old key; the new key dies at once."""
     database = context_of(request).database
     description = abort_rotation(database, caller, rotation_id, source_of(request))
     return JSONResponse(description.to_json())

@@ -1,8 +1,8 @@
-"""``DELETE /rotations/{uuid}``: give a rotation up; its candidate dies at once."""
+"""``DELETE /rotations/{uuid}``: give a rotation up before its candidate was ever used."""
 
 from uuid import UUID
 
-from signotaur_keyserver import refusals
+from signotaur_keyserver import refusals, rules
 from signotaur_keyserver.database import Database
 from signotaur_keyserver.events import EventType, Level
 from signotaur_keyserver.service.authentication import Caller
@@ -15,18 +15,19 @@ from signotaur_wire.messages import RotationDescription, RotationState
 def abort_rotation(
     database: Database, caller: Caller, rotation_id: UUID, source: str | None = None
 ) -> RotationDescription:
-    """Abort with the old key; repeatable.
+    """Abort with the old key; the candidate dies at once. Repeatable.
 
-    Raises Refused: unknown-rotation, rotation-mismatch for the new key, already-rotated when it
-    was confirmed.
+    Raises Refused: unknown-rotation; rotation-mismatch for the new key, and when the candidate
+    was used; already-rotated when the rotation was confirmed.
     """
     with change(database, caller, source) as this:
         rotation = this.rotation(rotation_id)
         if this.key.id != rotation.old_key_id:
             raise refusals.wrong_key("old")
-        if rotation.state is RotationState.CONFIRMED:
+        if rotation.is_confirmed:
             raise refusals.already_rotated(rotation)
         if rotation.is_unconfirmed:
+            rules.require_undelivered(rotation, this.now)
             rotations.set_state(this.connection, rotation.id, RotationState.ABORTED)
             message = f"Rotation of key {rotation.old_key_id} was aborted."
             this.log(Level.INFORMATION, EventType.ROTATION_ABORTED, message, rotation)
