@@ -5,10 +5,11 @@ a key. Codes 0 to 3 are those of the documented command; ours begin at 10, so no
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum
 
 from signotaur_wire.keyformat import without_keys
+from signotaur_wire.members import format_time
 
 
 class ExitCode(IntEnum):
@@ -148,19 +149,40 @@ class Superseded(SignotaurError):
 
 
 class AlreadyRotated(SignotaurError):
-    """The key already has a confirmed successor."""
+    """The key already has a confirmed successor.
+
+    ``in_use_since``: when the successor was first used, if the server tells. Then it is not
+    lost, and the server refuses ``--again``.
+    """
 
     code = ExitCode.ALREADY_ROTATED
     keys = "This run changed nothing; the key in use works until its overlap ends."
+    next = (
+        "Use the successor where this key is used. If the successor was lost, "
+        "run the command again with --again."
+    )
 
-    def __init__(self, successor_key_id: int | None) -> None:
-        successor = "" if successor_key_id is None else f" Its successor is key {successor_key_id}."
-        super().__init__(
-            f"This key was already rotated and confirmed.{successor}",
-            next_step="Use the successor where this key is used. If the successor was lost, "
-            "run the command again with --again.",
-        )
+    def __init__(
+        self, successor_key_id: int | None, *, in_use_since: datetime | None = None
+    ) -> None:
+        what = ["This key was already rotated and confirmed."]
+        if successor_key_id is not None:
+            what.append(f"Its successor is key {successor_key_id}.")
+        keys = next_step = None
+        if in_use_since is not None:
+            what.append(
+                f"The successor has been in use since {format_time(in_use_since)}: "
+                "it is not lost, and --again cannot replace it."
+            )
+            keys = "This run changed nothing; the key it was given works until its overlap ends."
+            next_step = (
+                "Use the successor where this key is used. If you cannot, or do not know who uses "
+                "it, ask an administrator to revoke it (signotaur-keyserver key revoke "
+                f"{successor_key_id or 'ID'}), and run the command with --again."
+            )
+        super().__init__(" ".join(what), keys=keys, next_step=next_step)
         self.successor_key_id = successor_key_id
+        self.in_use_since = in_use_since
 
 
 class ToolMissing(SignotaurError):

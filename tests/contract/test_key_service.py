@@ -423,9 +423,66 @@ def test_a_key_with_a_successor_is_rotated_again_only_on_demand(world: World) ->
         opened(world, old)
     assert refused.value.successor_key_id == first.rotation.new_key_id
     second = confirmed(world, old, again=True)
-    lost = world.service.describe(first.key)
-    assert lost.revokes_at == second.rotation.overlap_end
     assert world.service.describe(second.key).revokes_at is None
+
+
+def test_a_successor_that_was_used_is_not_lost(world: World) -> None:
+    """Else whoever stole the old key could end the key that its owner rotated to."""
+    old = world.add_key()
+    first = confirmed(world, old)
+    world.service.describe(first.key)
+    with pytest.raises(AlreadyRotated) as refused:
+        opened(world, old, again=True)
+    assert refused.value.successor_key_id == first.rotation.new_key_id
+    assert refused.value.in_use_since is not None
+    assert world.service.describe(first.key).revokes_at is None
+
+
+def test_what_a_client_repeats_after_a_lost_answer_is_no_use(world: World) -> None:
+    old = world.add_key()
+    first = confirmed(world, old)
+    world.service.confirm(first.key, first.rotation.id)
+    world.service.rotation(first.key, first.rotation.id)
+    confirmed(world, old, again=True)
+
+
+def test_the_use_of_a_successor_ends_the_rotation_that_was_to_replace_it(world: World) -> None:
+    old = world.add_key()
+    first = confirmed(world, old)
+    rival = opened(world, old, again=True)
+    world.service.describe(first.key)
+    with pytest.raises(Superseded):
+        world.service.confirm(rival.key, rival.rotation.id)
+    assert world.service.describe(rival.key).revokes_at == first.rotation.overlap_end
+
+
+def test_a_lost_successor_keeps_its_overlap_and_stays_when_it_is_found(
+    moving_world: World,
+) -> None:
+    old = moving_world.add_key()
+    first = confirmed(moving_world, old)
+    unused = confirmed(moving_world, old, again=True, overlap_days=0)
+    moving_world.wait(days=WEEK - 1)
+    assert moving_world.service.describe(first.key).revokes_at is None
+    moving_world.wait(days=2)
+    assert works(moving_world, first.key)
+    assert works(moving_world, unused.key)
+
+
+def test_a_lost_successor_that_nobody_uses_ends_with_its_overlap(moving_world: World) -> None:
+    old = moving_world.add_key()
+    first = confirmed(moving_world, old)
+    confirmed(moving_world, old, again=True, overlap_days=0)
+    moving_world.wait(days=WEEK + 1)
+    assert not works(moving_world, first.key)
+
+
+def test_the_key_of_again_expires_no_later_than_the_lost_one(moving_world: World) -> None:
+    old = moving_world.add_key()
+    first = confirmed(moving_world, old)
+    moving_world.wait(days=WEEK - 1)
+    second = opened(moving_world, old, again=True)
+    assert second.rotation.new_key_expires_at == first.rotation.new_key_expires_at
 
 
 def test_a_successor_is_rotated_like_any_key(world: World) -> None:
@@ -460,7 +517,6 @@ def test_a_retired_candidate_is_rotated_only_on_demand(world: World) -> None:
     assert refused.value.successor_key_id == winner.rotation.new_key_id
     third = confirmed(world, loser.key, again=True)
     assert world.service.describe(third.key).revokes_at is None
-    assert world.service.describe(winner.key).revokes_at is not None
 
 
 def test_nothing_is_confirmed_while_another_run_delivers_a_sibling(moving_world: World) -> None:

@@ -14,7 +14,7 @@ from e2e.desk import Desk, assert_explained, days_from_now, near
 from signotaur_action import cli
 from signotaur_action.options import OPTIONS
 from signotaur_wire.version import VERSION
-from support.front import Front, answering, times
+from support.front import Front, answering, lost_answer, times
 from support.keyserver import KeyServer
 
 KEY = re.compile(r"sig_[0-9A-Za-z]{15}_[0-9A-Za-z]{49}")
@@ -511,13 +511,77 @@ def test_again(desk: Desk, key: str) -> None:
     assert_explained(refused, 15, f"Its successor is key {desk.ledger.id_of(lost)}", "--again")
     assert len(desk.ledger.successors(key)) == 1
 
+    assert desk.ledger.of(lost)["in_use_since_utc"] is None, "the client used it after confirming"
     done = desk.rotate("--af", desk.key_file, "--again")
     assert done.code == 0, done.said
     assert desk.server.accepts(done.out.strip())
-    assert desk.server.accepts(lost)
     assert near(desk.ledger.of(lost)["revoke_due_utc"], days_from_now(7))
-    warning = desk.ledger.events(lost)[-1]
-    assert (warning["level"], warning["type"]) == ("Warning", "key-retiring")
+    told = desk.ledger.events(lost)[-1]
+    assert (told["level"], told["type"]) == ("Security", "key-retiring")
+    assert desk.server.accepts(lost)
+
+
+def test_again_after_a_lost_answer_to_the_confirmation(
+    front: Front, tmp_path: Path, plain_server: KeyServer
+) -> None:
+    """The repeated confirmation is no use of the new key, so a lost key stays replaceable."""
+    desk = Desk(plain_server, tmp_path)
+    command = ("rotate-key", *front.options, "--af", desk.store(desk.ledger.add()))
+    front.faults.append(times(1, lost_answer("PUT", "confirmation")))
+    assert desk.run(*command).code == 0
+    assert len(front.calls("PUT", "confirmation")) == 2
+    assert desk.run(*command, "--again").code == 0
+
+
+def test_again_is_refused_once_the_new_key_is_in_use(desk: Desk, key: str) -> None:
+    """A job in which SIGNOTAUR_AGAIN was forgotten, and a thief of the old key, change nothing.
+
+    Before: exit 0, a third key, and the one that builds use was to die.
+    """
+    file = desk.folder / "new.txt"
+    desk.store(key)
+    assert desk.rotate("--af", desk.key_file, "--wk", file).code == 0
+    new = file.read_text()
+    build = desk.run("guard", *desk.server.options, "--af", file, "--fail-if-expiring-within", "7d")
+    assert build.code == 0, build.said
+    before = desk.ledger.state()
+
+    for overlap in ("7", "0"):
+        done = desk.rotate(
+            "--af", desk.key_file, "--wk", file, "-o", overlap, env={"SIGNOTAUR_AGAIN": "true"}
+        )
+        assert_explained(
+            done,
+            15,
+            "in use since",
+            "--again cannot replace it",
+            "the key it was given works until its overlap ends",
+            f"signotaur-keyserver key revoke {desk.ledger.id_of(new.strip())}",
+        )
+    assert file.read_text() == new
+    assert desk.ledger.state() == before
+    assert [path.name for path in desk.folder.glob(".*.rotation")] == []
+
+
+def test_an_administrator_revokes_the_new_key_and_again_works(desk: Desk, key: str) -> None:
+    file = desk.folder / "new.txt"
+    desk.store(key)
+    assert desk.rotate("--af", desk.key_file, "--wk", file).code == 0
+    lost = file.read_text().strip()
+    assert desk.server.accepts(lost)
+    desk.ledger.revoke(lost)
+    done = desk.rotate("--af", desk.key_file, "--wk", file, "--again")
+    assert done.code == 0, done.said
+    assert desk.server.accepts(file.read_text().strip())
+
+
+def test_again_where_nothing_was_rotated_is_an_ordinary_rotation(desk: Desk, key: str) -> None:
+    done = desk.rotate("--af", desk.store(key), "--again")
+    assert done.code == 0, done.said
+    new = desk.ledger.of(done.out.strip())
+    assert near(new["expires_at_utc"], days_from_now(90))
+    levels = {event["level"] for event in desk.ledger.events(done.out.strip())}
+    assert levels == {"Information"}
 
 
 # The rest

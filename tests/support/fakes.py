@@ -38,6 +38,7 @@ class FakeKey:
     revokes_at: datetime | None = None
     candidate_of: UUID | None = None
     used: bool = False
+    in_use_since: datetime | None = None
 
 
 @dataclass
@@ -90,6 +91,7 @@ class FakeKeyService:
     def describe(self, key: Secret) -> KeyInfo:
         self.calls.append("describe")
         found = self._authenticated(key)
+        self._use(found)
         candidate = self._candidate(found)
         return KeyInfo(
             id=found.id,
@@ -118,11 +120,14 @@ class FakeKeyService:
             raise InvalidOverlap("outside 0 to 30")
         if self._candidate(found) and found.candidate_of is not None:
             raise self._busy(self.rotations[found.candidate_of])
-        self._demand_free(found, intent)
+        lost = self._demand_free(found, intent)
+        self._use(found)
         self._make_room(found)
         secret = intent.candidate or Secret(keyformat.generate())
         lifetime = None if found.expires_at is None else found.expires_at - found.created_at
         new = self._add(secret, lifetime)
+        ends = [each.expires_at for each in (new, *lost) if each.expires_at is not None]
+        new.expires_at = min(ends, default=None)
         new.candidate_of = intent.id
         rotation = FakeRotation(
             replace(intent, candidate=secret),
@@ -164,12 +169,26 @@ class FakeKeyService:
         if rotation.overlap_end <= self.now:
             rotation.overlap_end = self.now + timedelta(days=rotation.intent.overlap_days)
         rotation.state, rotation.confirmed_at = RotationState.CONFIRMED, self.now
-        for other in self._rivals(rotation):
+        rivals = self._rivals(rotation)
+        lost = [each for each in rivals if each.state is RotationState.CONFIRMED]
+        end = max(each.overlap_end for each in (rotation, *lost))
+        for other in rivals:
             if other.state is RotationState.OPEN:
                 other.state = RotationState.SUPERSEDED
-            self._retire(other.new, rotation.overlap_end)
+            self._retire(other.new, end)
         if rotation.intent.auto_revoke:
             self._retire(rotation.old, rotation.overlap_end)
+
+    def _use(self, key: FakeKey) -> None:
+        """Record the first use after the confirmation: it overrules every ``again``."""
+        made = None if key.candidate_of is None else self.rotations[key.candidate_of]
+        if made is None or made.state is not RotationState.CONFIRMED or key.in_use_since:
+            return
+        key.in_use_since, key.revokes_at = self.now, None
+        for other in self._rivals(made):
+            if other.state is RotationState.OPEN:
+                other.state = RotationState.SUPERSEDED
+                self._retire(other.new, made.overlap_end)
 
     @staticmethod
     def _retire(key: FakeKey, moment: datetime) -> None:
@@ -186,11 +205,18 @@ class FakeKeyService:
             known.lease_until = self.now + LEASE
         return Opened(self._shown(known), known.new.secret)
 
-    def _demand_free(self, old: FakeKey, intent: RotationIntent) -> None:
+    def _demand_free(self, old: FakeKey, intent: RotationIntent) -> list[FakeKey]:
+        """Return the successors that are lost."""
+        lost = []
         for rotation in self._of(old) + self._origin(old):
             self._demand_lease(rotation, intent.holder)
-            if rotation.state is RotationState.CONFIRMED and not intent.again:
-                raise AlreadyRotated(rotation.new.id)
+            if rotation.state is RotationState.CONFIRMED:
+                lost.append(rotation.new)
+        in_use = [each for each in lost if each.in_use_since is not None]
+        if lost and (in_use or not intent.again):
+            named = (in_use or lost)[-1]
+            raise AlreadyRotated(named.id, in_use_since=named.in_use_since)
+        return lost
 
     def _demand_lease(self, rotation: FakeRotation, holder: str) -> None:
         live = rotation.state is RotationState.OPEN and rotation.lease_until > self.now

@@ -1,7 +1,7 @@
 """Every error says what failed, how the keys stand and what to do next, under its own code."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -94,6 +94,15 @@ def test_a_rotated_key_names_its_successor_if_it_is_known() -> None:
     assert "key 7" in AlreadyRotated(7).what
     assert "None" not in AlreadyRotated(None).what
     assert "--again" in AlreadyRotated(None).next
+
+
+def test_a_successor_in_use_is_told_with_the_way_out() -> None:
+    error = AlreadyRotated(7, in_use_since=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    assert "in use since 2026-03-01T12:00:00Z" in error.what
+    assert "--again cannot replace it" in error.what
+    assert "changed nothing" in error.keys
+    assert "signotaur-keyserver key revoke 7" in error.next
+    assert "None" not in AlreadyRotated(None, in_use_since=datetime.now(UTC)).next
 
 
 @pytest.mark.parametrize("code", [ExitCode.INTERRUPTED, ExitCode.TERMINATED])

@@ -78,7 +78,8 @@ _CONFLICTS: dict[Problem, Callable[[Members, Answer], SignotaurError]] = {
     Problem.ROTATION_OPEN: _busy,
     Problem.TOO_MANY_CANDIDATES: _too_many,
     Problem.ALREADY_ROTATED: lambda members, _: AlreadyRotated(
-        members.optional_integer("successorKeyId")
+        members.optional_integer("successorKeyId"),
+        in_use_since=members.optional_time("successorInUseSince"),
     ),
     Problem.INVALID_OVERLAP: lambda *_: InvalidOverlap(
         "The server refuses the overlap: it must be between 0 and 30 days."
