@@ -5,11 +5,12 @@ and lose their machine's journal. Leases and deadlines end at any moment that th
 One step of a run is one thing it does that others can see. ``Rules`` are the ones the protocol
 stands on; each can be taken away.
 
-Not in the model: ``--again``, aborting by a person, and messages that outlive their sender.
+Not in the model: a person who aborts, and messages that outlive their sender. A thief, with
+``again`` and aborts, is in ``theft``.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -48,6 +49,11 @@ class Key(NamedTuple):
     armed: bool = False
     dead: bool = False
     holder: int = NOBODY
+    # Of interest to ``theft`` alone:
+    stolen: bool = False
+    at_once: bool = False
+    in_use: bool = False
+    waits: bool = False
 
 
 class Run(NamedTuple):
@@ -66,6 +72,10 @@ class State(NamedTuple):
     sinks: tuple[int, ...] = (0, 0)
     journals: tuple[int, ...] = (NOBODY, NOBODY)
     runs: tuple[Run, ...] = ()
+    # Of interest to ``theft`` alone:
+    overlap_ended: bool = False
+    was_first: bool = False
+    lost_race: bool = False
 
     @property
     def locked_out(self) -> bool:
@@ -289,20 +299,25 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Found:
-    """What a search found: how many states, and the shortest way to a locked-out one."""
+    """What a search found: how many states, and the shortest way to a bad one."""
 
     states: int
     lock_out: tuple[str, ...] | None
 
 
-def search(protocol: Protocol) -> Found:
-    """Visit every state that can be reached, nearest first; stop at the first lock-out."""
+def locked_out(state: State) -> bool:
+    """Return whether a destination holds a key that the server refuses."""
+    return state.locked_out
+
+
+def search(protocol: Protocol, is_bad: Callable[[State], bool] = locked_out) -> Found:
+    """Visit every state that can be reached, nearest first; stop at the first bad one."""
     start = State()
     came: dict[State, tuple[State, str] | None] = {start: None}
     waiting = deque([start])
     while waiting:
         state = waiting.popleft()
-        if state.locked_out:
+        if is_bad(state):
             return Found(len(came), _way(came, state))
         for label, then in protocol.steps(state):
             if then not in came:
