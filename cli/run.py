@@ -19,6 +19,14 @@ ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "requirements" / "runtime.txt"
 PACKAGES = ("signotaur_action", "signotaur_wire")
 INPUTS = "SIGNOTAUR_INPUTS"
+# Variables of a job that choose what Python, OpenSSL and pip load, or which settings pip reads.
+CHOOSING = ("PYTHON", "OPENSSL_", "PIP_", "XDG_CONFIG_")
+# Those of them that say where packages come from: the lock's hashes say what they are.
+SOURCES = {
+    *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"),
+    *("PIP_CERT", "PIP_CLIENT_CERT", "PIP_TRUSTED_HOST", "PIP_PROXY"),
+    *("PIP_RETRIES", "PIP_TIMEOUT", "PIP_DEFAULT_TIMEOUT"),
+}
 OUTPUT = "api-key"
 FAILURE, USAGE, KILLED = 1, 10, 128
 NOTHING_SENT = "Nothing was sent to the server; the key in use is unchanged."
@@ -81,18 +89,18 @@ def environment(inputs: "dict[str, str]") -> "dict[str, str]":
 def installed(folder: Path) -> Path:
     """Make a virtual environment with the client in it; return its Python.
 
-    Only wheels whose hashes are in the lock: no code of anybody runs while they are installed,
-    and the client itself is copied, for building it would need what no lock holds.
+    Only wheels whose hashes are in the lock, and none from pip's cache: of a wheel there pip
+    believes the hash that a file beside it tells. So no code of anybody runs while they are
+    installed. The client itself is copied, for building it would need what no lock holds.
     """
-    # What installs needs no key, wherever the job keeps it.
-    env = {name: value for name, value in os.environ.items() if "SIGNOTAUR" not in name.upper()}
+    env = installers_environment(folder)
     ask(env, sys.executable, "-m", "venv", str(folder))
     places = {"base": str(folder), "platbase": str(folder)}
     program = "python.exe" if os.name == "nt" else "python"
     python = Path(sysconfig.get_path("scripts", "venv", places), program)
     ask(
         env,
-        *(str(python), "-m", "pip", "install", "--quiet", "--no-input"),
+        *(str(python), "-m", "pip", "install", "--quiet", "--no-input", "--no-cache-dir"),
         *("--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"),
         *("--requirement", str(REQUIREMENTS)),
     )
@@ -100,6 +108,23 @@ def installed(folder: Path) -> Path:
     for package in PACKAGES:
         shutil.copytree(ROOT / "entrypoint" / package, library / package)
     return python
+
+
+def installers_environment(folder: Path) -> "dict[str, str]":
+    """Return the environment of what installs: the job's, without keys and without its choices.
+
+    The machine's own settings of pip (``/etc/pip.conf``) hold. Those of the user do not: any step
+    could write them. pip skips them when PIP_CONFIG_FILE names a file that exists.
+    """
+    settings = folder / "pip.conf"
+    settings.touch()
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in SOURCES or not name.startswith(CHOOSING)
+        if "SIGNOTAUR" not in name.upper()
+    }
+    return {**kept, "PIP_CONFIG_FILE": str(settings)}
 
 
 def ask(env: "dict[str, str]", python: str, *arguments: str) -> None:

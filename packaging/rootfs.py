@@ -1,7 +1,8 @@
 """Gather the root file system of the action's image: Python, what the client needs, no more.
 
-Runs in the image's build stage as ``python3 rootfs.py SITE TARGET``. SITE holds the client and
-its locked dependencies, TARGET becomes the image. No shell, no pip, no package manager goes in.
+Runs in the image's build stage as ``python3 rootfs.py SITE LAUNCHER TARGET``. SITE holds the
+client and its locked dependencies, LAUNCHER is the compiled launcher.c, TARGET becomes the image.
+No shell, no pip, no package manager goes in.
 Everything is byte-compiled and carries one fixed time, so two builds give the same layer. What
 stays of Debian is recorded where scanners look for it in images without a package manager.
 """
@@ -87,13 +88,15 @@ UNNEEDED_PACKAGES = (
     "pygments*",
     "rich*",
 )
-LIBRARY_FOLDER = Path("/usr/lib", sysconfig.get_config_var("MULTIARCH"))
+# What the launcher is linked with, and so contains.
+STATIC_LIBRARY = Path("/usr/lib", f"{os.uname().machine}-linux-musl", "libc.a")
+LAUNCHER = Path("/usr/bin/signotaur-action")
 LOADER_FOLDERS = ("lib", "lib64")
 STDLIB = Path(sysconfig.get_path("stdlib"))
 SITE_FOLDER = Path("/usr/local/lib", f"python{sysconfig.get_python_version()}", "dist-packages")
 
 
-def gather(site: Path, target: Path) -> None:
+def gather(site: Path, launcher: Path, target: Path) -> None:
     """Fill TARGET."""
     _skeleton(target)
     python = Path(sys.executable).resolve()
@@ -107,15 +110,16 @@ def gather(site: Path, target: Path) -> None:
             _remove(path)
     binary = _copied(python, target)
     (binary.parent / "python3").symlink_to(binary.name)
+    _copied(launcher, target, LAUNCHER)
     libraries = _libraries([python, *stdlib.rglob("*.so"), *packages.rglob("*.so")])
     for library in libraries:
         _copied(library, target, _merged(library))
     kept = [path for path in stdlib.rglob("*") if path.is_file()]
-    from_debian = [python, *libraries, *("/" / path.relative_to(target) for path in kept)]
+    from_debian = [python, STATIC_LIBRARY, *libraries]
+    from_debian += ["/" / path.relative_to(target) for path in kept]
     _record_packages(from_debian, target)
     for folder in (stdlib, packages):
         _compile(folder, target)
-    _bind_libraries(target)
     _fix_times(target)
 
 
@@ -197,25 +201,10 @@ def _compile(folder: Path, target: Path) -> None:
         source.unlink()
 
 
-def _bind_libraries(target: Path) -> None:
-    """Let every binary load from the image's own folder, whatever LD_LIBRARY_PATH says.
-
-    A job's environment reaches the container; DT_RPATH comes before LD_LIBRARY_PATH.
-    """
-    for path in target.rglob("*"):
-        if path.is_symlink() or not path.is_file() or path.name.startswith("ld-linux"):
-            continue
-        with path.open("rb") as file:
-            is_elf = file.read(4) == b"\x7fELF"
-        if is_elf:
-            rpath = ["--force-rpath", "--set-rpath", str(LIBRARY_FOLDER)]
-            subprocess.run(["patchelf", *rpath, path], check=True)
-
-
 def _fix_times(target: Path) -> None:
     for path in [target, *target.rglob("*")]:
         os.utime(path, (0, 0), follow_symlinks=False)
 
 
 if __name__ == "__main__":
-    gather(Path(sys.argv[1]), Path(sys.argv[2]))
+    gather(*map(Path, sys.argv[1:]))

@@ -105,7 +105,10 @@ def _image_component(image: str) -> Component:
         "version": labels[f"{label}version"],
         "description": labels[f"{label}description"],
         "licenses": [{"license": {"id": labels[f"{label}licenses"]}}],
-        "properties": [{"name": "git:revision", "value": labels[f"{label}revision"]}],
+        "properties": [
+            {"name": "docker:base", "value": labels[f"{label}base.name"]},
+            {"name": "git:revision", "value": labels[f"{label}revision"]},
+        ],
     }
 
 

@@ -40,7 +40,6 @@ def guard(environ: Mapping[str, str]) -> None:
     MACHINE.unblock(set(_CODES))
     MACHINE.start_watchdog(_watchdog_seconds(environ), _OVERDUE)
     MACHINE.write_no_dumps()
-    os.environ.pop("SSLKEYLOGFILE", None)  # urllib3 would write the secrets of TLS sessions there
 
 
 def hold_streams() -> None:

@@ -1,5 +1,7 @@
 """A job that is against us: its workspace and its variables never change what the image runs."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from e2e.desk import Ledger
 from support.container import ContainerJob
 from support.keyserver import KeyServer
 
+ROOT = Path(__file__).parents[2]
 PROOF = "hijacked"
 HIJACK = f"open('/github/workspace/{PROOF}', 'w').close()\nraise SystemExit(99)\n"
 MODULES = (
@@ -83,6 +86,94 @@ def test_hostile_variables(
     lay_traps(job)
     job.job_env |= variables
     assert_rotated(job, bridge_server)
+
+
+EVIL_LIBRARY = f"""
+int creat(const char *path, unsigned mode);
+unsigned la_version(unsigned version) {{ return version; }}
+__attribute__((constructor)) static void hijack(void) {{
+    creat("/github/workspace/{PROOF}", 0644);
+}}
+"""
+OPENSSL_CONFIG = """
+openssl_conf = start
+[start]
+providers = providers
+[providers]
+evil = evil
+[evil]
+module = {module}
+activate = 1
+"""
+
+
+@pytest.fixture(scope="session")
+def evil_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that leaves the proof wherever it is loaded; the stage that has a compiler made it.
+
+    It calls libc as any library does, and finds libc and the loader itself, as LD_AUDIT demands.
+    """
+    folder = tmp_path_factory.mktemp("evil")
+    (folder / "evil.c").write_text(EVIL_LIBRARY)
+    build = ["docker", "build", "--quiet", "--target", "build", "."]
+    image = subprocess.check_output(build, cwd=ROOT, text=True, stderr=subprocess.DEVNULL).strip()
+    compiler = ("gcc", "-shared", "-fPIC", "-nostdlib", "-o", "evil.so", "evil.c", "-l:libc.so.6")
+    libraries = "-Wl,--disable-new-dtags,-rpath,/lib64:/lib"
+    start = ("docker", "run", "--rm", f"--volume={folder}:/evil", "--workdir=/evil", image)
+    subprocess.run([*start, *compiler, libraries], check=True)
+    return folder / "evil.so"
+
+
+def lay_library_traps(job: ContainerJob, evil_library: Path) -> None:
+    """Put the library into the workspace, under every name by which it could be loaded."""
+    for name in ("evil.so", "evil.so.gconv", *LIBRARIES):
+        shutil.copy(evil_library, job.workspace / name)
+    (job.workspace / "gconv-modules").write_text("module UTF-8// INTERNAL evil.so.gconv 1\n")
+    whole, by_name = (job.workspace / name for name in ("whole.cnf", "by-name.cnf"))
+    whole.write_text(OPENSSL_CONFIG.format(module="/github/workspace/evil.so"))
+    by_name.write_text(OPENSSL_CONFIG.format(module="evil.so"))
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"LD_PRELOAD": "/github/workspace/evil.so"},
+        {"LD_AUDIT": "/github/workspace/evil.so"},
+        {"LD_LIBRARY_PATH": "/github/workspace"},
+        {"OPENSSL_CONF": "/github/workspace/whole.cnf"},
+        {"OPENSSL_CONF": "by-name.cnf", "OPENSSL_MODULES": "/github/workspace"},
+        {"GCONV_PATH": "/github/workspace", "LOCPATH": "/github/workspace", "LC_ALL": "de_DE"},
+    ],
+    ids=" ".join,
+)
+def test_library_of_the_job_is_not_loaded(
+    variables: dict[str, str], job: ContainerJob, bridge_server: KeyServer, evil_library: Path
+) -> None:
+    """An earlier step could take the key by a library that the action loads.
+
+    Before the launcher, LD_PRELOAD, LD_AUDIT and OPENSSL_CONF did run the job's code.
+    """
+    lay_library_traps(job, evil_library)
+    job.job_env |= variables
+    assert_rotated(job, bridge_server)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"LD_TRACE_LOADED_OBJECTS": "1"},
+        {"LD_DEBUG": "all", "LD_DEBUG_OUTPUT": "/github/workspace/debug"},
+    ],
+    ids=" ".join,
+)
+def test_loader_takes_no_orders_from_a_job(
+    variables: dict[str, str], job: ContainerJob, bridge_server: KeyServer
+) -> None:
+    """With the first of these the loader listed Python's libraries and ended with 0, unrotated."""
+    job.job_env |= variables
+    before = {path.name for path in job.workspace.iterdir()}
+    assert_rotated(job, bridge_server)
+    assert {path.name for path in job.workspace.iterdir()} == before
 
 
 def test_all_of_them_at_once(job: ContainerJob, bridge_server: KeyServer) -> None:

@@ -10,7 +10,7 @@ import docker
 import pytest
 
 from signotaur_wire.version import VERSION
-from support.container import ACTION_IMAGE, run, started
+from support.container import ACTION_IMAGE, file_of, run, started
 
 ROOT = Path(__file__).parents[2]
 SITE = PurePosixPath("usr/local/lib/python3.13/dist-packages")
@@ -36,14 +36,14 @@ def _members(engine: docker.DockerClient) -> list[tarfile.TarInfo]:
             return content.getmembers()
 
 
-def test_nothing_to_start_but_python(files: dict[PurePosixPath, tarfile.TarInfo]) -> None:
+def test_nothing_to_start_but_the_client(files: dict[PurePosixPath, tarfile.TarInfo]) -> None:
     """No shell, no package manager, no pip: who gets in finds no tools."""
     programs = {
         str(path)
         for path, member in files.items()
         if member.isfile() and member.mode & 0o111 and ".so" not in path.name
     }
-    assert programs == {"usr/bin/python3.13"}
+    assert programs == {"usr/bin/python3.13", "usr/bin/signotaur-action"}
     names = {path.name for path, member in files.items() if not member.isdir()}
     assert not names & {"sh", "bash", "dash", "busybox", "apt", "apt-get", "dpkg", "pip", "perl"}
     assert not [path for path in files if "pip" in path.parts or "ensurepip" in path.parts]
@@ -65,10 +65,10 @@ def test_byte_compiled(files: dict[PurePosixPath, tarfile.TarInfo]) -> None:
     assert SITE / "signotaur_action/cli.pyc" in files
 
 
-def test_libraries_lie_where_the_loader_looks_first(
+def test_libraries_lie_where_the_loader_looks(
     files: dict[PurePosixPath, tarfile.TarInfo],
 ) -> None:
-    """DT_RPATH names one folder; a library elsewhere could be replaced by LD_LIBRARY_PATH."""
+    """There is no cache of the loader: it searches its own folders alone."""
     libraries = [path for path in files if path.name.startswith("lib") and ".so" in path.name]
     assert libraries
     assert {path.parts[:2] for path in libraries} == {("usr", "lib")}
@@ -91,7 +91,7 @@ def test_every_time_is_the_same(files: dict[PurePosixPath, tarfile.TarInfo]) -> 
 def test_description(engine: docker.DockerClient) -> None:
     image = engine.images.get(ACTION_IMAGE)
     config = image.attrs["Config"]
-    assert config["Entrypoint"] == ["/usr/bin/python3", "-I", "-m", "signotaur_action"]
+    assert config["Entrypoint"] == ["/usr/bin/signotaur-action"]
     assert config["Cmd"] in (None, [])
     assert config["User"] == ""  # GitHub demands root
     assert not config["WorkingDir"] or config["WorkingDir"] == "/"
@@ -141,10 +141,27 @@ def test_bill_of_materials(files: dict[PurePosixPath, tarfile.TarInfo]) -> None:
     assert listed == {f"pkg:pypi/{name.replace('_', '-').lower()}" for name in python} | {
         f"pkg:deb/debian/{name}" for name in debian
     }
-    assert {"libc6", "libssl3t64", "libpython3.13-stdlib"} <= debian
-    assert all(component["version"] for component in document["components"])
+    # musl is in the launcher.
+    assert {"libc6", "libssl3t64", "libpython3.13-stdlib", "musl-dev"} <= debian
     for name in debian:
         assert PurePosixPath("usr/share/doc", name, "copyright") in files
+
+
+def test_bill_of_materials_names_versions_and_base(
+    files: dict[PurePosixPath, tarfile.TarInfo], engine: docker.DockerClient
+) -> None:
+    """Apt installs what is newest: only this list and the labels tell which build holds what."""
+    document = json.loads((ROOT / "dist/sbom-action.cdx.json").read_text())
+    listed = {each["name"]: each["version"] for each in document["components"]}
+    records = PurePosixPath("var/lib/dpkg/status.d")
+    with started(engine, "--version") as container:
+        for name in (each.name for each in files if each.parent == records):
+            record = file_of(container, f"/{records}/{name}").decode()
+            assert f"\nVersion: {listed[name]}\n" in record
+    base = engine.images.get(ACTION_IMAGE).labels[f"{LABEL}base.name"]
+    assert base
+    properties = document["metadata"]["component"]["properties"]
+    assert {"name": "docker:base", "value": base} in properties
 
 
 def test_libraries_all_load(engine: docker.DockerClient) -> None:

@@ -1,9 +1,7 @@
 """The image as other CI systems and people start it: ``docker run`` with few options."""
 
-import io
 import json
 import re
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ from docker.models.containers import Container
 
 from e2e.desk import Ledger
 from e2e.spellings import leaks
-from support.container import SERVER_IMAGE, Ran, first_lines, hand_over, run
+from support.container import SERVER_IMAGE, Ran, file_of, first_lines, hand_over, run
 from support.keyserver import KeyServer
 from support.mounts import demand_root
 
@@ -178,15 +176,6 @@ def serving(server: Container, *arguments: str) -> str:
     assert code == 0, err
     text: str = out.decode().strip() if out else ""
     return text
-
-
-def file_of(server: Container, path: str) -> bytes:
-    """Copy a file out of a container."""
-    stream, _ = server.get_archive(path)
-    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
-        member = archive.extractfile(Path(path).name)
-        assert member is not None
-        return member.read()
 
 
 def test_without_any_privilege(

@@ -22,7 +22,10 @@ def test_it_signs_a_file_of_a_mounted_folder(
 ) -> None:
     build = ["docker", "build", "--quiet", "--target", "sign", "--tag", IMAGE, "."]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    assert engine.images.get(IMAGE).labels["org.opencontainers.image.title"] == "signotaur-sign"
+    image = engine.images.get(IMAGE)
+    assert image.labels["org.opencontainers.image.title"] == "signotaur-sign"
+    assert image.attrs["Config"]["User"] == "10001"  # root for nobody who forgets --user
+    assert image.attrs["Config"]["Entrypoint"] == ["/usr/bin/signotaur-action"]
     certificate = ("--label", fresh_name, "--self-signed", "--subject", "CN=Example")
     bridge_server.command("cert", "add", *certificate, "--key-type", "ec-p256", "--user", "build")
     script = tmp_path / "release.ps1"

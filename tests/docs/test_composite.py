@@ -1,5 +1,6 @@
 """The action for Windows and macOS: as its sister, and its steps really work, here on Linux."""
 
+import hashlib
 import importlib.util
 import os
 import re
@@ -7,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,20 +37,36 @@ def program() -> ModuleType:
 
 
 @pytest.fixture
-def use(tmp_path: Path, shared_server: KeyServer, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """One use of the action; packages are downloaded once, and checked every time."""
-    cache = tmp_path_factory.getbasetemp().parent / "pip-cache"
+def use(tmp_path: Path, shared_server: KeyServer) -> Any:
+    """One use of the action."""
     python = Path(sys.base_prefix) / "bin"
     return Composite(
         PATH,
         tmp_path,
         env={
             "PATH": f"{python}:{os.environ['PATH']}",
-            "PIP_CACHE_DIR": str(cache),
             "SIGNOTAUR_CA_FILE": str(shared_server.ca_file),
             **{name: value for name, value in os.environ.items() if name.startswith("PIP_INDEX")},
         },
     )
+
+
+PROOF = "hijacked"
+
+
+def evil_requirement(folder: Path) -> Path:
+    """Return a file that demands a wheel of the job's own, by its hash; it leaves a proof."""
+    wheel = folder / "evil-1.0-py3-none-any.whl"
+    about = "evil-1.0.dist-info"
+    with zipfile.ZipFile(wheel, "w") as files:
+        files.writestr("evil.pth", f"import os; open({str(folder / PROOF)!r}, 'w').close()\n")
+        files.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n")
+        files.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        files.writestr(f"{about}/RECORD", "")
+    requirement = folder / "evil.txt"
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    requirement.write_text(f"evil @ {wheel.as_uri()} --hash=sha256:{digest}\n")
+    return requirement
 
 
 # As its sister
@@ -90,13 +108,21 @@ def test_a_guard_and_a_rotation_hand_on_their_outputs(
     # What a hostile workspace would have the client load, were it looked at.
     for name in ("signotaur_action", "json", "pip", "sitecustomize"):
         (use.workspace / f"{name}.py").write_text("raise SystemExit('loaded from the workspace')")
-    use.env = {**use.env, "PYTHONPATH": str(use.workspace)}
+    cache = use.folder / "cache"
+    use.env = {
+        **use.env,
+        "PYTHONPATH": str(use.workspace),
+        "PIP_REQUIREMENT": str(evil_requirement(use.folder)),
+        "PIP_CACHE_DIR": str(cache),
+    }
 
     code = use.run(
         {"sign-server": shared_server.url, "api-key": key, "emit-secret": "github-output"}
     )
 
     assert code == 0, use.log
+    assert not (use.folder / PROOF).exists(), "a wheel of the job ran"
+    assert not cache.exists(), "pip believes the hashes that its cache tells"
     new = use.outputs["api-key"]
     assert f"::add-mask::{new}" in use.log
     assert use.outputs["rotated"] == "true"
@@ -164,6 +190,43 @@ def test_inputs_become_what_a_container_would_get(
     env = program.environment({"api-key": 'a"b\nc', "command": "guard"})
     found = {name: value for name, value in env.items() if name.startswith("INPUT_")}
     assert found == {"INPUT_API-KEY": 'a"b\nc', "INPUT_COMMAND": "guard"}
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PIP_REQUIREMENT": "evil.txt", "PIP_TARGET": "evil", "PIP_REQUIRE_HASHES": "0"},
+        {"PIP_CONFIG_FILE": "{folder}/pip/pip.conf"},
+        {"XDG_CONFIG_HOME": "{folder}"},
+        {"XDG_CONFIG_DIRS": "{folder}"},
+        {"HOME": "{folder}"},
+    ],
+    ids=" ".join,
+)
+def test_pip_takes_sources_from_a_job_and_nothing_else(
+    variables: dict[str, str], program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before, each of these could have a wheel of the job's installed beside the locked ones."""
+    for name in ("pip/pip.conf", ".config/pip/pip.conf", ".pip/pip.conf"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("[install]\nrequirement = evil.txt\n")
+    whole = {name: value.format(folder=tmp_path) for name, value in variables.items()}
+    for name, value in {"PIP_INDEX_URL": "https://mirror.example/simple", **whole}.items():
+        monkeypatch.setenv(name, value)
+    folder = tmp_path / "environment"
+    folder.mkdir()
+
+    listed = subprocess.run(
+        [sys.executable, "-I", "-m", "pip", "config", "list"],
+        env=program.installers_environment(folder),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert ":env:.index-url='https://mirror.example/simple'" in listed
+    for setting in ("requirement", "target", "require-hashes"):
+        assert setting not in listed
 
 
 STOPPED = """

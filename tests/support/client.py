@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,9 +40,21 @@ def run_client(
     prefix: tuple[str, ...] = (),
 ) -> Finished:
     """Run ``signotaur-action ARGUMENTS`` and wait; ``prefix`` is a program to start it with."""
+    words = [*prefix, *CLIENT, *arguments]
+    return run_program(words, env=BARE | dict(env or {}), cwd=cwd, timeout=timeout)
+
+
+def run_program(
+    words: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    timeout: float = 60,
+) -> Finished:
+    """Run a program with these variables alone, and wait."""
     done = subprocess.run(
-        [*prefix, *CLIENT, *map(str, arguments)],
-        env=BARE | dict(env or {}),
+        list(map(str, words)),
+        env=dict(env),
         cwd=cwd,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -1,7 +1,9 @@
 """The action's image on a real Docker engine, started as a GitHub runner starts it."""
 
+import io
 import os
 import sys
+import tarfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -116,6 +118,15 @@ def first_lines(container: Container, count: int = 1, patience: float = 30) -> l
             return list(lines[:count])
         time.sleep(0.1)
     raise AssertionError(f"not {count} lines: {container.logs().decode()}")
+
+
+def file_of(server: Container, path: str) -> bytes:
+    """Copy a file out of a container."""
+    stream, _ = server.get_archive(path)
+    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+        member = archive.extractfile(Path(path).name)
+        assert member is not None
+        return member.read()
 
 
 def runs(container: Container) -> bool:
