@@ -263,6 +263,33 @@ def test_one_error_annotation(
     masked_before_shown(done, key)
 
 
+@pytest.mark.parametrize(
+    "destination",
+    [
+        "continua:serverVar=KEY",
+        "continua:buildVar=KEY",
+        "azure:KEY",
+        "azure:KEY,output=true",
+        "teamcity:env.KEY",
+        "template:KEY={{secret}}",
+        "command:true\ncontinua:serverVar=KEY",
+    ],
+)
+def test_a_key_is_never_left_in_a_masked_log_alone(
+    destination: str, job: Job, ledger: Ledger, key: str
+) -> None:
+    """This ended with 0 and the old key's end armed; the new key stood in a masked line only."""
+    job.give(api_key=key, emit_secret=destination)
+    before = ledger.state()
+    done = job.run()
+    assert done.code == 11, done.log
+    [error] = done.commands_named("error")
+    assert "in a job of GitHub Actions: stdout is the job's log" in error.data
+    assert "github-secret" in error.data
+    assert ledger.state() == before
+    assert ledger.of(key)["first_used_at_utc"] is None
+
+
 def test_unknown_key_is_an_error_annotation(job: Job, ledger: Ledger) -> None:
     key = ledger.add()
     ledger.revoke(key)
