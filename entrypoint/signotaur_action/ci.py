@@ -1,6 +1,7 @@
 """Which CI system runs this process, and how it names the run. Reads an environment, only."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 
 from signotaur_action.ci_text import inert_value
@@ -15,6 +16,34 @@ _RUN_NAMES = (
     ("JENKINS_URL", ("JENKINS_URL", "JOB_NAME", "BUILD_NUMBER")),
     ("BUILDKITE_BUILD_ID", ("BUILDKITE_BUILD_URL", "BUILDKITE_LABEL")),
 )
+
+
+class System(StrEnum):
+    """A CI system, by its name. Continua CI sets no variable, so a job of it is not recognized."""
+
+    GITHUB = "GitHub Actions"
+    AZURE = "Azure Pipelines"
+    TEAMCITY = "TeamCity"
+    GITLAB = "GitLab CI/CD"
+    BUILDKITE = "Buildkite"
+    JENKINS = "Jenkins"
+    CONTINUA = "Continua CI"
+
+
+_MARKERS = {
+    "TF_BUILD": System.AZURE,
+    "TEAMCITY_VERSION": System.TEAMCITY,
+    "GITLAB_CI": System.GITLAB,
+    "BUILDKITE": System.BUILDKITE,
+    "JENKINS_URL": System.JENKINS,
+}
+"""The variable that each system's documentation names as always set in a job."""
+
+
+def systems(environ: Mapping[str, str]) -> list[System]:
+    """Return the CI systems whose job this process is in; none at a shell, GitHub first."""
+    found = [system for variable, system in _MARKERS.items() if environ.get(variable)]
+    return [System.GITHUB, *found] if under_github(environ) else found
 
 
 def under_github(environ: Mapping[str, str]) -> bool:

@@ -3,8 +3,10 @@
 The oracle of these rules is the data of the real runner under ``tests/data``.
 """
 
+import json
 import re
 import secrets
+from collections.abc import Mapping
 
 from signotaur_wire.keyformat import without_keys
 
@@ -22,6 +24,7 @@ _AZURE_PROPERTY = _AZURE_DATA | {";": "%3B", "]": "%5D"}
 # How a CI system's command begins. Two colons begin one at the start of a line only.
 _COLONS = re.compile(":(?=:)")
 _OPENINGS = re.compile(r"##(?=\[|vso\[|teamcity\[)|@@(?=continua\[)", re.IGNORECASE)
+_DOUBLED = re.compile(r"([#@:])(?=\1)")
 _VALUE_LENGTH = 120
 
 
@@ -60,6 +63,16 @@ def azure_command(name: str, data: str, **properties: str) -> str:
     """Return an Azure Pipelines logging command; percent signs and line ends are escaped."""
     texts = [f"{key}={_replace(value, _AZURE_PROPERTY)}" for key, value in properties.items()]
     return f"##vso[{name} {';'.join(texts)}]{_replace(data, _AZURE_DATA)}"
+
+
+def json_line(document: Mapping[str, object]) -> str:
+    r"""Return an object as one line of JSON, without its end, that holds no CI command.
+
+    Names of files must stay exact, so nothing is replaced. Every command begins with two ``#``,
+    ``@`` or ``:`` in a row; the first of two is written as ``\u00XX``, which decodes to the same
+    character. JSON itself has no such pair outside of strings.
+    """
+    return _DOUBLED.sub(lambda match: f"\\u{ord(match[1]):04x}", json.dumps(dict(document)))
 
 
 def inert_value(text: str) -> str:

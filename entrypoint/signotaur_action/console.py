@@ -37,8 +37,8 @@ class Console:
         Outside GitHub the command line would itself show the key.
         """
         if self._github:
-            for text in masks_for(key):
-                self.emit(workflow_command("add-mask", text) + "\n")
+            commands = (workflow_command("add-mask", text) + "\n" for text in masks_for(key))
+            self.emit("".join(commands))
 
     def note(self, text: str) -> None:
         """Say one or more lines on stderr. A closed stderr never stops a rotation."""

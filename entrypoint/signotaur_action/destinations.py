@@ -22,7 +22,7 @@ def destinations(
     settings: Settings, emit: Callable[[str], None], source: KeySource | None
 ) -> list[Sink]:
     """Return the sinks, the old key's own file last; faults gather in ``settings``."""
-    context = sink_context(settings, emit)
+    context = sink_context(settings, emit, source)
     chosen = settings.one_of(*FILES, EMIT)
     demand_env_file(settings, chosen)
     if chosen is None:
@@ -34,14 +34,17 @@ def destinations(
     return sorted(sinks, key=lambda sink: _is_source(sink, source))
 
 
-def sink_context(settings: Settings, emit: Callable[[str], None]) -> SinkContext:
-    """Return the world as this command's sinks see it."""
+def sink_context(
+    settings: Settings, emit: Callable[[str], None], source: KeySource | None = None
+) -> SinkContext:
+    """Return the world as this command's sinks see it; ``source`` is where the old key is from."""
     return SinkContext(
         emit,
         settings.environ,
         settings.flag("follow-symlinks"),
         github_token=github_token(settings),
         key_variables=_key_variables(settings),
+        old_key=source.key if source else None,
         outside=outside(settings),
     )
 

@@ -1,9 +1,10 @@
 """Which texts a CI system must hide so that a key cannot be read from a log in another form.
 
 The GitHub runner itself masks a value, its base64 at three alignments, and its JSON, URI, XML
-and shell escapes. It misses what this module adds: base64 with more text behind the key or broken
-into lines, base64url, hexadecimal, base32, UTF-16, reversed text, the other escapes of URLs, HTML
-and quoted text, and the secret part of the key alone.
+and shell escapes. It misses what this module adds: base64 with more text behind the key, base64url,
+hexadecimal, base32, UTF-16, reversed text, the other escapes of URLs, HTML and quoted text, the
+secret part of the key alone; and the lines of base64, of hexadecimal and of the key itself where
+a tool breaks them.
 """
 
 import base64
@@ -22,9 +23,18 @@ from signotaur_wire.keyformat import parse as parse_key
 SHORTEST = 16
 """Shorter texts are never masked: the runner hides every occurrence of a mask in the whole job."""
 
+_STEP = 4
+"""A window at each character would mean four times the masks, each tried on each line of a log."""
+
 
 def masks_for(key: Secret) -> list[str]:
     """Return every text to mask for a key, the key itself first, without repetitions."""
+    masks = [*encodings(key), *_fragments(key.reveal())]
+    return list(dict.fromkeys(masks))
+
+
+def encodings(key: Secret) -> list[str]:
+    """Return the key and its secret part, whole, in every encoding; the key itself first."""
     text = key.reveal()
     forms = [text, *_derived(text)]
     secret = _secret_part(text)
@@ -47,11 +57,10 @@ def _derived(text: str) -> Iterator[str]:
         yield encoded.hex()
         yield encoded.hex().upper()
     for encoded in (raw, text.encode("utf-16-le")):
-        for core in _cores(encoded, base64.b64encode, bits=6):
+        for core in base64_cores(encoded):
             yield core
             yield core.replace("+", "-").replace("/", "_")
     yield from _cores(raw, base64.b32encode, bits=5)
-    yield from _broken_into_lines(raw)
     yield text[::-1]
     yield from _escaped(text)
 
@@ -85,11 +94,29 @@ def _cores(raw: bytes, encode: Callable[[bytes], bytes], *, bits: int) -> Iterat
         yield encoded[first:last]
 
 
-def _broken_into_lines(raw: bytes) -> Iterator[str]:
-    """Yield the lines that ``base64`` (76 columns) and ``openssl base64`` (64) make of the text.
+def base64_cores(raw: bytes) -> list[str]:
+    """Return what every base64 text that encodes these bytes holds, at each alignment."""
+    return list(_cores(raw, base64.b64encode, bits=6))
 
-    The log is masked line by line, so the core as a whole would hide none of them.
+
+def _fragments(text: str) -> Iterator[str]:
+    """Yield parts of the key, its hexadecimal and its base64, for tools that break lines.
+
+    The runner masks each line on its own, so a whole encoding hides none of its lines. It joins
+    masks that overlap: of a line that holds 19 or more characters in a row of these forms, at
+    most 3 at either end stay. ``base64`` breaks lines between groups of four, and there no more
+    than 15 characters stay: the windows of its cores begin where a group does.
     """
-    core = next(_cores(raw, base64.b64encode, bits=6))
-    for width in (64, 76):
-        yield from (core[start : start + width] for start in range(0, len(core), width))
+    raw = text.encode()
+    yield from _windows(text)
+    yield from _windows(raw.hex())
+    for first_group, core in zip((0, 2, 1), base64_cores(raw), strict=True):
+        yield from _windows(core, first_group)
+
+
+def _windows(text: str, first: int = 0) -> Iterator[str]:
+    """Yield the shortest masks of a text: its ends, and one at every fourth character."""
+    last = len(text) - SHORTEST
+    if last >= 0:
+        starts = {0, *range(first, last, _STEP), last}
+        yield from (text[start : start + SHORTEST] for start in sorted(starts))

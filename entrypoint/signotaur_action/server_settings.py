@@ -21,7 +21,7 @@ def server_address(settings: Settings) -> ServerAddress:
         url=url,
         timeout=settings.checked("timeout", _timeout, _LONGEST),
         ca_file=settings.checked("ca-file", _ca_file, None),
-        allow_untrusted=settings.flag("allow-untrusted"),
+        allow_untrusted=_allow_untrusted(settings),
         proxy=proxy_for(url, settings.environ),
     )
 
@@ -42,6 +42,18 @@ def _server_url(text: str) -> str:
     if not text:
         raise ValueError("no server is named; give --sign-server or set SIGNOTAUR_SERVER")
     return sound_url(text)
+
+
+def _allow_untrusted(settings: Settings) -> bool:
+    """Return the flag; together with a CA file, which it would make useless, it is a fault."""
+    given = settings.flag("allow-untrusted")
+    if given and settings.text("ca-file"):
+        layers = (settings.layer_of("allow-untrusted"), settings.layer_of("ca-file"))
+        settings.faults.append(
+            "--allow-untrusted (given by {}) would switch off the check against --ca-file (given "
+            "by {}); give one of them".format(*layers)
+        )
+    return given
 
 
 def _timeout(text: str) -> timedelta:

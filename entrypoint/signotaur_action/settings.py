@@ -3,6 +3,9 @@
 Precedence of every option: command line > ``INPUT_<NAME>`` (set by GitHub for each input, empty
 means unset) > ``SIGNOTAUR_*`` > ``~/.signotaur/config.json`` > default. Among options that exclude
 one another the highest layer that has any decides; two of them in one layer are a fault.
+
+A GitHub job reads no config.json: the home folder is shared by all steps, and on a self-hosted
+runner by all jobs, so what an untrusted one leaves there could name another server.
 """
 
 import json
@@ -10,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from signotaur_action.ci import under_github
 from signotaur_action.options import OPTIONS, Option
 
 Value = str | bool | Sequence[str]
@@ -26,7 +30,7 @@ class Settings:
         """``given`` holds the command line's values by parameter name; None means not given."""
         self.faults: list[str] = []
         self.environ = environ
-        self._config = self._read_config()
+        self._config = {} if under_github(environ) else self._read_config()
         self._layers: tuple[tuple[str, Callable[[Option], Value | None]], ...] = (
             ("command line", lambda option: _from_command_line(given.get(option.parameter))),
             ("input", lambda option: self._from_variable(option, option.input_variable)),
@@ -45,11 +49,16 @@ class Settings:
 
     def is_given(self, name: str) -> bool:
         """Return whether any layer sets the option."""
-        return self._value(OPTIONS[name]) is not None
+        return self.layer_of(name) is not None
+
+    def layer_of(self, name: str) -> str | None:
+        """Return the highest layer that sets the option, by its name; None where none does."""
+        option = OPTIONS[name]
+        return next((layer for layer, read in self._layers if read(option) is not None), None)
 
     def is_on_command_line(self, name: str) -> bool:
         """Return whether the command line itself sets the option."""
-        return self._layers[0][1](OPTIONS[name]) is not None
+        return self.layer_of(name) == self._layers[0][0]
 
     def one_of(self, *names: str) -> tuple[str, Sequence[str]] | None:
         """Return which of several exclusive options holds, and its texts; None when none does."""

@@ -263,6 +263,62 @@ def test_one_error_annotation(
     masked_before_shown(done, key)
 
 
+@pytest.mark.parametrize(
+    "destination",
+    [
+        "continua:serverVar=KEY",
+        "continua:buildVar=KEY",
+        "azure:KEY",
+        "azure:KEY,output=true",
+        "teamcity:env.KEY",
+        "template:KEY={{secret}}",
+        "command:true\ncontinua:serverVar=KEY",
+    ],
+)
+def test_a_key_is_never_left_in_a_masked_log_alone(
+    destination: str, job: Job, ledger: Ledger, key: str
+) -> None:
+    """This ended with 0 and the old key's end armed; the new key stood in a masked line only."""
+    job.give(api_key=key, emit_secret=destination)
+    before = ledger.state()
+    done = job.run()
+    assert done.code == 11, done.log
+    [error] = done.commands_named("error")
+    assert "in a job of GitHub Actions: stdout is the job's log" in error.data
+    assert "github-secret" in error.data
+    assert ledger.state() == before
+    assert ledger.of(key)["first_used_at_utc"] is None
+
+
+def test_an_earlier_step_names_no_server(job: Job, key: str) -> None:
+    """``~/.signotaur/config.json`` of an earlier step sent the key to any server it named."""
+    config = {"signServer": "https://127.0.0.1:9", "allowUntrusted": True}
+    (job.home / ".signotaur").mkdir()
+    (job.home / ".signotaur" / "config.json").write_text(json.dumps(config))
+    job.give(api_key=key, write_key_file=job.temp / "key.txt")
+
+    done = job.run()
+    assert done.code == 0, done.log
+    assert done.commands_named("warning") == []
+
+    job.give(sign_server="", api_key=(job.temp / "key.txt").read_text().strip())
+    done = job.run()
+    assert done.code == 10, done.log
+    assert "no server is named" in done.commands_named("error")[0].data
+
+
+def test_a_variable_does_not_switch_a_ca_file_off(job: Job, ledger: Ledger, key: str) -> None:
+    """``SIGNOTAUR_ALLOW_UNTRUSTED`` won over the input ``ca-file``, and the key was sent."""
+    job.give(api_key=key, write_key_file=job.temp / "key.txt", overlap_days="x")
+    before = ledger.state()
+    done = job.run({"SIGNOTAUR_ALLOW_UNTRUSTED": "true"})
+    assert done.code == 10, done.log
+    [error] = done.commands_named("error")
+    assert "--allow-untrusted (given by environment) would switch off" in error.data
+    assert "--overlap-days" in error.data, "all faults are reported at once"
+    assert ledger.state() == before
+
+
 def test_unknown_key_is_an_error_annotation(job: Job, ledger: Ledger) -> None:
     key = ledger.add()
     ledger.revoke(key)

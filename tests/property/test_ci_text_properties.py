@@ -1,5 +1,6 @@
 """Whatever a text holds: it comes back from the CI system whole, or is shown and never obeyed."""
 
+import json
 import re
 import string
 
@@ -11,6 +12,7 @@ from signotaur_action.ci_text import (
     file_record,
     inert_line,
     inert_value,
+    json_line,
     workflow_command,
 )
 from support.runner import log_view, parse_command, parse_file, read_lines
@@ -122,3 +124,13 @@ def read_continua(message: str) -> tuple[str, dict[str, str]]:
 def test_continua_reads_the_parameters_that_we_wrote(value: str, name: str) -> None:
     message = continua_message("setServerVariable", name=name, value=value)
     assert read_continua(message) == ("setServerVariable", {"name": name, "value": value})
+
+
+@given(text=WITH_SURROGATES, other=TEXTS)
+def test_json_decodes_to_the_exact_text_and_is_never_obeyed(text: str, other: str) -> None:
+    document = {text: other, "path": text, "files": [other, {"reason": text}]}
+    line = json_line(document)
+    assert json.loads(line) == document
+    assert obeyed(line) == []
+    assert not OPENINGS.search(line)
+    assert "\n" not in line

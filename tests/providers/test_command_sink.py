@@ -16,6 +16,7 @@ import pytest
 from contract.place import delivery
 from e2e.spellings import leaks
 from signotaur_action.errors import DeliveryFailed, DestinationRefused
+from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkContext
 from signotaur_action.sinks.command import CommandSink
 from signotaur_action.transport import Allowance, Outside
@@ -109,6 +110,21 @@ def test_neither_arguments_nor_variables_tell_a_key(tmp_path: Path) -> None:
     assert old.encode() not in b"".join(shown.values())
 
 
+def test_no_variable_with_a_copy_of_a_key_reaches_the_program(tmp_path: Path) -> None:
+    """Variables were left out by name, so another one with the old or the new key was passed on.
+
+    Tokens are still passed on: the program may need them.
+    """
+    old = KEY[::-1]
+    environ = PATH | {"MY_COPY": old, "URL": f"https://h/?k={old}&x", "NEW": KEY, "GH_TOKEN": "t"}
+    context = SinkContext(lambda _: None, environ, old_key=Secret(old))
+    script = f"sh -c 'env >\"$0\"' {shlex.quote(str(tmp_path / 'env'))}"
+    CommandSink(script, context).deliver(delivery(KEY))
+    names = {line.partition("=")[0] for line in (tmp_path / "env").read_text().splitlines()}
+    assert {"PATH", "GH_TOKEN", "SIGNOTAUR_KEY_ID"} <= names
+    assert not {"MY_COPY", "URL", "NEW"} & names
+
+
 def test_variables_tell_what_is_no_secret(tmp_path: Path) -> None:
     given = delivery(KEY, name="{{name}} $(x) \U0001f511")
     script = 'env | grep ^SIGNOTAUR_ | sort >"$1"'
@@ -152,40 +168,97 @@ def test_words_of_a_program_that_succeeds_are_nobodys_business() -> None:
     shell("cat; cat >&2 /proc/self/environ").deliver(delivery(KEY))
 
 
-ENCODINGS = {
+WITHHELD = "ended with 3; its output is withheld, because it holds parts of the key."
+HIDDEN = {
     "raw": "key",
     "in text": "f'cannot store {key}: denied'",
     "secret part": "key[20:63]",
-    "half": "key[15:45]",
     "twice": "key + key",
     "base64": "base64.b64encode(key.encode()).decode()",
     "base64 of more": "base64.b64encode(f'user:{key}'.encode()).decode()",
     "base64url": "base64.urlsafe_b64encode(f'{key}\\n'.encode()).decode()",
-    "base64 in lines": "base64.encodebytes(key.encode() * 3).decode()",
     "base32": "base64.b32encode(key.encode()).decode()",
     "hex": "key.encode().hex()",
     "HEX": "key.encode().hex().upper()",
+    "reversed": "key[::-1]",
+    "utf-16": "key.encode('utf-16-le').decode('latin-1')",
+    "json": "json.dumps({'key': key})",
+}
+"""Forms that are replaced in a line, so that the rest of the output can be shown."""
+
+IN_PARTS = {
+    "half": "key[15:45]",
+    "base64 in lines": "base64.encodebytes(key.encode() * 3).decode()",
     "hex with colons": "key.encode().hex(':')",
     "hex dump": "'\\n'.join(key[i:i+16].encode().hex(' ', 2) for i in range(0, 69, 16))",
     "percent": "''.join(f'%{byte:02X}' for byte in key.encode())",
-    "reversed": "key[::-1]",
     "spaced": "' '.join(key)",
-    "utf-16": "key.encode('utf-16-le').decode('latin-1')",
+    "upper case": "key.upper()",
     "lower case": "key.lower()",
-    "json": "json.dumps({'key': key})",
     "coloured": "'\\x1b[1m' + key[:30] + '\\x1b[0m' + key[30:]",
+    "lines of 5": "textwrap.fill(key, 5)",
+    "lines of 8": "textwrap.fill(key, 8)",
+    "lines of 11": "textwrap.fill(key, 11)",
+    "lines of 11, numbered": "'\\n'.join(f'{i}: {key[i:i+11]}' for i in range(0, 69, 11))",
+    "fold 13": "textwrap.fill(key, 13)",
+    "fold 20": "textwrap.fill(key, 20)",
+    "fold 40": "textwrap.fill(key, 40)",
+    "base64 in lines of 11": "textwrap.fill(base64.b64encode(key.encode()).decode(), 11)",
+    "base64 in lines of 20": "textwrap.fill(base64.b64encode(key.encode()).decode(), 20)",
+    "hex in lines of 11": "textwrap.fill(key.encode().hex(), 11)",
+    "base64 twice": "base64.b64encode(base64.b64encode(key.encode())).decode()",
+    "base64 twice, of more": "base64.b64encode(b'k=' + base64.b64encode(f'a:{key}'.encode()))",
+    "decimal": "' '.join(str(byte) for byte in key.encode())",
+    "list of numbers": "list(key.encode())",
+    "octal": "' '.join(f'{byte:03o}' for byte in key.encode())",
+    "octal escapes": "''.join(f'\\\\{byte:o}' for byte in key.encode())",
+    "hexadecimal escapes": "''.join(f'\\\\x{byte:02x}' for byte in key.encode())",
+    "hexadecimal numbers": "[hex(byte) for byte in key.encode()]",
+    "JSON escapes": "''.join(f'\\\\u{byte:04x}' for byte in key.encode())",
+    "HTML numbers": "''.join(f'&#{byte};' for byte in key.encode())",
+    "HTML hexadecimal numbers": "''.join(f'&#x{byte:x};' for byte in key.encode())",
+    "rot13": "codecs.encode(key, 'rot13')",
 }
+"""Forms of which no line, or no line alone, is a whole encoding."""
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
-def test_the_key_is_not_told_in_any_form(encoding: str) -> None:
-    code = f"import base64, json, sys; key = sys.stdin.read(); print({ENCODINGS[encoding]})"
-    failing = python(f"{code}; print('no such vault'); sys.exit(3)")
-    said = told(failing)
+def failing_after(form: str) -> CommandSink:
+    code = "import base64, codecs, json, sys, textwrap; key = sys.stdin.read()"
+    return python(f"{code}; print({form}); print('no such vault'); sys.exit(3)")
+
+
+@pytest.mark.parametrize("form", HIDDEN)
+def test_a_whole_encoding_is_hidden_and_the_rest_is_shown(form: str) -> None:
+    said = told(failing_after(HIDDEN[form]))
     assert said.startswith("ended with 3: ")
     assert said.endswith("no such vault.")
     plain = re.sub("[^0-9A-Za-z]", "", said)
     assert not any(KEY[start : start + 12] in plain for start in range(20, 57))
+
+
+@pytest.mark.parametrize("form", IN_PARTS)
+def test_nothing_is_shown_of_an_output_that_holds_parts_of_the_key(form: str) -> None:
+    """Each line was judged alone, and only by 12 characters in a row.
+
+    Lines of 11 showed 56 of the key's 69 characters, lines of 8 showed 39, octal, decimal,
+    base64 twice and rot13 all. Now the output is withheld, so 0 are shown.
+    """
+    assert told(failing_after(IN_PARTS[form])) == WITHHELD
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "error: 403 Forbidden (request 8f14e45f-ceea-467f-a0e6-1b2c3d4e5f60)",
+        "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "fingerprint 16:27:ac:a5:76:28:2d:36:63:1b:56:4d:eb:df:a6:48",
+        "  0     0    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0",
+        "Bearer error=invalid_token, the access token expired at 2026-11-26T10:30:00Z",
+        "key 17 was not stored: SIGNOTAUR_API_KEY is read-only",
+    ],
+)
+def test_an_output_without_the_key_is_shown(line: str) -> None:
+    assert told(shell('echo "$1"; exit 3', line)).startswith("ended with 3: ")
 
 
 def test_a_key_at_the_edge_of_what_is_kept_is_not_told() -> None:

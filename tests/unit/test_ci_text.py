@@ -13,6 +13,7 @@ from signotaur_action.ci_text import (
     file_record,
     inert_line,
     inert_value,
+    json_line,
     workflow_command,
 )
 from signotaur_action.options import OPTIONS, Option
@@ -137,6 +138,23 @@ def test_a_nasty_value_is_shown_and_never_obeyed_wherever_it_stands(text: str, a
     line = around.replace("{}", value)
     assert commands_in(line) == []
     assert not OPENINGS.search(line)
+
+
+@pytest.mark.parametrize("text", NASTY, ids=ascii)
+@pytest.mark.parametrize("around", ["{}", "#{}", "@{}", ":{}", "\\{}", '"{}"', "{}{}"])
+def test_json_decodes_to_the_exact_text_and_is_never_obeyed(text: str, around: str) -> None:
+    exact = around.replace("{}", text)
+    document = {"path": exact, exact: [{"reason": exact}]}
+    line = json_line(document)
+    assert json.loads(line) == document
+    assert commands_in(line) == []
+    assert not OPENINGS.search(line)
+    assert hidden_in(line) - set("\x7f") == set()
+
+
+def test_json_without_a_pair_of_such_characters_is_left_alone() -> None:
+    document = {"a": "https://host:8443/#x", "b": "me@example.com", "c": [1, None, True]}
+    assert json_line(document) == json.dumps(document)
 
 
 @pytest.mark.parametrize("text", ["[::1]", "https://[::1]:8443", "a::b", "see fe80::1%eth0"])

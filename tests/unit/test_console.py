@@ -1,6 +1,7 @@
 """What is said where: stdout only what was asked for, and nothing that a CI system obeys."""
 
 import os
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 from typing import TextIO
@@ -151,7 +152,7 @@ def test_a_closed_stdout_stops_a_mask() -> None:
     stdout = closed_pipe()
     with pytest.raises(BrokenPipeError):
         Console(stdout, StringIO(), github=True, debug=False).mask(Secret(KEY))
-    with pytest.raises(BrokenPipeError):
+    with suppress(BrokenPipeError):  # what is still in the buffer cannot be written either
         stdout.close()
 
 

@@ -1,5 +1,6 @@
 """Which server is talked to, through which proxy, trusting whom: and what is refused."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -159,6 +160,46 @@ def test_a_folder_of_authorities_is_told(tmp_path: Path) -> None:
 def test_the_certificate_is_checked_unless_asked_otherwise() -> None:
     assert read()[0].allow_untrusted is False
     assert read(allow_untrusted=True)[0].allow_untrusted is True
+
+
+ALLOW_UNTRUSTED = {
+    "command line": ({"allow_untrusted": True}, {}, {}),
+    "input": ({}, {"INPUT_ALLOW-UNTRUSTED": "true"}, {}),
+    "environment": ({}, {"SIGNOTAUR_ALLOW_UNTRUSTED": "true"}, {}),
+    "config.json": ({}, {}, {"allowUntrusted": True}),
+}
+CA_FILE = {
+    "command line": lambda path: ({"ca_file": path}, {}),
+    "input": lambda path: ({}, {"INPUT_CA-FILE": path}),
+    "environment": lambda path: ({}, {"SIGNOTAUR_CA_FILE": path}),
+}
+
+
+@pytest.mark.parametrize("untrusted", ALLOW_UNTRUSTED)
+@pytest.mark.parametrize("ca", CA_FILE)
+def test_a_given_ca_file_is_never_switched_off(untrusted: str, ca: str, tmp_path: Path) -> None:
+    """A variable or config.json won over ``--ca-file``: any certificate got the key."""
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    given, variables, config = ALLOW_UNTRUSTED[untrusted]
+    more, environ = CA_FILE[ca](str(tmp_path / "ca.pem"))
+    write_config(tmp_path, config)
+    _, faults = read({"HOME": str(tmp_path)} | variables | environ, **given, **more)
+    [fault] = faults
+    assert fault.startswith(f"--allow-untrusted (given by {untrusted}) would switch off")
+    assert fault.endswith(f"--ca-file (given by {ca}); give one of them")
+
+
+def test_allow_untrusted_that_a_higher_layer_turns_off_is_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    write_config(tmp_path, {"allowUntrusted": True})
+    environ = {"HOME": str(tmp_path), "SIGNOTAUR_ALLOW_UNTRUSTED": "false"}
+    address, faults = read(environ, ca_file=str(tmp_path / "ca.pem"))
+    assert (address.allow_untrusted, faults) == (False, [])
+
+
+def write_config(home: Path, config: dict[str, object]) -> None:
+    (home / ".signotaur").mkdir()
+    (home / ".signotaur" / "config.json").write_text(json.dumps(config))
 
 
 # Proxies

@@ -322,6 +322,19 @@ def test_windows_home_is_known(world: World, tmp_path: Path) -> None:
     assert Settings({}, {"USERPROFILE": str(tmp_path)}).text("sign-server") == "https://config"
 
 
+@pytest.mark.parametrize("content", [b"{", b'{"signServer": "https://evil.example"}'])
+def test_a_github_job_reads_no_configuration(world: World, content: bytes) -> None:
+    """All steps of a job share the home folder, on a self-hosted runner all jobs.
+
+    What one of them left there named another server, or had any certificate accepted.
+    """
+    world.write(content)
+    world.environ["GITHUB_ACTIONS"] = "true"
+    settings = world.settings()
+    assert settings.text("sign-server") == ""
+    assert settings.faults == []
+
+
 # Faults
 
 

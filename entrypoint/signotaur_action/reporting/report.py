@@ -1,11 +1,10 @@
 """Brings a telling to stderr, to the job's output and summary files, and to stdout as JSON."""
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from signotaur_action.ci_text import file_record
+from signotaur_action.ci_text import file_record, json_line
 from signotaur_action.console import Console
 from signotaur_action.errors import DestinationRefused, SignotaurError
 from signotaur_action.reporting.telling import Telling, failure
@@ -71,4 +70,4 @@ class Report:
 
     def _write_json(self, telling: Telling) -> None:
         if self._as_json:
-            self._console.emit(json.dumps(dict(telling.document)) + "\n")
+            self._console.emit(json_line(telling.document) + "\n")

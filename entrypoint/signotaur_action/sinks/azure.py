@@ -6,9 +6,16 @@ https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands (tas
 
 from collections.abc import Sequence
 
+from signotaur_action.ci import System
 from signotaur_action.ci_text import azure_command
 from signotaur_action.model import Delivery
-from signotaur_action.sinks.base import SinkContext, SinkFault, demand_name, read_argument
+from signotaur_action.sinks.base import (
+    SinkContext,
+    SinkFault,
+    demand_name,
+    demand_reader,
+    read_argument,
+)
 from signotaur_action.sinks.faults import delivery_faults
 
 
@@ -32,6 +39,7 @@ class AzureSink:
 
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``."""
+        demand_reader(self.name, self._context.environ, System.AZURE)
         return []
 
     def deliver(self, delivery: Delivery) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from signotaur_action.ci import System, systems
+from signotaur_action.errors import DestinationRefused
 from signotaur_action.model import Secret
 from signotaur_action.transport import Outside
 
@@ -20,6 +22,8 @@ class SinkContext:
     github_token: Secret | None = None
     key_variables: Collection[str] = ()
     """Variables that hold a key or a token of this command: no program is given them."""
+    old_key: Secret | None = None
+    """The key that is rotated, where it is known: no program is given a variable with it in."""
     outside: Outside | None = None
     """The way to servers; None where there is none."""
 
@@ -64,3 +68,34 @@ def demand_name(kind: str, name: str, pattern: str, description: str) -> None:
     """Raise SinkFault unless the name is of this form."""
     if not re.fullmatch(pattern, name):
         raise SinkFault(f"{kind}: needs a name of {description}")
+
+
+_WORKS_THERE = {
+    System.GITHUB: "github-secret, github-output (for later steps of this job)",
+    System.AZURE: "azure",
+    System.TEAMCITY: "teamcity",
+    System.GITLAB: "gitlab-var",
+    System.BUILDKITE: "buildkite-secret",
+}
+
+
+def demand_reader(name: str, environ: Mapping[str, str], reader: System | None = None) -> None:
+    """Raise DestinationRefused where nobody would get the key that ``name`` prints on stdout.
+
+    A GitHub job masks the key in whatever is printed. Every other CI system reads its own
+    messages only; ``reader`` is the one that a message is for, None for plain text. Where no
+    CI system is recognized (a shell, a container without the job's variables) all may pass.
+    """
+    here = systems(environ)
+    if System.GITHUB in here:
+        system, reason = System.GITHUB, "stdout is the job's log, and the key is masked there"
+    elif reader is not None and here and reader not in here:
+        system, reason = here[0], f"{here[0]} does not read messages to {reader}"
+    else:
+        return
+    its_own = f"{_WORKS_THERE[system]}, " if system in _WORKS_THERE else ""
+    raise DestinationRefused(
+        f"{name} cannot be used in a job of {system}: {reason}, so the new key would be lost.",
+        next_step=f"Name a destination that works there: {its_own}vault, command, "
+        "--write-key-file or --write-env-file.",
+    )

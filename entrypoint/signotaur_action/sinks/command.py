@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from typing import IO, cast
 
 from signotaur_action.ci_text import inert_line, inert_value
+from signotaur_action.disclosure import discloses
 from signotaur_action.errors import DeliveryFailed, DestinationRefused
 from signotaur_action.machine import MACHINE
-from signotaur_action.masks import masks_for
+from signotaur_action.masks import encodings
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkFault
 from signotaur_action.sinks.faults import StoreRefused, delivery_faults
@@ -29,16 +30,15 @@ _GRACE_SECONDS = 1
 """For the last words of a program that has ended."""
 _LAST_LINES = 5
 _KEPT_BYTES = 64 * 1024
-_TELLING = 12
-"""So many letters and digits of the key in a row, in whatever form, are too many to be shown."""
 
 
 class CommandSink:
     """``command:PROGRAM ARGUMENT…``.
 
     The program gets the key alone, without a line end, which many stores would keep; its
-    environment is the job's, without the variables that hold keys, and with SIGNOTAUR_KEY_ID,
-    SIGNOTAUR_KEY_NAME, SIGNOTAUR_KEY_EXPIRES_AT and SIGNOTAUR_OVERLAP_END.
+    environment is the job's, without every variable that holds the old or the new key, and with
+    SIGNOTAUR_KEY_ID, SIGNOTAUR_KEY_NAME, SIGNOTAUR_KEY_EXPIRES_AT and SIGNOTAUR_OVERLAP_END.
+    ``GH_TOKEN`` and other tokens stay: the program may need them.
     """
 
     durable = True
@@ -55,6 +55,7 @@ class CommandSink:
             for name, value in context.environ.items()
             if name not in context.key_variables
         }
+        self._old_key = context.old_key
         self._seconds = seconds
         self._allowance = context.servers().allowance
         # Whole: of two commands with one name, only the first would be given the key.
@@ -72,17 +73,26 @@ class CommandSink:
 
     def deliver(self, delivery: Delivery) -> None:
         """See ``ports.Sink``."""
-        environ = {**self._environ, **_facts(delivery)}
+        environ = self._environ_of(delivery)
         with delivery_faults(self.name):
             words = [self._program() or "", *self._words[1:]]
             with self._time() as seconds:
                 code, said = _run(words, delivery.key, environ, seconds)
         if code:
             how = "was ended: it took too long" if code == _TOO_LONG else f"ended with {code}"
-            raise DeliveryFailed(f"{self.name} {how}{_last_lines(said, delivery.key)}")
+            raise DeliveryFailed(f"{self.name} {how}{_last_words(said, delivery.key)}.")
 
     def read_back(self) -> None:
         """See ``ports.Sink``. Only the program knows where the key is."""
+
+    def _environ_of(self, delivery: Delivery) -> dict[str, str]:
+        keys = [each.reveal() for each in (self._old_key, delivery.key) if each is not None]
+        passed = {
+            name: value
+            for name, value in self._environ.items()
+            if not any(key in value for key in keys)
+        }
+        return passed | _facts(delivery)
 
     @contextmanager
     def _time(self) -> Iterator[float]:
@@ -179,21 +189,16 @@ def _facts(delivery: Delivery) -> dict[str, str]:
     }
 
 
-def _last_lines(said: bytes, key: Secret) -> str:
+def _last_words(said: bytes, key: Secret) -> str:
     """Return the end of what a program said, without the key in any form that masks know.
 
-    Lines that still tell of it, with other signs between or as a part only, are not shown.
+    Where it still tells of the key, in parts, in short lines or in another form, nothing of it
+    is shown: what a harmless line leaves out, the next one may add.
     """
-    forms = masks_for(key)
-    telling = {part for form in forms for part in _parts(form)}
     text = said.decode(errors="replace").replace("\0", "")  # of UTF-16, as some programs write
-    for form in forms:
+    for form in encodings(key):
         text = text.replace(form, "***")
     lines = [line.strip() for line in text.splitlines() if line.strip()][-_LAST_LINES:]
-    shown = ["***" if _parts(line) & telling else inert_value(line) for line in lines]
-    return f": {' / '.join(shown)}." if shown else "."
-
-
-def _parts(text: str) -> set[str]:
-    plain = "".join(each for each in text.lower() if each.isalnum())
-    return {plain[start : start + _TELLING] for start in range(len(plain) - _TELLING + 1)}
+    if discloses("".join(lines), key):
+        return "; its output is withheld, because it holds parts of the key"
+    return f": {' / '.join(map(inert_value, lines))}" if lines else ""

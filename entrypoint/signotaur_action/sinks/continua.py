@@ -6,9 +6,10 @@ https://docs.finalbuilder.com: Continua CI, Custom Log Messages.
 import re
 from collections.abc import Sequence
 
+from signotaur_action.ci import System
 from signotaur_action.ci_text import continua_message
 from signotaur_action.model import Delivery
-from signotaur_action.sinks.base import SinkContext, SinkFault
+from signotaur_action.sinks.base import SinkContext, SinkFault, demand_reader
 from signotaur_action.sinks.faults import delivery_faults
 
 _MESSAGES = {"serverVar": "setServerVariable", "buildVar": "setBuildVariable"}
@@ -32,6 +33,7 @@ class ContinuaSink:
 
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``. Whether the server knows the variable only Continua can tell."""
+        demand_reader(self.name, self._context.environ, System.CONTINUA)
         return []
 
     def deliver(self, delivery: Delivery) -> None:

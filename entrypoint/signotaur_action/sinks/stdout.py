@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from signotaur_action.errors import DestinationRefused
 from signotaur_action.model import Delivery
-from signotaur_action.sinks.base import SinkContext
+from signotaur_action.sinks.base import SinkContext, demand_reader
 from signotaur_action.sinks.faults import delivery_faults
 
 
@@ -19,12 +18,7 @@ class StdoutSink:
 
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``. In a GitHub job stdout is the log, where the key would be hidden."""
-        if self._context.environ.get("GITHUB_ACTIONS") == "true":
-            raise DestinationRefused(
-                "No destination is named, and stdout is the job's log here: the new key would "
-                "be masked there and lost.",
-                next_step="Name one: --write-key-file, --write-env-file or --emit-secret.",
-            )
+        demand_reader(self.name, self._context.environ)
         return []
 
     def deliver(self, delivery: Delivery) -> None:

@@ -5,9 +5,10 @@ https://www.jetbrains.com/help/teamcity/service-messages.html ("Escaped values",
 
 from collections.abc import Sequence
 
+from signotaur_action.ci import System
 from signotaur_action.ci_text import teamcity_message
 from signotaur_action.model import Delivery
-from signotaur_action.sinks.base import SinkContext, demand_name
+from signotaur_action.sinks.base import SinkContext, demand_name, demand_reader
 from signotaur_action.sinks.faults import delivery_faults
 
 
@@ -27,6 +28,7 @@ class TeamcitySink:
 
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``."""
+        demand_reader(self.name, self._context.environ, System.TEAMCITY)
         return []
 
     def deliver(self, delivery: Delivery) -> None:
