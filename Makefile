@@ -43,7 +43,7 @@ LOCK = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_NO_INDEX \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test run-tests image image-check lint bench golden templates lock clean
+.PHONY: help install demo test run-tests image image-check lint docs bench golden templates lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -103,6 +103,9 @@ lint: $(STAMP) ## check code, imports, workflows and scripts (needs no network)
 	$(BIN)/check-jsonschema --builtin-schema vendor.azure-pipelines --regex-variant nonunicode examples/azure-pipelines/rotate.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.buildkite examples/buildkite/pipeline.yml
 	$(if $(DOCKERFILES),$(BIN)/hadolint $(DOCKERFILES))
+
+docs: $(STAMP) ## render the manual as a site in dist/site, and check its links
+	$(BIN)/mkdocs build --quiet --strict
 
 bench: $(STAMP) ## measure
 	@PYTHON="$(PYTHON)" sh scripts/system-packages bench

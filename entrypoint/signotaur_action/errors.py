@@ -114,7 +114,7 @@ class DestinationRefused(SignotaurError):
 
     code = ExitCode.DESTINATION_REFUSED
     keys = NOTHING_SENT
-    next = "Mend the destination, or name another one, and run the command again."
+    next = "Fix the destination or choose another one, then run the command again."
 
 
 class DeliveryFailed(SignotaurError):

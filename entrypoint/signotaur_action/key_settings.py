@@ -30,7 +30,7 @@ def key_source(settings: Settings) -> KeySource | None:
     """Return the key to use; None with the fault in ``settings`` when there is none.
 
     ``--api-key`` or ``--api-key-file`` (not both), else the variable that ``--api-key-name``
-    names, as the seed says.
+    names, as ``docs/design.md`` says.
     """
     name = settings.text("api-key-name")
     given = settings.one_of("api-key", "api-key-file")

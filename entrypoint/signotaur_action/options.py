@@ -1,6 +1,6 @@
 """Every option, once: its flags, environment names, config key, default and help.
 
-``action.yml``, the README's tables and ``--help`` are compared with this by a test. Values are
+``action.yml``, the tables in ``docs`` and ``--help`` are compared with this by tests. Values are
 taken as text here; ``settings`` resolves and checks them, so that all faults come out at once.
 The options that only ``sign`` or ``init`` takes stand in ``sign_options`` and ``init_options``.
 """

@@ -24,7 +24,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def overlap_allowed(days: int) -> bool:
-    """Return whether the seed's range holds: 0 to 30 days (its "1 to 30" contradicts itself)."""
+    """Return whether the overlap is 0 to 30 days. Why 0 is allowed: docs/design.md, section 11."""
     return OVERLAP_DAYS_MIN <= days <= OVERLAP_DAYS_MAX
 
 

@@ -26,7 +26,8 @@ Thumbprint = Annotated[
         "thumbprint",
         "-t",
         config="thumbprint",
-        help="Certificate to sign with, by its SHA-1 thumbprint; goes before label and subject.",
+        help="Certificate to sign with, by its SHA-1 thumbprint; used before --label and "
+        "--subject.",
     ),
 ]
 Label = Annotated[
@@ -34,7 +35,7 @@ Label = Annotated[
     declared(
         "label",
         config="label",
-        help="Certificate to sign with, by the server's label; goes before the subject.",
+        help="Certificate to sign with, by the server's label; used before --subject.",
     ),
 ]
 Subject = Annotated[
@@ -72,7 +73,8 @@ AdditionalCertificates = Annotated[
     declared(
         "additional-certificates",
         "--ac",
-        help="PEM file of what stands between certificate and root; goes into each signature.",
+        help="PEM file of the certificates between the signing certificate and its root; added to "
+        "each signature.",
     ),
 ]
 Description = Annotated[
@@ -86,7 +88,7 @@ Append = Annotated[
     declared(
         "append",
         is_flag=True,
-        help="Sign a file that is signed already once more, beside what it has.",
+        help="Add a signature to files that are already signed.",
     ),
 ]
 Replace = Annotated[
@@ -94,7 +96,7 @@ Replace = Annotated[
     declared(
         "replace",
         is_flag=True,
-        help="Sign a file that is signed already anew, in place of what it has.",
+        help="Replace the signature of files that are already signed.",
     ),
 ]
 MaxDegreeOfParallelism = Annotated[

@@ -127,7 +127,7 @@ def test_a_name_never_holds_the_key_and_says_where(case: SinkCase, place: Place)
     assert case.make(place).name == before, "a later run finds its mark in the journal by name"
 
 
-def test_the_durable_ones_are_the_designs(case: SinkCase, place: Place) -> None:
+def test_the_durable_ones_are_those_of_the_design(case: SinkCase, place: Place) -> None:
     assert case.make(place).durable is case.durable
 
 

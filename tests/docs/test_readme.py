@@ -1,4 +1,4 @@
-"""Every example in the README is run, and every table compared with what the code says."""
+"""Every example in README and manual is run, and every table compared with what the code says."""
 
 import os
 import re
@@ -11,42 +11,23 @@ from pathlib import Path
 import pytest
 import yaml
 
+from docs.pages import BLOCKS, PAGES, ROOT, after, block, table
 from signing.samples import tiny_pe
 from signotaur_action.errors import ExitCode
 from signotaur_action.options import OPTIONS
-from signotaur_action.sinks import EMITTERS
 from support.client import run_client
 from support.keyserver import KeyServer
 from support.options import options_of
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
 BIN = Path(sys.executable).parent
 PLACEHOLDER = "https://signotaur.example.com"
 
-_BLOCK = re.compile(
-    r"(?:<!-- test: (?P<mark>\w+) -->\n)?```(?P<kind>sh|yaml)\n(?P<text>.*?)```", re.DOTALL
-)
-BLOCKS = list(_BLOCK.finditer(README))
 CLIENT_EXAMPLES = [
     block["text"].strip()
     for block in BLOCKS
     if "signotaur-action " in block["text"].split("\n")[0]
     and not block["text"].startswith("signotaur-action sign ")
 ]
-
-
-def block(start: str) -> str:
-    """The one example that starts so."""
-    found = [each["text"] for each in BLOCKS if each["text"].startswith(start)]
-    assert len(found) == 1, found
-    return found[0]
-
-
-def table(marker: str) -> list[list[str]]:
-    """The cells of the table behind an HTML comment, without its head."""
-    lines = README.split(f"<!-- {marker} -->\n")[1].split("\n\n")[0].splitlines()
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
 
 
 def shell(script: str, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -229,7 +210,15 @@ def test_an_option_table_is_what_the_code_declares(command: str) -> None:
         for option in options_of(*COMMANDS[command])
         if option not in shared
     ]
-    assert [[cell.strip() for cell in row] for row in table(f"options: {command}")] == declared
+    assert table(f"options: {command}") == declared
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "rotate-key"])
+def test_a_command_lists_the_options_that_it_shares_with_rotate_key(command: str) -> None:
+    listed = after(f"shared options: {command}").split(", ")
+    own = {row[0].split(", ")[-1] for row in table(f"options: {command}")}
+    declared = [f"`--{option.name}`" for option in options_of(*COMMANDS[command])]
+    assert listed == [name for name in declared if name not in own]
 
 
 def test_every_option_stands_in_a_table() -> None:
@@ -249,11 +238,6 @@ def test_help_shows_every_option_with_its_default_and_variable(command: str) -> 
 
 def test_the_exit_code_table_is_the_enumeration() -> None:
     assert [int(row[0]) for row in table("exit codes")] == [int(code) for code in ExitCode]
-
-
-def test_the_destination_table_names_every_emitter() -> None:
-    named = " ".join(row[0] for row in table("destinations"))
-    assert {kind for kind in EMITTERS if kind in named} == set(EMITTERS)
 
 
 def test_the_output_table_is_what_a_rotation_sets(
@@ -282,7 +266,8 @@ def test_the_output_table_is_what_a_rotation_sets(
 def test_the_json_members_are_the_documented_ones(
     shared_server: KeyServer, key: str, tmp_path: Path
 ) -> None:
-    sentence = README.split("`--json` prints one object on stdout with ")[1].split(". It never")[0]
+    page = PAGES["docs/commands/rotate-key.md"]
+    sentence = page.split("`--json` prints one object on stdout with ")[1].split(". It never")[0]
     documented = set(re.findall(r"`(\w+)`", sentence))
     good = run_client(
         "rotate-key", *shared_server.options, "--json", "--state-dir", tmp_path,

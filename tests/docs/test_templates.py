@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from docs.pages import ROOT, block
 from signotaur_action.workflows.catalog import FILE_NAMES, template
 
-ROOT = Path(__file__).parents[2]
 FOLDERS = ("examples/github", ".github/workflow-templates")
 STARTERS = ROOT / ".github" / "workflow-templates"
 
@@ -64,8 +64,7 @@ def test_the_starter_workflows_can_be_told_apart() -> None:
 
 
 def test_the_readmes_workflow_is_the_template_without_what_is_for_starts_by_hand() -> None:
-    text = re.findall(r"```yaml\n(name: .*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
-    shown = yaml.safe_load(text)
+    shown = yaml.safe_load(block("name: Rotate the signing key\n"))
     whole = yaml.safe_load((ROOT / "examples" / "github" / "rotate.yml").read_text())
     assert shown[True]["schedule"] == whole[True]["schedule"]
     for member in ("name", "permissions", "concurrency"):

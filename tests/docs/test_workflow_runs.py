@@ -1,20 +1,18 @@
 """Every workflow that is given away, run: what the secret holds, what is signed, what is armed."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from docs.pages import ROOT, block
 from docs.repository import NAME, JobResult, Repository
 from support.client import run_client
 from support.keyserver import KeyServer
 from support.providers.exchange import fail
 from support.providers.github import GitHub
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
 ROTATING = ["rotate", "rotate-deferred", "rotate-when-due"]
 
 
@@ -65,7 +63,7 @@ def test_a_key_that_is_not_due_stays(repository: Repository, name: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [*map(example, ROTATING), re.findall(r"```yaml\n(name: .*?)```", README, re.DOTALL)[0]],
+    [*map(example, ROTATING), block("name: Rotate the signing key\n")],
     ids=[*ROTATING, "readme"],
 )
 def test_a_key_that_is_due_is_replaced_where_the_next_run_finds_it(

@@ -10,17 +10,16 @@ from typing import Any
 import pytest
 import yaml
 
+from docs.pages import ROOT, table, workflows
 from signotaur_action.options import OPTIONS, Option
 from support.options import options_of
 
-ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())
-README = (ROOT / "README.md").read_text()
 OWN = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 EXAMPLES = sorted((ROOT / "examples" / "github").glob("*.yml"))
 STARTERS = sorted((ROOT / ".github" / "workflow-templates").glob("*.yml"))
-README_WORKFLOWS = re.findall(r"```yaml\n(name: .*?)```", README, re.DOTALL)
+MANUAL_WORKFLOWS = workflows()
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -89,8 +88,8 @@ def test_a_gate_needs_every_other_job(path: Path) -> None:
         assert path.name == "release.yml"
 
 
-@pytest.mark.parametrize("text", README_WORKFLOWS, ids=["hosted", "self-hosted"])
-def test_the_readmes_workflows_pass_githubs_schema_and_zizmor(text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", MANUAL_WORKFLOWS, ids=["hosted", "self-hosted"])
+def test_the_manuals_workflows_pass_githubs_schema_and_zizmor(text: str, tmp_path: Path) -> None:
     workflow = tmp_path / ".github" / "workflows" / "rotate.yml"
     workflow.parent.mkdir(parents=True)
     workflow.write_text(text)
@@ -114,10 +113,8 @@ def test_every_option_is_an_input_of_its_name_and_help() -> None:
     assert list(inputs) == list(declared)
 
 
-def test_the_outputs_are_the_readmes() -> None:
-    rows = README.split("<!-- outputs -->\n")[1].split("\n\n")[0].splitlines()[2:]
-    named = [row.split(" | ")[0][2:] for row in rows]
-    assert [f"`{name}`" for name in ACTION["outputs"]] == named
+def test_the_outputs_are_the_manuals() -> None:
+    assert [f"`{name}`" for name in ACTION["outputs"]] == [row[0] for row in table("outputs")]
 
 
 def test_nothing_secret_can_reach_the_arguments() -> None:

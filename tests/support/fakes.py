@@ -57,7 +57,7 @@ class FakeRotation:
 
 @dataclass
 class FakeKeyService:
-    """A key service in memory that keeps the design's rules; time moves when it is told to."""
+    """A key service in memory with the rules of docs/design.md; a test moves its clock."""
 
     address: str = "fake://keys"
     now: datetime = START

@@ -48,7 +48,7 @@ def test_the_errors_are_those_of_the_module() -> None:
     assert len(every_error()) >= 12
 
 
-def test_the_exit_codes_are_the_designs() -> None:
+def test_the_exit_codes_are_those_of_the_design() -> None:
     assert {code.name: int(code) for code in ExitCode} == {
         "DONE": 0,
         "FAILURE": 1,

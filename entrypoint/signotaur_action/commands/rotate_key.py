@@ -123,7 +123,7 @@ def _read(settings: Settings, console: Console) -> RotateKey:
 
 
 def _demand_sound(settings: Settings, overlap: int) -> None:
-    """Raise all faults at once; a wrong overlap alone has the seed's own exit code."""
+    """Raise all faults at once; a wrong overlap alone has the documented exit code 3."""
     fault = f"the overlap must be between 0 and 30 days, not {overlap}"
     if settings.faults:
         wrong = [] if overlap_allowed(overlap) else [f"--overlap-days: {fault}"]

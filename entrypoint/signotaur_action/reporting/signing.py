@@ -53,8 +53,8 @@ def not_all_signed(
         if on_signed is OnSigned.SKIP
         else f"{SAME_COMMAND} Name the files that failed alone: the others would be signed again."
     )
-    mend = "Mend what is said of each file." if cause is None else cause.next
-    next_step = again if mend == SAME_COMMAND else f"{mend} {again}"
+    fix = "Fix the problem named for each file." if cause is None else cause.next
+    next_step = again if fix == SAME_COMMAND else f"{fix} {again}"
     error = NotAllSigned(
         "\n".join([f"{len(failed)} of {_counted(len(outcome.files))} not signed:", *lines]),
         keys=f"The key in use is unchanged. {_counted(outcome.count(Fate.SIGNED))} signed by this "

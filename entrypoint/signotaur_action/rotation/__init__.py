@@ -1,4 +1,4 @@
-"""The rotation that cannot lose a key: the protocol of the design, step by step.
+"""The rotation that cannot lose a key: the protocol of ``docs/design.md``, step by step.
 
 Knows nothing of HTTP, files or CI systems. Three rules were found load-bearing by an exhaustive
 model of crashes and lost messages: confirming arms the old key's revocation; continuing a cut

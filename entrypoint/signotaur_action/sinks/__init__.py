@@ -1,7 +1,8 @@
 """The destinations of a new key: one file each, one registry.
 
-To add one: write a class with the members of ``ports.Sink`` in a file of its own, add it here,
-to the contract suite (``tests/contract``) and to the README's table; a test compares the three.
+To add one: write a class with the members of ``ports.Sink`` in a file of its own, add it here
+and to the contract suite (``tests/contract``), write its page in ``docs/destinations`` and its row
+in the README; tests compare them.
 """
 
 from collections.abc import Callable

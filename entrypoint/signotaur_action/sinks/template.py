@@ -26,7 +26,7 @@ _TOKENS: dict[str, Callable[[Delivery], str]] = {
 
 
 class TemplateSink:
-    """``template:FORMAT`` with the seed's five tokens, replaced in one pass.
+    """``template:FORMAT`` with the five documented tokens, replaced in one pass.
 
     One pass: a key's name that holds ``{{secret}}`` is never expanded. Nothing is quoted.
     """
