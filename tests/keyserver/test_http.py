@@ -198,7 +198,7 @@ def test_the_access_log_tells_little(world: World, caplog: pytest.LogCaptureFixt
     assert lines == [
         f"GET {paths.rotation(opened.id)} 200",
         "GET (other) 404",
-        "GET (other) 422",
+        "GET (other) 404",
         "(other) /api/v1/keys/self 405",
     ]
     assert _access_lines(caplog)[0].endswith("ms key=1")

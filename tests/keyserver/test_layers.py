@@ -20,6 +20,8 @@ LAYERS = (
     ("service",),
     ("sweeper",),
     ("tls", "api"),
+    ("connections",),
+    ("bounded_http", "acceptor"),
     ("server",),
     ("commands",),
     ("cli",),

@@ -18,7 +18,7 @@ from signotaur_keyserver.api import health_routes, key_routes, openapi, signing_
 from signotaur_keyserver.api.buckets import TokenBuckets
 from signotaur_keyserver.api.context import Context, context_of, source_of
 from signotaur_keyserver.api.metrics import RequestCounts, SignatureCounts
-from signotaur_keyserver.api.middleware import METHODS, BodyLimit, Envelope
+from signotaur_keyserver.api.middleware import METHODS, Envelope, RequestRules
 from signotaur_keyserver.api.problems import problem_response, refusal_response
 from signotaur_keyserver.api.refusal_log import RefusalLog
 from signotaur_keyserver.database import Database, DatabaseUnavailableError
@@ -67,7 +67,7 @@ def create_app(
     app.exception_handler(DatabaseUnavailableError)(_unavailable)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(HTTPException)(_no_route)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestRules)
     app.add_middleware(Envelope, requests=context.requests)
     return app
 

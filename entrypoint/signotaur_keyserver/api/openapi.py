@@ -14,7 +14,9 @@ Operation = dict[str, Any]
 _Problems = Mapping[int, Sequence[Problem]]
 
 _ALWAYS: _Problems = {
+    400: (Problem.MALFORMED_REQUEST,),
     413: (Problem.MALFORMED_REQUEST,),
+    431: (Problem.MALFORMED_REQUEST,),
     500: (Problem.INTERNAL_ERROR,),
     503: (Problem.UNAVAILABLE,),
 }
@@ -25,7 +27,6 @@ _WITH_KEY: _Problems = {
 }
 _WITH_BODY: _Problems = {
     **_WITH_KEY,
-    400: (Problem.MALFORMED_REQUEST,),
     415: (Problem.MALFORMED_REQUEST,),
     422: (Problem.MALFORMED_REQUEST,),
 }

@@ -11,6 +11,7 @@ from signotaur_keyserver.api.app import create_app
 from signotaur_keyserver.commands import place
 from signotaur_keyserver.commands.faults import UsageFault
 from signotaur_keyserver.commands.options import ClockOffset, DatabaseUrl, DataDir, duration
+from signotaur_keyserver.connections import DEFAULT, Limits
 from signotaur_keyserver.pki.vault import Vault
 from signotaur_keyserver.server import listen, log_to_stderr, url_of
 from signotaur_keyserver.server import serve as run_server
@@ -35,6 +36,22 @@ TlsKey = Annotated[Path | None, typer.Option("--tls-key", help="PEM file of the 
 InsecureHttp = Annotated[
     bool, typer.Option("--insecure-http", help="Serve without TLS, on a loopback address only.")
 ]
+MaxConnections = Annotated[
+    int,
+    typer.Option(
+        "--max-connections",
+        min=2,
+        help="Connections at a time; half of them at most without a valid key.",
+    ),
+]
+MaxConnectionsPerAddress = Annotated[
+    int,
+    typer.Option(
+        "--max-connections-per-address",
+        min=2,
+        help="Of these from one IPv4 address or IPv6 /64; half without a valid key.",
+    ),
+]
 SweepInterval = Annotated[
     str, typer.Option("--sweep-interval", help="How often revocations are made permanent.")
 ]
@@ -50,6 +67,8 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
     insecure_http: InsecureHttp = False,  # noqa: FBT002
+    max_connections: MaxConnections = DEFAULT.connections,
+    max_connections_per_address: MaxConnectionsPerAddress = DEFAULT.per_address,
     sweep_interval: SweepInterval = "1h",
     clock_offset: ClockOffset = "0s",
 ) -> None:
@@ -69,7 +88,8 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
         tls = ensure_self_signed(data_dir, [host, *(tls_name or ())]) if self_signed else given
         ready = _ready_line(url_of(listener, secure=tls is not None), tls)
         app = create_app(opened, vault=vault, sweep_interval=interval)
-        run_server(app, listener, tls, lambda: typer.echo(ready))
+        limits = Limits(max_connections, max_connections_per_address)
+        run_server(app, listener, tls, lambda: typer.echo(ready), limits)
 
 
 def _require_one_of(*choices: bool) -> None:
