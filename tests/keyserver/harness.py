@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 import requests
 
-from signotaur_keyserver.api.app import create_app
+from signotaur_keyserver.api.app import Options, create_app
 from signotaur_keyserver.connections import DEFAULT, Limits
 from signotaur_keyserver.database import Database, sqlite_url
 from signotaur_keyserver.durations import parse_duration
@@ -35,7 +35,7 @@ class Running:
 
     def __init__(self, database: Database, limits: Limits = DEFAULT, **options: Any) -> None:
         self._limits = limits
-        self._app = create_app(database, **{"failures_burst": NO_LIMIT} | options)
+        self._app = create_app(database, Options(**{"failures_burst": NO_LIMIT} | options))
 
     def __enter__(self) -> str:
         """Start; return the URL."""
@@ -192,6 +192,16 @@ class World:
     def now(self) -> Client:
         """A client of the server with the true clock."""
         return self.at("0s")
+
+    def serving(self, **options: Any) -> Client:
+        """Return a client of a further server with options of its own."""
+        database = Database(sqlite_url(self.file))
+        server = Running(database, **{"vault": self.vault} | options)
+        client = self._clients[f"server {len(self._running)}"] = Client(
+            server.__enter__(), self.secrets
+        )
+        self._running.append((server, database))
+        return client
 
     def user(self, name: str = "ci", *roles: str) -> str:
         """Add a user, by default with the role to rotate."""

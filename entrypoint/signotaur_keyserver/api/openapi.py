@@ -129,7 +129,7 @@ SIGN = _operation(
 )
 HEALTHZ = _operation({200: "The process is up."}, "Status", _ALWAYS)
 READYZ = _operation({200: "Ready to serve."}, "Status", _ALWAYS)
-METRICS = _operation({}, "", _ALWAYS)
+METRICS = _operation({}, "", {**_ALWAYS, 401: (Problem.UNKNOWN_KEY,), 429: (Problem.RATE_LIMITED,)})
 METRICS["responses"][200] = {
     "description": "Counts.",
     "content": _content("text/plain", {"type": "string"}),
