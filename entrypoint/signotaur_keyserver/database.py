@@ -161,6 +161,8 @@ def _configure(connection: Any, _record: object) -> None:
     # NORMAL could lose the last commits at a power cut: a client would then hold a key
     # that the server never heard of.
     connection.execute("PRAGMA synchronous = FULL")
+    # A removed private key is overwritten, not only marked as free space.
+    connection.execute("PRAGMA secure_delete = ON")
 
 
 def _begin(connection: Connection) -> None:

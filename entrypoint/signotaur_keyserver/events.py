@@ -46,6 +46,8 @@ class EventType(StrEnum):
     """A key asked for a certificate that it does not get."""
     SIGNATURE_MADE = "signature-made"
     SIGNATURE_REFUSED = "signature-refused"
+    EVENTS_PRUNED = "events-pruned"
+    """The oldest events were deleted, because their retention is over."""
 
 
 @dataclass(frozen=True)

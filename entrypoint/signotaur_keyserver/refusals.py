@@ -189,14 +189,9 @@ def malformed(status: int, detail: str, fields: Sequence[str] = ()) -> Refused:
     return Refused(Problem.MALFORMED_REQUEST, status, detail, members={"fields": list(fields)})
 
 
-def rate_limited(retry_after: int) -> Refused:
-    """Refuse a stranger who has failed too often; seconds until the next try is heard."""
-    return Refused(
-        Problem.RATE_LIMITED,
-        429,
-        "Too many failed attempts from this address.",
-        retry_after=retry_after,
-    )
+def rate_limited(detail: str, wait: float) -> Refused:
+    """Refuse whoever asks too often; ``wait`` is in seconds, until the next request is heard."""
+    return Refused(Problem.RATE_LIMITED, 429, detail, retry_after=max(1, ceil(wait)))
 
 
 def unavailable() -> Refused:

@@ -1,6 +1,7 @@
 """The thread that sweeps at an interval while the server runs."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event, Thread
@@ -8,11 +9,14 @@ from threading import Event, Thread
 from sqlalchemy.exc import SQLAlchemyError
 
 from signotaur_keyserver.database import Database, DatabaseUnavailableError
+from signotaur_keyserver.service.retention import BATCH, prune_events
 from signotaur_keyserver.service.sweep import sweep
 
 _log = logging.getLogger(__name__)
 
 
+_PAUSE = 0.05
+"""Seconds between two batches of deleted events."""
 _PATIENCE = 1.0
 """Seconds that an ending server waits for a sweep."""
 
@@ -29,8 +33,11 @@ class SweepTotals:
 class Sweeper:
     """Sweeps once at its start and then at every interval, until it is stopped."""
 
-    def __init__(self, database: Database, interval: timedelta) -> None:
+    def __init__(
+        self, database: Database, interval: timedelta, event_retention: timedelta | None = None
+    ) -> None:
         self._database = database
+        self._event_retention = event_retention
         self._interval = interval.total_seconds()
         self._stopped = Event()
         self._thread = Thread(target=self._run, name="sweeper", daemon=True)
@@ -54,9 +61,22 @@ class Sweeper:
         self.totals.held += len(swept.held_rotation_ids)
 
     def _run(self) -> None:
+        self._attempt(self._prune)
         while not self._stopped.wait(self._interval):
-            try:
-                self.sweep_once()
-            except (DatabaseUnavailableError, SQLAlchemyError):
-                # Deadlines are enforced at use: a late sweep only writes them down later.
-                _log.warning("a sweep failed; the next one makes up for it", exc_info=True)
+            self._attempt(self.sweep_once)
+            self._attempt(self._prune)
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except (DatabaseUnavailableError, SQLAlchemyError):
+            # Deadlines are enforced at use: a late sweep only writes them down later.
+            _log.warning("a sweep failed; the next one makes up for it", exc_info=True)
+
+    def _prune(self) -> None:
+        if self._event_retention is None:
+            return
+        while prune_events(self._database, self._event_retention) == BATCH:
+            # Others write meanwhile.
+            if self._stopped.wait(_PAUSE):
+                return

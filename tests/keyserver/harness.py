@@ -14,13 +14,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import requests
-import uvicorn
 
-from signotaur_keyserver.api.app import create_app
+from signotaur_keyserver.api.app import Options, create_app
+from signotaur_keyserver.connections import DEFAULT, Limits
 from signotaur_keyserver.database import Database, sqlite_url
 from signotaur_keyserver.durations import parse_duration
 from signotaur_keyserver.pki.vault import Vault
-from signotaur_keyserver.server import configured, listen, url_of
+from signotaur_keyserver.server import Server, configured, listen, url_of
 from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.sweep import Swept, sweep
 from signotaur_wire import keyformat, paths
@@ -33,13 +33,14 @@ NO_LIMIT = 1_000_000
 class Running:
     """A server of a database, in a thread of this process. Use it as a context manager."""
 
-    def __init__(self, database: Database, **options: Any) -> None:
-        self._app = create_app(database, **{"failures_burst": NO_LIMIT} | options)
+    def __init__(self, database: Database, limits: Limits = DEFAULT, **options: Any) -> None:
+        self._limits = limits
+        self._app = create_app(database, Options(**{"failures_burst": NO_LIMIT} | options))
 
     def __enter__(self) -> str:
         """Start; return the URL."""
         self._listener = listen("127.0.0.1", 0)
-        self._server = uvicorn.Server(configured(self._app, None))
+        self._server = Server(configured(self._app, None), lambda: None, self._limits)
         self._thread = Thread(
             target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True
         )
@@ -191,6 +192,16 @@ class World:
     def now(self) -> Client:
         """A client of the server with the true clock."""
         return self.at("0s")
+
+    def serving(self, **options: Any) -> Client:
+        """Return a client of a further server with options of its own."""
+        database = Database(sqlite_url(self.file))
+        server = Running(database, **{"vault": self.vault} | options)
+        client = self._clients[f"server {len(self._running)}"] = Client(
+            server.__enter__(), self.secrets
+        )
+        self._running.append((server, database))
+        return client
 
     def user(self, name: str = "ci", *roles: str) -> str:
         """Add a user, by default with the role to rotate."""

@@ -21,9 +21,18 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 class Process:
     """A serving process. Use it as a context manager."""
 
-    def __init__(self, data_dir: Path, *options: str) -> None:
+    def __init__(self, data_dir: Path, *options: str, open_files: int | None = None) -> None:
         self.log = data_dir.parent / f"{data_dir.name}.log"
-        self._arguments = [*PROGRAM, "serve", f"--data-dir={data_dir}", "--port=0", *options]
+        limited = ("sh", "-c", f'ulimit -n {open_files}; exec "$@"', "sh")
+        prefix = () if open_files is None else limited
+        self._arguments = [
+            *prefix,
+            *PROGRAM,
+            "serve",
+            f"--data-dir={data_dir}",
+            "--port=0",
+            *options,
+        ]
 
     def __enter__(self) -> Self:
         with self.log.open("a") as log:

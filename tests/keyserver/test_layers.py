@@ -10,7 +10,7 @@ import signotaur_keyserver
 ROOT = Path(signotaur_keyserver.__file__).parent
 # From the bottom up; a module may import from its own layer and from those below.
 LAYERS = (
-    ("durations", "records", "events"),
+    ("durations", "records", "events", "private_files"),
     ("refusals",),
     ("rules",),
     ("schema",),
@@ -20,6 +20,8 @@ LAYERS = (
     ("service",),
     ("sweeper",),
     ("tls", "api"),
+    ("connections",),
+    ("bounded_http", "acceptor"),
     ("server",),
     ("commands",),
     ("cli",),

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from keyserver.certs import NO_SUCH, add, digest, get_certificate, lasting, refused, sign
-from keyserver.harness import World
+from keyserver.harness import World, wait_until
 from signotaur_keyserver.service.told import LENGTH, told
 from signotaur_wire import keyformat
 
@@ -38,6 +38,7 @@ def test_a_refusal_has_its_event_which_tells_an_administrator_more(world: World)
     sign(world.now, key, "0" * 40)
     get_certificate(world.now, key, label="production")
     get_certificate(world.now, key)
+    wait_until(lambda: len(world.events("certificate-refused")) == 2)
     signing, asking = world.events("signature-refused"), world.events("certificate-refused")
     assert [event["data"]["certificateId"] for event in signing] == [1, None]
     assert [event["data"]["certificateId"] for event in asking] == [1, None]
@@ -53,6 +54,7 @@ def test_a_refusal_has_its_event_which_tells_an_administrator_more(world: World)
 def test_an_expired_certificate_is_a_warning(world: World) -> None:
     expired = add(world, made=lasting(timedelta(days=2), since=timedelta(days=-3)))
     refused(sign(world.now, world.key(), expired.thumbprint))
+    wait_until(lambda: bool(world.events("signature-refused")))
     event = world.events("signature-refused")[0]
     assert (event["level"], event["data"]["certificateId"]) == ("Warning", expired.id)
     assert "expired at" in event["data"]["reason"]
@@ -77,6 +79,7 @@ def test_what_a_client_tells_is_made_inert(world: World) -> None:
         clientVersion=f"{key}",
     )
     get_certificate(world.now, key, label=f"{other}\r\n")
+    wait_until(lambda: bool(world.events("certificate-refused")))
     events = world.events("signature-made") + world.events("certificate-refused")
     data = events[0]["data"]
     assert data["fileName"] == f"a\ufffd::add-mask::\ufffd[2K\ufffd{other[:20]}***\ufffd.exe"

@@ -1,9 +1,12 @@
 """The factory of the web application: everything it works with is given to it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from time import monotonic
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -17,10 +20,10 @@ from signotaur_keyserver import refusals
 from signotaur_keyserver.api import health_routes, key_routes, openapi, signing_routes
 from signotaur_keyserver.api.buckets import TokenBuckets
 from signotaur_keyserver.api.context import Context, context_of, source_of
-from signotaur_keyserver.api.metrics import RequestCounts, SignatureCounts
-from signotaur_keyserver.api.middleware import METHODS, BodyLimit, Envelope
+from signotaur_keyserver.api.metrics import RecentCensus, RequestCounts, SignatureCounts
+from signotaur_keyserver.api.middleware import METHODS, Envelope, RequestRules
 from signotaur_keyserver.api.problems import problem_response, refusal_response
-from signotaur_keyserver.api.refusal_log import RefusalLog
+from signotaur_keyserver.api.refusal_log import SUMMARY_SECONDS, RefusalLog
 from signotaur_keyserver.database import Database, DatabaseUnavailableError
 from signotaur_keyserver.pki.private_keys import PrivateKeys
 from signotaur_keyserver.pki.vault import Vault
@@ -28,31 +31,43 @@ from signotaur_keyserver.refusals import Refused
 from signotaur_keyserver.sweeper import Sweeper
 from signotaur_wire.problems import Problem
 
-FAILURES_BURST = 60
-FAILURES_PER_SECOND = 1.0
-"""How often one address may fail to authenticate; a valid key is never limited."""
 _METHOD_NOT_ALLOWED = 405
 
 
-def create_app(
-    database: Database,
-    *,
-    vault: Vault | None = None,
-    sweep_interval: timedelta = timedelta(hours=1),
-    failures_burst: int = FAILURES_BURST,
-    failures_per_second: float = FAILURES_PER_SECOND,
-) -> FastAPI:
-    """Build the application over a migrated database; its lifespan runs sweeper and refusal log.
+@dataclass(frozen=True)
+class Options:
+    """What whoever runs a server may choose."""
 
-    Without a ``vault`` it opens no private key, and signs nothing.
-    """
+    vault: Vault | None = None
+    """None: no private key is opened, and nothing signed."""
+    sweep_interval: timedelta = timedelta(hours=1)
+    event_retention: timedelta | None = None
+    """Age after which events are deleted; None: they are kept."""
+    failures_burst: int = 60
+    failures_per_second: float = 1.0
+    """How often one address may fail to authenticate."""
+    key_requests_per_minute: int | None = None
+    """Of one key, over a minute; None: as many as it likes."""
+    metrics_token: str | None = None
+    """What ``/metrics`` demands; None: nothing."""
+    clock: Callable[[], float] = monotonic
+    """In seconds from any moment; for rates and caches alone."""
+
+
+def create_app(database: Database, options: Options) -> FastAPI:
+    """Build the application over a migrated database; its lifespan runs sweeper and refusal log."""
     context = Context(
         database=database,
-        strangers=TokenBuckets(failures_burst, failures_per_second),
-        refusals=RefusalLog(database),
+        strangers=TokenBuckets(
+            options.failures_burst, options.failures_per_second, clock=options.clock
+        ),
+        keys=_key_buckets(options),
+        census=RecentCensus(database, options.clock),
+        metrics_token=options.metrics_token,
+        refusals=RefusalLog(database, options.clock),
         requests=RequestCounts(),
-        sweeper=Sweeper(database, sweep_interval),
-        private_keys=PrivateKeys(vault),
+        sweeper=Sweeper(database, options.sweep_interval, options.event_retention),
+        private_keys=PrivateKeys(options.vault),
         signatures=SignatureCounts(),
     )
     # The documentation pages would load scripts from elsewhere.
@@ -67,9 +82,16 @@ def create_app(
     app.exception_handler(DatabaseUnavailableError)(_unavailable)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(HTTPException)(_no_route)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestRules)
     app.add_middleware(Envelope, requests=context.requests)
     return app
+
+
+def _key_buckets(options: Options) -> TokenBuckets | None:
+    per_minute = options.key_requests_per_minute
+    if per_minute is None:
+        return None
+    return TokenBuckets(per_minute, per_minute / 60, clock=options.clock)
 
 
 @asynccontextmanager
@@ -77,11 +99,19 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     context.refusals.start()
     await run_in_threadpool(context.sweeper.start)
+    summaries = asyncio.create_task(_summarize(context.refusals))
     try:
         yield
     finally:
+        summaries.cancel()
         context.sweeper.stop()
         context.refusals.stop()
+
+
+async def _summarize(log: RefusalLog) -> None:
+    while True:
+        await asyncio.sleep(SUMMARY_SECONDS)
+        log.summarize()
 
 
 async def _refused(request: Request, refused: Refused) -> Response:

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from signotaur_keyserver.api.buckets import TokenBuckets
-from signotaur_keyserver.api.metrics import RequestCounts, SignatureCounts
+from signotaur_keyserver.api.metrics import RecentCensus, RequestCounts, SignatureCounts
 from signotaur_keyserver.api.refusal_log import RefusalLog
 from signotaur_keyserver.database import Database
 from signotaur_keyserver.pki.private_keys import PrivateKeys
@@ -25,6 +25,11 @@ class Context:
 
     database: Database
     strangers: TokenBuckets
+    """Failures to authenticate, by network."""
+    keys: TokenBuckets | None
+    """Requests of each key; None where these are not limited."""
+    census: RecentCensus
+    metrics_token: str | None
     refusals: RefusalLog
     requests: RequestCounts
     sweeper: Sweeper

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from math import ceil
 from typing import Annotated, TypeVar
 
 from fastapi import Depends
@@ -10,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from signotaur_keyserver import refusals
-from signotaur_keyserver.api.context import Context, context_of, network_of, source_of
+from signotaur_keyserver.api.context import context_of, network_of, source_of
 from signotaur_keyserver.refusals import Refused
 from signotaur_keyserver.service.authentication import Caller, authenticate, record_first_use
 from signotaur_keyserver.service.successor import record_use
@@ -35,15 +34,18 @@ _SIGN_MEMBERS = (
 
 
 async def authenticated(request: Request) -> Caller:
-    """Return who calls. Raises Refused; only strangers are limited, never a valid key."""
+    """Return who calls. Raises Refused, also for strangers and keys that ask too often."""
     context = context_of(request)
     try:
         caller = await context.read(authenticate, context.database, _bearer(request))
     except Refused as refused:
         if refused.problem is Problem.UNKNOWN_KEY:
-            _limit_strangers(context, request)
+            limit_strangers(request)
         raise
     request.state.key_id = caller.key.id
+    wait = 0.0 if context.keys is None else context.keys.take(caller.key.id)
+    if wait:
+        raise refusals.rate_limited("Too many requests with this key.", wait)
     if caller.is_first_use_of_candidate:
         source = source_of(request)
         await run_in_threadpool(record_first_use, context.database, caller.key, source)
@@ -109,7 +111,8 @@ def _bearer(request: Request) -> str:
     return text.strip()
 
 
-def _limit_strangers(context: Context, request: Request) -> None:
-    wait = context.strangers.take(network_of(source_of(request)))
+def limit_strangers(request: Request) -> None:
+    """Count a failure to authenticate. Raises Refused when an address has too many."""
+    wait = context_of(request).strangers.take(network_of(source_of(request)))
     if wait:
-        raise refusals.rate_limited(max(1, ceil(wait)))
+        raise refusals.rate_limited("Too many failed attempts from this address.", wait)

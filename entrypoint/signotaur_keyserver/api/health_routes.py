@@ -1,5 +1,7 @@
 """What a supervisor asks, without a key: is the process up, is it ready, how is it doing."""
 
+import hmac
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
@@ -7,8 +9,8 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from signotaur_keyserver import refusals
 from signotaur_keyserver.api import metrics, openapi
 from signotaur_keyserver.api.context import context_of
+from signotaur_keyserver.api.dependencies import limit_strangers
 from signotaur_keyserver.migrate import current_revision, newest_revision
-from signotaur_keyserver.service.census import take_census
 
 router = APIRouter(default_response_class=JSONResponse)
 
@@ -30,13 +32,22 @@ def readyz(request: Request) -> JSONResponse:
 
 
 @router.get("/metrics", **openapi.METRICS)
-def get_metrics(request: Request) -> PlainTextResponse:
-    """Give counts in Prometheus' text format."""
+async def get_metrics(request: Request) -> PlainTextResponse:
+    """Give counts in Prometheus' text format; with a token, where the server demands one."""
     context = context_of(request)
+    if context.metrics_token is not None:
+        _require(context.metrics_token, request)
     text = metrics.exposition(
-        take_census(context.database),
+        await context.census.get(),
         context.requests,
         context.signatures,
         context.sweeper.totals,
     )
     return PlainTextResponse(text, media_type=metrics.MEDIA_TYPE)
+
+
+def _require(token: str, request: Request) -> None:
+    given = request.headers.get("authorization", "")
+    if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        limit_strangers(request)
+        raise refusals.unknown_key()

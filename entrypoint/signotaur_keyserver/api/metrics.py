@@ -1,13 +1,20 @@
 """Counts in Prometheus' text format. Labels are states and statuses, never names or addresses."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from time import monotonic
 
-from signotaur_keyserver.service.census import Census
+from starlette.concurrency import run_in_threadpool
+
+from signotaur_keyserver.database import Database
+from signotaur_keyserver.service.census import Census, take_census
 from signotaur_keyserver.sweeper import SweepTotals
 from signotaur_wire.signing import DONE
 
 MEDIA_TYPE = "text/plain; version=0.0.4"
+CENSUS_SECONDS = 10.0
+"""How old the counts of keys and rotations may be; Prometheus asks every 15 s or less often."""
 
 
 class RequestCounts:
@@ -26,6 +33,27 @@ class SignatureCounts:
     def note(self, result: int) -> None:
         """Count an answer."""
         self.by_result["made" if result == DONE else "refused"] += 1
+
+
+class RecentCensus:
+    """A census of the database, taken once for all who ask within ten seconds.
+
+    It reads every key: without this, a few who ask again and again make all others wait.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float] = monotonic) -> None:
+        self._database = database
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._taken: tuple[float, Census] | None = None
+
+    async def get(self) -> Census:
+        """Return a census. Raises DatabaseUnavailableError."""
+        async with self._lock:
+            now = self._clock()
+            if self._taken is None or now - self._taken[0] >= CENSUS_SECONDS:
+                self._taken = (now, await run_in_threadpool(take_census, self._database))
+            return self._taken[1]
 
 
 def exposition(

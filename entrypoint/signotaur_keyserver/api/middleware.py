@@ -1,4 +1,4 @@
-"""What surrounds every request, as plain ASGI: body limit, fixed headers, access log, boundary.
+"""What surrounds every request, as plain ASGI: its rules, fixed headers, access log, boundary.
 
 The log holds method, path, status, time and key id: never a header, a query or a body, and no
 path that is not one of ours, because a stranger's path may hold anything, even a key.
@@ -9,6 +9,8 @@ import re
 from time import perf_counter
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from signotaur_keyserver import refusals
@@ -20,13 +22,15 @@ from signotaur_wire.problems import Problem
 BODY_LIMIT = 16 * 1024
 """Bytes; the largest body of the protocol has under one thousand."""
 
-_HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+FIXED_HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 _UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _OURS = re.compile(
     f"{paths.KEYS_SELF}|{paths.ROTATION.format(rotation_id=_UUID)}(?:/confirmation)?"
     f"|{signing.CERT_GET}|{signing.SIGN}"
     "|/healthz|/readyz|/metrics|/openapi.json"
 )
+_CLIENT_LEFT = 499
+"""What nginx logs for a client that closed its connection; nobody gets it as an answer."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _access = logging.getLogger("signotaur_keyserver.access")
@@ -52,11 +56,14 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_HEADERS]
+                message["headers"] = [*message["headers"], *FIXED_HEADERS]
             await send(message)
 
         try:
             await self._app(scope, receive, send_enveloped)
+        except ClientDisconnect:
+            status = _CLIENT_LEFT
+            _log.debug("a client left before its request was complete")
         except Exception:  # noqa: BLE001 - the last resort: no request ends without an answer
             _log.exception("a request failed unexpectedly")
             if not status:
@@ -75,8 +82,8 @@ class Envelope:
         _access.info("%s %s %d %.1fms key=%s", method, path, status, seconds * 1000, key_id)
 
 
-class BodyLimit:
-    """Refuses a body above the limit, whether its length was declared or it comes in chunks."""
+class RequestRules:
+    """Refuses what HTTP forbids, paths with escapes, and bodies above the limit."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -87,11 +94,27 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        if int(headers.get("content-length", "0")) > BODY_LIMIT:
-            await refusal_response(_too_large())(scope, receive, send)
+        refusal = _refusal(scope, headers)
+        if refusal is not None:
+            await refusal(scope, receive, send)
             return
         chunked = "transfer-encoding" in headers
         await self._app(scope, _counted(receive) if chunked else receive, send)
+
+
+def _refusal(scope: Scope, headers: Headers) -> Response | None:
+    # RFC 9112, 3.2: a request of HTTP/1.1 has one Host.
+    hosts, version = headers.getlist("host"), scope["http_version"]
+    if version not in ("1.0", "1.1") or len(hosts) > 1 or (version == "1.1" and not hosts):
+        detail = "A request is of HTTP/1.1 and has one Host header."
+        return refusal_response(refusals.malformed(400, detail))
+    # No path of ours needs an escape. With %2F, %5C, %2E or %00 in it, a proxy in front could
+    # apply its rules to another path than the one that is served here.
+    if b"%" in scope["raw_path"]:
+        return problem_response(Problem.NOT_FOUND, 404, "There is nothing here.")
+    if int(headers.get("content-length", "0")) > BODY_LIMIT:
+        return refusal_response(_too_large())
+    return None
 
 
 def _counted(receive: Receive) -> Receive:

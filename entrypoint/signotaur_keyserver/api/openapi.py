@@ -14,7 +14,9 @@ Operation = dict[str, Any]
 _Problems = Mapping[int, Sequence[Problem]]
 
 _ALWAYS: _Problems = {
+    400: (Problem.MALFORMED_REQUEST,),
     413: (Problem.MALFORMED_REQUEST,),
+    431: (Problem.MALFORMED_REQUEST,),
     500: (Problem.INTERNAL_ERROR,),
     503: (Problem.UNAVAILABLE,),
 }
@@ -25,7 +27,6 @@ _WITH_KEY: _Problems = {
 }
 _WITH_BODY: _Problems = {
     **_WITH_KEY,
-    400: (Problem.MALFORMED_REQUEST,),
     415: (Problem.MALFORMED_REQUEST,),
     422: (Problem.MALFORMED_REQUEST,),
 }
@@ -128,7 +129,7 @@ SIGN = _operation(
 )
 HEALTHZ = _operation({200: "The process is up."}, "Status", _ALWAYS)
 READYZ = _operation({200: "Ready to serve."}, "Status", _ALWAYS)
-METRICS = _operation({}, "", _ALWAYS)
+METRICS = _operation({}, "", {**_ALWAYS, 401: (Problem.UNKNOWN_KEY,), 429: (Problem.RATE_LIMITED,)})
 METRICS["responses"][200] = {
     "description": "Counts.",
     "content": _content("text/plain", {"type": "string"}),

@@ -1,12 +1,17 @@
 """Refusals as events, in bounded number and off the path of the answer.
 
-A stranger must be able neither to fill the disk nor to make readers wait for a write.
+Neither a stranger nor the holder of a key can fill the disk with them, or make readers wait for
+a write. Refusals of one key for one reason are summed up: the first few are written at once,
+later ones once a minute, as the latest of them and the number of those before it.
 """
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from queue import Full, Queue
 from threading import Thread
+from time import monotonic
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -31,23 +36,26 @@ _TOLD = {
     Problem.TOO_MANY_CANDIDATES: Level.WARNING,
 }
 _PER_SUBJECT = (5, 1 / 60)
+"""Burst and refill per second of one address, and of one key and reason."""
 _STRANGERS = (60, 1 / 10)
 """Burst and refill per second of all strangers together: at most 8,700 events a day."""
-
-
 _PATIENCE = 1.0
 """Seconds that an ending server waits for the last events."""
+SUMMARY_SECONDS = 60.0
+"""How often ``summarize`` is to be called."""
+
+_Subject = tuple[int | None, str]
 
 
 class RefusalLog:
     """Notes refusals from the event loop and writes them from a thread of its own."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float] = monotonic) -> None:
         self._database = database
-        self._subjects = TokenBuckets(*_PER_SUBJECT)
-        self._strangers = TokenBuckets(*_STRANGERS)
+        self._subjects = TokenBuckets(*_PER_SUBJECT, clock=clock)
+        self._strangers = TokenBuckets(*_STRANGERS, clock=clock)
         self._queue: Queue[Event | None] = Queue(maxsize=256)
-        self._suppressed = 0
+        self._suppressed: dict[_Subject, tuple[Event, int]] = {}
         self._thread = Thread(target=self._write_all, name="refusal-log", daemon=True)
 
     def start(self) -> None:
@@ -55,43 +63,49 @@ class RefusalLog:
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what is queued, then end; a database that is stuck holds nobody up."""
+        """Write what is queued or summed up, then end; a stuck database holds nobody up."""
+        for subject in list(self._suppressed):
+            self._write_suppressed(subject)
         with suppress(Full):
             self._queue.put_nowait(None)
         self._thread.join(_PATIENCE)
 
     def note(self, refused: Refused, source: str | None, key_id: int | None) -> None:
-        """Queue an event of a refusal, unless there were too many. Never blocks."""
+        """Note a refused request. Never blocks."""
         level = refused.level or _TOLD.get(refused.problem)
-        if level is None:
-            return
-        if not self._within_budget(source, key_id):
-            self._suppressed += 1
-            return
+        if level is not None:
+            self.add(_event(level, refused.problem, source, key_id))
+
+    def add(self, event: Event) -> None:
+        """Write the event of a refusal soon, or count it. Never blocks."""
+        subject = _subject(event)
+        _last, count = self._suppressed.pop(subject, (event, 0))
+        if not (self._within_budget(event) and self._queued(event, count)):
+            self._suppressed[subject] = (event, count + 1)
+
+    def summarize(self) -> None:
+        """Write the latest event of each key and reason that was only counted. Never blocks."""
+        for subject, (event, _count) in list(self._suppressed.items()):
+            if self._within_budget(event):
+                self._write_suppressed(subject)
+
+    def _write_suppressed(self, subject: _Subject) -> None:
+        event, count = self._suppressed.pop(subject)
+        if not self._queued(event, count - 1):
+            self._suppressed[subject] = (event, count)
+
+    def _within_budget(self, event: Event) -> bool:
+        if event.key_id is not None:
+            return self._subjects.take(_subject(event)) == 0
+        return self._subjects.take(event.source) == 0 and self._strangers.take("all") == 0
+
+    def _queued(self, event: Event, suppressed_before: int) -> bool:
+        data = {**event.data, "suppressedBefore": suppressed_before}
         try:
-            self._queue.put_nowait(self._event(level, refused, source, key_id))
+            self._queue.put_nowait(replace(event, data=data))
         except Full:
-            self._suppressed += 1
-        else:
-            self._suppressed = 0
-
-    def _within_budget(self, source: str | None, key_id: int | None) -> bool:
-        if key_id is not None:
-            return self._subjects.take(key_id) == 0
-        return self._subjects.take(source) == 0 and self._strangers.take("all") == 0
-
-    def _event(
-        self, level: Level, refused: Refused, source: str | None, key_id: int | None
-    ) -> Event:
-        who = "A stranger" if key_id is None else f"Key {key_id}"
-        return Event(
-            level,
-            EventType.REQUEST_REFUSED,
-            f"{who} was refused: {refused.problem.value}.",
-            key_id=key_id,
-            source=source,
-            data={"problem": refused.problem.value, "suppressedBefore": self._suppressed},
-        )
+            return False
+        return True
 
     def _write_all(self) -> None:
         while (event := self._queue.get()) is not None:
@@ -100,3 +114,22 @@ class RefusalLog:
                     events.write(connection, self._database.clock.now(connection), event)
             except (DatabaseUnavailableError, SQLAlchemyError):
                 _log.warning("an event of a refusal was lost", exc_info=True)
+
+
+def _subject(event: Event) -> _Subject:
+    """Return what is summed up: a key and a reason, or all strangers, who may be many."""
+    if event.key_id is None:
+        return (None, "")
+    return (event.key_id, str(event.data.get("problem", event.type)))
+
+
+def _event(level: Level, problem: Problem, source: str | None, key_id: int | None) -> Event:
+    who = "A stranger" if key_id is None else f"Key {key_id}"
+    return Event(
+        level,
+        EventType.REQUEST_REFUSED,
+        f"{who} was refused: {problem.value}.",
+        key_id=key_id,
+        source=source,
+        data={"problem": problem.value},
+    )

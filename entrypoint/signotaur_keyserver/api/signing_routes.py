@@ -9,7 +9,7 @@ from signotaur_keyserver.api import openapi
 from signotaur_keyserver.api.context import context_of, source_of
 from signotaur_keyserver.api.dependencies import CertificateBody, SignBody, Using
 from signotaur_keyserver.pki.selection import CertificateRefused
-from signotaur_keyserver.service.signing import find_certificate, refuse_certificate, sign_digest
+from signotaur_keyserver.service.signing import certificate_refused, find_certificate, sign_digest
 from signotaur_wire import signing
 
 router = APIRouter(default_response_class=JSONResponse)
@@ -25,9 +25,8 @@ async def get_certificate(request: Request, caller: Using, body: CertificateBody
     try:
         answer = await context.read(find_certificate, context.database, caller, body)
     except CertificateRefused as refused:
-        answer = await run_in_threadpool(
-            refuse_certificate, context.database, caller, body, refused, source_of(request)
-        )
+        context.refusals.add(certificate_refused(caller, body, refused, source_of(request)))
+        answer = signing.CertificateAnswer(signing.FAILED, str(refused))
     return JSONResponse(answer.to_json())
 
 
@@ -35,8 +34,10 @@ async def get_certificate(request: Request, caller: Using, body: CertificateBody
 async def sign(request: Request, caller: Using, body: SignBody) -> JSONResponse:
     """Sign a digest: PKCS#1 v1.5 with an RSA key, DER with an ECDSA key."""
     context = context_of(request)
-    answer = await run_in_threadpool(
+    answer, refusal = await run_in_threadpool(
         sign_digest, context.database, context.private_keys, caller, body, source_of(request)
     )
+    if refusal is not None:
+        context.refusals.add(refusal)
     context.signatures.note(answer.result)
     return JSONResponse(answer.to_json())

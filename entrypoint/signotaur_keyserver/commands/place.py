@@ -10,6 +10,7 @@ from pathlib import Path
 from signotaur_keyserver.commands.faults import UsageFault
 from signotaur_keyserver.database import Database, UnsupportedDatabaseError, sqlite_url
 from signotaur_keyserver.migrate import current_revision, migrate, newest_revision
+from signotaur_keyserver.private_files import ExposedError, require_safe_folder
 
 _FILE = "keyserver.db"
 
@@ -30,6 +31,8 @@ def existing(
     data_dir: Path, url: str | None, offset: timedelta = timedelta(0)
 ) -> Iterator[Database]:
     """Open a database that is there. Raises UsageFault that names the command to run first."""
+    if data_dir.exists():
+        _require_safe(data_dir)
     with _opened(data_dir, url, offset) as database:
         if not database.exists():
             raise UsageFault(
@@ -56,9 +59,17 @@ def _opened(data_dir: Path, url: str | None, offset: timedelta) -> Iterator[Data
         database.close()
 
 
+def _require_safe(data_dir: Path) -> None:
+    try:
+        require_safe_folder(data_dir)
+    except ExposedError as error:
+        raise UsageFault(str(error)) from None
+
+
 def _require_writable(data_dir: Path) -> None:
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _require_safe(data_dir)
         # Tried, not asked: permissions say nothing of a read-only mount.
         with tempfile.TemporaryFile(dir=data_dir) as trial:
             trial.write(b"x")

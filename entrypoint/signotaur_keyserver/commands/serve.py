@@ -1,21 +1,29 @@
 """``serve``: migrate, then listen until a signal comes."""
 
 import json
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from signotaur_keyserver.api.app import create_app
+from signotaur_keyserver.api.app import Options, create_app
 from signotaur_keyserver.commands import place
 from signotaur_keyserver.commands.faults import UsageFault
 from signotaur_keyserver.commands.options import ClockOffset, DatabaseUrl, DataDir, duration
+from signotaur_keyserver.connections import DEFAULT, Limits
 from signotaur_keyserver.pki.vault import Vault
+from signotaur_keyserver.private_files import ExposedError, require_not_shared
 from signotaur_keyserver.server import listen, log_to_stderr, url_of
 from signotaur_keyserver.server import serve as run_server
 from signotaur_keyserver.service.certificates import require_master_key
 from signotaur_keyserver.tls import TlsFiles, ensure_self_signed
+
+KEY_REQUESTS_PER_MINUTE = 12_000
+"""200 a second. A build that signs 500 files makes 501 requests; the server answers 2,000 a
+second and more, so that one key takes a tenth of it."""
+_TOKEN = re.compile(r"[!-~]{16,512}")
 
 Host = Annotated[str, typer.Option("--host", help="Address to listen on.")]
 Port = Annotated[
@@ -35,8 +43,40 @@ TlsKey = Annotated[Path | None, typer.Option("--tls-key", help="PEM file of the 
 InsecureHttp = Annotated[
     bool, typer.Option("--insecure-http", help="Serve without TLS, on a loopback address only.")
 ]
+MaxConnections = Annotated[
+    int,
+    typer.Option(
+        "--max-connections",
+        min=2,
+        help="Connections at a time; half of them at most without a valid key.",
+    ),
+]
+MaxConnectionsPerAddress = Annotated[
+    int,
+    typer.Option(
+        "--max-connections-per-address",
+        min=2,
+        help="Of these from one IPv4 address or IPv6 /64; half without a valid key.",
+    ),
+]
+KeyRequestsPerMinute = Annotated[
+    int,
+    typer.Option(
+        "--key-requests-per-minute", min=0, help="Of one key, over a minute; 0: without a limit."
+    ),
+]
+MetricsTokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics-token-file", help="File with the token that /metrics demands; default: none."
+    ),
+]
 SweepInterval = Annotated[
     str, typer.Option("--sweep-interval", help="How often revocations are made permanent.")
+]
+EventRetention = Annotated[
+    str,
+    typer.Option("--event-retention", help="Age after which events are deleted; 0s: never."),
 ]
 
 
@@ -50,7 +90,12 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
     insecure_http: InsecureHttp = False,  # noqa: FBT002
+    max_connections: MaxConnections = DEFAULT.connections,
+    max_connections_per_address: MaxConnectionsPerAddress = DEFAULT.per_address,
+    key_requests_per_minute: KeyRequestsPerMinute = KEY_REQUESTS_PER_MINUTE,
+    metrics_token_file: MetricsTokenFile = None,
     sweep_interval: SweepInterval = "1h",
+    event_retention: EventRetention = "400d",
     clock_offset: ClockOffset = "0s",
 ) -> None:
     """Run the server. When it listens, it prints one line of JSON: its URL and its CA file."""
@@ -61,6 +106,8 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     if not interval:
         raise UsageFault("--sweep-interval: must be longer than nothing")
     offset = duration("--clock-offset", clock_offset)
+    retention = duration("--event-retention", event_retention)
+    token = None if metrics_token_file is None else _token(metrics_token_file)
     given = None if self_signed or insecure_http else _given_files(tls_cert, tls_key)
     log_to_stderr()
     vault = Vault.in_folder(data_dir)
@@ -68,8 +115,16 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
         require_master_key(opened, vault)
         tls = ensure_self_signed(data_dir, [host, *(tls_name or ())]) if self_signed else given
         ready = _ready_line(url_of(listener, secure=tls is not None), tls)
-        app = create_app(opened, vault=vault, sweep_interval=interval)
-        run_server(app, listener, tls, lambda: typer.echo(ready))
+        options = Options(
+            vault=vault,
+            sweep_interval=interval,
+            event_retention=retention or None,
+            key_requests_per_minute=key_requests_per_minute or None,
+            metrics_token=token,
+        )
+        app = create_app(opened, options)
+        limits = Limits(max_connections, max_connections_per_address)
+        run_server(app, listener, tls, lambda: typer.echo(ready), limits)
 
 
 def _require_one_of(*choices: bool) -> None:
@@ -82,10 +137,30 @@ def _require_one_of(*choices: bool) -> None:
 def _given_files(certificate: Path | None, key: Path | None) -> TlsFiles:
     if certificate is None or key is None:
         raise UsageFault("--tls-cert and --tls-key go together")
-    for file in (certificate, key):
-        if not file.is_file():
-            raise UsageFault(f"there is no file {file}")
+    if not certificate.is_file():
+        raise UsageFault(f"there is no file {certificate}")
+    _require_not_shared(key)
     return TlsFiles(certificate, key)
+
+
+def _token(file: Path) -> str:
+    _require_not_shared(file)
+    try:
+        token = file.read_text("utf-8", "replace").strip()
+    except OSError as error:
+        raise UsageFault(f"cannot read {file}: {error.strerror}") from None
+    if not _TOKEN.fullmatch(token):
+        raise UsageFault(f"{file}: a token is 16 to 512 printable ASCII characters without space")
+    return token
+
+
+def _require_not_shared(file: Path) -> None:
+    if not file.is_file():
+        raise UsageFault(f"there is no file {file}")
+    try:
+        require_not_shared(file)
+    except ExposedError as error:
+        raise UsageFault(str(error)) from None
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,12 +2,13 @@
 
 import os
 import secrets
-import stat
 from pathlib import Path
 from typing import Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from signotaur_keyserver.private_files import ExposedError, require_owner_only
 
 FILE_NAME = "master.key"
 _KEY_BYTES = 32
@@ -64,7 +65,7 @@ class Vault:
     def _master_key(self) -> bytes:
         try:
             with self.file.open("rb") as file:
-                mode = os.fstat(file.fileno()).st_mode
+                status = os.fstat(file.fileno())
                 master_key = file.read(_KEY_BYTES + 1)
         except FileNotFoundError:
             raise VaultError(
@@ -75,8 +76,10 @@ class Vault:
             raise VaultError(f"cannot read {self.file}: {_reason(error)}") from None
         if len(master_key) != _KEY_BYTES:
             raise VaultError(f"{self.file} is damaged: it must have {_KEY_BYTES} bytes")
-        if mode & stat.S_IRWXO:
-            raise VaultError(f"everybody may use {self.file}: run chmod 600 {self.file}")
+        try:
+            require_owner_only(self.file, status)
+        except ExposedError as error:
+            raise VaultError(str(error)) from None
         return master_key
 
 

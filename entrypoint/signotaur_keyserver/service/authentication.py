@@ -12,6 +12,8 @@ from signotaur_keyserver.store import events, keys
 from signotaur_wire import keyformat
 
 _DUMMY_SHA256 = keyformat.digest("no key has this digest")
+_FIRST_ID, _NO_ID = 1, 0
+"""Ids of keys begin at 1, and keys are never deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Caller:
 
 
 def authenticate(database: Database, key_text: str) -> Caller:
-    """Return the caller whose key this is. One statement, no write.
+    """Return the caller whose key this is. One statement for a key that is known, no write.
 
     Raises Refused: ``unknown-key`` to whoever does not prove to hold a known key, and the true
     cause to whoever does.
@@ -39,10 +41,14 @@ def authenticate(database: Database, key_text: str) -> Caller:
         raise refusals.unknown_key() from None
     with database.read() as connection:
         found = keys.find_used(connection, parsed.public_id)
-    # An unknown id is compared as well, so that time does not tell which ids exist.
-    expected = _DUMMY_SHA256 if found is None else found[0].sha256
-    if not hmac.compare_digest(parsed.sha256, expected) or found is None:
-        raise refusals.unknown_key()
+        expected = _DUMMY_SHA256 if found is None else found[0].sha256
+        proven = hmac.compare_digest(parsed.sha256, expected)
+        if found is None or not proven:
+            # A row that is found takes longer than none. So whoever is refused has the server
+            # find one row and miss one, and time says little of whether an id exists. It need
+            # not say nothing: ids are 89 random bits, too many to try.
+            keys.get(connection, _FIRST_ID if found is None else _NO_ID)
+            raise refusals.unknown_key()
     key, now = found[0], database.clock.shift(found[1])
     rules.require_alive(key, now)
     return Caller(key, now)

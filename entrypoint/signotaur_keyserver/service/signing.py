@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from signotaur_keyserver.database import Database
-from signotaur_keyserver.events import EventType, Level
+from signotaur_keyserver.events import Event, EventType, Level
 from signotaur_keyserver.pki import selection, signatures
 from signotaur_keyserver.pki.private_keys import PrivateKeys
 from signotaur_keyserver.pki.selection import CertificateRefused
@@ -16,7 +16,7 @@ from signotaur_keyserver.pki.vault import VaultError
 from signotaur_keyserver.records import Certificate, Key
 from signotaur_keyserver.service.authentication import Caller
 from signotaur_keyserver.service.told import told
-from signotaur_keyserver.service.use import Use, use
+from signotaur_keyserver.service.use import Use, event_of, use
 from signotaur_keyserver.store import certificates
 from signotaur_wire.members import Json
 from signotaur_wire.signing import (
@@ -41,14 +41,10 @@ def find_certificate(
     return CertificateAnswer(DONE, "", chosen.certificate_der, chosen.thumbprint)
 
 
-def refuse_certificate(
-    database: Database,
-    caller: Caller,
-    request: CertificateRequest,
-    refused: CertificateRefused,
-    source: str | None,
-) -> CertificateAnswer:
-    """Write a refusal's event and return its answer."""
+def certificate_refused(
+    caller: Caller, request: CertificateRequest, refused: CertificateRefused, source: str | None
+) -> Event:
+    """Return the event of a refused certificate."""
     data: Json = {
         "selectors": {
             "thumbprint": told(request.thumbprint),
@@ -57,10 +53,10 @@ def refuse_certificate(
         },
         "clientVersion": told(request.client_version),
     }
-    with use(database, caller, source) as this:
-        message = f"Key {this.key.id} was refused a certificate."
-        _log_refusal(this, EventType.CERTIFICATE_REFUSED, message, refused, data)
-    return CertificateAnswer(FAILED, str(refused))
+    message = f"Key {caller.key.id} was refused a certificate."
+    data |= _reason(refused)
+    event_type = EventType.CERTIFICATE_REFUSED
+    return event_of(caller.key, source, refused.level, event_type, message, data)
 
 
 def sign_digest(
@@ -69,8 +65,12 @@ def sign_digest(
     caller: Caller,
     request: SignRequest,
     source: str | None,
-) -> SignAnswer:
-    """Sign, once the event of it is committed; or write why not, and answer so."""
+) -> tuple[SignAnswer, Event | None]:
+    """Sign, once the event of it is committed; or answer why not, and return the event of that.
+
+    A refusal changes nothing, so its event is not part of a transaction: the caller sums up
+    those of one key, which could fill the disk otherwise.
+    """
     with use(database, caller, source) as this:
         try:
             chosen = _select(this.connection, this.key, _by_thumbprint(request), this.now)
@@ -80,7 +80,8 @@ def sign_digest(
         except VaultError as error:
             return _fail(this, request, error, chosen)
         _log_signature(this, request, chosen)
-    return SignAnswer(DONE, "", signatures.sign(key, request.digest, request.algorithm))
+    signature = signatures.sign(key, request.digest, request.algorithm)
+    return SignAnswer(DONE, "", signature), None
 
 
 def _by_thumbprint(request: SignRequest) -> CertificateRequest:
@@ -101,25 +102,29 @@ def _log_signature(this: Use, request: SignRequest, chosen: Certificate) -> None
     this.log(Level.INFORMATION, EventType.SIGNATURE_MADE, message, data)
 
 
-def _refuse(this: Use, request: SignRequest, refused: CertificateRefused) -> SignAnswer:
+def _refuse(
+    this: Use, request: SignRequest, refused: CertificateRefused
+) -> tuple[SignAnswer, Event]:
     message = f"Key {this.key.id} was refused a signature."
-    _log_refusal(this, EventType.SIGNATURE_REFUSED, message, refused, _record(request))
-    return SignAnswer(FAILED, str(refused))
+    data = _record(request) | _reason(refused)
+    event_type = EventType.SIGNATURE_REFUSED
+    event = event_of(this.key, this.source, refused.level, event_type, message, data)
+    return SignAnswer(FAILED, str(refused)), event
 
 
-def _fail(this: Use, request: SignRequest, error: VaultError, chosen: Certificate) -> SignAnswer:
+def _fail(
+    this: Use, request: SignRequest, error: VaultError, chosen: Certificate
+) -> tuple[SignAnswer, Event]:
     message = f"No signature for key {this.key.id} with certificate {chosen.id}: {error}."
     data = _record(request) | {"certificateId": chosen.id, "label": chosen.label}
-    this.log(Level.ERROR, EventType.SIGNATURE_REFUSED, message, data)
-    return SignAnswer(FAILED, _NO_KEY)
+    event_type = EventType.SIGNATURE_REFUSED
+    event = event_of(this.key, this.source, Level.ERROR, event_type, message, data)
+    return SignAnswer(FAILED, _NO_KEY), event
 
 
-def _log_refusal(
-    this: Use, event_type: EventType, message: str, refused: CertificateRefused, data: Json
-) -> None:
+def _reason(refused: CertificateRefused) -> Json:
     denied = None if refused.certificate is None else refused.certificate.id
-    data |= {"reason": str(refused), "certificateId": denied}
-    this.log(refused.level, event_type, message, data)
+    return {"reason": str(refused), "certificateId": denied}
 
 
 def _record(request: SignRequest) -> Json:

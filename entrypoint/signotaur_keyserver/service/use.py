@@ -27,16 +27,23 @@ class Use:
 
     def log(self, level: Level, event_type: EventType, message: str, data: Json) -> None:
         """Write an event about what the key was used for."""
-        event = Event(
-            level,
-            event_type,
-            message,
-            user_id=self.key.owner_id,
-            key_id=self.key.id,
-            source=self.source,
-            data=data,
-        )
+        event = event_of(self.key, self.source, level, event_type, message, data)
         events.write(self.connection, self.now, event)
+
+
+def event_of(
+    key: Key, source: str | None, level: Level, event_type: EventType, message: str, data: Json
+) -> Event:
+    """Return an event about what a key was used for."""
+    return Event(
+        level,
+        event_type,
+        message,
+        user_id=key.owner_id,
+        key_id=key.id,
+        source=source,
+        data=data,
+    )
 
 
 @contextmanager

@@ -1,9 +1,10 @@
-"""Statements on the event log, which only grows."""
+"""Statements on the event log, to whose end events are added and whose oldest may be deleted."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from signotaur_keyserver.events import Event
 from signotaur_keyserver.schema import events
@@ -30,6 +31,19 @@ def latest(connection: Connection, limit: int) -> list[StoredEvent]:
     """Return the latest events, oldest first."""
     rows = connection.execute(select(events).order_by(events.c.id.desc()).limit(limit)).mappings()
     return [_stored(dict(row)) for row in reversed(rows.all())]
+
+
+def delete_oldest(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete up to ``limit`` events from before a moment; return how many there were.
+
+    In the order in which they were written, so that it looks at no more than it deletes: the
+    first event that is young enough ends it.
+    """
+    oldest = select(events.c.id, events.c.at_utc).order_by(events.c.id).limit(limit)
+    old = list(takewhile(lambda row: row.at_utc < before, connection.execute(oldest)))
+    if old:
+        connection.execute(delete(events).where(events.c.id <= old[-1].id))
+    return len(old)
 
 
 def _stored(values: dict[str, object]) -> StoredEvent:

@@ -1,0 +1,26 @@
+"""Deleting events that are older than whoever runs the server wants to keep."""
+
+from datetime import timedelta
+
+from signotaur_keyserver.database import Database
+from signotaur_keyserver.events import Event, EventType, Level
+from signotaur_keyserver.store import events
+from signotaur_wire.members import format_time
+
+BATCH = 1000
+"""Events that one transaction deletes: other writers wait for no more than that."""
+
+
+def prune_events(database: Database, retention: timedelta) -> int:
+    """Delete the oldest events above an age, ``BATCH`` at most; return how many there were.
+
+    The event that tells of it is written in the same transaction.
+    """
+    with database.write() as connection:
+        now = database.clock.now(connection)
+        deleted = events.delete_oldest(connection, now - retention, BATCH)
+        if deleted:
+            message = f"{deleted} events from before {format_time(now - retention)} were deleted."
+            event = Event(Level.INFORMATION, EventType.EVENTS_PRUNED, message)
+            events.write(connection, now, event)
+    return deleted

@@ -1,0 +1,70 @@
+"""Events above their age are deleted, oldest first, a few at a time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from keyserver.harness import World, wait_until
+from keyserver.statements import executed
+from signotaur_keyserver.database import Database, sqlite_url
+from signotaur_keyserver.service.retention import BATCH, prune_events
+from signotaur_keyserver.sweeper import Sweeper
+
+YEAR = timedelta(days=365)
+
+
+@contextmanager
+def _in_a_year(world: World) -> Iterator[Database]:
+    database = Database(sqlite_url(world.file), offset=YEAR)
+    yield database
+    database.close()
+
+
+def _add_old_events(world: World, amount: int) -> None:
+    with world.database.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO events(at_utc, level, type, message, data) "
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+            "SELECT '2020-01-01 00:00:00.000000', 'Information', 'old', 'old', '{}' FROM n",
+            (amount,),
+        )
+
+
+def test_old_events_are_deleted_and_young_ones_stay(world: World) -> None:
+    """Before: no event was ever deleted."""
+    world.key()
+    with _in_a_year(world) as later:
+        assert prune_events(later, YEAR + timedelta(hours=1)) == 0
+        assert prune_events(later, YEAR - timedelta(hours=1)) == 2
+        assert prune_events(later, YEAR - timedelta(hours=1)) == 0
+    (pruned,) = world.events()
+    assert pruned["type"] == "events-pruned"
+    assert pruned["message"].startswith("2 events from before ")
+
+
+def test_one_transaction_deletes_no_more_than_a_batch(world: World) -> None:
+    """So that a server with years of events does not stop for its writers."""
+    _add_old_events(world, BATCH + 7)
+    with _in_a_year(world) as later:
+        pruned = [prune_events(later, YEAR - timedelta(hours=1)) for _ in range(3)]
+    assert pruned == [BATCH, 8, 0]  # the first event is of the user
+
+
+def test_the_sweeper_deletes_all_that_is_old(world: World) -> None:
+    with _in_a_year(world) as later:
+        _add_old_events(world, 2 * BATCH)
+        sweeper = Sweeper(later, timedelta(hours=1), YEAR - timedelta(hours=1))
+        sweeper.start()
+        wait_until(lambda: {event["type"] for event in world.events()} == {"events-pruned"}, 60)
+        sweeper.stop()
+    assert len(world.events()) == 3
+
+
+def test_without_a_retention_events_are_kept(world: World) -> None:
+    _add_old_events(world, 3)
+    sweeper = Sweeper(world.database, timedelta(hours=1))
+    with executed("events") as statements:
+        sweeper.start()
+        sweeper.stop()
+    assert statements == []
+    assert len(world.events()) == 4
