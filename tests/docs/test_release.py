@@ -1,0 +1,125 @@
+"""The way to a release: from main alone, on a base named by digest, and no token is shown."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from docs.git_site import git_site
+
+ROOT = Path(__file__).parents[2]
+JOBS: dict[str, Any] = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]
+TOKEN = "ghs_the-token-of-the-job"
+REPOSITORY = "acme/app"
+
+
+def step(job: str, name: str) -> dict[str, Any]:
+    """Return a job's step by the begin of its name."""
+    [found] = [each for each in JOBS[job]["steps"] if each["name"].startswith(name)]
+    return dict(found)
+
+
+def run(
+    script: str, env: Mapping[str, str], cwd: Path, prefix: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run a step's script as its runner does."""
+    return subprocess.run(
+        [*prefix, "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+        env={"PATH": os.environ["PATH"], "HOME": str(cwd), **env},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_what_may_write_runs_in_the_environment_after_the_check() -> None:
+    writing = {name for name, job in JOBS.items() if "write" in job["permissions"].values()}
+    assert writing == {"image", "tag"}
+    assert [JOBS[name]["environment"] for name in ("image", "tag")] == ["release", "release"]
+    assert (JOBS["image"]["needs"], JOBS["tag"]["needs"]) == ("check", "image")
+
+
+@pytest.mark.parametrize(
+    ("ref", "protected", "ends"),
+    [
+        ("refs/heads/main", "true", 0),
+        ("refs/heads/main", "false", 1),
+        ("refs/heads/feature", "true", 1),
+        ("refs/tags/main", "true", 1),
+    ],
+)
+def test_other_branches_are_refused(ref: str, protected: str, ends: int, tmp_path: Path) -> None:
+    """Whoever may push a branch could release what nobody has read."""
+    first = JOBS["check"]["steps"][0]
+    env = {"GITHUB_REF": ref, "GITHUB_REF_PROTECTED": protected}
+    assert run(first["run"], env, tmp_path).returncode == ends
+
+
+def test_base_image_is_named_by_digest(tmp_path: Path) -> None:
+    """What is tested, both platforms and the label have the same base."""
+    digest = f"sha256:{'a' * 64}"
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(
+        '#!/bin/sh\n[ "$1 $2 $3 $4" = "buildx imagetools inspect debian:trixie-slim" ] || exit 1\n'
+        f"echo {digest}\n"
+    )
+    docker.chmod(0o755)
+    shutil.copy(ROOT / "Dockerfile", tmp_path)
+    output = tmp_path / "output"
+    env = {"PATH": f"{docker.parent}:{os.environ['PATH']}", "GITHUB_OUTPUT": str(output)}
+
+    done = run(step("check", "Name the base")["run"], env, tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert output.read_text() == f"image=debian:trixie-slim@{digest}\n"
+    assert JOBS["check"]["outputs"]["base"] == "${{ steps.base.outputs.image }}"
+    assert step("check", "Check and test")["env"] == {"BASE": "${{ steps.base.outputs.image }}"}
+    build = step("image", "Build and push")
+    assert build["env"]["BASE"] == "${{ needs.check.outputs.base }}"
+    assert '--build-arg BASE="$BASE"' in build["run"]
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_token_is_in_no_argument(tmp_path: Path) -> None:
+    """Every process of the machine can read arguments. Before, the token was in the URL there."""
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@example.com")
+    served = tmp_path / "served" / REPOSITORY
+    subprocess.run(["git", "init", "--quiet", "--bare", served], check=True)
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "init", "--quiet", clone], check=True)
+    for name in ("action.yml", "packaging/release-action"):
+        (clone / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, clone / name)
+    subprocess.run([*git, "add", "."], cwd=clone, check=True)
+    subprocess.run([*git, "commit", "--quiet", "--message", "First"], cwd=clone, check=True)
+    trace = tmp_path / "trace"
+
+    with git_site(tmp_path / "served", TOKEN) as url:
+        done = run(
+            step("tag", "Tag a commit")["run"],
+            {
+                "IMAGE": f"registry.example/app@sha256:{'a' * 64}",
+                "VERSION": "0.1.0",
+                "TOKEN": TOKEN,
+                "GITHUB_SERVER_URL": url,
+                "GITHUB_REPOSITORY": REPOSITORY,
+                "GIT_TERMINAL_PROMPT": "0",
+            },
+            clone,
+            ("strace", "-f", "-qq", "-s", "4096", "-e", "trace=execve", "-o", str(trace)),
+        )
+
+    assert done.returncode == 0, done.stderr
+    shown = subprocess.check_output(["git", "show", "v0.1.0:action.yml"], cwd=served, text=True)
+    assert "image: docker://registry.example/app@sha256:" in shown
+    started = re.findall(r'execve\("([^"]+)", (\[.*?\]),', trace.read_text())
+    assert "push" in str(started)
+    assert TOKEN not in str(started) + done.stdout + done.stderr
