@@ -135,6 +135,7 @@ def sign(
     fail_if_expiring_within: options.FailIfExpiringWithin = None,
     append: sign_options.Append = None,
     replace: sign_options.Replace = None,
+    trust_existing_signatures: sign_options.TrustExistingSignatures = None,
     additional_certificates: sign_options.AdditionalCertificates = None,
     description: sign_options.Description = None,
     description_url: sign_options.DescriptionUrl = None,

@@ -99,6 +99,15 @@ Replace = Annotated[
         help="Replace the signature of files that are already signed.",
     ),
 ]
+TrustExistingSignatures = Annotated[
+    Flag,
+    declared(
+        "trust-existing-signatures",
+        is_flag=True,
+        help="Let an osslsigncode older than 2.13 read the signatures that files already carry; "
+        "crafted ones can run code in it.",
+    ),
+]
 MaxDegreeOfParallelism = Annotated[
     Text,
     declared("max-degree-of-parallelism", default="4", help="Files to work on at a time, 1 to 64."),

@@ -36,6 +36,7 @@ def signing_plan(settings: Settings) -> SigningPlan | None:
         algorithm=digest,
         timestamp_algorithm=settings.checked("timestamp-digest", _digest, digest),
         on_signed=_on_signed(settings),
+        trust_signatures=settings.flag("trust-existing-signatures"),
         description=Description(
             settings.text("description"), settings.checked("description-url", _ascii, "")
         ),

@@ -78,7 +78,8 @@ def test_the_thumbprint_goes_before_label_and_subject_and_the_options_before_the
     (settings / "config.json").write_text('{"subject": "CN=nobody", "label": "curve"}')
     by_configuration = signer.sign("--json", file, HOME=str(work / "home"))
     by_option = signer.sign(
-        "--replace", "--json", "--subject=CN=nobody", "--label=nobody",
+        "--replace", "--trust-existing-signatures", "--json", "--subject=CN=nobody",
+        "--label=nobody",
         f"--thumbprint={signer.thumbprint('production')}", file, HOME=str(work / "home"),
     )  # fmt: skip
 

@@ -57,30 +57,42 @@ def test_an_expired_certificate(signer: SigningServer, work: Path) -> None:
     for _ in range(3):  # the second may not be over yet
         if done.code:
             break
-        done = signer.sign("--label", "short", "--replace", file)
+        done = signer.sign("--label", "short", "--replace", "--trust-existing-signatures", file)
     assert done.code == 1
     assert "expired" in done.err
 
 
-def test_files_that_cannot_be_signed_are_told_and_the_others_signed(
+def test_a_file_that_cannot_be_written_is_reported_and_the_others_signed(
     signer: SigningServer, work: Path
 ) -> None:
     good = samples.tiny_pe(work / "good.exe")
-    text = work / "text.exe"
-    text.write_text("no program")
     locked = samples.tiny_pe(work / "locked.exe")
     locked.chmod(0o444)
     before = locked.read_bytes()
-    done = signer.sign("--label", "production", "--json", text, locked, good)
+    done = signer.sign("--label", "production", "--json", locked, good)
 
     assert done.code == 1
     fates = {Path(each["path"]).name: each for each in done.json["files"]}
     assert fates["good.exe"]["result"] == "signed"
-    assert "unsupported input file type" in fates["text.exe"]["reason"]
     assert fates["locked.exe"]["reason"] == "it is read-only"
-    assert "2 of 3 files not signed" in done.err
+    assert "1 of 2 files not signed" in done.err
     assert locked.read_bytes() == before
-    assert len(list(work.iterdir())) == 3
+    assert len(list(work.iterdir())) == 2
+
+
+def test_a_file_of_another_format_is_refused_before_any_is_signed(
+    signer: SigningServer, work: Path
+) -> None:
+    good = samples.tiny_pe(work / "good.exe")
+    text = work / "text.exe"
+    text.write_text("not a program")
+    before = good.read_bytes()
+    done = signer.sign("--label", "production", "--json", text, good)
+
+    assert done.code == 10
+    assert f"{text}: its format is not supported" in done.err
+    assert done.json["signed"] == 0
+    assert good.read_bytes() == before
 
 
 def test_a_full_disk_and_a_read_only_one(signer: SigningServer, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from signotaur_action.reporting.signing import (
 )
 from signotaur_action.server_settings import server_address
 from signotaur_action.signing.catalog import ByKind
+from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.osslsigncode import Osslsigncode
 from signotaur_action.signing.run import SigningRun
 from signotaur_action.signing.stamping import Stamper
@@ -86,19 +87,22 @@ def _sign(
     end_watchdog()  # many files take their time, and no lease runs out meanwhile
     console.mask(command.source.key)
     report.check()
+    plan, program = command.plan, Osslsigncode.find(environ)
+    reads_signatures = program.reads_signatures_safely or plan.trust_signatures
     run = SigningRun(
-        command.plan,
+        plan,
         HttpKeyService(command.server),
         HttpSigningService(command.server),
-        ByKind(Osslsigncode.find(environ)),
-        Stamper(command.timestamp_servers, command.plan.timestamp_algorithm),
+        ByKind(program),
+        FileCheck(plan.on_signed, program.name, reads_signatures),
+        Stamper(command.timestamp_servers, plan.timestamp_algorithm),
         console,
     )
     outcome = run.sign(command.source.key, command.files)
     if not outcome.complete:
         told[0].update(signing_outputs(outcome))
         told[1].update(signing_document(outcome))
-        raise not_all_signed(outcome, run.cause, command.plan.on_signed)
+        raise not_all_signed(outcome, run.cause, plan.on_signed)
     tell(report, signing_telling(outcome))
 
 

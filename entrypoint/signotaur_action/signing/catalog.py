@@ -4,10 +4,15 @@ from pathlib import Path
 
 from signotaur_action.ports import FileFormats
 from signotaur_action.signing import der
-from signotaur_action.signing.osslsigncode import FormatFault
+from signotaur_action.signing.values import FormatFault
 from signotaur_wire.signing import DigestAlgorithm
 
 _SUFFIX = ".cat"
+
+
+def is_catalog(file: Path) -> bool:
+    """Return whether a file is a catalog, by its name."""
+    return file.suffix.lower() == _SUFFIX
 
 
 class Catalog:
@@ -22,8 +27,7 @@ class Catalog:
         """Return the file itself if it has a signer. Raises DerError."""
         del folder
         message = file.read_bytes()
-        signers = _signers(message)
-        return message if signers else b""
+        return message if signers(message) else b""
 
     def attach(
         self, file: Path, message: bytes, out: Path, *, certificate: bytes, nested: bool
@@ -57,10 +61,13 @@ class ByKind:
         self._of(file).attach(file, message, out, certificate=certificate, nested=nested)
 
     def _of(self, file: Path) -> FileFormats:
-        return self._catalog if file.suffix.lower() == _SUFFIX else self._other
+        return self._catalog if is_catalog(file) else self._other
 
 
-def _signers(message: bytes) -> bytes:
-    """Return what stands in the set of signers, which is the message's last part."""
-    _kind, wrapped = der.children(message)[:2]
-    return der.contents(der.children(der.contents(wrapped))[-1])
+def signers(message: bytes) -> bytes:
+    """Return the content of the set of signers, the message's last part. Raises DerError."""
+    try:
+        _kind, wrapped = der.children(message)[:2]
+        return der.contents(der.children(der.contents(wrapped))[-1])
+    except (ValueError, IndexError):
+        raise der.DerError("it is no PKCS #7 message") from None

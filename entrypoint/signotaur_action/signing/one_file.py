@@ -12,9 +12,9 @@ from signotaur_action.signing import replacement
 from signotaur_action.signing.certificate import SigningCertificate
 from signotaur_action.signing.cms import Attributes, Unsigned
 from signotaur_action.signing.der import DerError
-from signotaur_action.signing.osslsigncode import FormatFault
+from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.stamping import Stamper
-from signotaur_action.signing.values import Fate, FileResult, OnSigned, SigningPlan
+from signotaur_action.signing.values import Fate, FileResult, FormatFault, OnSigned, SigningPlan
 
 ALREADY_SIGNED = "it is signed already; --append or --replace would sign it"
 
@@ -26,6 +26,7 @@ class FileSigner:
     plan: SigningPlan
     certificate: SigningCertificate
     formats: FileFormats
+    check: FileCheck
     stamper: Stamper
     sign_digest: Callable[[DigestToSign], bytes]
 
@@ -43,10 +44,12 @@ class FileSigner:
             return FileResult(path, Fate.FAILED, reason)
 
     def _sign(self, path: Path, file: Path, folder: Path) -> FileResult:
-        unsigned = self._content(file, folder)
-        is_signed = bool(self.formats.signature(file, folder))
+        is_signed = self.check.is_signed(file)
+        if is_signed is None:
+            is_signed = bool(self.formats.signature(file, folder))
         if is_signed and self.plan.on_signed is OnSigned.SKIP:
             return FileResult(path, Fate.SKIPPED, ALREADY_SIGNED)
+        unsigned = self._content(file, folder)
         attributes = unsigned.attributes(datetime.now(UTC), self.plan.description)
         signature = self._signature(attributes, file)
         message = attributes.signed(

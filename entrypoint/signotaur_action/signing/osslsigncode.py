@@ -12,22 +12,40 @@ from pathlib import Path
 
 from signotaur_action.ci_text import inert_value
 from signotaur_action.errors import ToolMissing
+from signotaur_action.signing.values import FormatFault
 from signotaur_wire.signing import DigestAlgorithm
 
 PROGRAM = "osslsigncode"
 _LONGEST = 120.0
+_VERSION = re.compile(r"osslsigncode (\d+)\.(\d+)(?:\.\d+)*, using:")
+"""A development version counts as unknown: it may be older than the release of its number."""
+_SAFE = (2, 13)
+"""2.12 fixed a buffer overflow in reading digests, 2.13 others in page hashes: upstream's NEWS."""
 _NOT_AN_ERROR = re.compile(r"Failed|Succeeded|Usage:.*|[0-9A-F]{8,}:error:.*|\s*|.*checksum.*")
-
-
-class FormatFault(Exception):
-    """Osslsigncode cannot do what was asked of it with one file. The message says why."""
 
 
 class Osslsigncode:
     """See ``ports.FileFormats``."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, help_text: str) -> None:
+        """``help_text`` is what the program prints with ``--help``: it begins with the version."""
         self._program = program
+        found = _VERSION.search(help_text)
+        self._version = (int(found[1]), int(found[2])) if found else None
+
+    @property
+    def name(self) -> str:
+        """The program and its version."""
+        version = self._version
+        return f"{PROGRAM} {version[0]}.{version[1]}" if version else f"this {PROGRAM}"
+
+    @property
+    def reads_signatures_safely(self) -> bool:
+        """Whether it may read signatures of others; no if the version is unknown.
+
+        A fix that a distribution took back into an older version is not seen.
+        """
+        return self._version is not None and self._version >= _SAFE
 
     @classmethod
     def find(cls, environ: Mapping[str, str]) -> "Osslsigncode":
@@ -35,15 +53,17 @@ class Osslsigncode:
         program = shutil.which(PROGRAM, path=environ.get("PATH"))
         if program is None:
             raise ToolMissing("osslsigncode is not installed, which knows the file formats.")
-        tool = cls(program)
-        told = tool._run("--help")[1]
+        try:
+            told = _run(program, "--help")[1]
+        except FormatFault as fault:
+            raise ToolMissing(f"{program} cannot be used: {fault}.") from None
         if "extract-data" not in told:  # the releases before 2.8
             version = re.search(r"osslsigncode ([0-9.]+[0-9])", told)
             raise ToolMissing(
                 f"{program} is {'no osslsigncode' if version is None else version[1]}: "
                 "signing with a key that is elsewhere needs 2.8 or newer."
             )
-        return tool
+        return cls(program, told)
 
     def content(self, file: Path, algorithm: DigestAlgorithm, folder: Path) -> bytes:
         """Return the PKCS #7 message with the file's digest. Raises FormatFault."""
@@ -86,22 +106,26 @@ class Osslsigncode:
             raise FormatFault(_reason(told))
 
     def _run(self, *arguments: str | Path) -> tuple[int, str]:
-        try:
-            done = subprocess.run(  # noqa: S603 - see above
-                [self._program, *map(str, arguments)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env={"LC_ALL": "C"},  # OPENSSL_CONF and its like have no say
-                timeout=_LONGEST,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise FormatFault(f"osslsigncode took more than {_LONGEST:.0f} s") from None
-        except OSError as error:
-            reason = (error.strerror or type(error).__name__).lower()
-            raise FormatFault(f"osslsigncode does not start ({reason})") from None
-        return done.returncode, done.stdout.decode("utf-8", "replace")
+        return _run(self._program, *arguments)
+
+
+def _run(program: str, *arguments: str | Path) -> tuple[int, str]:
+    try:
+        done = subprocess.run(  # noqa: S603 - see above
+            [program, *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={"LC_ALL": "C"},  # OPENSSL_CONF and its like have no say
+            timeout=_LONGEST,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise FormatFault(f"osslsigncode took more than {_LONGEST:.0f} s") from None
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise FormatFault(f"osslsigncode does not start ({reason})") from None
+    return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
 def _reason(told: str) -> str:

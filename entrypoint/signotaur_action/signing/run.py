@@ -12,6 +12,7 @@ from signotaur_action.guarding import Level, Limits, verdict
 from signotaur_action.model import Secret
 from signotaur_action.ports import FileFormats, KeyService, Onlooker, SigningService
 from signotaur_action.signing.certificate import CertificateError, SigningCertificate
+from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.one_file import FileSigner
 from signotaur_action.signing.stamping import Stamper
 from signotaur_action.signing.values import Fate, FileResult, Outcome, SigningPlan
@@ -29,6 +30,7 @@ class SigningRun:
         keys: KeyService,
         service: SigningService,
         formats: FileFormats,
+        check: FileCheck,
         stamper: Stamper,
         onlooker: Onlooker,
     ) -> None:
@@ -36,6 +38,7 @@ class SigningRun:
         self._keys = keys
         self._service = service
         self._formats = formats
+        self._check = check
         self._stamper = stamper
         self._onlooker = onlooker
         self._stopped = threading.Event()
@@ -44,15 +47,18 @@ class SigningRun:
     def sign(self, key: Secret, files: Sequence[Path]) -> Outcome:
         """Sign the files. Raises when none can be signed: Expiring, SigningRefused and others.
 
-        What is wrong with single files is told by the outcome; see ``cause``.
+        Raises UsageFaults, before the key is used, for files that must not be signed. What fails
+        with single files later is in the outcome; see ``cause``.
         """
         began = time.monotonic()
+        self._check.demand_signable(files)
         self._guard(key)
         certificate = self._certificate(key)
         signer = FileSigner(
             self._plan,
             certificate,
             self._formats,
+            self._check,
             self._stamper,
             lambda request: self._service.sign(key, request),
         )

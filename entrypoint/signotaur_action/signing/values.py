@@ -14,6 +14,10 @@ PARALLELISM_DEFAULT = 4
 PARALLELISM_MAX = 64
 
 
+class FormatFault(Exception):
+    """One file cannot be signed. The message says why."""
+
+
 class OnSigned(Enum):
     """What to do with a file that is signed already."""
 
@@ -38,6 +42,8 @@ class SigningPlan:
     algorithm: DigestAlgorithm = DigestAlgorithm.SHA256
     timestamp_algorithm: DigestAlgorithm = DigestAlgorithm.SHA256
     on_signed: OnSigned = OnSigned.SKIP
+    trust_signatures: bool = False
+    """Let any osslsigncode read the signatures that files carry."""
     description: Description = Description()
     more_certificates: tuple[bytes, ...] = ()
     """DER: what stands between the certificate and its root."""

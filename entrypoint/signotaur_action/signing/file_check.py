@@ -1,0 +1,66 @@
+"""Which files may be signed: the check before the key is used, and before osslsigncode runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from signotaur_action.ci_text import inert_line
+from signotaur_action.errors import UsageFaults
+from signotaur_action.signing.catalog import is_catalog
+from signotaur_action.signing.existing_signatures import Existing, existing_signature
+from signotaur_action.signing.values import FormatFault, OnSigned
+
+_LEAVE_OUT = "Leave these files out (!PATTERN), or correct them."
+_UPDATE = (
+    "osslsigncode before 2.13 can run code from a crafted signature when it verifies a file. "
+    "Install 2.13 or newer, leave these files out (!PATTERN), or add --trust-existing-signatures "
+    "if you trust whoever signed them."
+)
+
+
+class _SignatureRefused(FormatFault):
+    """A file with a signature that this osslsigncode must not read."""
+
+
+@dataclass(frozen=True)
+class FileCheck:
+    """Decides from the files themselves; threads may share it."""
+
+    on_signed: OnSigned
+    program: str
+    """The installed osslsigncode, for messages: ``osslsigncode 2.9``."""
+    reads_signatures: bool
+    """Whether that program may be given files that carry a signature."""
+
+    def demand_signable(self, files: Sequence[Path]) -> None:
+        """Raise UsageFaults with every file that must be refused, before any is signed."""
+        faults, next_step = [], _LEAVE_OUT
+        for file in files:
+            try:
+                self.is_signed(file)
+            except FormatFault as fault:
+                faults.append(f"{inert_line(str(file))}: {fault}")
+                next_step = _UPDATE if isinstance(fault, _SignatureRefused) else next_step
+            except OSError:  # reported when it is the file's turn
+                continue
+        if faults:
+            raise UsageFaults(faults, next_step=next_step)
+
+    def is_signed(self, path: Path) -> bool | None:
+        """Return whether a file is signed; None where osslsigncode decides, and may do so.
+
+        Raises FormatFault for a file that must not be signed, and OSError.
+        """
+        file = path.resolve()
+        existing = existing_signature(file)
+        if existing is Existing.NONE:
+            return False
+        if not self.reads_signatures and not is_catalog(file):  # osslsigncode gets no catalog
+            self._demand_skipped(existing)
+        return True if existing is Existing.SIGNED else None
+
+    def _demand_skipped(self, existing: Existing) -> None:
+        if existing is Existing.UNCLEAR:
+            raise _SignatureRefused(f"it may carry a signature, which {self.program} must not read")
+        if self.on_signed is not OnSigned.SKIP:
+            raise _SignatureRefused(f"it carries a signature, which {self.program} must not read")

@@ -1,0 +1,309 @@
+"""Files that carry a signature, and an osslsigncode that must not read it.
+
+osslsigncode before 2.12 runs code from a crafted signature when it verifies one, 2.12 has other
+holes there, and ``attach-signature`` verifies. A job that signs a library of somebody else's with
+``--append`` would run their code beside the key that signs.
+"""
+
+import shutil
+import struct
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from signing import crafted, samples
+from signing.bench import SigningServer, judge
+from signing.programs import Program, program_called
+from signotaur_action.signing.existing_signatures import Existing, existing_signature
+from signotaur_action.signing.osslsigncode import Osslsigncode
+from signotaur_action.signing.values import FormatFault
+
+NAME = "\5DigitalSignature\0".encode("utf-16-le")
+ADDED = Path("added.bin")
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Program:
+    return program_called("osslsigncode 2.9", tmp_path / "old")
+
+
+def unclear_files(folder: Path) -> list[Path]:
+    """Make files that may carry a signature, as far as a careful reader can tell."""
+    script = folder / "mentions.ps1"
+    script.write_text("$begin = '# SIG # Begin signature block'\r\n")
+    zipped = samples.installer(folder / "zipped.msi")
+    zipped.write_bytes(zipped.read_bytes() + b"PK\5\6".ljust(22, b"\0"))
+    cabinet = samples.cabinet(folder / "reserved.cab")
+    content = bytearray(cabinet.read_bytes())
+    content[30] |= 4
+    cabinet.write_bytes(content)
+    return [
+        crafted.with_table(folder / "not at the end.exe", 1024, 8, b"\0" * 16),
+        crafted.with_table(folder / "no place.exe", 0, 8),
+        crafted.with_table(folder / "no length.exe", 512, 0),
+        crafted.with_table(folder / "no signature.exe", 1024, 8, b"\0" * 8),
+        crafted.with_entry_named(folder / "empty stream.msi", NAME, len(NAME)),
+        crafted.with_entry_named(folder / "prefix.msi", NAME[:8], 8),
+        zipped,
+        cabinet,
+        script,
+    ]
+
+
+# What the readers find
+
+
+def test_a_signature_is_found_in_every_format(signer: SigningServer, work: Path) -> None:
+    files = samples.one_of_each(work)
+    assert {each.name: existing_signature(each) for each in files} == {
+        each.name: Existing.NONE for each in files
+    }
+    assert signer.sign("--label", "production", *files).code == 0
+    assert {each.name: existing_signature(each) for each in files} == {
+        each.name: Existing.SIGNED for each in files
+    }
+
+
+def test_a_signature_is_found_at_the_end_of_a_long_allocation_table(
+    signer: SigningServer, work: Path
+) -> None:
+    """From 7 MB on, the header of an MSI does not list its whole allocation table."""
+    file = samples.installer(work / "large.msi")
+    (work / ADDED).write_bytes(bytes(range(256)) * 4096 * 9)
+    subprocess.run(["msibuild", file.name, "-a", "Stream", ADDED], cwd=work, check=True, timeout=60)
+    assert existing_signature(file) is Existing.NONE
+    done = signer.sign("--label", "production", file)
+    assert done.code == 0, done.err
+    assert existing_signature(file) is Existing.SIGNED
+    assert judge(file, signer.trusted).good
+
+
+def test_what_may_be_a_signature_is_unclear(tools: None, work: Path) -> None:  # noqa: ARG001
+    files = unclear_files(work)
+    assert {each.name: existing_signature(each) for each in files} == {
+        each.name: Existing.UNCLEAR for each in files
+    }
+
+
+def test_an_installer_inside_another_is_not_its_signature(
+    signer: SigningServer, work: Path
+) -> None:
+    inner = samples.installer(work / "inner.msi")
+    assert signer.sign("--label", "production", inner).code == 0
+    outer = samples.installer(work / "outer.msi")
+    subprocess.run(
+        ["msibuild", outer.name, "-a", "Inner", inner.name], cwd=work, check=True, timeout=60
+    )
+    assert existing_signature(outer) is Existing.UNCLEAR
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"MZ",
+        b"MZ".ljust(400, b"\0"),
+        b"MZ".ljust(60, b"\0") + struct.pack("<I", 64).ljust(400, b"\0"),
+        b"MSCF",
+        b"MSCF".ljust(60, b"\1"),
+        b"PK\3\4".ljust(60, b"\0"),
+        b"\x30\x03\x02\x01\x00",
+    ],
+)
+def test_other_formats_are_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "file.exe"
+    file.write_bytes(content)
+    with pytest.raises(FormatFault):
+        existing_signature(file)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x30\x00", b"\x30\x02\x05\x00", b"MZ", b"\x30\x80"])
+def test_what_is_not_a_catalog_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "file.cat"
+    file.write_bytes(content)
+    with pytest.raises(FormatFault, match="not a catalog"):
+        existing_signature(file)
+
+
+def test_a_loop_in_a_directory_ends(tools: None, work: Path) -> None:  # noqa: ARG001
+    """The allocation table of a hostile MSI leads the directory's sector to itself."""
+    file = crafted.with_entry_named(work / "loop.msi", NAME, len(NAME))
+    content = bytearray(file.read_bytes())
+    (directory,) = struct.unpack_from("<I", content, 48)
+    (table,) = struct.unpack_from("<I", content, 76)
+    struct.pack_into("<I", content, (table + 1) * 512 + 4 * directory, directory)
+    file.write_bytes(content)
+    assert existing_signature(file) is Existing.UNCLEAR
+
+
+# What is done about it
+
+
+@pytest.mark.parametrize("option", ["--append", "--replace"])
+def test_an_old_osslsigncode_gets_no_signed_file(
+    signer: SigningServer, work: Path, old: Program, option: str
+) -> None:
+    """Before, it read the signatures of all of them, with the key in its parent process."""
+    files = [each for each in samples.one_of_each(work) if each.suffix != ".cat"]
+    assert signer.sign("--label", "production", *files).code == 0
+    unsigned = samples.tiny_pe(work / "unsigned.exe")
+    before = {each: each.read_bytes() for each in work.iterdir()}
+    refused = signer.sign("--label", "curve", option, "--json", *files, unsigned, PATH=old.path)
+
+    assert refused.code == 10
+    for file in files:
+        assert (
+            f"{file}: it carries a signature, which osslsigncode 2.9 must not read" in refused.err
+        )
+    assert str(unsigned) not in refused.err
+    assert "Install 2.13 or newer" in refused.err
+    assert "add --trust-existing-signatures" in refused.err
+    assert refused.json["signed"] == 0
+    assert {each: each.read_bytes() for each in work.iterdir()} == before
+    assert old.calls() == ["--help"]
+
+    trusting = ("--label", "curve", option, "--trust-existing-signatures")
+    done = signer.sign(*trusting, *files, unsigned, PATH=old.path)
+    assert done.code == 0, done.err
+    for file in files:
+        verified = judge(file, signer.trusted)
+        assert verified.good
+        assert verified.signatures == (2 if option == "--append" else 1)
+
+
+def test_a_crafted_signature_never_reaches_an_old_osslsigncode(
+    signer: SigningServer, work: Path, old: Program
+) -> None:
+    """A digest of 8192 bytes, for which osslsigncode before 2.12 has 64.
+
+    Before: the program was killed by its overflow check ("buffer overflow detected"; without that
+    check it would have run on), and as the copy was written by then, the file counted as signed.
+    """
+    evil = crafted.with_long_digest(work / "evil.dll", signer.encoded("production"), 8192)
+    before = evil.read_bytes()
+    refused = signer.sign("--label", "curve", "--append", evil, PATH=old.path)
+
+    assert refused.code == 10
+    assert "it carries a signature" in refused.err
+    assert evil.read_bytes() == before
+    assert old.calls() == ["--help"]
+
+
+def test_files_that_are_skipped_never_reach_an_old_osslsigncode(
+    signer: SigningServer, work: Path, old: Program
+) -> None:
+    evil = crafted.with_long_digest(work / "evil.dll", signer.encoded("production"), 8192)
+    fresh = samples.tiny_pe(work / "fresh.exe")
+    done = signer.sign("--label", "production", "--json", evil, fresh, PATH=old.path)
+
+    assert done.code == 0, done.err
+    assert (done.json["signed"], done.json["skipped"]) == (1, 1)
+    assert not [each for each in old.calls() if "evil.dll" in each]
+
+
+@pytest.mark.parametrize("option", [(), ("--append",), ("--replace",)])
+def test_an_old_osslsigncode_gets_no_file_that_may_be_signed(
+    signer: SigningServer, work: Path, old: Program, option: tuple[str, ...]
+) -> None:
+    files = unclear_files(work)
+    before = {each: each.read_bytes() for each in files}
+    refused = signer.sign("--label", "curve", *option, *files, PATH=old.path)
+
+    assert refused.code == 10
+    for file in files:
+        assert f"{file}: it may carry a signature" in refused.err
+    assert {each: each.read_bytes() for each in files} == before
+    assert old.calls() == ["--help"]
+
+
+def test_a_new_osslsigncode_decides_about_files_that_may_be_signed(
+    signer: SigningServer, work: Path, tmp_path: Path
+) -> None:
+    new = program_called("osslsigncode 2.13", tmp_path / "new")
+    files = [each for each in unclear_files(work) if each.name in ("prefix.msi", "mentions.ps1")]
+    done = signer.sign("--label", "production", *files, PATH=new.path)
+    assert done.code == 0, done.err
+    assert len(new.calls("extract-signature")) == 2 * len(files)
+
+
+@pytest.mark.parametrize(
+    ("heading", "is_safe"),
+    [
+        ("osslsigncode 2.8", False),
+        ("osslsigncode 2.12", False),
+        ("osslsigncode 2.13-dev", False),
+        ("osslsigncode custom build", False),
+        ("osslsigncode 2.13", True),
+        ("osslsigncode 2.13.1", True),
+        ("osslsigncode 2.14", True),
+        ("osslsigncode 3.0", True),
+    ],
+)
+def test_the_version_decides(
+    tools: None,  # noqa: ARG001
+    tmp_path: Path,
+    heading: str,
+    is_safe: bool,  # noqa: FBT001
+) -> None:
+    program = program_called(heading, tmp_path / "program")
+    found = Osslsigncode.find({"PATH": program.path})
+    assert found.reads_signatures_safely is is_safe
+    assert program.calls() == ["--help"]
+
+
+def test_a_new_osslsigncode_gets_signed_files(
+    signer: SigningServer, work: Path, tmp_path: Path
+) -> None:
+    file = samples.tiny_pe(work / "a.exe")
+    assert signer.sign("--label", "production", file).code == 0
+    new = program_called("osslsigncode 2.13", tmp_path / "new")
+    done = signer.sign("--label", "curve", "--append", file, PATH=new.path)
+    assert done.code == 0, done.err
+    assert judge(file, signer.trusted).signatures == 2
+
+
+def test_a_signed_catalog_needs_no_new_osslsigncode(
+    signer: SigningServer, work: Path, old: Program
+) -> None:
+    """Catalogs are read and written here; osslsigncode gets none."""
+    file = samples.catalogue(work / "a.cat")
+    assert signer.sign("--label", "production", file).code == 0
+    done = signer.sign("--label", "curve", "--replace", file, PATH=old.path)
+    assert done.code == 0, done.err
+    assert old.calls() == ["--help"]
+
+
+@pytest.mark.parametrize("ending", ["appx", "APPXBUNDLE", "msix", "msixbundle", "js", "vbs", "wsf"])
+def test_formats_that_are_not_supported_are_refused_by_name(
+    signer: SigningServer, work: Path, ending: str
+) -> None:
+    """Before, the reason given for an APPX was "Warning: Ignore -h option ..."."""
+    file = work / f"package.{ending}"
+    with zipfile.ZipFile(file, "w") as package:
+        package.writestr("AppxBlockMap.xml", "<BlockMap/>")
+    good = samples.tiny_pe(work / "good.exe")
+    before = good.read_bytes()
+    done = signer.sign("--label", "production", file, good, SIGNOTAUR_API_KEY="k" * 40)
+
+    assert done.code == 10
+    assert f"{file}: .{ending.lower()} files are not supported" in done.err
+    assert "PE, MSI, CAB, CAT and PowerShell" in done.err
+    assert "Nothing was sent to the server" in done.err
+    assert good.read_bytes() == before
+
+
+def test_a_package_by_any_other_name_never_reaches_osslsigncode(
+    signer: SigningServer, work: Path, old: Program
+) -> None:
+    """Before 2.13 its code for APPX has holes, and it looks at the content alone, not the name."""
+    file = work / "package.exe"
+    with zipfile.ZipFile(file, "w") as package:
+        package.writestr("AppxBlockMap.xml", "<BlockMap/>")
+    shutil.copy(file, work / "package.cab")
+    done = signer.sign("--label", "production", "package.*", cwd=work, PATH=old.path)
+
+    assert done.code == 10
+    assert done.err.count("its format is not supported") == 2
+    assert old.calls() == ["--help"]
