@@ -1,6 +1,6 @@
 """``sign``: read the settings, build the parts, sign the files, tell what became of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def run(invocation: Invocation) -> ExitCode:
         command = _read(invocation)
         warn_of_access(invocation.settings(), command.server, console)
         try:
-            _sign(command, invocation.environ, console, report, (outputs, document))
+            _sign(command, invocation, console, report, (outputs, document))
         except StopSignal as stop:
             error = stop.as_error()
             error.keys = _INTERRUPTED
@@ -77,7 +77,7 @@ def run(invocation: Invocation) -> ExitCode:
 
 def _sign(
     command: Sign,
-    environ: Mapping[str, str],
+    invocation: Invocation,
     console: Console,
     report: Report,
     told: tuple[dict[str, str], dict[str, object]],
@@ -86,11 +86,12 @@ def _sign(
     end_watchdog()  # many files take their time, and no lease runs out meanwhile
     console.mask(command.source.key)
     report.check()
+    clock = invocation.clock
     run = SigningRun(
         command.plan,
-        HttpKeyService(command.server),
-        HttpSigningService(command.server),
-        ByKind(Osslsigncode.find(environ)),
+        HttpKeyService(command.server, clock),
+        HttpSigningService(command.server, clock),
+        ByKind(Osslsigncode.find(invocation.environ)),
         Stamper(command.timestamp_servers, command.plan.timestamp_algorithm),
         console,
     )
@@ -107,7 +108,7 @@ def _read(invocation: Invocation) -> Sign:
     source = key_source(settings)
     server = server_address(settings)
     plan = signing_plan(settings)
-    servers = timestamp_servers(settings)
+    servers = timestamp_servers(settings, invocation.clock)
     files = files_to_sign(settings, _arguments(invocation))
     if settings.faults or source is None or plan is None:
         raise UsageFaults(settings.faults)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from signotaur_action.clock import SystemClock
 from signotaur_action.model import Secret
 from signotaur_action.transport import Outside
 
@@ -35,7 +36,7 @@ class SinkContext:
 
     def servers(self) -> Outside:
         """Return the way to servers."""
-        return self.outside or Outside(self.environ)
+        return self.outside or Outside(self.environ, SystemClock())
 
 
 class SinkFault(ValueError):
