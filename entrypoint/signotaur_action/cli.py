@@ -6,7 +6,7 @@ A command's module is loaded by ``_run`` when the command runs, and nowhere else
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -17,6 +17,7 @@ import typer.main
 
 from signotaur_action import init_options, options, process, sign_options
 from signotaur_action.ci import under_github
+from signotaur_action.clock import SystemClock
 from signotaur_action.errors import SignotaurError, StopSignal, UsageFaults
 from signotaur_action.invocation import Invocation
 
@@ -210,7 +211,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command and return the process's exit code; nothing escapes as an exception."""
     _prepare_streams()
     process.guard(os.environ)
-    console = Invocation({}, os.environ, sys.stdin, sys.stdout, sys.stderr).console(debug=False)
+    console = _invocation({}).console(debug=False)
     try:
         return _command(list(arguments) or _action_command())
     except StopSignal as stop:
@@ -232,9 +233,12 @@ def _run(module: str, context: typer.Context) -> int:
         command = import_module(f"signotaur_action.commands.{module}")
     except ModuleNotFoundError as missing:
         raise _not_installed(missing) from None
-    invocation = Invocation(context.params, os.environ, sys.stdin, sys.stdout, sys.stderr)
-    code: int = command.run(invocation)
+    code: int = command.run(_invocation(context.params))
     return code
+
+
+def _invocation(given: Mapping[str, object]) -> Invocation:
+    return Invocation(given, os.environ, sys.stdin, sys.stdout, sys.stderr, SystemClock())
 
 
 def _not_installed(missing: ModuleNotFoundError) -> Exception:

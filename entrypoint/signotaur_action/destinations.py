@@ -5,7 +5,7 @@ from pathlib import Path
 
 from signotaur_action.key_settings import KeySource
 from signotaur_action.options import OPTIONS
-from signotaur_action.ports import Sink
+from signotaur_action.ports import Clock, Sink
 from signotaur_action.server_settings import github_token, outside
 from signotaur_action.settings import Settings
 from signotaur_action.sinks import TAKES_STDOUT, FileSink, emitter
@@ -19,10 +19,10 @@ FILES = ("write-key-file", "write-env-file")
 
 
 def destinations(
-    settings: Settings, emit: Callable[[str], None], source: KeySource | None
+    settings: Settings, emit: Callable[[str], None], source: KeySource | None, clock: Clock
 ) -> list[Sink]:
     """Return the sinks, the old key's own file last; faults gather in ``settings``."""
-    context = sink_context(settings, emit, source)
+    context = sink_context(settings, emit, clock, source)
     chosen = settings.one_of(*FILES, EMIT)
     demand_env_file(settings, chosen)
     if chosen is None:
@@ -35,7 +35,10 @@ def destinations(
 
 
 def sink_context(
-    settings: Settings, emit: Callable[[str], None], source: KeySource | None = None
+    settings: Settings,
+    emit: Callable[[str], None],
+    clock: Clock,
+    source: KeySource | None = None,
 ) -> SinkContext:
     """Return the world as this command's sinks see it; ``source`` is where the old key is from."""
     return SinkContext(
@@ -45,7 +48,7 @@ def sink_context(
         github_token=github_token(settings),
         key_variables=_key_variables(settings),
         old_key=source.key if source else None,
-        outside=outside(settings),
+        outside=outside(settings, clock),
     )
 
 

@@ -8,7 +8,6 @@ can have one each.
 import hashlib
 from dataclasses import dataclass
 
-from signotaur_action.ci_text import inert_value
 from signotaur_action.github_rest import GitHubRest, refusal_text
 from signotaur_action.transport import Answer, HttpFault
 from signotaur_action.transport.address import path_of
@@ -122,5 +121,5 @@ def _labels(answer: Answer) -> list[str]:
 def _number(document: object) -> int:
     number = document.get("number") if isinstance(document, dict) else None
     if not isinstance(number, int):
-        raise IssueFault(f"GitHub told no number of an issue ({inert_value(str(number))}).")
+        raise IssueFault("GitHub told no number of an issue.")
     return number

@@ -6,7 +6,7 @@ the REST API" (rate limits), "Troubleshooting the REST API" (404 and 403).
 
 import re
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from signotaur_action.ci_text import inert_value
 from signotaur_action.model import Secret
@@ -79,13 +79,13 @@ def limit_pause(answer: Answer) -> float | None:
 
 def _until_reset(headers: Mapping[str, str], now: datetime) -> float:
     reset = headers.get("x-ratelimit-reset", "")
-    if not reset.isdecimal():
+    if not re.fullmatch("[0-9]{1,10}", reset):
         return _SECONDARY_PAUSE
     return max(_MARGIN, int(reset) - now.timestamp() + _MARGIN)
 
 
 def _free_at(answer: Answer) -> datetime:
-    return answer.said_at + timedelta(seconds=limit_pause(answer) or 0)
+    return answer.later(limit_pause(answer) or 0)
 
 
 _MANNERS = Manners(
@@ -94,6 +94,7 @@ _MANNERS = Manners(
     repeatable=("GET", "PUT", "PATCH"),
     headers={"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"},
     json_only=False,
+    verbatim=True,
     longest_answer=4 * 1024 * 1024,  # a hundred repositories, or issues
     pause=limit_pause,
 )

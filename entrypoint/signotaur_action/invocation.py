@@ -6,18 +6,20 @@ from typing import TextIO
 
 from signotaur_action.ci import under_github
 from signotaur_action.console import Console
+from signotaur_action.ports import Clock
 from signotaur_action.settings import Settings
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """The parameters of the command line, the environment and the streams."""
+    """The parameters of the command line, the environment, the streams and the clock."""
 
     given: Mapping[str, object]
     environ: Mapping[str, str]
     stdin: TextIO
     stdout: TextIO
     stderr: TextIO
+    clock: Clock
 
     def settings(self) -> Settings:
         """Return the settings, not yet checked."""

@@ -4,6 +4,7 @@ A key service need not speak HTTP, and need not let the client make the key.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -19,6 +20,19 @@ from signotaur_action.model import (
     Secret,
 )
 from signotaur_wire.signing import DigestAlgorithm
+
+
+class Clock(Protocol):
+    """The time, and waiting for it. Tests pass one that does not wait."""
+
+    def now(self) -> datetime:
+        """Return the time of day, in UTC."""
+
+    def monotonic(self) -> float:
+        """Return seconds from any fixed moment; they never go back."""
+
+    def sleep(self, seconds: float) -> None:
+        """Return after so many seconds."""
 
 
 class KeyService(Protocol):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from signotaur_action.model import Secret
 from signotaur_action.policy import parse_duration
+from signotaur_action.ports import Clock
 from signotaur_action.settings import Settings
 from signotaur_action.transport import Outside, ServerAddress
 from signotaur_action.transport.address import proxy_for, sound_url
@@ -32,10 +33,10 @@ def github_token(settings: Settings) -> Secret | None:
     return Secret(text) if text else None
 
 
-def outside(settings: Settings) -> Outside:
+def outside(settings: Settings, clock: Clock) -> Outside:
     """Return the way to other servers than the key server."""
     ca_file = settings.text("ca-file")
-    return Outside(settings.environ, Path(ca_file) if ca_file else None)
+    return Outside(settings.environ, clock, ca_file=Path(ca_file) if ca_file else None)
 
 
 def _server_url(text: str) -> str:

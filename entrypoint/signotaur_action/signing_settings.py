@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from signotaur_action.guarding import parse_window
 from signotaur_action.http_service.signing import HttpTimestampServer
 from signotaur_action.model import CertificateSelector
+from signotaur_action.ports import Clock
 from signotaur_action.settings import Settings
 from signotaur_action.signing.certificate import CertificateError, certificates_in
 from signotaur_action.signing.files import FilesFault, matching, patterns_in
@@ -49,7 +50,7 @@ def signing_plan(settings: Settings) -> SigningPlan | None:
     return None if selector is None else plan
 
 
-def timestamp_servers(settings: Settings) -> list[HttpTimestampServer]:
+def timestamp_servers(settings: Settings, clock: Clock) -> list[HttpTimestampServer]:
     """Return the servers to ask for timestamps, best first."""
     first = settings.text("timestamp-server")
     fallbacks = settings.texts(_FALLBACK)
@@ -63,7 +64,7 @@ def timestamp_servers(settings: Settings) -> list[HttpTimestampServer]:
         if not _is_url(url):
             settings.faults.append(f"--{option}: it must be an http or https URL")
             return []
-    return [HttpTimestampServer(url, proxy_for(url, settings.environ)) for _, url in named]
+    return [HttpTimestampServer(url, clock, proxy_for(url, settings.environ)) for _, url in named]
 
 
 def files_to_sign(settings: Settings, arguments: Sequence[str]) -> list[Path]:

@@ -86,14 +86,20 @@ class Members:
             raise WireError(f"{name} is not a UUID") from None
 
     def time(self, name: str) -> datetime:
-        """Return a member that is an ISO 8601 time with an offset, as an aware UTC moment."""
+        """Return a member that is an ISO 8601 time with an offset, as an aware UTC moment.
+
+        In UTC it must lie in the years 1 to 9999, as all times in Python.
+        """
         try:
             moment = datetime.fromisoformat(self.text(name))
         except ValueError:
             raise WireError(f"{name} is not an ISO 8601 time") from None
         if moment.tzinfo is None:
             raise WireError(f"{name} has no offset from UTC")
-        return moment.astimezone(UTC)
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError:
+            raise WireError(f"{name} is a time out of range") from None
 
     def optional_time(self, name: str) -> datetime | None:
         """Return a time member, or None when it is null or missing."""

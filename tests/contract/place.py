@@ -1,6 +1,5 @@
 """Where the sink of one test writes, and what a case of the contract suite says of its sink."""
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -9,9 +8,10 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from signotaur_action.model import Delivery, Secret
-from signotaur_action.ports import Sink
+from signotaur_action.ports import Clock, Sink
 from signotaur_action.sinks.base import SinkContext
 from signotaur_action.transport import Allowance, Outside
+from support.clock import VirtualClock
 
 
 class Store(Protocol):
@@ -34,8 +34,9 @@ class Store(Protocol):
 class Patience(Allowance):
     """Time for one call: no test waits as long as a run may for all of its calls."""
 
-    def __init__(self) -> None:
-        super().__init__(0, "the patience of a test")
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(0, "the patience of a test", clock)
+        self._now = clock.monotonic
         self.renew()
 
     def renew(self) -> None:
@@ -44,7 +45,7 @@ class Patience(Allowance):
 
     def begin(self) -> float:
         """See ``TimeLimit``."""
-        return time.monotonic() + self.seconds
+        return self._now() + self.seconds
 
     def end(self) -> None:
         """See ``TimeLimit``."""
@@ -56,7 +57,8 @@ class Place:
     def __init__(self, folder: Path, store: Store | None = None) -> None:
         self.folder = folder
         self.store = store
-        self.patience = Patience()
+        self.clock = VirtualClock()
+        self.patience = Patience(self.clock)
         self.printed: list[str] = []
         self.error: OSError | None = None
         self.appends = False
@@ -85,7 +87,7 @@ class Place:
             self.environ,
             follow_symlinks,
             github_token=Secret(token) if token else None,
-            outside=Outside(self.environ, allowance=self.patience),
+            outside=Outside(self.environ, self.clock, allowance=self.patience),
         )
 
     def held(self) -> tuple[dict[str, bytes], list[str], object]:

@@ -24,6 +24,7 @@ from signotaur_action.model import Opened, RotationIntent, Secret
 from signotaur_action.ports import KeyService
 from signotaur_wire.limits import LEASE, MAX_CANDIDATES
 from signotaur_wire.messages import RotationState
+from support.clock import VirtualClock
 from support.fakes import FakeKeyService
 from support.keys import QUARTER, add_keys
 from support.keyserver import KeyServer
@@ -60,7 +61,7 @@ class RealWorld:
         self._server = server
         self._passed = timedelta(0)
         self.service = HttpKeyService(
-            ServerAddress(server.url, timedelta(seconds=60), ca_file=server.ca_file)
+            ServerAddress(server.url, timedelta(seconds=60), ca_file=server.ca_file), VirtualClock()
         )
 
     def add_key(self, *, lifetime: timedelta | None = QUARTER, rotator: bool = True) -> Secret:
@@ -557,7 +558,7 @@ def test_a_service_may_make_the_key_and_tells_it_again() -> None:
 
 
 def test_the_real_service_needs_the_key_that_it_made(tmp_path: Path) -> None:
-    service = HttpKeyService(ServerAddress("https://127.0.0.1:1", timedelta(seconds=1)))
+    service = HttpKeyService(ServerAddress("https://127.0.0.1:1"), VirtualClock())
     asked = RotationIntent(uuid4(), None, WEEK, True, False, str(tmp_path))  # noqa: FBT003
     with pytest.raises(ValueError, match="candidate"):
         service.open_rotation(Secret("x" * 20), asked)

@@ -1,4 +1,4 @@
-"""Fixtures of the stores' tests: a place in each, and a clock that nobody waits for."""
+"""Fixtures of the stores' tests: a place in each."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from support.providers.clock import Clock
 from support.providers.stores import BuildkitePlace, GitlabPlace, StorePlace, VaultPlace
 
 Make = Callable[..., StorePlace[Any]]
@@ -42,11 +41,6 @@ def place(make: Make, opened: ExitStack) -> StorePlace[Any]:
 def new_place(make: Make, opened: ExitStack) -> StorePlace[Any]:
     """A place that is still to be made."""
     return opened.enter_context(make(new=True))
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
 
 
 @pytest.fixture

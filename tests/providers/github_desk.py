@@ -16,6 +16,7 @@ from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkContext
 from signotaur_action.transport import Allowance, Outside
 from signotaur_wire import keyformat
+from support.clock import VirtualClock
 from support.providers.github import GitHub
 
 BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
@@ -38,17 +39,21 @@ class Desk:
     environ: dict[str, str] = field(default_factory=dict)
     seconds: float = 20
     ca_file: Path | None = None
+    clock: VirtualClock = field(default_factory=VirtualClock)
+
+    def __post_init__(self) -> None:
+        self.github.clock = self.clock
 
     def sink(self, text: str = "KEY", token: str | None = TOKEN) -> Sink:
         """Make a sink as ``--emit-secret`` does."""
         given = {"GITHUB_API_URL": self.github.url, "GITHUB_REPOSITORY": "acme/product"}
         environ = given | self.environ
-        limit = Allowance(self.seconds, "a test's time")
+        limit = Allowance(self.seconds, "a test's time", self.clock)
         context = SinkContext(
             lambda _: None,
             environ,
             github_token=Secret(token) if token else None,
-            outside=Outside(environ, self.ca_file, limit),
+            outside=Outside(environ, self.clock, ca_file=self.ca_file, allowance=limit),
         )
         return emitter(f"github-secret:{text}", context)
 

@@ -15,6 +15,7 @@ import pytest
 
 from contract.place import delivery
 from e2e.spellings import leaks
+from signotaur_action.clock import SystemClock
 from signotaur_action.errors import DeliveryFailed, DestinationRefused
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkContext
@@ -26,6 +27,7 @@ from support.keyserver import KeyServer
 
 BODY = "sig_0123456789ABCDE_" + "Qk7xT" * 8 + "z9R"
 KEY = BODY + keyformat.checksum(BODY)
+CLOCK = SystemClock()
 PATH = {"PATH": "/usr/bin:/bin"}
 PYTHON = f"{sys.executable} -ISc"
 
@@ -278,7 +280,7 @@ def test_endless_words_cost_nothing() -> None:
 
 
 def test_all_programs_of_a_run_share_its_time(tmp_path: Path) -> None:
-    outside = Outside(PATH, allowance=Allowance(0.5, "half a second"))
+    outside = Outside(PATH, CLOCK, allowance=Allowance(0.5, "half a second", CLOCK))
     context = SinkContext(lambda _: None, PATH, outside=outside)
     slow, late = (CommandSink(words, context) for words in ("sleep 9", f"touch {tmp_path / 'new'}"))
     began = time.monotonic()

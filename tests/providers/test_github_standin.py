@@ -12,6 +12,7 @@ import requests
 from nacl.encoding import Base64Encoder
 from nacl.public import PublicKey, SealedBox
 
+from support.clock import VirtualClock
 from support.providers.exchange import after, drop, fail
 from support.providers.github import GitHub
 from support.providers.github_secrets import STORES
@@ -157,15 +158,13 @@ def test_reading_is_not_writing(github: GitHub, client: Client) -> None:
 
 @pytest.mark.parametrize("status", [403, 429])
 def test_the_primary_limit_is_told_and_kept(github: GitHub, client: Client, status: Any) -> None:
-    now = [0.0]
-    github.monotonic = lambda: now[0]
+    clock = github.clock = VirtualClock(frozen=True)
     github.limit_primary(1, reset_in=100, status=status)
     assert client.call("GET", REPO).headers["x-ratelimit-remaining"] == "0"
     refused = client.call("GET", REPO)
     assert refused.status_code == status
     assert refused.headers["x-ratelimit-remaining"] == "0"
-    now[0] += 102
-    github.clock_offset += timedelta(seconds=102)
+    clock.sleep(102)
     assert client.call("GET", REPO).status_code == 200
 
 
@@ -173,16 +172,15 @@ def test_the_primary_limit_is_told_and_kept(github: GitHub, client: Client, stat
 def test_a_client_that_comes_back_too_soon_is_noted(
     github: GitHub, client: Client, retry_after: int | None, demanded: int
 ) -> None:
-    now = [0.0]
-    github.monotonic = lambda: now[0]
+    clock = github.clock = VirtualClock(frozen=True)
     github.limit_secondary(retry_after, times=2)
     refused = client.call("GET", REPO)
     assert "secondary rate limit" in refused.json()["message"]
     assert refused.headers.get("Retry-After") == (str(retry_after) if retry_after else None)
-    now[0] += demanded
+    clock.sleep(demanded)
     client.call("GET", REPO)
     assert github.violations == []
-    now[0] += demanded - 1
+    clock.sleep(demanded - 1)
     client.call("GET", REPO)
     assert _taken(github) == [f"GET /{REPO} came 1.000 s before its time"]
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkFault
 from signotaur_action.sinks.store import limit_pause
 from signotaur_action.transport import Answer
-from support.providers.clock import Clock
+from signotaur_action.transport.answer import retry_after, said_at
 from support.providers.exchange import Call, Reply, drop, fail
 from support.providers.stores import OLDER, GitlabPlace, StorePlace
 from support.tls import Authority, Certificate
@@ -29,32 +29,31 @@ WRITES = ("PUT", "POST")
 
 
 @pytest.mark.parametrize("seconds", [1, 45])
-def test_a_rate_limit_is_waited_for(place: StorePlace[Any], clock: Clock, seconds: int) -> None:
-    place.server.monotonic = clock.monotonic
+def test_a_rate_limit_is_waited_for(place: StorePlace[Any], seconds: int) -> None:
     sink = place.sink(seconds=150)
     place.server.throttle(seconds)
     sink.check()
     place.server.throttle(seconds)
     sink.deliver(delivery(KEY))
     assert place.read() == KEY
-    assert 2 * seconds <= sum(clock.slept) < 2 * seconds + 10
+    assert 2 * seconds <= sum(place.clock.slept) < 2 * seconds + 10
 
 
-def test_a_write_that_is_limited_comes_again(place: StorePlace[Any], clock: Clock) -> None:
+def test_a_write_that_is_limited_comes_again(place: StorePlace[Any]) -> None:
     place.server.faults += [
         fail(method, "(variables|data|secrets)", 429, body=b"Retry later") for method in WRITES
     ]
     place.sink(seconds=150).deliver(delivery(KEY))
     assert place.read() == KEY
-    assert clock.slept == [10.0]
+    assert place.clock.slept == [10.0]
 
 
-def test_a_rate_limit_that_is_too_long_is_told(place: StorePlace[Any], clock: Clock) -> None:
+def test_a_rate_limit_that_is_too_long_is_told(place: StorePlace[Any]) -> None:
     place.server.throttle(3600, times=ALWAYS)
     assert "rate limit holds until 20" in refused(place).what
-    place.server.monotonic = lambda: 10**9  # it is another hour
+    place.clock.sleep(3600)
     assert "rate limit holds until 20" in not_delivered(place).what
-    assert clock.slept == []
+    assert place.clock.slept == [3600]
     assert written(place) == []
 
 
@@ -65,6 +64,13 @@ def test_a_rate_limit_that_is_too_long_is_told(place: StorePlace[Any], clock: Cl
         ({"RateLimit-Reset": "30", "Retry-After": "20"}, 20),
         ({"RateLimit-Reset": "0"}, 1),
         ({"Retry-After": "0"}, 1),
+        (
+            {
+                "Retry-After": "Thu, 01 Jan 2026 00:00:40 GMT",
+                "Date": "Thu, 01 Jan 2026 00:00:00 GMT",
+            },
+            40,
+        ),
         ({"RateLimit-Reset": "soon"}, 10),
         ({"RateLimit-Reset": "1"}, 2),
         ({"RateLimit-Reset": "1767225630", "Date": "Thu, 01 Jan 2026 00:00:00 GMT"}, 31),
@@ -76,9 +82,10 @@ def test_every_way_to_name_the_end_of_a_limit_is_read(
 ) -> None:
     """Buildkite tells seconds, GitLab a Unix time, both Retry-After or nothing."""
     named = CaseInsensitiveDict(headers)
-    after = timedelta(seconds=int(headers["Retry-After"])) if "Retry-After" in headers else None
-    assert limit_pause(Answer(429, None, after, named)) == seconds
-    assert limit_pause(Answer(503, None, after, named)) is None
+    when = said_at(named, datetime.now(UTC))
+    for status, pause in ((429, seconds), (503, None)):
+        answer = Answer(status, None, retry_after(named, when), named, when)
+        assert limit_pause(answer) == pause
 
 
 # The way there and back
@@ -104,21 +111,21 @@ def test_a_store_that_hangs_up_is_a_failure(place: StorePlace[Any]) -> None:
     not_delivered(place, seconds=0.5)
 
 
-def test_a_server_error_that_passes_is_waited_for(place: StorePlace[Any], clock: Clock) -> None:
+def test_a_server_error_that_passes_is_waited_for(place: StorePlace[Any]) -> None:
     place.server.faults += [
         fail(method, "", status, times=2)
         for method, status in (("GET", 502), ("PUT", 503), ("POST", 500))
     ]
     place.sink().deliver(delivery(KEY))
     assert place.read() == KEY
-    assert clock.slept
+    assert place.clock.slept
 
 
-def test_a_server_error_that_stays_is_told(place: StorePlace[Any], clock: Clock) -> None:
+def test_a_server_error_that_stays_is_told(place: StorePlace[Any]) -> None:
     place.server.faults.append(fail("", "", 500, times=ALWAYS))
     assert "answered 500" in refused(place).what
     assert "answered 500" in not_delivered(place).what
-    assert clock.slept
+    assert place.clock.slept
 
 
 @pytest.mark.parametrize("status", [200, 201])

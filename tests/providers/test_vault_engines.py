@@ -9,7 +9,6 @@ from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
 from signotaur_action.errors import DeliveryFailed
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkFault
-from support.providers.clock import Clock
 from support.providers.exchange import fail
 from support.providers.stores import NAME, OLDER, VaultPlace
 
@@ -111,11 +110,11 @@ def test_a_mount_that_is_missing_is_told(vault: VaultPlace) -> None:
     assert "no handler for route" in refused(vault, vault.sink("vault:nowhere/app#KEY")).what
 
 
-def test_a_sealed_vault_is_told(vault: VaultPlace, clock: Clock) -> None:
+def test_a_sealed_vault_is_told(vault: VaultPlace) -> None:
     vault.server.sealed = True
     assert "503: Vault is sealed" in refused(vault).what
     assert "503: Vault is sealed" in not_delivered(vault).what
-    assert clock.slept
+    assert vault.clock.slept
 
 
 # Where

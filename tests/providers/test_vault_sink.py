@@ -8,7 +8,6 @@ from contract.place import delivery
 from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
 from signotaur_action.errors import DeliveryFailed
 from signotaur_action.model import Secret
-from support.providers.clock import Clock
 from support.providers.exchange import Call, Reply, before, fail
 from support.providers.stores import NAME, NEIGHBOUR, OLDER, VaultPlace
 
@@ -102,14 +101,14 @@ def test_an_engine_that_demands_check_and_set_is_served(vault: VaultPlace) -> No
     assert vault.server.secret("strict", "app") == {"KEY": KEY}
 
 
-def test_a_node_that_lags_behind_is_asked_again(vault: VaultPlace, clock: Clock) -> None:
+def test_a_node_that_lags_behind_is_asked_again(vault: VaultPlace) -> None:
     lagging = {"errors": ["required index state not present"]}
     vault.server.faults += [
         fail(method, DATA, 412, body=lagging, times=2) for method in ("GET", "POST")
     ]
     vault.sink().deliver(delivery(KEY))
     assert vault.read() == KEY
-    assert clock.slept
+    assert vault.clock.slept
 
 
 # Versions

@@ -259,7 +259,7 @@ def test_an_answer_that_breaks_off_is_asked_for_again(road: Road, call: str, len
 @EVERY_CALL
 def test_answers_that_always_break_off_end_the_run(road: Road, call: str) -> None:
     road.front.faults.append(at(call, torn(100), count=1000))
-    ended = road.run()
+    ended = road.run("--timeout", "2s")
     assert ended.code == failed(call), ended.err
     road.finish()
 

@@ -1,7 +1,6 @@
 """Many files at a time, one round trip for each, and a server that dies among them."""
 
 import base64
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from signotaur_action.errors import ServerFailure, SigningRefused, SignotaurErro
 from signotaur_action.http_service import ServerAddress
 from signotaur_action.http_service.signing import HttpSigningService
 from signotaur_action.model import CertificateSelector, Secret
+from support.clock import VirtualClock
 from support.front import Exchange, Fault, Front, answering, times
 
 SIGN, CERTIFICATE = "/api/v1/sign", "/api/v1/cert/get"
@@ -131,7 +131,7 @@ def test_an_answer_that_is_no_certificate(
     signing_front: Front, status: int, body: bytes, kind: type[SignotaurError], said: str
 ) -> None:
     signing_front.faults.append(answering(status, body, CERTIFICATE))
-    service = HttpSigningService(ServerAddress(signing_front.url, timedelta(seconds=1)))
+    service = HttpSigningService(ServerAddress(signing_front.url), VirtualClock())
     with pytest.raises(kind) as caught:
         service.certificate(Secret("k" * 40), CertificateSelector("label", "production"))
     assert said in caught.value.what

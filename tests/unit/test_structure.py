@@ -26,8 +26,9 @@ LOADS_BY_NAME = {
 REVEALS = {
     "signotaur_action/disclosure.py",  # looks for parts of it in a text
     "signotaur_action/github_rest.py",  # looks at its characters
+    "signotaur_action/redaction.py",  # looks for it in what others say
     "signotaur_action/http_service/service.py",  # the hash that the server is told
-    "signotaur_action/transport/client.py",  # the header that carries it
+    "signotaur_action/transport/sender.py",  # the header that carries it
     "signotaur_action/journal.py",
     "signotaur_action/masks.py",
     "signotaur_action/reporting/rotation.py",  # the JSON object, when it is asked for
@@ -58,8 +59,9 @@ CATCHES_ALL = {
 """The last resorts, and what must be undone whatever comes."""
 
 NETWORK = {
-    "signotaur_action/transport/client.py",
+    "signotaur_action/transport/connection.py",
     "signotaur_action/transport/faults.py",
+    "signotaur_action/transport/sender.py",
     "signotaur_action/transport/session.py",
 }
 NETWORK_LIBRARIES = {"requests", "urllib3", "http", "socket", "ssl"}

@@ -28,7 +28,7 @@ def run(invocation: Invocation) -> ExitCode:
         console.mask(source.key)
         warn_of_access(settings, server, console)
         report.check()
-        outcome = confirm(HttpKeyService(server), source.key, rotation_id)
+        outcome = confirm(HttpKeyService(server, invocation.clock), source.key, rotation_id)
         tell(report, confirmation_telling(outcome))
         return ExitCode.DONE
 

@@ -28,7 +28,7 @@ def run(invocation: Invocation) -> ExitCode:
     with TemporaryDirectory(prefix="signotaur-demo-") as folder:
         stage = Stage(Path(folder), image)
         try:
-            Story(stage, lambda line: console.emit(line + "\n")).tell()
+            Story(stage, lambda line: console.emit(line + "\n"), invocation.clock).tell()
         finally:
             stage.close()
     return ExitCode.DONE

@@ -14,6 +14,7 @@ from signotaur_action.http_service import HttpKeyService, ServerAddress
 from signotaur_action.invocation import Invocation
 from signotaur_action.key_settings import KeySource, demand_no_arguments, key_source
 from signotaur_action.policy import parse_duration
+from signotaur_action.ports import Clock
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.guard import expiry_issue, guard_telling
 from signotaur_action.server_settings import github_token, outside, server_address
@@ -47,10 +48,10 @@ def run(invocation: Invocation) -> ExitCode:
     def work(console: Console, report: Report) -> ExitCode:
         try:
             settings = invocation.settings()
-            command = _read(settings)
+            command = _read(settings, invocation.clock)
             console.mask(command.source.key)
             warn_of_access(settings, command.server, console)
-            return _guard(command, invocation.environ, console, report)
+            return _guard(command, invocation, console, report)
         except SignotaurError as error:
             error.keys = _UNCHANGED
             raise
@@ -58,13 +59,12 @@ def run(invocation: Invocation) -> ExitCode:
     return reported(invocation, work, outputs={"state": "unknown"}, document={"good": False})
 
 
-def _guard(
-    command: Guard, environ: Mapping[str, str], console: Console, report: Report
-) -> ExitCode:
+def _guard(command: Guard, invocation: Invocation, console: Console, report: Report) -> ExitCode:
     report.check()
-    found = verdict(HttpKeyService(command.server).describe(command.source.key), command.limits)
+    service = HttpKeyService(command.server, invocation.clock)
+    found = verdict(service.describe(command.source.key), command.limits)
     _annotate(found, console)
-    issue = _keep_issue(command, found, environ, console)
+    issue = _keep_issue(command, found, invocation.environ, console)
     tell(report, guard_telling(found, issue))
     return ExitCode.EXPIRING if found.level is Level.FAILURE else ExitCode.DONE
 
@@ -96,7 +96,7 @@ def _keep_issue(
         return ""
 
 
-def _read(settings: Settings) -> Guard:
+def _read(settings: Settings, clock: Clock) -> Guard:
     source = key_source(settings)
     demand_no_arguments(settings)
     server = server_address(settings)
@@ -108,13 +108,13 @@ def _read(settings: Settings) -> Guard:
     asked = ("fail-if-expiring-within", "warn-if-expiring-within", "max-age")
     if not any(settings.is_given(name) for name in asked):
         settings.faults.append("the guard needs a limit, such as --fail-if-expiring-within 7d")
-    issue = _issue_place(settings) if settings.flag("report-issue") else None
+    issue = _issue_place(settings, clock) if settings.flag("report-issue") else None
     if settings.faults or source is None:
         raise UsageFaults(settings.faults)
     return Guard(source, server, limits, issue)
 
 
-def _issue_place(settings: Settings) -> IssuePlace | None:
+def _issue_place(settings: Settings, clock: Clock) -> IssuePlace | None:
     token = github_token(settings)
     repository = settings.environ.get("GITHUB_REPOSITORY", "")
     if token is None:
@@ -124,7 +124,7 @@ def _issue_place(settings: Settings) -> IssuePlace | None:
     if token is None or settings.faults:
         return None
     try:
-        return IssuePlace(GitHubRest(outside(settings), token), repository)
+        return IssuePlace(GitHubRest(outside(settings, clock), token), repository)
     except (ValueError, HttpFault) as error:
         settings.faults.append(f"--report-issue: {error}")
         return None

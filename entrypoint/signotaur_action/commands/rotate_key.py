@@ -21,7 +21,7 @@ from signotaur_action.invocation import Invocation
 from signotaur_action.journal import Journal, JournalPlace
 from signotaur_action.key_settings import KeySource, demand_no_arguments, key_source
 from signotaur_action.policy import overlap_allowed, parse_duration
-from signotaur_action.ports import Sink
+from signotaur_action.ports import Clock, Sink
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.rotation import tell
 from signotaur_action.rotation import RotationPlan, RotationRun
@@ -54,20 +54,21 @@ def run(invocation: Invocation) -> ExitCode:
 
     def work(console: Console, report: Report) -> ExitCode:
         settings = invocation.settings()
-        command = _read(settings, console)
+        command = _read(settings, console, invocation.clock)
         console.mask(command.source.key)
         warn_of_access(settings, command.server, console)
         _warn_of_places(command.sinks, invocation.environ, console)
-        _rotate(command, report, console)
+        _rotate(command, report, console, invocation.clock)
         return ExitCode.DONE
 
     return reported(invocation, work, outputs={"rotated": "false"}, document={"rotated": False})
 
 
-def _rotate(command: RotateKey, report: Report, console: Console) -> None:
+def _rotate(command: RotateKey, report: Report, console: Console, clock: Clock) -> None:
     key = command.source.key
     report.check()
-    rotation = RotationRun(command.plan, HttpKeyService(command.server), command.sinks, console)
+    service = HttpKeyService(command.server, clock)
+    rotation = RotationRun(command.plan, service, command.sinks, console)
     if command.dry_run:
         rotation.check()
         tell(rotation.preview(key, unfinished=command.journal.exists()), report)
@@ -100,11 +101,11 @@ def _warn_of_places(sinks: Sequence[Sink], environ: Mapping[str, str], console: 
 # Settings
 
 
-def _read(settings: Settings, console: Console) -> RotateKey:
+def _read(settings: Settings, console: Console, clock: Clock) -> RotateKey:
     source = key_source(settings)
     demand_no_arguments(settings)
     server = server_address(settings)
-    sinks = destinations(settings, console.emit, source)
+    sinks = destinations(settings, console.emit, source, clock)
     overlap = settings.checked("overlap-days", _whole_number, OVERLAP_DAYS_DEFAULT)
     plan = RotationPlan(
         overlap_days=overlap,

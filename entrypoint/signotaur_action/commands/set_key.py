@@ -18,6 +18,7 @@ from signotaur_action.invocation import Invocation
 from signotaur_action.journal import JournalPlace
 from signotaur_action.keytext import KeyTextError, parse_key, without_line_end
 from signotaur_action.model import Secret
+from signotaur_action.ports import Clock
 from signotaur_action.reporting import Report
 from signotaur_action.server_settings import server_address
 from signotaur_action.settings import Settings
@@ -34,7 +35,7 @@ def run(invocation: Invocation) -> ExitCode:
     def work(console: Console, report: Report) -> ExitCode:
         del report  # nothing of a job depends on this command
         try:
-            _set_key(invocation.settings(), console, invocation.stdin)
+            _set_key(invocation, console)
         except SignotaurError as error:
             error.keys = _NOT_STORED
             raise
@@ -43,8 +44,9 @@ def run(invocation: Invocation) -> ExitCode:
     return reported(invocation, work, document={"stored": False})
 
 
-def _set_key(settings: Settings, console: Console, stdin: TextIO) -> None:
-    sink = _destination(settings, console)
+def _set_key(invocation: Invocation, console: Console) -> None:
+    settings, clock = invocation.settings(), invocation.clock
+    sink = _destination(settings, console, clock)
     source = _source(settings)
     verify = settings.flag("verify")
     server = server_address(settings) if verify else None
@@ -55,10 +57,10 @@ def _set_key(settings: Settings, console: Console, stdin: TextIO) -> None:
         return
     for concern in sink.check():
         console.warn(concern)
-    key = _key(source, settings, console, stdin)
+    key = _key(source, settings, console, invocation.stdin)
     if server is not None:
         warn_of_trust(server, console)
-        info = HttpKeyService(server).describe(key)
+        info = HttpKeyService(server, clock).describe(key)
         console.note(f"The server knows this key: {info.id} ({info.name}) of {info.owner}.")
     _store(sink, key, console)
 
@@ -78,13 +80,13 @@ def _store(sink: FileSink, key: Secret, console: Console) -> None:
     console.note(f"Stored: {sink.name}.")
 
 
-def _destination(settings: Settings, console: Console) -> FileSink | None:
+def _destination(settings: Settings, console: Console, clock: Clock) -> FileSink | None:
     chosen = settings.one_of(*FILES)
     demand_env_file(settings, chosen)
     if chosen is None:
         settings.faults.append("no destination: give --write-key-file or --write-env-file")
         return None
-    return file_sink(chosen[0], chosen[1][0], settings, sink_context(settings, console.emit))
+    return file_sink(chosen[0], chosen[1][0], settings, sink_context(settings, console.emit, clock))
 
 
 def _source(settings: Settings) -> tuple[str, Sequence[str]] | None:

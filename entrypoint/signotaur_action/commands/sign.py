@@ -1,6 +1,6 @@
 """``sign``: read the settings, build the parts, sign the files, tell what became of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def run(invocation: Invocation) -> ExitCode:
         command = _read(invocation)
         warn_of_access(invocation.settings(), command.server, console)
         try:
-            _sign(command, invocation.environ, console, report, (outputs, document))
+            _sign(command, invocation, console, report, (outputs, document))
         except StopSignal as stop:
             error = stop.as_error()
             error.keys = _INTERRUPTED
@@ -78,7 +78,7 @@ def run(invocation: Invocation) -> ExitCode:
 
 def _sign(
     command: Sign,
-    environ: Mapping[str, str],
+    invocation: Invocation,
     console: Console,
     report: Report,
     told: tuple[dict[str, str], dict[str, object]],
@@ -87,12 +87,12 @@ def _sign(
     end_watchdog()  # many files take their time, and no lease runs out meanwhile
     console.mask(command.source.key)
     report.check()
-    plan, program = command.plan, Osslsigncode.find(environ)
+    plan, program, clock = command.plan, Osslsigncode.find(invocation.environ), invocation.clock
     reads_signatures = program.reads_signatures_safely or plan.trust_signatures
     run = SigningRun(
         plan,
-        HttpKeyService(command.server),
-        HttpSigningService(command.server),
+        HttpKeyService(command.server, clock),
+        HttpSigningService(command.server, clock),
         ByKind(program),
         FileCheck(plan.on_signed, program.name, reads_signatures),
         Stamper(command.timestamp_servers, plan.timestamp_algorithm),
@@ -111,7 +111,7 @@ def _read(invocation: Invocation) -> Sign:
     source = key_source(settings)
     server = server_address(settings)
     plan = signing_plan(settings)
-    servers = timestamp_servers(settings)
+    servers = timestamp_servers(settings, invocation.clock)
     files = files_to_sign(settings, _arguments(invocation))
     if settings.faults or source is None or plan is None:
         raise UsageFaults(settings.faults)

@@ -10,6 +10,7 @@ from signotaur_action.dotenv_text import variables
 from signotaur_action.errors import DemoFailed, ToolMissing, Unauthorized
 from signotaur_action.http_service import HttpKeyService, ServerAddress
 from signotaur_action.model import Secret
+from signotaur_action.ports import Clock
 from signotaur_action.signing.osslsigncode import Osslsigncode
 
 _USER = "build-team"
@@ -21,9 +22,10 @@ _LATER = "8d"
 class Story:
     """One telling. ``say`` receives lines of text, without keys."""
 
-    def __init__(self, stage: Stage, say: Callable[[str], None]) -> None:
+    def __init__(self, stage: Stage, say: Callable[[str], None], clock: Clock) -> None:
         self._stage = stage
         self._say = say
+        self._clock = clock
         self._key_file = stage.job / "api_key.txt"
         self._env_file = stage.job / "signing.env"
 
@@ -123,7 +125,7 @@ class Story:
     def _works(self, key: Secret) -> bool:
         address = ServerAddress(self._stage.url, timedelta(seconds=10), self._stage.ca_file)
         try:
-            HttpKeyService(address).describe(key)
+            HttpKeyService(address, self._clock).describe(key)
         except Unauthorized:
             return False
         return True

@@ -9,6 +9,7 @@ from signotaur_action.errors import ServerFailure
 from signotaur_action.http_service.refusals import refusal
 from signotaur_action.http_service.transport import Transport
 from signotaur_action.model import KeyInfo, Opened, Rotation, RotationIntent, Secret
+from signotaur_action.ports import Clock
 from signotaur_action.transport import ServerAddress
 from signotaur_wire import keyformat, paths
 from signotaur_wire.members import Json, WireError
@@ -29,9 +30,9 @@ _FIRST_REFUSAL = 400
 class HttpKeyService:
     """See ``ports.KeyService``. One instance serves one run: its deadline starts here."""
 
-    def __init__(self, address: ServerAddress) -> None:
+    def __init__(self, address: ServerAddress, clock: Clock) -> None:
         self.address = address.url
-        self._transport = Transport(address)
+        self._transport = Transport(address, clock)
 
     def describe(self, key: Secret) -> KeyInfo:
         """``GET /keys/self``."""

@@ -2,8 +2,8 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TypeVar
 
 from signotaur_action.ci_text import inert_value
@@ -11,8 +11,18 @@ from signotaur_action.errors import ServerFailure, SigningRefused, Unauthorized
 from signotaur_action.http_service.refusals import refusal
 from signotaur_action.http_service.transport import Transport
 from signotaur_action.model import CertificateSelector, DigestToSign, Secret
-from signotaur_action.transport import Answer, ServerAddress
-from signotaur_action.transport.session import post
+from signotaur_action.ports import Clock
+from signotaur_action.transport import (
+    TEMPORARY,
+    TOO_MANY,
+    Answer,
+    Deadline,
+    HttpFault,
+    Manners,
+    Request,
+    Sender,
+    ServerAddress,
+)
 from signotaur_wire import signing
 from signotaur_wire.members import Json, WireError
 from signotaur_wire.signing import (
@@ -27,16 +37,24 @@ from signotaur_wire.version import VERSION
 T = TypeVar("T")
 _CLIENT = f"signotaur-action/{VERSION}"
 _OK, _FORBIDDEN, _NOT_FOUND, _METHOD_NOT_ALLOWED = 200, (401, 403), 404, 405
-_TIMESTAMP_TIMEOUT = timedelta(seconds=20)
+_TIMESTAMP_SECONDS = 20
 _QUERY, _REPLY = "application/timestamp-query", "application/timestamp-reply"
+_TIMESTAMP_MANNERS = Manners(
+    kind="a timestamp server",
+    repeatable=("POST",),
+    temporary=TEMPORARY | {TOO_MANY},
+    tries=2,
+    headers={"Accept": _REPLY},
+)
 
 
 class HttpSigningService:
     """See ``ports.SigningService``. Each thread has a connection, each call its own deadline."""
 
-    def __init__(self, address: ServerAddress) -> None:
+    def __init__(self, address: ServerAddress, clock: Clock) -> None:
         self.address = address.url
         self._server = address
+        self._clock = clock
         self._of_thread = threading.local()
 
     def certificate(self, key: Secret, selector: CertificateSelector) -> bytes:
@@ -86,7 +104,7 @@ class HttpSigningService:
     def _transport(self) -> Transport:
         found: Transport | None = getattr(self._of_thread, "transport", None)
         if found is None:
-            found = self._of_thread.transport = Transport(self._server)
+            found = self._of_thread.transport = Transport(self._server, self._clock)
         return found
 
     def _refusal(self, answer: Answer) -> Exception:
@@ -107,12 +125,26 @@ class HttpTimestampServer:
     """See ``ports.TimestampServer``: RFC 3161 over HTTP."""
 
     address: str
+    clock: Clock
     proxy: str | None = None
 
     def ask(self, request: bytes) -> bytes:
         """``POST``; nothing of it is secret, so plain http will do, as most such servers have."""
-        server = ServerAddress(self.address, _TIMESTAMP_TIMEOUT, proxy=self.proxy)
-        return post(server, request, content_type=_QUERY, accepted=_REPLY)
+        limit = Deadline(_TIMESTAMP_SECONDS, f"{_TIMESTAMP_SECONDS} s", self.clock)
+        server = ServerAddress(self.address, proxy=self.proxy)
+        query = Request("POST", "", request, _QUERY)
+        try:
+            with (
+                closing(Sender(server, _TIMESTAMP_MANNERS, limit, self.clock)) as sender,
+                sender.call(),
+            ):
+                reply = sender.send(query)
+        except HttpFault as fault:
+            raise ServerFailure(str(fault).removeprefix(f"{self.address} ")) from None
+        kind = reply.headers.get("Content-Type", "no content type")
+        if reply.status != _OK or not kind.startswith(_REPLY):
+            raise ServerFailure(f"it answered {reply.status} with {inert_value(kind)}")
+        return reply.content
 
 
 def _because(message: str) -> str:

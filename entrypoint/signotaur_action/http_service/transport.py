@@ -6,7 +6,10 @@ more signed), so network faults, 429 and 5xx are retried within one total deadli
 
 from signotaur_action.errors import ServerFailure
 from signotaur_action.model import Secret
+from signotaur_action.ports import Clock
 from signotaur_action.transport import (
+    TEMPORARY,
+    TOO_MANY,
     Answer,
     Credential,
     Deadline,
@@ -16,7 +19,6 @@ from signotaur_action.transport import (
     Manners,
     ServerAddress,
 )
-from signotaur_action.transport.session import TEMPORARY, TOO_MANY
 from signotaur_wire.members import Json
 
 _MANNERS = Manners(
@@ -33,9 +35,9 @@ _NEXT_STEPS = {
 class Transport:
     """Sends one request at a time, with the key in the Authorization header only."""
 
-    def __init__(self, address: ServerAddress) -> None:
-        self._deadline = Deadline(address.timeout.total_seconds(), "--timeout")
-        self._client = HttpClient(address, _MANNERS, self._deadline)
+    def __init__(self, address: ServerAddress, clock: Clock) -> None:
+        self._deadline = Deadline(address.timeout.total_seconds(), "--timeout", clock)
+        self._client = HttpClient(address, _MANNERS, self._deadline, clock)
 
     def begin_again(self) -> None:
         """Give the next calls the whole time again, for a run whose calls cannot be counted."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from signotaur_action.ci import System, systems
+from signotaur_action.clock import SystemClock
 from signotaur_action.errors import DestinationRefused
 from signotaur_action.model import Secret
 from signotaur_action.transport import Outside
@@ -39,7 +40,7 @@ class SinkContext:
 
     def servers(self) -> Outside:
         """Return the way to servers."""
-        return self.outside or Outside(self.environ)
+        return self.outside or Outside(self.environ, SystemClock())
 
 
 class SinkFault(ValueError):

@@ -9,7 +9,6 @@ import shlex
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, cast
@@ -57,7 +56,8 @@ class CommandSink:
         }
         self._old_key = context.old_key
         self._seconds = seconds
-        self._allowance = context.servers().allowance
+        servers = context.servers()
+        self._allowance, self._clock = servers.allowance, servers.clock
         # Whole: of two commands with one name, only the first would be given the key.
         self.name = f"command {inert_line(shlex.join(self._words))}"
 
@@ -99,7 +99,7 @@ class CommandSink:
         """Yield the seconds that this program may take of what all stores of the run have."""
         until = self._allowance.begin()
         try:
-            left = until - time.monotonic()
+            left = until - self._clock.monotonic()
             if left <= 0:
                 raise StoreRefused(f"no time is left ({self._allowance.name})")
             yield min(self._seconds, left)

@@ -4,7 +4,6 @@ https://docs.github.com/en/rest/actions/secrets, and the same of Dependabot and 
 value goes over in a sealed box and never comes back, so what proves a delivery is its time.
 """
 
-import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
@@ -48,6 +47,7 @@ class GithubSecretSink:
         self._visibility = settings.get("visibility", "")
         self._for_organisation = "org" in settings
         self._github = _github(context)
+        self._clock = context.servers().clock
         self._public_key: tuple[str, str] | None = None
         self.name = f"GitHub secret {secret} of {self._scope.owner}"
 
@@ -132,7 +132,7 @@ class GithubSecretSink:
     def _prove(self, before: datetime | None, written_at: datetime) -> None:
         for attempt in range(_PROOFS):
             if attempt:
-                time.sleep(_PROOF_PAUSE)
+                self._clock.sleep(_PROOF_PAUSE)
             after = self._changed_at()
             if after is None:
                 continue

@@ -4,21 +4,27 @@ What GitLab, Vault and Buildkite have in common. GitHub's API has habits of its 
 ``github_rest`` knows.
 """
 
-import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 from signotaur_action.ci_text import inert_value
 from signotaur_action.model import Secret
+from signotaur_action.redaction import Redaction
 from signotaur_action.sinks.base import SinkContext, SinkFault
 from signotaur_action.sinks.faults import StoreRefused
-from signotaur_action.transport import Answer, Credential, HttpClient, HttpFault, Manners
+from signotaur_action.transport import (
+    TEMPORARY,
+    TOO_MANY,
+    Answer,
+    Credential,
+    HttpClient,
+    HttpFault,
+    Manners,
+)
 from signotaur_action.transport.address import sound_url
-from signotaur_action.transport.session import TEMPORARY, TOO_MANY
 from signotaur_wire.members import Json, format_time
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 401, 403, 404, 409
@@ -80,6 +86,7 @@ class Store:
             temporary=access.temporary,
             headers=access.headers,
             json_only=False,
+            verbatim=True,
             longest_answer=4 * 1024 * 1024,  # a hundred secrets with their policies
             pause=limit_pause,
         )
@@ -110,9 +117,9 @@ class Store:
         store = self._access.store
         pause = limit_pause(answer)
         if pause is not None:
-            until = format_time(answer.said_at + timedelta(seconds=pause))
-            return f"{store}'s rate limit holds until {until}"
-        said = " ".join(_without(self.words(answer), unsaid).split()).rstrip(".")
+            return f"{store}'s rate limit holds until {format_time(answer.later(pause))}"
+        words = Redaction(map(Secret, unsaid)).text(self.words(answer))
+        said = " ".join(words.split()).rstrip(".")
         said = inert_value(said) or "it gave no reason"
         if answer.status in self._access.denials:
             return f"{store} refuses the token ({answer.status}: {said}): it needs {needs}"
@@ -179,11 +186,3 @@ def _client(
     except HttpFault as fault:
         whence = f"{access.authorities} or --ca-file" if access.authorities else "--ca-file"
         raise SinkFault(f"{kind}: {whence}: {fault}") from None
-
-
-def _without(text: str, unsaid: Collection[str]) -> str:
-    """Return the text without these, as they are and as JSON writes them."""
-    forms = {form for each in unsaid for form in (each, json.dumps(each)[1:-1])}
-    for form in sorted(forms - {""}, key=len, reverse=True):
-        text = text.replace(form, "***")
-    return text

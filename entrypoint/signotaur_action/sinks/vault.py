@@ -13,9 +13,8 @@ from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkFault, demand_name, read_argument
 from signotaur_action.sinks.faults import StoreRefused, check_faults, delivery_faults
 from signotaur_action.sinks.store import FORBIDDEN, NOT_FOUND, Access, Store, both
-from signotaur_action.transport import Answer
+from signotaur_action.transport import TEMPORARY, Answer
 from signotaur_action.transport.address import path_of
-from signotaur_action.transport.session import TEMPORARY
 
 KIND = "vault"
 _SETTINGS = ("mount",)

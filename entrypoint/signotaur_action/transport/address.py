@@ -21,6 +21,8 @@ class ServerAddress:
     """Trusted instead of the usual authorities."""
     allow_untrusted: bool = False
     proxy: str | None = None
+    read_timeout: timedelta = timedelta(seconds=15)
+    """The longest pause within an answer; after a longer one the answer counts as lost."""
 
 
 def sound_url(text: str) -> str:

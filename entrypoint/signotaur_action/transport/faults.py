@@ -3,7 +3,9 @@
 Foreign exceptions are never shown whole: some of them print the headers.
 """
 
+import http.client
 import ssl
+from collections.abc import Iterator
 from enum import Enum, auto
 
 import requests
@@ -18,7 +20,7 @@ class FaultKind(Enum):
     REDIRECT = auto()
     TIME = auto()
     CONTENT = auto()
-    """Too large, too slow, or nothing that this client reads."""
+    """Too large, or nothing that this client reads."""
 
 
 class HttpFault(Exception):
@@ -29,44 +31,60 @@ class HttpFault(Exception):
         self.kind = kind
 
 
-class OutOfTime(urllib3.exceptions.TimeoutError):
-    """No time is left for another try; ``status`` is what the server answered last."""
+class NotSent(HttpFault):
+    """No connection: the server did not get the request. Any request may be sent again."""
 
-    def __init__(self, status: int | None) -> None:
-        super().__init__()
-        self.status = status
+
+class LostAnswer(HttpFault):
+    """The answer broke off, stalled or never came: nobody knows whether the server acted."""
 
 
 FOREIGN = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 """Everything that the libraries raise for a network that fails."""
 
+_PASSING = (
+    http.client.HTTPException,
+    urllib3.exceptions.ProtocolError,
+    urllib3.exceptions.TimeoutError,
+    ConnectionError,
+    TimeoutError,
+    ssl.SSLEOFError,
+    ssl.SSLZeroReturnError,
+)
+"""The connection failed, and not what was said over it: a certificate, say, stays as it is."""
 
-def network_fault(error: Exception, url: str, time_name: str) -> HttpFault:
-    """Return what a foreign exception means; ``time_name`` says what sets the time."""
-    cause = _root_cause(error)
+
+def network_fault(error: Exception, url: str) -> HttpFault:
+    """Return what a foreign exception means."""
+    causes = list(_causes(error))
+    cause = causes[-1]
     if isinstance(cause, ssl.SSLCertVerificationError):
         refused = f"The certificate of {url} is refused: {cause.verify_message}."
         return HttpFault(refused, FaultKind.CERTIFICATE)
-    if isinstance(cause, OutOfTime) and cause.status is not None:
-        late = f"{url} answered {cause.status} until the time was over ({time_name})."
-        return HttpFault(late, FaultKind.TIME)
+    unreachable = f"{url} cannot be reached: {_reason(cause)}."
     if isinstance(error, requests.exceptions.ProxyError):
-        return HttpFault(f"The proxy on the way to {url} fails: {_reason(cause)}.")
-    return HttpFault(f"{url} cannot be reached: {_reason(cause)}.")
+        unreachable = f"The proxy on the way to {url} fails: {_reason(cause)}."
+    if any(isinstance(each, urllib3.exceptions.ConnectTimeoutError) for each in causes):
+        return NotSent(unreachable)
+    passing = any(isinstance(each, _PASSING) for each in causes)
+    return LostAnswer(unreachable) if passing else HttpFault(unreachable)
 
 
 def reason(error: BaseException) -> str:
     """Return in few words why a call failed."""
-    return _reason(_root_cause(error))
+    *_, cause = _causes(error)
+    return _reason(cause)
 
 
-def _root_cause(error: BaseException) -> BaseException:
-    """Return the innermost exception: requests and urllib3 wrap the real one three times."""
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and what is inside: requests and urllib3 wrap the real one three times."""
+    yield error
     inner = getattr(error, "reason", None)
     if not isinstance(inner, BaseException):
         inner = next((part for part in error.args if isinstance(part, BaseException)), None)
     inner = inner or error.__cause__ or error.__context__
-    return error if inner is None or inner is error else _root_cause(inner)
+    if inner is not None and inner is not error:
+        yield from _causes(inner)
 
 
 def _reason(cause: BaseException) -> str:

@@ -1,7 +1,8 @@
 """How long calls may take: all of a run's until one moment, or only the time spent in them."""
 
-import time
 from typing import Protocol
+
+from signotaur_action.ports import Clock
 
 
 class TimeLimit(Protocol):
@@ -21,14 +22,15 @@ class TimeLimit(Protocol):
 class Deadline:
     """All calls end by one moment, ``seconds`` from now, whatever happens between them."""
 
-    def __init__(self, seconds: float, name: str) -> None:
+    def __init__(self, seconds: float, name: str, clock: Clock) -> None:
         self.name = name
         self._seconds = seconds
-        self._moment = time.monotonic() + seconds
+        self._clock = clock
+        self.renew()
 
     def renew(self) -> None:
         """Give the next calls the whole time again, for a run whose calls cannot be counted."""
-        self._moment = time.monotonic() + self._seconds
+        self._moment = self._clock.monotonic() + self._seconds
 
     def begin(self) -> float:
         """See ``TimeLimit``."""
@@ -41,16 +43,30 @@ class Deadline:
 class Allowance:
     """So many seconds may be spent in calls, waiting for rate limits included."""
 
-    def __init__(self, seconds: float, name: str) -> None:
+    def __init__(self, seconds: float, name: str, clock: Clock) -> None:
         self.name = name
         self._left = seconds
+        self._clock = clock
         self._begun = 0.0
 
     def begin(self) -> float:
         """See ``TimeLimit``."""
-        self._begun = time.monotonic()
+        self._begun = self._clock.monotonic()
         return self._begun + self._left
 
     def end(self) -> None:
         """See ``TimeLimit``."""
-        self._left -= time.monotonic() - self._begun
+        self._left -= self._clock.monotonic() - self._begun
+
+
+class TimeLeft:
+    """The time of one call. Every try, wait and read of the call asks here what is left of it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.until = 0.0
+        """In monotonic seconds."""
+
+    def seconds(self) -> float:
+        """Return the seconds until the call must end; not more than 0 when its time is over."""
+        return self.until - self._clock.monotonic()

@@ -7,16 +7,17 @@ gathers in ``violations`` and fails the test when the stand-in is left.
 import ssl
 import sys
 import threading
-import time
 import traceback
 from abc import ABC, abstractmethod
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR, socket
 from types import TracebackType
 from typing import Any, Self, cast
 
+from signotaur_action.clock import SystemClock
+from signotaur_action.ports import Clock
 from support.providers.exchange import Call, Drop, Fault, Reply, Request
 from support.tls import Certificate
 
@@ -35,7 +36,7 @@ class StandIn(ABC):
         self.violations: list[str] = []
         self.clock_offset = timedelta(0)
         # A test whose client only pretends to sleep puts the client's clock here.
-        self.monotonic = time.monotonic
+        self.clock: Clock = SystemClock()
         self.lock = threading.RLock()
         self.closing = threading.Event()
         self._quiet_until: dict[str, float] = {}
@@ -55,7 +56,7 @@ class StandIn(ABC):
 
     def now(self) -> datetime:
         """Return the service's time."""
-        return datetime.now(UTC) + self.clock_offset
+        return self.clock.now() + self.clock_offset
 
     def calls(self, method: str = "", part: str = "") -> list[Request]:
         """Return the recorded requests of a method whose path holds ``part``."""
@@ -72,7 +73,7 @@ class StandIn(ABC):
     def must_wait(self, call: Call, seconds: float) -> None:
         """Demand that this caller stays away; called for every ``Retry-After`` in seconds."""
         with self.lock:
-            self._quiet_until[self.caller(call)] = self.monotonic() + seconds
+            self._quiet_until[self.caller(call)] = self.clock.monotonic() + seconds
 
     def answer(self, call: Call) -> Reply | Drop:
         """Answer a call: a fault, or the service's own work."""
@@ -102,7 +103,7 @@ class StandIn(ABC):
 
     def _check_wait(self, call: Call) -> None:
         with self.lock:
-            left = self._quiet_until.pop(self.caller(call), 0.0) - self.monotonic()
+            left = self._quiet_until.pop(self.caller(call), 0.0) - self.clock.monotonic()
         if left > 0:
             self.violation(f"{call.method} {call.path} came {left:.3f} s before its time")
 

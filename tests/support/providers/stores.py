@@ -13,6 +13,7 @@ from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkContext
 from signotaur_action.transport import Allowance, Outside
+from support.clock import VirtualClock
 from support.providers.buildkite import Buildkite
 from support.providers.gitlab import GitLab
 from support.providers.standin import StandIn
@@ -39,6 +40,7 @@ class StorePlace(ABC, Generic[Server]):
 
     def __init__(self, server: Server, token: str, *, new: bool) -> None:
         self.server = server
+        self.clock = self.server.clock = VirtualClock()
         self.token = token
         self.grant()
         if not new:
@@ -86,7 +88,8 @@ class StorePlace(ABC, Generic[Server]):
     ) -> SinkContext:
         """Return the world as a sink sees it; ``environ`` is on top of the place's own."""
         variables = self.environ | environ
-        outside = Outside(variables, ca_file, Allowance(seconds, "the patience of a test"))
+        limit = Allowance(seconds, "the patience of a test", self.clock)
+        outside = Outside(variables, self.clock, ca_file=ca_file, allowance=limit)
         return SinkContext(_silent, variables, outside=outside)
 
     def sink(self, text: str = "", **how: Any) -> Sink:

@@ -1,0 +1,180 @@
+"""Answers that are cut at any byte: closed, reset, or followed by silence.
+
+``http.client`` takes a status line or headers that end too early for whole ones, so that
+``HTTP/1.1 201 Crea`` was an answer without a body and ended the run; and an answer that stalled
+in its body ended the run after one read time-out. All of them are lost answers. The same request
+is sent again, and finds what the first one did.
+"""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from socket import socket
+from uuid import uuid4
+
+import pytest
+
+from rotation.world import KeyFile, Oracle
+from signotaur_action.http_service import HttpKeyService, ServerAddress
+from signotaur_action.journal import JournalPlace
+from signotaur_action.model import RotationIntent, Secret
+from signotaur_action.rotation import Rotated, RotationPlan, RotationRun
+from signotaur_action.sinks import emitter
+from signotaur_action.sinks.base import SinkContext
+from signotaur_action.transport import Credential, Deadline, HttpClient, Manners
+from support.clock import VirtualClock
+from support.fakes import RecordingNarrator
+from support.keys import add_keys, lineages
+from support.keyserver import KeyServer
+from support.kill import Nursery
+from support.wire import Cut, Relay, ScriptedServer, cut
+
+PARALLEL = 24
+EVERY_CUT = pytest.mark.parametrize("how", list(Cut), ids=lambda how: how.value)
+
+
+# One answer, at every byte
+
+
+class Cutter:
+    """A server that says one answer to all requests, and cuts it when it is told to."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+        self._cut: tuple[int, Cut] | None = None
+        self.whole = 0
+        """How often the answer was said to its end."""
+
+    def cut_next(self, after: int, how: Cut) -> None:
+        self._cut = (after, how)
+
+    def __call__(self, connection: socket) -> bool:
+        if self._cut is None:
+            self.whole += 1
+            connection.sendall(self._answer)
+            return True
+        (after, how), self._cut = self._cut, None
+        connection.sendall(self._answer[:after])
+        cut(connection, how)
+        return False
+
+
+def real_answer(server: KeyServer, name: str, call: str) -> bytes:
+    """Return what the real server says to a call of a rotation."""
+    (old,) = add_keys(server, [name])
+    with Relay(server.url) as relay:
+        asked = HttpKeyService(ServerAddress(relay.url), VirtualClock())
+        candidate = asked.new_key()
+        assert candidate is not None
+        intent = RotationIntent(
+            uuid4(), candidate, overlap_days=7, auto_revoke=True, again=False, holder="a test"
+        )
+        calls = {
+            "self": lambda: asked.describe(Secret(old)),
+            "rotation": lambda: asked.open_rotation(Secret(old), intent),
+            "confirmation": lambda: asked.confirm(candidate, intent.id),
+        }
+        for each, make in calls.items():
+            before = len(relay.said)
+            make()
+            if each == call:
+                return relay.said[before:]
+    raise AssertionError(call)
+
+
+@EVERY_CUT
+@pytest.mark.parametrize("call", ["self", "rotation", "confirmation"])
+def test_an_answer_that_is_cut_at_any_byte_is_asked_for_again(
+    plain_server: KeyServer, fresh_name: str, call: str, how: Cut
+) -> None:
+    answer = real_answer(plain_server, fresh_name, call)
+    assert len(answer) > 500
+    # So many tries that a machine which is slower than the silence only costs more of them.
+    manners = Manners("a test", repeatable=("PUT",), tries=1000)
+
+    def try_at(offsets: range) -> None:
+        cutter = Cutter(answer)
+        with ScriptedServer(cutter) as server:
+            address = ServerAddress(server.url, read_timeout=timedelta(seconds=0.1))
+            clock = VirtualClock()
+            client = HttpClient(address, manners, Deadline(600, "a test", clock), clock)
+            for offset in offsets:
+                cutter.cut_next(offset, how)
+                whole = cutter.whole
+                found = client.call("PUT", "/", Credential(Secret("s" * 20)))
+                assert found.document == json.loads(answer.partition(b"\r\n\r\n")[2]), offset
+                assert cutter.whole > whole, offset
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        list(pool.map(try_at, [range(n, len(answer), PARALLEL) for n in range(PARALLEL)]))
+
+
+# Whole rotations against the real server, of which one connection carries all answers
+
+
+@EVERY_CUT
+@pytest.mark.parametrize("kind", ["plain_server", "shared_server"], ids=["plain", "tls"])
+def test_a_rotation_in_which_an_answer_is_cut_makes_one_key(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, fresh_name: str, how: Cut
+) -> None:
+    """With TLS from the handshake on: what is cut are records, not lines."""
+    server: KeyServer = request.getfixturevalue(kind)
+    names = [f"{fresh_name} {number}" for number in range(17)]
+    first, *keys = add_keys(server, names)
+    offsets = range(0, undisturbed := rotated(server, tmp_path, first), undisturbed // len(keys))
+
+    def try_at(key: str, offset: int) -> None:
+        rotated(server, tmp_path, key, (offset, how))
+
+    with ThreadPoolExecutor(len(keys)) as pool:
+        list(pool.map(try_at, keys, offsets))
+    assert_one_new_key_each(server, names)
+
+
+def rotated(server: KeyServer, folder: Path, key: str, cut: tuple[int, Cut] | None = None) -> int:
+    """Rotate a key into a file, and return how many bytes the server said."""
+    file = folder / f"{key}.txt"
+    sink = emitter(f"key-file:{file}", SinkContext(str, {}))
+    with Relay(server.url) as relay:
+        if cut:
+            relay.cut_next(*cut)
+        address = ServerAddress(
+            relay.url,
+            ca_file=server.ca_file if server.tls else None,
+            read_timeout=timedelta(seconds=2),
+        )
+        service = HttpKeyService(address, VirtualClock())
+        run = RotationRun(RotationPlan(7), service, [sink], RecordingNarrator())
+        with JournalPlace([folder / f"{key}.rotation"]).locked() as journal:
+            outcome = run.rotate(Secret(key), journal)
+            journal.clear()
+        assert relay.count >= (2 if cut else 1), cut
+    assert isinstance(outcome, Rotated)
+    assert Secret(file.read_text().strip()) == outcome.key
+    return len(relay.said)
+
+
+def assert_one_new_key_each(server: KeyServer, names: list[str]) -> None:
+    found = lineages(server)
+    shown = [(len(found[name].ids), found[name].confirmed) for name in names]
+    assert shown == [(2, 1)] * len(names)
+
+
+@pytest.mark.parametrize("how", [Cut.FIN, Cut.RESET], ids=["fin", "reset"])
+def test_a_run_in_which_an_answer_is_cut_exits_0(
+    plain_server: KeyServer, nursery: Nursery, tmp_path: Path, fresh_name: str, how: Cut
+) -> None:
+    """The real command. A stall would take its whole read time-out of 15 s."""
+    names = [f"{fresh_name} {number}" for number in range(12)]
+    for number, key in enumerate(add_keys(plain_server, names)):
+        place = KeyFile(tmp_path / str(number), key)
+        with Relay(plain_server.url) as relay:
+            relay.cut_next(number * 240, how)
+            command = ("rotate-key", *place.arguments, "--sign-server", relay.url)
+            ended = nursery.run(command, place.env)
+            assert relay.count == 2
+        assert ended.code == 0, ended.err
+        assert place.leftovers() == []
+        assert Oracle(plain_server).is_confirmed_successor(place.held())
+    assert_one_new_key_each(plain_server, names)

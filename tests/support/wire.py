@@ -1,0 +1,161 @@
+"""Servers of bytes: one says what a script tells it to, one cuts what a real server says."""
+
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from enum import Enum
+from select import select
+from typing import Self
+from urllib.parse import urlsplit
+
+from support.tls import Certificate
+
+_PART = 65536
+_PATIENCE = 60.0
+"""For peers that neither speak nor leave, in seconds; no test waits so long."""
+
+
+class Cut(Enum):
+    """How a connection ends before all is said."""
+
+    FIN = "fin"
+    RESET = "reset"
+    STALL = "stall"
+    """It does not end: nothing more comes."""
+
+
+def cut(connection: socket.socket, how: Cut) -> None:
+    """End a connection, or wait until its peer does."""
+    if how is Cut.STALL:
+        _wait_until_closed(connection)
+    if how is Cut.RESET:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def _wait_until_closed(connection: socket.socket) -> None:
+    connection.settimeout(_PATIENCE)
+    try:
+        while connection.recv(_PART):
+            pass
+    except OSError:
+        return
+
+
+class _Listener:
+    """Accepts connections on 127.0.0.1, each in a thread of its own. A context manager."""
+
+    scheme = "http"
+
+    def __init__(self) -> None:
+        self.count = 0
+        """Connections so far."""
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"{self.scheme}://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._served: list[tuple[threading.Thread, socket.socket]] = []
+        self._acceptor = threading.Thread(target=self._accept)
+        self._acceptor.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._acceptor.join()
+        self._socket.close()
+        for thread, connection in self._served:
+            with suppress(OSError):  # it is closed already
+                connection.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+    def serve(self, connection: socket.socket) -> None:
+        """Serve one connection."""
+        raise NotImplementedError
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            self.count += 1
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            thread = threading.Thread(target=self._serve, args=(connection,))
+            self._served.append((thread, connection))
+            thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            self.serve(connection)
+        except OSError:  # the client has gone
+            return
+        finally:
+            connection.close()
+
+
+class ScriptedServer(_Listener):
+    """Lets ``script`` answer each request of a connection; it returns whether to go on."""
+
+    def __init__(
+        self, script: Callable[[socket.socket], bool], tls: Certificate | None = None
+    ) -> None:
+        self._script = script
+        self._context = None
+        if tls:
+            self.scheme = "https"
+            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._context.load_cert_chain(tls.certificate, tls.key)
+        super().__init__()
+
+    def serve(self, connection: socket.socket) -> None:
+        """See ``_Listener``."""
+        connection.settimeout(_PATIENCE)
+        if self._context:
+            connection = self._context.wrap_socket(connection, server_side=True)
+        with connection:
+            while connection.recv(_PART) and self._script(connection):
+                pass
+
+
+class Relay(_Listener):
+    """Passes bytes on, both ways, and cuts what the server says on chosen connections."""
+
+    def __init__(self, upstream: str) -> None:
+        parts = urlsplit(upstream)
+        self.scheme = parts.scheme
+        self._upstream = (parts.hostname, parts.port)
+        self._cut: tuple[int, Cut] | None = None
+        self.said = b""
+        """What the server said on the last connection, before any cut."""
+        super().__init__()
+
+    def cut_next(self, after: int, how: Cut) -> None:
+        """Cut the next connection when the server has said so many bytes."""
+        self._cut = (after, how)
+
+    def serve(self, connection: socket.socket) -> None:
+        """See ``_Listener``."""
+        after, how = self._cut or (None, Cut.FIN)
+        self._cut = None
+        self.said = b""
+        with socket.create_connection(self._upstream) as server:
+            while True:
+                ready, _, _ = select([connection, server], [], [], _PATIENCE)
+                if connection in ready:
+                    if not (part := connection.recv(_PART)):
+                        return
+                    server.sendall(part)
+                if server in ready:
+                    part = server.recv(_PART)
+                    before = len(self.said)
+                    self.said += part
+                    if after is not None and len(self.said) > after:
+                        connection.sendall(part[: after - before])
+                        cut(connection, how)
+                        return
+                    if not part:
+                        return
+                    connection.sendall(part)
