@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -60,7 +61,7 @@ def link(path: Path, target: Path) -> None:
 
 
 def test_a_file_is_private_before_it_has_content(place: Place, tmp_path: Path) -> None:
-    with place.machine.folder(tmp_path) as folder:
+    with closing(place.machine.folder(tmp_path)) as folder:
         descriptor = folder.create("new")
         place.machine.give(descriptor, tmp_path.stat())
         os.close(descriptor)
@@ -70,7 +71,7 @@ def test_a_file_is_private_before_it_has_content(place: Place, tmp_path: Path) -
 
 def test_a_file_that_is_there_is_not_made(place: Place, tmp_path: Path) -> None:
     (tmp_path / "new").write_bytes(b"old")
-    with place.machine.folder(tmp_path) as folder, pytest.raises(FileExistsError):
+    with closing(place.machine.folder(tmp_path)) as folder, pytest.raises(FileExistsError):
         folder.create("new")
     assert (tmp_path / "new").read_bytes() == b"old"
 
@@ -90,7 +91,7 @@ def test_a_link_is_not_followed(place: Place, path: Path, tmp_path: Path) -> Non
     target.write_bytes(b"old")
     link(path, target)
     with pytest.raises(OSError, match=r"link|plain file|not found"):
-        place.machine.open_file(path, os.O_RDWR)
+        place.machine.folder(tmp_path).open(path.name, os.O_RDWR)
     with pytest.raises((FileRefusedError, OSError)):
         OwnerOnlyFile(path, machine=place.machine).replace(b"new")
     with pytest.raises(DestinationRefused), JournalPlace([path], machine=place.machine).locked():
@@ -100,7 +101,7 @@ def test_a_link_is_not_followed(place: Place, path: Path, tmp_path: Path) -> Non
 
 def test_a_missing_file_is_not_made_by_opening_it(place: Place, path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        place.machine.open_file(path, os.O_RDONLY)
+        place.machine.folder(path.parent).open(path.name, os.O_RDONLY)
     assert not path.exists()
 
 
@@ -144,6 +145,26 @@ def test_a_folder_that_is_none_is_refused(place: Place, path: Path) -> None:
         OwnerOnlyFile(path / "key.txt", machine=place.machine).check(1)
     with pytest.raises(FileRefusedError, match="does not exist"):
         OwnerOnlyFile(path.with_name("none") / "key.txt", machine=place.machine).check(1)
+
+
+def test_a_folder_stays_the_one_that_was_opened(place: Place, tmp_path: Path) -> None:
+    at = tmp_path / "folder"
+    at.mkdir()
+    (at / "file").write_bytes(b"old")
+    with closing(place.machine.folder(at)) as folder:
+        assert folder.is_at(at)
+        assert folder.names() == ["file"]
+        assert folder.status_of("file").st_size == 3
+        assert os.path.samestat(folder.status(), at.stat())
+        at.rename(tmp_path / "moved")
+        assert not folder.is_at(at)
+        at.mkdir()
+        assert not folder.is_at(at)
+        with suppress(OSError):  # by a descriptor it works, by a path it is refused
+            os.close(folder.create("new"))
+        with suppress(OSError):
+            folder.publish("file", "final")
+        assert list(at.iterdir()) == []
 
 
 # Locks
