@@ -21,9 +21,10 @@ from signotaur_action.model import RotationIntent, Secret
 
 BYTES = b"line\nline\r\n\x1a\x00\xffend\n"
 """A text mode of the system would change these: line ends, and what ends a file on Windows."""
+OURS = (Secret("an-old-key-of-the-vendor"), "https://server")
 ENTRY = JournalEntry(
     "https://server",
-    "0" * 64,
+    OURS[0].fingerprint(),
     RotationIntent(
         UUID(int=7), Secret("sig_candidate-012"), 7, auto_revoke=True, again=False, holder="h"
     ),
@@ -94,7 +95,8 @@ def test_a_link_is_not_followed(place: Place, path: Path, tmp_path: Path) -> Non
         place.machine.folder(tmp_path).open(path.name, os.O_RDWR)
     with pytest.raises((FileRefusedError, OSError)):
         OwnerOnlyFile(path, machine=place.machine).replace(b"new")
-    with pytest.raises(DestinationRefused), JournalPlace([path], machine=place.machine).locked():
+    link(path.with_name(".key.txt.rotation"), target)
+    with pytest.raises(DestinationRefused), JournalPlace(path, machine=place.machine).locked(*OURS):
         pass
     assert target.read_bytes() == b"old"
 
@@ -236,18 +238,30 @@ def test_a_file_that_is_discarded_is_closed_and_gone(place: Place, path: Path) -
 
 
 def test_a_rotation_is_remembered_and_forgotten(place: Place, path: Path) -> None:
-    where = JournalPlace([path], machine=place.machine)
-    with where.locked() as journal:
+    where = JournalPlace(path, machine=place.machine)
+    with where.locked(*OURS) as journal:
         journal.begin(ENTRY)
-        assert place.is_private(path)
-        with pytest.raises(Busy), where.locked():
+        assert place.is_private(journal.path)
+        assert where.exists(*OURS), "a live run's journal can be read"
+        with pytest.raises(Busy), where.locked(*OURS):
             pass
-    with where.locked() as journal:
+    with where.locked(*OURS) as journal:
         assert journal.entry == ENTRY
         journal.record_delivered("a")
         assert journal.entry.delivered == {"a"}
         journal.clear()
-    assert not path.exists()
+    assert list(path.parent.iterdir()) == []
+
+
+def test_keys_that_share_a_folder_have_journals_of_their_own(place: Place, path: Path) -> None:
+    where = JournalPlace(folders=[path.parent], machine=place.machine)
+    other = (Secret("another-key-of-the-vendor"), OURS[1])
+    with where.locked(*OURS) as journal:
+        journal.begin(ENTRY)
+        with where.locked(*other) as others:
+            assert others.entry is None
+    with where.locked(*OURS) as journal:
+        assert journal.entry == ENTRY
 
 
 # The process
