@@ -12,10 +12,11 @@ import re
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 
-from signotaur_action.machine import MACHINE, Machine
+from signotaur_action.machine import MACHINE, Folder, Machine
 
 _UNIQUE_BYTES = 8
 _MOUNT_TABLE = Path("/proc/self/mountinfo")
@@ -28,7 +29,9 @@ class FileRefusedError(Exception):
 class OwnerOnlyFile:
     """One file that holds a key: its owner's alone, who is kept (or the folder's, for a new file).
 
-    A symbolic link is refused unless ``follow_symlinks``; the folders above it may be links.
+    A symbolic link is refused unless ``follow_symlinks``; the folders above it may be links. The
+    file's folder is opened once, by the first call, and everything is done in that one: a folder
+    that takes its place between the check and the delivery gets nothing.
     """
 
     def __init__(
@@ -48,31 +51,30 @@ class OwnerOnlyFile:
         """
         with _refusals(self.path):
             current = self._current()
-            if current is not None and self._in_place():
+            if current is not None and self.is_mount_point():
                 with self._opened(os.O_WRONLY):
                     return
-            folder = self.path.parent.stat()
             if current is not None:
                 reason = self._machine.why_not_replaceable(self.path, current)
                 if reason is not None:
                     raise FileRefusedError(reason)
-            self._temporary(b"\n" * size, current or folder, publish=False)
+            self._temporary(b"\n" * size, self._owner(current), publish=False)
 
     def replace(self, content: bytes) -> None:
         """Make ``content`` the file's content, durably. Raises FileRefusedError or OSError."""
         current = self._current()
-        if current is not None and self._in_place():
+        if current is not None and self.is_mount_point():
             self._overwrite(content)
             return
         try:
-            self._temporary(content, current or self.path.parent.stat(), publish=True)
+            self._temporary(content, self._owner(current), publish=True)
         except OSError as error:
             if current is None or error.errno not in (errno.EBUSY, errno.EXDEV):
                 raise
             self._overwrite(content)
 
-    def read(self) -> bytes | None:
-        """Return the content, or None when there is no such file.
+    def read(self, limit: int = -1) -> bytes | None:
+        """Return the content, or its first ``limit`` bytes; None when there is no such file.
 
         Raises FileRefusedError for what cannot be replaced either: a pipe would never end.
         """
@@ -80,42 +82,68 @@ class OwnerOnlyFile:
             if self._current() is None:
                 return None
             with self._opened(os.O_RDONLY) as descriptor:
-                return _read_all(descriptor)
+                return _read(descriptor, limit)
         except FileNotFoundError:
             return None
 
     def remove_leftovers(self) -> None:
         """Remove temporary files that a killed run left: they may hold a key.
 
+        Only regular files have that name from us. One that cannot be removed is somebody
+        else's, or the write that follows fails for the same reason and says so.
         Call it only while holding the journal's lock, so that no live run owns them.
         """
         ours = re.compile(
             re.escape(f".{self.path.name}.") + rf"[0-9a-f]{{{2 * _UNIQUE_BYTES}}}\.tmp"
         )
-        for entry in self.path.parent.iterdir():
-            if ours.fullmatch(entry.name):  # and not those of a file with a longer name
-                entry.unlink(missing_ok=True)
+        folder = self._same_folder()
+        for name in folder.names():
+            if ours.fullmatch(name):  # and not those of a file with a longer name
+                with suppress(OSError):
+                    if stat.S_ISREG(folder.status_of(name).st_mode):
+                        folder.remove(name)
 
     def concerns(self) -> list[str]:
         """Return what a person should know about this place although it can be used."""
-        found: list[str] = []
         if not self._machine.modes_tell:
-            return found
-        current, folder = self._current(), self.path.parent.stat().st_mode
-        lost = 0 if current is None else stat.S_IMODE(current.st_mode) & 0o077
-        if lost:
-            found.append(f"{self.path}: others could read it; its mode becomes 0600")
-        if folder & stat.S_IWOTH and not folder & stat.S_ISVTX:
-            found.append(f"{self.path.parent}: everybody may replace files in this folder")
+            return []
+        current, folder = self._current(), self._folder.status()
+        mode = 0 if current is None else stat.S_IMODE(current.st_mode)
+        found = folder_concerns(self.path.parent, folder)
+        if mode & 0o077:
+            found.append(
+                f"{self.path} is open to other users (mode {mode:04o}); the new file will be for "
+                "its owner only (mode 0600)"
+            )
         return found
 
     def is_mount_point(self) -> bool:
         """Return whether the file itself is mounted, as ``docker run -v FILE:FILE`` does."""
-        return self._in_place()
+        try:
+            table = _MOUNT_TABLE.read_text(errors="surrogateescape")
+        except OSError:  # no /proc: nothing can be learned, and rename will tell
+            return False
+        escaped = str(self.path).replace("\\", "\\134").replace(" ", "\\040")
+        return any(line.split(" ")[4] == escaped for line in table.splitlines())
+
+    @cached_property
+    def _folder(self) -> Folder:
+        return self._machine.folder(self.path.parent)
+
+    def _same_folder(self) -> Folder:
+        """Return the folder that was opened first, if builds that read the path get there."""
+        if not self._folder.is_at(self.path.parent):
+            raise FileRefusedError(
+                f"the folder {self.path.parent} was moved or replaced while this command ran, "
+                "and the key was not written to the folder that is there now. Put the first "
+                "folder back"
+            )
+        return self._folder
 
     def _current(self) -> os.stat_result | None:
+        folder = self._same_folder()
         try:
-            current = self.path.lstat()
+            current = folder.status_of(self.path.name)
         except FileNotFoundError:
             return None
         if stat.S_ISLNK(current.st_mode):
@@ -126,34 +154,36 @@ class OwnerOnlyFile:
             raise FileRefusedError("it has other hard links, which would keep the old key")
         return current
 
-    def _in_place(self) -> bool:
-        try:
-            table = _MOUNT_TABLE.read_text(errors="surrogateescape")
-        except OSError:  # no /proc: nothing can be learned, and rename will tell
-            return False
-        escaped = str(self.path).replace("\\", "\\134").replace(" ", "\\040")
-        return any(line.split(" ")[4] == escaped for line in table.splitlines())
+    def _owner(self, current: os.stat_result | None) -> os.stat_result:
+        """Return the status of what the new file gets its owner from: the file, or its folder."""
+        folder = self._folder.status()
+        if current is None:
+            return folder
+        reason = self._machine.why_owner_not_kept(current, folder)
+        if reason is not None:
+            raise FileRefusedError(reason)
+        return current
 
     def _temporary(self, content: bytes, owner: os.stat_result, *, publish: bool) -> None:
         name = f".{self.path.name}.{secrets.token_hex(_UNIQUE_BYTES)}.tmp"
-        with self._machine.folder(self.path.parent) as folder:
+        folder = self._folder
+        try:
+            descriptor = folder.create(name)
             try:
-                descriptor = folder.create(name)
-                try:
-                    self._machine.give(descriptor, owner)
-                    _write_all(descriptor, content)
-                    self._machine.sync(descriptor)
-                finally:
-                    os.close(descriptor)
-                if publish:
-                    folder.publish(name, self.path.name)
+                self._machine.give(descriptor, owner)
+                _write_all(descriptor, content)
+                self._machine.sync(descriptor)
             finally:
-                folder.remove(name)
+                os.close(descriptor)
+            if publish:
+                folder.publish(name, self.path.name)
+        finally:
+            folder.remove(name)
 
     def _overwrite(self, content: bytes) -> None:
         # One write call: a kill leaves the old content or the new one with newlines behind it.
         with self._opened(os.O_RDWR) as descriptor:
-            old = _read_all(descriptor)
+            old = _read(descriptor)
             padded = content.ljust(len(old), b"\n")
             written = self._machine.write_at(descriptor, padded, 0)
             if written != len(padded):  # the disk is full: put back what stood there
@@ -166,11 +196,22 @@ class OwnerOnlyFile:
 
     @contextmanager
     def _opened(self, access: int) -> Iterator[int]:
-        descriptor = self._machine.open_file(self.path, access)
+        descriptor = self._folder.open(self.path.name, access)
         try:
             yield descriptor
         finally:
             os.close(descriptor)
+
+
+def folder_concerns(path: Path, status: os.stat_result) -> list[str]:
+    """Return the warning that others can replace files in a folder, where its mode says so."""
+    if status.st_mode & stat.S_ISVTX:  # as in /tmp: a file can be replaced by its owner alone
+        return []
+    if status.st_mode & stat.S_IWOTH:
+        return [f"{path}: every user can replace files in this folder"]
+    if status.st_mode & stat.S_IWGRP:
+        return [f"{path}: members of group {status.st_gid} can replace files in this folder"]
+    return []
 
 
 def _write_all(descriptor: int, content: bytes) -> None:
@@ -179,11 +220,9 @@ def _write_all(descriptor: int, content: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _read_all(descriptor: int) -> bytes:
-    parts = []
-    while part := os.read(descriptor, 65536):
-        parts.append(part)
-    return b"".join(parts)
+def _read(descriptor: int, limit: int = -1) -> bytes:
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
+        return file.read(limit)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Where a rotated key goes, from the settings: the sinks in order of delivery."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -78,8 +79,11 @@ def demand_env_file(settings: Settings, chosen: tuple[str, Sequence[str]] | None
 def in_workspace(sinks: Sequence[Sink], environ: Mapping[str, str]) -> list[Path]:
     """Return the files among the sinks that lie in a GitHub job's workspace."""
     workspace = environ.get("GITHUB_WORKSPACE", "")
+    if not workspace:
+        return []
+    resolved = os.path.realpath(workspace)  # as the sinks' own paths are
     written = [sink.file.path for sink in sinks if isinstance(sink, FileSink)]
-    return [path for path in written if workspace and path.is_relative_to(workspace)]
+    return [path for path in written if path.is_relative_to(resolved)]
 
 
 def _sink(option: str, value: str, settings: Settings, context: SinkContext) -> Sink | None:

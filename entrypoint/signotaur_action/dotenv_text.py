@@ -5,6 +5,7 @@ python-dotenv parses; its own writer is not used (it loses backslashes and line 
 
 import io
 import re
+from collections.abc import Iterable
 
 from dotenv.parser import Binding, parse_stream
 
@@ -26,11 +27,7 @@ class DotenvError(ValueError):
 
 def variables(text: str) -> dict[str, str]:
     """Return all variables; the last one of a name holds, and nothing is interpolated."""
-    return {
-        binding.key: binding.value
-        for binding in _bindings(text)
-        if binding.key is not None and binding.value is not None
-    }
+    return _values(_bindings(text))
 
 
 def set_variable(text: str, name: str, value: str) -> str:
@@ -48,7 +45,7 @@ def set_variable(text: str, name: str, value: str) -> str:
     else:
         pieces.append(_added(text, name, value))
     changed = "".join(pieces)
-    if variables(changed) != variables(text) | {name: value}:
+    if variables(changed) != _values(bindings) | {name: value}:
         raise DotenvError(f"{name} cannot be set without changing other lines")
     return changed
 
@@ -60,6 +57,14 @@ def assignments(text: str, name: str) -> int:
 
 def _bindings(text: str) -> list[Binding]:
     return list(parse_stream(io.StringIO(text, newline="")))
+
+
+def _values(bindings: Iterable[Binding]) -> dict[str, str]:
+    return {
+        binding.key: binding.value
+        for binding in bindings
+        if binding.key is not None and binding.value is not None
+    }
 
 
 def _reassigned(line: str, name: str, value: str) -> str:

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from signotaur_action import dotenv_text
-from signotaur_action.keytext import KeyTextError, decode, parse_key, without_line_end
+from signotaur_action.keytext import (
+    LARGEST_FILE,
+    KeyTextError,
+    decode,
+    parse_key,
+    without_line_end,
+)
 from signotaur_action.model import Secret
 from signotaur_action.settings import Settings
-
-_LARGEST_FILE = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class KeySource:
 
     key: Secret
     label: str
-    """``file /path``, ``variable NAME`` or ``--api-key``; part of a command's identity."""
+    """``file /path``, ``variable NAME`` or ``--api-key``."""
     file: Path | None = None
 
     def is_file(self, path: Path) -> bool:
@@ -102,9 +106,9 @@ def _key_in(text: str, name: str, path: Path) -> Secret:
 def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
+            content = file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise KeyTextError(f"{path} cannot be read ({(error.strerror or '').lower()})") from None
-    if len(content) > _LARGEST_FILE:
+    if len(content) > LARGEST_FILE:
         raise KeyTextError(f"{path} is larger than 64 KiB, so it is no key file")
     return content

@@ -7,6 +7,8 @@ from signotaur_wire import keyformat
 
 _KEY = re.compile(r"[!-~]{16,512}")
 _BOM = "\ufeff"
+LARGEST_FILE = 64 * 1024
+"""Bytes of a file that holds a key, alone or in a dotenv file."""
 
 
 class KeyTextError(ValueError):
@@ -32,10 +34,17 @@ def parse_key(text: str) -> Secret:
 
 def decode(content: bytes) -> str:
     """Return a file's text: UTF-8, a byte order mark dropped. Raises KeyTextError."""
+    demand_size(content)
     try:
         return content.decode().removeprefix(_BOM)
     except UnicodeDecodeError:
         raise KeyTextError("it is not UTF-8 text") from None
+
+
+def demand_size(content: bytes) -> None:
+    """Raise KeyTextError for a content that no file with a key may have."""
+    if len(content) > LARGEST_FILE:
+        raise KeyTextError(f"it is larger than {LARGEST_FILE // 1024} KiB")
 
 
 def without_line_end(text: str) -> str:

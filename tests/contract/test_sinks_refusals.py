@@ -329,7 +329,7 @@ def test_what_a_person_should_know_is_a_warning(
     place.file.touch()
     place.file.chmod(0o644)
     (warning,) = make(place).check()
-    assert "others could read it" in warning
+    assert "is open to other users (mode 0644)" in warning
 
 
 def test_a_variable_that_is_set_twice_is_a_warning(place: Place) -> None:

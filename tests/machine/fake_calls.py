@@ -20,7 +20,7 @@ File = tuple[int, int]
 
 
 class FakeCalls:
-    """See ``windows.Calls``. ``log`` holds every call that changes or opens something."""
+    """See ``windows_calls.Calls``. ``log`` holds every call that changes or opens something."""
 
     terminations = (signal.SIGTERM,)
     open_flags = os.O_CLOEXEC

@@ -42,7 +42,7 @@ def windows_elsewhere() -> Place:
 def _has_private_rights(path: Path) -> bool:
     assert isinstance(MACHINE, Windows)
     calls = MACHINE._calls
-    descriptor = MACHINE.open_file(path, 0)
+    descriptor = MACHINE.open_file(path, os.O_RDONLY)
     try:
         return are_kept(calls.rights_of(descriptor), calls.normal(owner_only(calls.user())))
     finally:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -20,9 +21,10 @@ from signotaur_action.model import RotationIntent, Secret
 
 BYTES = b"line\nline\r\n\x1a\x00\xffend\n"
 """A text mode of the system would change these: line ends, and what ends a file on Windows."""
+OURS = (Secret("an-old-key-of-the-vendor"), "https://server")
 ENTRY = JournalEntry(
     "https://server",
-    "0" * 64,
+    OURS[0].fingerprint(),
     RotationIntent(
         UUID(int=7), Secret("sig_candidate-012"), 7, auto_revoke=True, again=False, holder="h"
     ),
@@ -60,7 +62,7 @@ def link(path: Path, target: Path) -> None:
 
 
 def test_a_file_is_private_before_it_has_content(place: Place, tmp_path: Path) -> None:
-    with place.machine.folder(tmp_path) as folder:
+    with closing(place.machine.folder(tmp_path)) as folder:
         descriptor = folder.create("new")
         place.machine.give(descriptor, tmp_path.stat())
         os.close(descriptor)
@@ -70,7 +72,7 @@ def test_a_file_is_private_before_it_has_content(place: Place, tmp_path: Path) -
 
 def test_a_file_that_is_there_is_not_made(place: Place, tmp_path: Path) -> None:
     (tmp_path / "new").write_bytes(b"old")
-    with place.machine.folder(tmp_path) as folder, pytest.raises(FileExistsError):
+    with closing(place.machine.folder(tmp_path)) as folder, pytest.raises(FileExistsError):
         folder.create("new")
     assert (tmp_path / "new").read_bytes() == b"old"
 
@@ -90,17 +92,18 @@ def test_a_link_is_not_followed(place: Place, path: Path, tmp_path: Path) -> Non
     target.write_bytes(b"old")
     link(path, target)
     with pytest.raises(OSError, match=r"link|plain file|not found"):
-        place.machine.open_file(path, os.O_RDWR)
+        place.machine.folder(tmp_path).open(path.name, os.O_RDWR)
     with pytest.raises((FileRefusedError, OSError)):
         OwnerOnlyFile(path, machine=place.machine).replace(b"new")
-    with pytest.raises(DestinationRefused), JournalPlace([path], machine=place.machine).locked():
+    link(path.with_name(".key.txt.rotation"), target)
+    with pytest.raises(DestinationRefused), JournalPlace(path, machine=place.machine).locked(*OURS):
         pass
     assert target.read_bytes() == b"old"
 
 
 def test_a_missing_file_is_not_made_by_opening_it(place: Place, path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        place.machine.open_file(path, os.O_RDONLY)
+        place.machine.folder(path.parent).open(path.name, os.O_RDONLY)
     assert not path.exists()
 
 
@@ -144,6 +147,26 @@ def test_a_folder_that_is_none_is_refused(place: Place, path: Path) -> None:
         OwnerOnlyFile(path / "key.txt", machine=place.machine).check(1)
     with pytest.raises(FileRefusedError, match="does not exist"):
         OwnerOnlyFile(path.with_name("none") / "key.txt", machine=place.machine).check(1)
+
+
+def test_a_folder_stays_the_one_that_was_opened(place: Place, tmp_path: Path) -> None:
+    at = tmp_path / "folder"
+    at.mkdir()
+    (at / "file").write_bytes(b"old")
+    with closing(place.machine.folder(at)) as folder:
+        assert folder.is_at(at)
+        assert folder.names() == ["file"]
+        assert folder.status_of("file").st_size == 3
+        assert os.path.samestat(folder.status(), at.stat())
+        at.rename(tmp_path / "moved")
+        assert not folder.is_at(at)
+        at.mkdir()
+        assert not folder.is_at(at)
+        with suppress(OSError):  # by a descriptor it works, by a path it is refused
+            os.close(folder.create("new"))
+        with suppress(OSError):
+            folder.publish("file", "final")
+        assert list(at.iterdir()) == []
 
 
 # Locks
@@ -215,18 +238,30 @@ def test_a_file_that_is_discarded_is_closed_and_gone(place: Place, path: Path) -
 
 
 def test_a_rotation_is_remembered_and_forgotten(place: Place, path: Path) -> None:
-    where = JournalPlace([path], machine=place.machine)
-    with where.locked() as journal:
+    where = JournalPlace(path, machine=place.machine)
+    with where.locked(*OURS) as journal:
         journal.begin(ENTRY)
-        assert place.is_private(path)
-        with pytest.raises(Busy), where.locked():
+        assert place.is_private(journal.path)
+        assert where.exists(*OURS), "a live run's journal can be read"
+        with pytest.raises(Busy), where.locked(*OURS):
             pass
-    with where.locked() as journal:
+    with where.locked(*OURS) as journal:
         assert journal.entry == ENTRY
         journal.record_delivered("a")
         assert journal.entry.delivered == {"a"}
         journal.clear()
-    assert not path.exists()
+    assert list(path.parent.iterdir()) == []
+
+
+def test_keys_that_share_a_folder_have_journals_of_their_own(place: Place, path: Path) -> None:
+    where = JournalPlace(folders=[path.parent], machine=place.machine)
+    other = (Secret("another-key-of-the-vendor"), OURS[1])
+    with where.locked(*OURS) as journal:
+        journal.begin(ENTRY)
+        with where.locked(*other) as others:
+            assert others.entry is None
+    with where.locked(*OURS) as journal:
+        assert journal.entry == ENTRY
 
 
 # The process

@@ -13,6 +13,7 @@ if sys.platform == "win32":
 from signotaur_action.atomic import OwnerOnlyFile
 from signotaur_action.journal import JournalPlace
 from signotaur_action.machine.posix import Posix
+from signotaur_action.model import Secret
 
 
 def test_every_sync_of_files_and_folders_is_the_machines(tmp_path: Path) -> None:
@@ -27,6 +28,7 @@ def test_every_sync_of_files_and_folders_is_the_machines(tmp_path: Path) -> None
     OwnerOnlyFile(tmp_path / "key.txt", machine=machine).replace(b"new")
     assert synced == ["file", "folder"]
     synced.clear()
-    with JournalPlace([tmp_path / "journal"], machine=machine).locked() as journal:
+    key = Secret("an-old-key-of-the-vendor")
+    with JournalPlace(tmp_path / "key.txt", machine=machine).locked(key, "") as journal:
         journal.clear()
     assert synced == ["file", "file", "folder"]  # reserve, cleared, removed

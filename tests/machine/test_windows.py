@@ -17,8 +17,10 @@ from signotaur_action.journal import JournalPlace
 from signotaur_action.machine.rights import are_kept, owner_only
 from signotaur_action.machine.watchdog import Watchdog
 from signotaur_action.machine.windows import LOCKED_BYTE, Windows
+from signotaur_action.model import Secret
 
-OURS = f"(A;;FA;;;{USER})"
+ALLOWED = f"(A;;FA;;;{USER})"
+OURS = (Secret("an-old-key-of-the-vendor"), "https://server")
 
 
 class Overdue(BaseException):
@@ -53,14 +55,15 @@ def belongs_to(calls: FakeCalls, path: Path, owner: str) -> None:
 
 
 def test_the_owner_alone_is_named_and_nothing_is_inherited() -> None:
-    assert owner_only(USER) == f"O:{USER}D:P{OURS}"
+    assert owner_only(USER) == f"O:{USER}D:P{ALLOWED}"
 
 
 @pytest.mark.parametrize(
-    "found", [f"D:P{OURS}", f"D:PAI{OURS}", f"O:{USER}D:{OURS}", f"D:(A;;FA;;;SY){OURS}"]
+    "found",
+    [f"D:P{ALLOWED}", f"D:PAI{ALLOWED}", f"O:{USER}D:{ALLOWED}", f"D:(A;;FA;;;SY){ALLOWED}"],
 )
 def test_rights_that_are_kept(found: str) -> None:
-    assert are_kept(found, f"D:P{OURS}")
+    assert are_kept(found, f"D:P{ALLOWED}")
 
 
 @pytest.mark.parametrize(
@@ -71,16 +74,16 @@ def test_rights_that_are_kept(found: str) -> None:
         "D:NO_ACCESS_CONTROL",
         INHERITED,
         "D:P(A;;FA;;;SY)",
-        f"D:P{OURS}(A;;FR;;;BU)",
-        f"D:P{OURS}(A;;FA;;;BA)",
-        f"D:AI{OURS}(A;ID;FR;;;WD)",
+        f"D:P{ALLOWED}(A;;FR;;;BU)",
+        f"D:P{ALLOWED}(A;;FA;;;BA)",
+        f"D:AI{ALLOWED}(A;ID;FR;;;WD)",
         f"D:P(A;;FR;;;{USER})",
         f"D:P(D;;FA;;;{USER})",
         f"D:P(A;;FA;;;{STRANGER})",
     ],
 )
 def test_rights_that_are_not_kept(found: str) -> None:
-    assert not are_kept(found, f"D:P{OURS}")
+    assert not are_kept(found, f"D:P{ALLOWED}")
 
 
 def test_rights_that_could_not_be_read_are_not_kept() -> None:
@@ -100,10 +103,10 @@ def test_a_file_system_without_rights_gets_no_key(path: Path) -> None:
 
 
 def test_a_file_system_without_rights_gets_no_journal(path: Path) -> None:
-    place = JournalPlace([path], machine=Windows(FakeCalls(keeps_rights=False)))
-    with pytest.raises(DestinationRefused, match="keeps no rights"), place.locked():
+    place = JournalPlace(path, machine=Windows(FakeCalls(keeps_rights=False)))
+    with pytest.raises(DestinationRefused, match="keeps no rights"), place.locked(*OURS):
         pass
-    assert not path.exists() or path.read_bytes() == b""
+    assert [each.read_bytes() for each in path.parent.iterdir()] in ([], [b""])
 
 
 def test_a_file_that_is_kept_open_is_found_by_the_check(
@@ -181,16 +184,18 @@ def test_a_mode_tells_nothing_and_is_no_concern(file: OwnerOnlyFile, path: Path)
 
 
 def test_a_journal_of_somebody_else_is_refused(calls: FakeCalls, path: Path) -> None:
-    path.touch()
-    belongs_to(calls, path, STRANGER)
-    place = JournalPlace([path], machine=Windows(calls))
-    with pytest.raises(DestinationRefused, match=f"belongs to {STRANGER}".lower()), place.locked():
+    journal = path.with_name(".key.txt.rotation")
+    journal.touch()
+    belongs_to(calls, journal, STRANGER)
+    place = JournalPlace(path, machine=Windows(calls))
+    refused = pytest.raises(DestinationRefused, match=f"belongs to {STRANGER}".lower())
+    with refused, place.locked(*OURS):
         pass
-    assert path.read_bytes() == b""
+    assert journal.read_bytes() == b""
 
 
 def test_the_lock_is_behind_everything_a_file_can_hold(calls: FakeCalls, path: Path) -> None:
-    with JournalPlace([path], machine=Windows(calls)).locked():
+    with JournalPlace(path, machine=Windows(calls)).locked(*OURS):
         assert calls.locks == [LOCKED_BYTE]
     assert 2**60 < LOCKED_BYTE < 2**63, "a larger one is negative to Windows"
 

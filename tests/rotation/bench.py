@@ -65,7 +65,8 @@ class Bench:
         self.log = Log()
         self.service = FakeKeyService(mints=mints, calls=self.log)
         self.narrator = LoggedNarrator(log=self.log)
-        self.place = JournalPlace([folder / "journal"])
+        self.folder = folder
+        self.place = JournalPlace(folder / "key")
         self.old = self.service.add_key()
         self.sinks: list[MemorySink] = [self.sink("first"), self.sink("last")]
 
@@ -85,7 +86,7 @@ class Bench:
         """Run the command; not ``reported`` means that it dies just before its report."""
         sinks: list[Sink] = [*self.sinks]
         run = RotationRun(plan or RotationPlan(WEEK), self.service, sinks, self.narrator)
-        with self.place.locked() as journal:
+        with self.place.locked(key or self.old, self.service.address) as journal:
             run.check()
             outcome = run.rotate(key or self.old, journal)
             if reported:
@@ -108,7 +109,7 @@ class Bench:
         """Run the command with --dry-run."""
         run = RotationRun(plan or RotationPlan(WEEK), self.service, [*self.sinks], self.narrator)
         run.check()
-        return run.preview(self.old, unfinished=self.place.exists())
+        return run.preview(self.old, unfinished=self.is_unfinished)
 
     def cut_before(self, event: str, *, count: int = 1, plan: RotationPlan | None = None) -> None:
         """Run the command and let it die before the ``count``-th time something happens."""
@@ -126,17 +127,27 @@ class Bench:
         return len(self.log) + positions[count - 1]
 
     @property
+    def journals(self) -> list[Path]:
+        """Every journal that runs left."""
+        return list(self.folder.glob(".*.rotation"))
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether a run of the old key left a journal with a rotation in it."""
+        return self.place.exists(self.old, self.service.address)
+
+    @property
     def entry(self) -> JournalEntry | None:
         """What the journal holds now."""
-        if not self.place.exists():
+        if not self.is_unfinished:
             return None
-        with self.place.locked() as journal:
+        with self.place.locked(self.old, self.service.address) as journal:
             return journal.entry
 
     def lose_journal(self) -> None:
         """Delete the journal, as an ephemeral runner does."""
-        for path in self.place.paths:
-            path.unlink(missing_ok=True)
+        for path in self.journals:
+            path.unlink()
 
     @property
     def new_keys(self) -> list[Secret]:

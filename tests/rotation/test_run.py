@@ -55,7 +55,7 @@ def assert_finished(bench: Bench, *, rotations: int = 1) -> None:
     assert lasting == [held]
     states = [each.state for each in bench.service.rotations.values()]
     assert states.count(RotationState.CONFIRMED) == rotations
-    assert not bench.place.exists()
+    assert bench.journals == []
 
 
 # An undisturbed run
@@ -142,7 +142,7 @@ def test_nothing_is_sent_when_a_destination_is_refused(bench: Bench) -> None:
     with pytest.raises(DestinationRefused, match="first is refused"):
         bench.run()
     assert list(bench.log) == FRESH_RUN[:2]
-    assert not bench.place.exists()
+    assert bench.journals == []
 
 
 def test_all_refused_destinations_are_named_at_once(bench: Bench) -> None:
@@ -155,7 +155,7 @@ def test_all_refused_destinations_are_named_at_once(bench: Bench) -> None:
 
 
 def test_nothing_is_asked_for_when_the_journal_cannot_be_written(bench: Bench) -> None:
-    bench.place = JournalPlace([Path("/proc/none/journal")])
+    bench.place = JournalPlace(Path("/proc/none/key"))
     with pytest.raises(DestinationRefused, match="No place for the journal"):
         bench.run()
     assert list(bench.log) == []
@@ -169,7 +169,7 @@ def test_a_key_that_does_not_end_within_the_window_stays(bench: Bench) -> None:
     assert isinstance(outcome, NotDue)
     assert outcome.key.id == 1
     assert list(bench.log) == FRESH_RUN[:3]
-    assert not bench.place.exists()
+    assert bench.journals == []
 
 
 def test_a_key_that_ends_within_the_window_is_rotated(bench: Bench) -> None:
@@ -188,7 +188,7 @@ def test_a_dry_run_changes_nothing(bench: Bench) -> None:
     assert not outcome.continues
     assert list(bench.log) == FRESH_RUN[:3]
     assert bench.service.rotations == {}
-    assert not bench.place.exists()
+    assert bench.journals == []
 
 
 def test_a_dry_run_tells_that_nothing_is_due(bench: Bench) -> None:
@@ -225,7 +225,7 @@ def test_a_dry_run_refuses_what_the_run_would_refuse(bench: Bench) -> None:
 def test_an_unknown_key_is_refused(bench: Bench) -> None:
     with pytest.raises(Unauthorized):
         bench.run(Secret("no key of this server"))
-    assert not bench.place.exists()
+    assert bench.journals == []
 
 
 def test_a_missing_role_is_found_before_anything_is_asked_for(bench: Bench) -> None:
@@ -233,13 +233,13 @@ def test_a_missing_role_is_found_before_anything_is_asked_for(bench: Bench) -> N
     with pytest.raises(Unauthorized, match="ApiKeyRotator"):
         bench.run()
     assert "open" not in bench.log
-    assert not bench.place.exists()
+    assert bench.journals == []
 
 
 def test_an_overlap_that_the_server_refuses_leaves_nothing(bench: Bench) -> None:
     with pytest.raises(InvalidOverlap):
         bench.run(plan=RotationPlan(31))
-    assert not bench.place.exists()
+    assert bench.journals == []
 
 
 def test_a_key_that_another_run_rotates_leaves_nothing(bench: Bench) -> None:
@@ -247,7 +247,7 @@ def test_a_key_that_another_run_rotates_leaves_nothing(bench: Bench) -> None:
     bench.lose_journal()
     with pytest.raises(Busy):
         bench.run()
-    assert not bench.place.exists()
+    assert bench.journals == []
 
 
 def test_a_key_that_was_rotated_is_not_rotated_once_more(bench: Bench) -> None:
@@ -255,7 +255,7 @@ def test_a_key_that_was_rotated_is_not_rotated_once_more(bench: Bench) -> None:
     with pytest.raises(AlreadyRotated) as refused:
         bench.run()
     assert refused.value.successor_key_id == first.rotation.new_key_id
-    assert not bench.place.exists()
+    assert bench.journals == []
     assert_finished(bench)
 
 
@@ -329,7 +329,7 @@ def test_nothing_is_remembered_when_the_first_question_has_no_answer(bench: Benc
     failing(bench, "describe")
     with pytest.raises(ServerFailure):
         bench.run()
-    assert not bench.place.exists()
+    assert bench.journals == []
 
 
 class OtherKey(FakeKeyService):
@@ -536,16 +536,15 @@ def test_confirmed_a_day_ago_is_over_for_the_old_key_too(bench: Bench) -> None:
     bench.service.pass_time(timedelta(days=1, seconds=1))
     with pytest.raises(AlreadyRotated):
         bench.run()
-    assert not bench.place.exists()
+    assert bench.journals == []
 
 
 def test_confirmed_and_rotated_since_is_over(bench: Bench) -> None:
     """A stale journal must never bring back a key that another run has replaced."""
     first = bench.rotated(reported=False)
-    elsewhere = bench.place
-    bench.place = JournalPlace([elsewhere.paths[0].with_name("elsewhere")])
+    here, bench.place = bench.place, JournalPlace(bench.folder / "elsewhere")
     second = bench.rotated(first.key)
-    bench.place = elsewhere
+    bench.place = here
     with pytest.raises(AlreadyRotated):
         bench.run()
     assert bench.held() == {second.key}
@@ -585,8 +584,7 @@ def test_aborted_after_it_was_delivered_is_refused(bench: Bench) -> None:
 
 def rotated_elsewhere(bench: Bench) -> Secret:
     """Rotate the same old key from a place that does not see this bench's journal."""
-    here, there = bench.place, bench.place.paths[0].with_name("elsewhere")
-    bench.place = JournalPlace([there])
+    here, bench.place = bench.place, JournalPlace(bench.folder / "elsewhere")
     outcome = bench.rotated()
     bench.place = here
     return outcome.key
@@ -599,7 +597,7 @@ def test_superseded_is_over_and_its_key_is_delivered_nowhere(bench: Bench) -> No
     with pytest.raises(AlreadyRotated):
         bench.run()
     assert bench.held() == {winner}
-    assert not bench.place.exists()
+    assert bench.journals == []
 
 
 def test_a_dry_run_says_of_a_superseded_key_what_the_run_would(bench: Bench) -> None:
@@ -658,7 +656,7 @@ def test_superseded_while_its_lease_is_taken_is_over(bench: Bench) -> None:
     with pytest.raises(AlreadyRotated):
         bench.run()
     assert bench.held() == set(winners)
-    assert not bench.place.exists()
+    assert bench.journals == []
 
 
 def test_a_candidate_that_is_superseded_while_it_is_adopted_is_delivered_nowhere(
@@ -671,44 +669,55 @@ def test_a_candidate_that_is_superseded_while_it_is_adopted_is_delivered_nowhere
     with pytest.raises(Superseded):
         bench.run(candidate)
     assert bench.held() == set(winners)
-    assert not bench.place.exists()
+    assert bench.journals == []
 
 
-# A journal that is not this command's
+# A journal of another key or server
 
 
-def test_a_journal_of_another_key_is_refused_while_its_rotation_is_open(bench: Bench) -> None:
+@pytest.mark.parametrize("event", ["open", "deliver first", "confirm"])
+def test_a_journal_of_another_key_is_left_alone_and_finished_later(
+    bench: Bench, event: str
+) -> None:
+    """Before, every other key's rotation ended with exit code 11 while the first was unfinished."""
+    bench.cut_before(event)
+    begun = bench.entry
+    stranger = bench.service.add_key()
+    others = bench.rotated(stranger)
+    assert bench.held() == {others.key}
+    assert bench.entry == begun
+    finished = bench.rotated()
+    assert begun is not None
+    assert finished.key == begun.candidate
+    assert bench.held() == {finished.key}
+    assert bench.journals == []
+
+
+def test_several_keys_that_were_cut_beside_one_file_go_on_with_their_own_rotations(
+    bench: Bench,
+) -> None:
+    keys = [bench.old, bench.service.add_key(), bench.service.add_key()]
+    candidates = []
+    for key in keys:
+        bench.old = key
+        bench.cut_before("confirm")
+        assert bench.entry is not None
+        candidates.append(bench.entry.candidate)
+    assert len(bench.journals) == 3
+    for key, candidate in zip(reversed(keys), reversed(candidates), strict=True):
+        assert bench.rotated(key).key == candidate
+    assert bench.journals == []
+
+
+def test_a_journal_of_another_server_is_left_alone(bench: Bench) -> None:
     bench.cut_before("confirm")
-    stranger = bench.service.add_key()
-    with pytest.raises(DestinationRefused, match="unfinished rotation of key 1"):
-        bench.run(stranger)
-    assert bench.entry is not None
-    bench.rotated()
-
-
-def test_a_journal_of_another_key_is_forgotten_when_its_rotation_is_over(bench: Bench) -> None:
-    bench.rotated(reported=False)
-    stranger = bench.service.add_key()
-    outcome = bench.rotated(stranger)
-    assert bench.held() == {outcome.key}
-    assert not bench.place.exists()
-
-
-def test_a_journal_of_another_key_is_forgotten_when_it_was_never_opened(bench: Bench) -> None:
-    bench.cut_before("open")
-    stranger = bench.service.add_key()
-    bench.rotated(stranger)
-    assert not bench.place.exists()
-
-
-def test_a_journal_of_another_server_is_refused(bench: Bench) -> None:
-    bench.cut_before("confirm")
+    left = bench.journals
+    here = bench.service.address
     bench.service.address = "fake://elsewhere"
-    del bench.log[:]
-    with pytest.raises(DestinationRefused, match="unfinished rotation at fake://keys"):
-        bench.run()
-    assert list(bench.log) == FRESH_RUN[:2]
-    assert bench.entry is not None
+    bench.service.pass_time(timedelta(minutes=11))
+    bench.rotated()
+    bench.service.address = here
+    assert bench.journals == left
 
 
 # A run that was cut, its journal lost
@@ -761,9 +770,9 @@ def test_an_adopted_rotation_is_in_the_journal_and_continued_from_it(bench: Benc
     bench.sinks = [bench.sink("new", fail=1), bench.sinks[1]]
     with pytest.raises(Unfinished):
         bench.run(candidate, A_RUN)
-    entry = bench.entry
-    assert entry is not None
-    assert entry.candidate == candidate
+    with bench.place.locked(candidate, bench.service.address) as journal:
+        assert journal.entry is not None
+        assert journal.entry.candidate == candidate
     bench.rotated(candidate, A_RUN)
     assert_finished(bench)
 
@@ -793,7 +802,7 @@ def test_a_stopped_run_tells_the_truth_and_is_finished_by_the_same_command(
         assert stopped.value.rotation_open
     if number < FRESH_RUN.index("open"):
         assert not stopped.value.rotation_open
-        assert not either_bench.place.exists()
+        assert either_bench.journals == []
     either_bench.rotated()
     assert len(either_bench.new_keys) == 1
     assert_finished(either_bench)

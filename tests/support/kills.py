@@ -22,6 +22,8 @@ OLD = b"old" * 2000 + b"\n"
 NEW = b"brand-new" * 500 + b"\n"
 LONGER = b"longer" * 3000 + b"\n"
 SINK = "key file /key"
+KEY = Secret("an-old-key-of-the-vendor")
+SERVER = "https://server"
 
 
 def killed_at_each_call(work: Callable[[], None]) -> Iterator[None]:
@@ -82,8 +84,8 @@ def replace(path: Path) -> Counter[str]:
 
 
 def journal(path: Path) -> Counter[str]:
-    """Begin, record and clear a journal; tell what the next run finds after each kill."""
-    place = JournalPlace([path])
+    """Begin, record and clear a file's journal; tell what the next run finds after each kill."""
+    place = JournalPlace(path)
     intent = RotationIntent(
         UUID(int=7),
         Secret("sig_candidate-0123456789"),
@@ -95,8 +97,8 @@ def journal(path: Path) -> Counter[str]:
     begun = path.with_name("begun")
 
     def work() -> None:
-        with place.locked() as journal:
-            journal.begin(JournalEntry("https://server", "0" * 64, intent))
+        with place.locked(KEY, SERVER) as journal:
+            journal.begin(JournalEntry(SERVER, KEY.fingerprint(), intent))
             begun.touch()
             journal.record_delivered(SINK)
             begun.unlink()
@@ -104,11 +106,11 @@ def journal(path: Path) -> Counter[str]:
 
     seen: Counter[str] = Counter()
     for _ in killed_at_each_call(work):
-        with place.locked() as found:
+        with place.locked(KEY, SERVER) as found:
             entry = found.entry
             if entry is None:
                 seen["LOST" if begun.exists() else "nothing"] += 1
-            elif entry.intent == intent and entry.server == "https://server":
+            elif entry.intent == intent and entry.server == SERVER:
                 seen["delivered" if entry.delivered == {SINK} else "begun"] += 1
             else:
                 seen["WRONG"] += 1

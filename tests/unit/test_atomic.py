@@ -8,12 +8,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from signotaur_action.atomic import FileRefusedError, OwnerOnlyFile
+from signotaur_action.machine.posix import Posix
 from support.mounts import demand_root, fill, mounted_file, read_only, small_disk
 
 KILLS = Path(__file__).parents[1] / "support" / "kills.py"
@@ -98,6 +99,50 @@ def test_a_new_file_belongs_to_the_owner_of_its_folder(folder: Path, path: Path)
     os.chown(folder, STRANGER, STRANGER)
     OwnerOnlyFile(path).replace(b"new")
     assert owner(path) == (STRANGER, STRANGER)
+
+
+@pytest.mark.parametrize("folder_mode", [0o777, 0o1777, 0o775, 0o1770])
+def test_the_owner_of_a_file_that_others_could_have_planted_is_not_kept(
+    folder: Path, path: Path, folder_mode: int
+) -> None:
+    """Before, root gave the new key to whoever had created an empty file of that name."""
+    demand_root()
+    folder.chmod(folder_mode)
+    path.touch()
+    os.chown(path, STRANGER, STRANGER)
+    assert reason(OwnerOnlyFile(path)).startswith(f"it belongs to uid {STRANGER}, who may have")
+    with pytest.raises(FileRefusedError, match="chown"):
+        OwnerOnlyFile(path).replace(b"new")
+    assert path.read_bytes() == b""
+    assert list(folder.iterdir()) == [path]
+
+
+def test_a_file_that_is_planted_after_the_check_gets_no_key(folder: Path, path: Path) -> None:
+    demand_root()
+    folder.chmod(0o1777)
+    file = OwnerOnlyFile(path)
+    file.check(10)
+    path.touch()
+    os.chown(path, STRANGER, STRANGER)
+    with pytest.raises(FileRefusedError, match=f"uid {STRANGER}"):
+        file.replace(b"new")
+    assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize(("folder_owner", "file_owner"), [(0, 0), (STRANGER, STRANGER), (7, 0)])
+def test_an_owner_that_is_trusted_is_kept_in_a_folder_that_others_write(
+    folder: Path, path: Path, folder_owner: int, file_owner: int
+) -> None:
+    """Root's own file, and a workspace of another user that is mounted into a container."""
+    demand_root()
+    folder.chmod(0o777)
+    os.chown(folder, folder_owner, folder_owner)
+    path.touch()
+    os.chown(path, file_owner, file_owner)
+    OwnerOnlyFile(path).check(10)
+    OwnerOnlyFile(path).replace(b"new")
+    assert owner(path) == (file_owner, file_owner)
+    assert path.read_bytes() == b"new"
 
 
 AS_STRANGER = """
@@ -281,6 +326,115 @@ def test_leftovers_of_this_file_are_removed_and_nothing_else(folder: Path, path:
     assert set(folder.iterdir()) == set(others)
 
 
+def test_only_regular_files_are_taken_for_leftovers(folder: Path, path: Path) -> None:
+    """A folder of such a name ended every run with exit code 12, after the rotation."""
+    kinds = [folder / f".key.txt.{number:016x}.tmp" for number in range(3)]
+    kinds[0].mkdir()
+    os.mkfifo(kinds[1])
+    kinds[2].symlink_to(folder / "elsewhere")
+    file = OwnerOnlyFile(path)
+    file.check(10)
+    file.remove_leftovers()
+    file.replace(b"new")
+    assert set(folder.iterdir()) == {*kinds, path}
+
+
+REPLACE_AS_STRANGER = """
+import os, sys
+from pathlib import Path
+from signotaur_action.atomic import OwnerOnlyFile
+os.setgid(1234)
+os.setuid(1234)
+file = OwnerOnlyFile(Path(sys.argv[1]))
+file.check(1)
+file.remove_leftovers()
+file.replace(b"new")
+"""
+
+
+def test_a_leftover_of_somebody_else_stops_nobody(open_folder: Path) -> None:
+    """In a sticky folder nobody but its owner can remove it."""
+    demand_root()
+    open_folder.chmod(0o1777)
+    left, path = open_folder / ".key.txt.0123456789abcdef.tmp", open_folder / "key.txt"
+    left.write_bytes(b"x")
+    subprocess.run([sys.executable, "-I", "-c", REPLACE_AS_STRANGER, path], check=True)
+    assert left.read_bytes() == b"x"
+    assert path.read_bytes() == b"new"
+    assert owner(path) == (1234, 1234)
+
+
+# A folder that is exchanged after the check
+
+
+def linked(at: Path, other: Path) -> None:
+    at.symlink_to(other)
+
+
+def moved_there(at: Path, other: Path) -> None:
+    other.rename(at)
+
+
+def nothing(at: Path, other: Path) -> None:
+    del at, other
+
+
+@pytest.mark.parametrize("existing", [None, b"old"])
+@pytest.mark.parametrize("exchange", [linked, moved_there, nothing])
+def test_a_folder_that_took_the_place_of_the_checked_one_gets_nothing(
+    folder: Path, path: Path, exchange: Callable[[Path, Path], None], existing: bytes | None
+) -> None:
+    """Whoever may write to the grandparent had the key written where they liked: 10 of 15 runs."""
+    if existing is not None:
+        path.write_bytes(existing)
+    other, kept = folder.with_name("other"), folder.with_name("kept")
+    other.mkdir()
+    file = OwnerOnlyFile(path)
+    file.check(10)
+    folder.rename(kept)
+    exchange(folder, other)
+    for use in (file.remove_leftovers, lambda: file.replace(b"new"), file.read, file.concerns):
+        with pytest.raises(FileRefusedError, match="was moved or replaced while this command ran"):
+            use()
+    there = folder if folder.exists() else other
+    assert list(there.iterdir()) == []
+    assert [each.read_bytes() for each in kept.iterdir()] == ([existing] if existing else [])
+
+
+def test_a_folder_that_is_put_back_is_used(folder: Path, path: Path) -> None:
+    file = OwnerOnlyFile(path)
+    file.check(10)
+    folder.rename(folder.with_name("kept"))
+    folder.mkdir()
+    with pytest.raises(FileRefusedError):
+        file.replace(b"new")
+    folder.rmdir()
+    folder.with_name("kept").rename(folder)
+    file.replace(b"new")
+    assert path.read_bytes() == b"new"
+
+
+def test_a_folder_that_is_exchanged_at_the_last_moment_gets_nothing(
+    folder: Path, path: Path
+) -> None:
+    """Between the last look at the path and the rename: the key goes to the checked folder."""
+    kept, other = folder.with_name("kept"), folder.with_name("other")
+    other.mkdir()
+
+    def exchange(descriptor: int) -> None:
+        os.fsync(descriptor)
+        if not kept.exists():
+            folder.rename(kept)
+            folder.symlink_to(other)
+
+    file = OwnerOnlyFile(path, machine=Posix(exchange))
+    file.replace(b"new")
+    assert list(other.iterdir()) == []
+    assert (kept / "key.txt").read_bytes() == b"new"
+    with pytest.raises(FileRefusedError, match="moved or replaced"):
+        file.read()
+
+
 KILLED_AT_THE_SYNC = """
 import os, signal, sys
 from pathlib import Path
@@ -316,15 +470,33 @@ def test_a_file_that_others_read_is_a_concern(path: Path) -> None:
     path.touch()
     path.chmod(0o640)
     (concern,) = OwnerOnlyFile(path).concerns()
-    assert "others could read it" in concern
+    assert concern == (
+        f"{path} is open to other users (mode 0640); the new file will be for its owner only "
+        "(mode 0600)"
+    )
 
 
-@pytest.mark.parametrize(("folder_mode", "count"), [(0o777, 1), (0o1777, 0), (0o775, 0)])
-def test_a_folder_in_which_everybody_replaces_files_is_a_concern(
-    folder: Path, path: Path, folder_mode: int, count: int
+@pytest.mark.parametrize(
+    ("folder_mode", "who"),
+    [
+        (0o777, "every user"),
+        (0o773, "every user"),
+        (0o775, "members of group 4321"),
+        (0o2775, "members of group 4321"),
+        (0o1777, None),  # sticky: a file can be replaced by its owner alone
+        (0o1775, None),
+        (0o755, None),
+        (0o700, None),
+    ],
+)
+def test_a_folder_in_which_others_replace_files_is_a_concern(
+    folder: Path, path: Path, folder_mode: int, who: str | None
 ) -> None:
+    demand_root()
+    os.chown(folder, 0, 4321)
     folder.chmod(folder_mode)
-    assert len(OwnerOnlyFile(path).concerns()) == count
+    expected = [] if who is None else [f"{folder}: {who} can replace files in this folder"]
+    assert OwnerOnlyFile(path).concerns() == expected
 
 
 # A single mounted file

@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 
 from signotaur_action.errors import Busy, DestinationRefused
-from signotaur_action.journal import JournalEntry, JournalPlace
+from signotaur_action.journal import JournalEntry, JournalPlace, file_locked
 from signotaur_action.model import RotationIntent, Secret
 from support.mounts import demand_root, fill, read_only, small_disk
 
@@ -22,6 +22,7 @@ KILLS = Path(__file__).parents[1] / "support" / "kills.py"
 SERVER = "https://signotaur.example.com"
 OLD_KEY = Secret("an-old-key-of-the-vendor")
 CANDIDATE = Secret("sig_a-candidate-key-012345")
+OURS = (OLD_KEY, SERVER)
 
 
 def entry(candidate: Secret | None = CANDIDATE, *, again: bool = False) -> JournalEntry:
@@ -43,7 +44,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def place(path: Path) -> JournalPlace:
-    return JournalPlace([path])
+    return JournalPlace(path.with_name("key"))
 
 
 # What is remembered
@@ -51,87 +52,87 @@ def place(path: Path) -> JournalPlace:
 
 @pytest.mark.parametrize("again", [True, False])
 def test_a_begun_rotation_is_found_by_the_next_run(place: JournalPlace, *, again: bool) -> None:
-    with place.locked() as journal:
+    with place.locked(*OURS) as journal:
         assert journal.entry is None
         journal.begin(entry(again=again))
         assert journal.entry == entry(again=again)
-    assert place.exists()
-    with place.locked() as journal:
+    assert place.exists(*OURS)
+    with place.locked(*OURS) as journal:
         assert journal.entry == entry(again=again)
         assert journal.entry.candidate == CANDIDATE
 
 
 def test_what_was_delivered_is_remembered(place: JournalPlace) -> None:
-    with place.locked() as journal:
+    with place.locked(*OURS) as journal:
         journal.begin(entry())
         journal.record_delivered("key file /a")
         journal.record_delivered("dotenv file /b (NAME)")
         journal.record_delivered("key file /a")
-    with place.locked() as journal:
+    with place.locked(*OURS) as journal:
         assert journal.entry is not None
         assert journal.entry.delivered == {"key file /a", "dotenv file /b (NAME)"}
         assert journal.entry.intent == entry().intent
 
 
 def test_a_key_that_the_server_makes_is_remembered_when_it_comes(place: JournalPlace) -> None:
-    with place.locked() as journal:
+    with place.locked(*OURS) as journal:
         journal.begin(entry(None))
         assert journal.entry is not None
         assert journal.entry.candidate is None
         journal.record_key(CANDIDATE)
         assert journal.entry.candidate == CANDIDATE
-    with place.locked() as journal:
+    with place.locked(*OURS) as journal:
         assert journal.entry == entry()
 
 
 def test_a_cleared_journal_is_no_file_any_more(place: JournalPlace, path: Path) -> None:
-    with place.locked() as journal:
+    with place.locked(*OURS) as journal:
         journal.begin(entry())
         journal.clear()
         assert journal.entry is None
     assert not path.exists()
-    assert not place.exists()
+    assert not place.exists(*OURS)
 
 
 def test_a_run_that_begins_nothing_leaves_no_file(place: JournalPlace, path: Path) -> None:
-    with place.locked():
+    with place.locked(*OURS):
         assert path.exists()
     assert not path.exists()
 
 
 def test_beginning_again_forgets_what_was_before(place: JournalPlace) -> None:
-    with place.locked() as journal:
+    with place.locked(*OURS) as journal:
         journal.begin(entry())
         journal.record_delivered("a")
         journal.begin(entry(None))
-    with place.locked() as journal:
+    with place.locked(*OURS) as journal:
         assert journal.entry == entry(None)
 
 
 def test_an_exception_keeps_what_was_begun(place: JournalPlace) -> None:
     def run() -> None:
-        with place.locked() as journal:
+        with place.locked(*OURS) as journal:
             journal.begin(entry())
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         run()
-    with place.locked() as journal:
+    with place.locked(*OURS) as journal:
         assert journal.entry == entry()
 
 
 @pytest.mark.parametrize("key", [OLD_KEY, CANDIDATE])
 def test_an_entry_belongs_to_its_old_key_and_to_its_candidate(key: Secret) -> None:
-    assert entry().belongs_to(key)
+    assert entry().belongs_to(key, SERVER)
 
 
 @pytest.mark.parametrize("candidate", [None, CANDIDATE])
 def test_an_entry_belongs_to_no_other_key(candidate: Secret | None) -> None:
-    assert not entry(candidate).belongs_to(Secret("some-other-key-000"))
+    assert not entry(candidate).belongs_to(Secret("some-other-key-000"), SERVER)
 
 
 def test_the_old_key_is_not_in_the_file(place: JournalPlace, path: Path) -> None:
-    with place.locked() as journal:
+    with place.locked(*OURS) as journal:
         journal.begin(entry())
         content = path.read_text()
     assert OLD_KEY.reveal() not in content
@@ -141,26 +142,26 @@ def test_the_old_key_is_not_in_the_file(place: JournalPlace, path: Path) -> None
 # Cut short, damaged
 
 
-def begun(place: JournalPlace) -> bytes:
-    with place.locked() as journal:
+def begun(place: JournalPlace, path: Path) -> bytes:
+    with place.locked(*OURS) as journal:
         journal.begin(entry())
         journal.record_delivered("a")
-    return place.paths[0].read_bytes()
+    return path.read_bytes()
 
 
 def test_a_record_cut_at_any_byte_is_one_that_was_never_made(
     place: JournalPlace, path: Path
 ) -> None:
-    content = begun(place)
+    content = begun(place, path)
     first = content.index(b"\n") + 1
     for length in range(len(content)):
         path.write_bytes(content[:length])
-        with place.locked() as journal:
+        with place.locked(*OURS) as journal:
             assert journal.entry == (None if length < first else entry())
             if journal.entry is not None:
                 journal.record_delivered("b")
         if length >= first:
-            with place.locked() as journal:
+            with place.locked(*OURS) as journal:
                 assert journal.entry is not None
                 assert journal.entry.delivered == {"b"}
 
@@ -170,10 +171,10 @@ def test_the_reserve_of_a_killed_run_is_no_damage(
     place: JournalPlace, path: Path, size: int
 ) -> None:
     path.write_bytes(b"\n" * size)
-    with place.locked() as journal:
+    with place.locked(*OURS) as journal:
         assert journal.entry is None
         journal.begin(entry())
-    with place.locked() as journal:
+    with place.locked(*OURS) as journal:
         assert journal.entry == entry()
 
 
@@ -195,7 +196,7 @@ def test_a_damaged_file_is_refused_and_left_alone(
     place: JournalPlace, path: Path, content: bytes
 ) -> None:
     path.write_bytes(content)
-    with pytest.raises(DestinationRefused) as caught, place.locked():
+    with pytest.raises(DestinationRefused) as caught, place.locked(*OURS):
         pass
     assert str(path) in caught.value.what
     assert "damaged" in caught.value.what
@@ -204,9 +205,9 @@ def test_a_damaged_file_is_refused_and_left_alone(
 
 
 def test_a_damaged_record_behind_a_good_one_shows_no_key(place: JournalPlace, path: Path) -> None:
-    content = begun(place)
+    content = begun(place, path)
     path.write_bytes(content + b"damage\n")
-    with pytest.raises(DestinationRefused) as caught, place.locked():
+    with pytest.raises(DestinationRefused) as caught, place.locked(*OURS):
         pass
     said = caught.value.what + caught.value.keys + caught.value.next
     assert CANDIDATE.reveal()[:8] not in said
@@ -217,7 +218,7 @@ def test_a_kill_at_any_call_leaves_a_journal_that_the_next_run_reads() -> None:
     memory = Path("/dev/shm")  # noqa: S108 - a folder of this test's own in it
     with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as name:
         done = subprocess.run(
-            [sys.executable, "-I", KILLS, "journal", Path(name, "j.rotation")],
+            [sys.executable, "-I", KILLS, "journal", Path(name, "key")],
             capture_output=True,
             text=True,
             check=False,
@@ -235,7 +236,9 @@ HOLD = """
 import sys
 from pathlib import Path
 from signotaur_action.journal import JournalPlace
-with JournalPlace([Path(sys.argv[1])]).locked():
+from signotaur_action.model import Secret
+key = Secret("an-old-key-of-the-vendor")
+with JournalPlace(Path(sys.argv[1])).locked(key, "https://signotaur.example.com"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -245,7 +248,7 @@ with JournalPlace([Path(sys.argv[1])]).locked():
 def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
     """Start another process that holds the journal's lock until its stdin is closed."""
     process = subprocess.Popen(
-        [sys.executable, "-I", "-c", HOLD, path],
+        [sys.executable, "-I", "-c", HOLD, path.with_name("key")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -259,13 +262,13 @@ def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
 def test_a_second_process_is_told_that_the_first_is_busy(
     place: JournalPlace, path: Path, holder: subprocess.Popen[str]
 ) -> None:
-    with pytest.raises(Busy) as caught, place.locked():
+    with pytest.raises(Busy) as caught, place.locked(*OURS):
         pass
     assert str(path) in caught.value.what
     assert holder.stdin is not None
     holder.stdin.close()
     holder.wait()
-    with place.locked() as journal:
+    with place.locked(*OURS) as journal:
         assert journal.entry is None
 
 
@@ -274,14 +277,14 @@ def test_a_killed_holder_lets_the_next_run_in(
 ) -> None:
     holder.kill()
     holder.wait()
-    with place.locked() as journal:
+    with place.locked(*OURS) as journal:
         journal.begin(entry())
 
 
 def test_a_run_in_this_process_is_busy_for_another(place: JournalPlace, path: Path) -> None:
-    with place.locked():
+    with place.locked(*OURS):
         done = subprocess.run(
-            [sys.executable, "-I", "-c", HOLD, path],
+            [sys.executable, "-I", "-c", HOLD, path.with_name("key")],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -305,9 +308,9 @@ sys.setprofile(pause)
 def test_a_run_that_opened_a_file_which_is_removed_then_does_not_take_it_for_the_journal(
     place: JournalPlace, path: Path
 ) -> None:
-    with place.locked():
+    with place.locked(*OURS):
         process = subprocess.Popen(
-            [sys.executable, "-I", "-c", PAUSED_BEFORE_ITS_LOCK + HOLD, path],
+            [sys.executable, "-I", "-c", PAUSED_BEFORE_ITS_LOCK + HOLD, path.with_name("key")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -315,14 +318,14 @@ def test_a_run_that_opened_a_file_which_is_removed_then_does_not_take_it_for_the
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "opened\n"
-    with place.locked() as journal:
+    with place.locked(*OURS) as journal:
         journal.begin(entry())
         out, err = process.communicate("go on\n")
     assert "held" not in out
     assert "Busy" in err
 
 
-def test_runs_that_come_and_go_never_share_the_journal(path: Path) -> None:
+def test_runs_that_come_and_go_never_share_the_journal(place: JournalPlace, path: Path) -> None:
     inside, worst, entered = 0, 0, 0
     guard = threading.Lock()
 
@@ -330,7 +333,7 @@ def test_runs_that_come_and_go_never_share_the_journal(path: Path) -> None:
         nonlocal inside, worst, entered
         for _ in range(40):
             try:
-                with JournalPlace([path]).locked() as journal:
+                with place.locked(*OURS) as journal:
                     with guard:
                         inside += 1
                         entered += 1
@@ -356,7 +359,7 @@ def test_runs_that_come_and_go_never_share_the_journal(path: Path) -> None:
 
 
 def reason(place: JournalPlace) -> str:
-    with pytest.raises(DestinationRefused) as caught, place.locked():
+    with pytest.raises(DestinationRefused) as caught, place.locked(*OURS):
         pass
     assert "--state-dir" in caught.value.next
     return caught.value.what
@@ -406,7 +409,7 @@ def test_the_file_is_readable_by_its_owner_alone(
 ) -> None:
     before = os.umask(umask)
     try:
-        with place.locked() as journal:
+        with place.locked(*OURS) as journal:
             journal.begin(entry())
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
     finally:
@@ -416,63 +419,67 @@ def test_the_file_is_readable_by_its_owner_alone(
 def test_an_open_file_that_was_left_is_closed_to_others(place: JournalPlace, path: Path) -> None:
     path.touch()
     path.chmod(0o666)
-    with place.locked():
+    with place.locked(*OURS):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 # Places
 
 
-def test_a_folder_of_our_own_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+def test_a_folder_for_journals_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     folder = tmp_path / "home" / ".signotaur" / "rotations"
-    place = JournalPlace([folder / "j.rotation"], own_folders=[folder])
+    place = JournalPlace(folders=[folder])
     before = os.umask(0)
     try:
-        with place.locked() as journal:
+        with place.locked(*OURS) as journal:
             journal.begin(entry())
     finally:
         os.umask(before)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_a_folder_that_is_not_ours_is_not_made(tmp_path: Path) -> None:
+def test_the_folder_of_a_file_is_not_made(tmp_path: Path) -> None:
     folder = tmp_path / "missing"
-    assert "no such file or directory" in reason(JournalPlace([folder / "j.rotation"]))
+    assert "no such file or directory" in reason(JournalPlace(folder / "key"))
     assert not folder.exists()
 
 
 def test_the_next_place_is_taken_where_the_first_cannot_be(tmp_path: Path) -> None:
-    second = tmp_path / "second.rotation"
-    place = JournalPlace([tmp_path / "missing" / "j.rotation", second])
-    with place.locked() as journal:
-        assert journal.path == second
+    place = JournalPlace(tmp_path / "missing" / "key", [tmp_path / "second"])
+    with place.locked(*OURS) as journal:
+        assert journal.path.parent == tmp_path / "second"
 
 
 def test_a_journal_that_was_left_at_a_later_place_is_found_first(tmp_path: Path) -> None:
-    first, second = tmp_path / "first.rotation", tmp_path / "second.rotation"
-    with JournalPlace([second]).locked() as journal:
+    file, second = tmp_path / "key", tmp_path / "second"
+    with JournalPlace(folders=[second]).locked(*OURS) as journal:
         journal.begin(entry())
-    place = JournalPlace([first, second])
-    assert place.exists()
-    with place.locked() as journal:
-        assert journal.path == second
+    place = JournalPlace(file, [second])
+    assert place.exists(*OURS)
+    with place.locked(*OURS) as journal:
+        assert journal.path.parent == second
         assert journal.entry == entry()
-    assert not first.exists()
+        with pytest.raises(Busy), file_locked(file):
+            pass
+        journal.clear()
+    assert list(tmp_path.iterdir()) == [second]
+    assert list(second.iterdir()) == []
 
 
 def test_no_place_at_all_tells_every_reason(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    paths = [tmp_path / "missing" / "j", tmp_path / "file" / "j"]
-    what = reason(JournalPlace(paths))
-    assert all(str(path) in what for path in paths)
-    assert "not a directory" in what
+    what = reason(JournalPlace(tmp_path / "missing" / "key", [tmp_path / "file"]))
+    assert f"{tmp_path}/missing/.key.rotation (no such file or directory)" in what
+    assert f"{tmp_path}/file/" in what
+    assert "file exists" in what
 
 
 def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     with read_only(folder):
-        assert "read-only file system" in reason(JournalPlace([folder / "j.rotation"]))
+        assert "read-only file system" in reason(JournalPlace(folder / "key"))
+        assert "read-only file system" in reason(JournalPlace(folders=[folder]))
 
 
 # Disks
@@ -481,7 +488,8 @@ def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
 def test_a_full_disk_is_found_before_anything_is_begun(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         fill(disk)
-        assert "no space left" in reason(JournalPlace([disk / "j.rotation"]))
+        assert "no space left" in reason(JournalPlace(disk / "key"))
+        assert "no space left" in reason(JournalPlace(folders=[disk]))
 
 
 def test_there_is_room_for_all_records_once_the_journal_is_open() -> None:
@@ -492,26 +500,27 @@ def test_there_is_room_for_all_records_once_the_journal_is_open() -> None:
             UUID(int=1), Secret("k" * 512), 30, auto_revoke=True, again=True, holder="h" * 200
         ),
     )
-    with tempfile.TemporaryDirectory() as name:
-        path = Path(name, "j.rotation")
-        with JournalPlace([path]).locked() as journal:
-            journal.begin(from_the_longest)
-            for number in range(5):
-                journal.record_delivered(f"key file /{'f' * 250}{number}")
-            assert path.stat().st_size < 4096
-            journal.clear()
+    with (
+        tempfile.TemporaryDirectory() as name,
+        JournalPlace(Path(name, "key")).locked(*OURS) as journal,
+    ):
+        journal.begin(from_the_longest)
+        for number in range(5):
+            journal.record_delivered(f"key file /{'f' * 250}{number}")
+        assert journal.path.stat().st_size < 4096
+        journal.clear()
 
 
 def test_a_record_that_does_not_fit_leaves_the_ones_before(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
-        place = JournalPlace([disk / "j.rotation"])
-        with place.locked() as journal:
+        place = JournalPlace(disk / "key")
+        with place.locked(*OURS) as journal:
             journal.begin(entry())
             fill(disk)
-            size = (disk / "j.rotation").stat().st_size
+            size = (disk / ".key.rotation").stat().st_size
             with pytest.raises(OSError, match="No space"):
                 journal.record_delivered("x" * 10_000)
-            assert (disk / "j.rotation").stat().st_size == size
+            assert (disk / ".key.rotation").stat().st_size == size
             assert journal.entry == entry()
-        with place.locked() as journal:
+        with place.locked(*OURS) as journal:
             assert journal.entry == entry()

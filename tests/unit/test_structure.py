@@ -29,7 +29,7 @@ REVEALS = {
     "signotaur_action/redaction.py",  # looks for it in what others say
     "signotaur_action/http_service/service.py",  # the hash that the server is told
     "signotaur_action/transport/sender.py",  # the header that carries it
-    "signotaur_action/journal.py",
+    "signotaur_action/journal/file.py",
     "signotaur_action/masks.py",
     "signotaur_action/reporting/rotation.py",  # the JSON object, when it is asked for
     "signotaur_action/sealed_box.py",  # GitHub gets nothing but the box
@@ -52,7 +52,7 @@ REVEALS = {
 
 CATCHES_ALL = {
     "signotaur_action/cli.py": {"main"},
-    "signotaur_action/journal.py": {"_open_locked"},  # closes the file and raises again
+    "signotaur_action/journal/file.py": {"open_locked"},  # closes the file and raises again
     "signotaur_action/sinks/command.py": {"_run"},  # ends the program and raises again
     "signotaur_keyserver/api/middleware.py": {"__call__"},
 }

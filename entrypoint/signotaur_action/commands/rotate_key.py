@@ -1,6 +1,5 @@
 """``rotate-key``: read the settings, build the parts, run the rotation, report it."""
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -71,9 +70,11 @@ def _rotate(command: RotateKey, report: Report, console: Console, clock: Clock) 
     rotation = RotationRun(command.plan, service, command.sinks, console)
     if command.dry_run:
         rotation.check()
-        tell(rotation.preview(key, unfinished=command.journal.exists()), report)
+        unfinished = command.journal.exists(key, command.server.url)
+        tell(rotation.preview(key, unfinished=unfinished), report)
         return
-    with command.journal.locked() as journal:
+    with command.journal.locked(key, command.server.url) as journal:
+        _warn_of_journals(command, journal, console)
         rotation.check()
         tell(rotation.rotate(key, journal), report, key_on_stdout=command.key_on_stdout)
         _forget(journal, console)
@@ -98,6 +99,16 @@ def _warn_of_places(sinks: Sequence[Sink], environ: Mapping[str, str], console: 
         )
 
 
+def _warn_of_journals(command: RotateKey, journal: Journal, console: Console) -> None:
+    for concern in command.journal.concerns(journal):
+        console.warn(concern)
+    for path in command.journal.of_others(command.source.key, command.server.url):
+        console.warn(
+            f"{path} is the journal of an unfinished rotation of another key. It is left alone: "
+            "the command that began that rotation finishes it."
+        )
+
+
 # Settings
 
 
@@ -119,7 +130,7 @@ def _read(settings: Settings, console: Console, clock: Clock) -> RotateKey:
     _demand_sound(settings, overlap)
     if source is None:  # its fault was raised above
         raise UsageFaults(["no API key"])
-    journal = _journal_place(settings, source, server, sinks)
+    journal = _journal_place(settings, sinks)
     return RotateKey(source, server, plan, sinks, journal, dry_run)
 
 
@@ -147,19 +158,14 @@ def _window(text: str) -> timedelta | None:
 # The journal's place
 
 
-def _journal_place(
-    settings: Settings, source: KeySource, server: ServerAddress, sinks: Sequence[Sink]
-) -> JournalPlace:
-    """Return where the journal may lie; the same command finds the same places."""
-    identity = "\n".join([server.url, source.label, *(sink.name for sink in sinks)])
-    name = f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.rotation"
+def _journal_place(settings: Settings, sinks: Sequence[Sink]) -> JournalPlace:
     state = settings.text("state-dir")
     if state:
-        return JournalPlace([Path(state, name)], own_folders=[Path(state)])
-    beside = [
-        sink.file.path.with_name(f".{sink.file.path.name}.rotation")
+        return JournalPlace(folders=[Path(state)])
+    # A file that is mounted alone may have nothing of its container's own beside it.
+    written = [
+        sink.file.path
         for sink in sinks
         if isinstance(sink, FileSink) and not sink.file.is_mount_point()
     ]
-    folders = journal_folders(settings.environ)
-    return JournalPlace([*beside[:1], *(folder / name for folder in folders)], own_folders=folders)
+    return JournalPlace(next(iter(written), None), journal_folders(settings.environ))

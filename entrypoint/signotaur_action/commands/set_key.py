@@ -15,7 +15,7 @@ from signotaur_action.errors import (
 )
 from signotaur_action.http_service import HttpKeyService
 from signotaur_action.invocation import Invocation
-from signotaur_action.journal import JournalPlace
+from signotaur_action.journal import file_locked
 from signotaur_action.keytext import KeyTextError, parse_key, without_line_end
 from signotaur_action.model import Secret
 from signotaur_action.ports import Clock
@@ -67,12 +67,11 @@ def _set_key(invocation: Invocation, console: Console) -> None:
 
 def _store(sink: FileSink, key: Secret, console: Console) -> None:
     # The journal's lock keeps a rotation of the same file out while it is written.
-    place = JournalPlace([sink.file.path.with_name(f".{sink.file.path.name}.rotation")])
-    with place.locked() as journal:
-        if journal.entry is not None:
+    with file_locked(sink.file.path) as journals:
+        for path in journals:
             console.warn(
-                f"A rotation of this file was cut; its new key stays in {journal.path} until "
-                "rotate-key has finished it."
+                f"A rotation of this file was cut; its new key stays in {path} until rotate-key "
+                "has finished it."
             )
         sink.store(key)
         if sink.read_back() != key:

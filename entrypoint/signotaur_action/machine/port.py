@@ -7,13 +7,30 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
 
 class Folder(Protocol):
-    """A folder in which one file is made and put in another one's place."""
+    """A folder that is opened once. All names below are names in it, without a slash."""
+
+    def status(self) -> os.stat_result:
+        """Return the folder's own status."""
+
+    def is_at(self, path: Path) -> bool:
+        """Return whether the path still leads to this folder, and not to another one."""
+
+    def names(self) -> list[str]:
+        """Return the names of everything in it."""
+
+    def status_of(self, name: str) -> os.stat_result:
+        """Return the status of what has this name; of a link, the link's own."""
+
+    def open(self, name: str, access: int) -> int:
+        """Open an existing file; ``access`` is ``os.O_RDONLY``, ``O_WRONLY`` or ``O_RDWR``.
+
+        A link is not followed.
+        """
 
     def create(self, name: str) -> int:
         """Make and open a file that nobody but its owner can use, from its first moment on."""
@@ -23,6 +40,9 @@ class Folder(Protocol):
 
     def remove(self, name: str) -> None:
         """Remove a file if it is still there."""
+
+    def close(self) -> None:
+        """Let the folder go."""
 
 
 class Machine(Protocol):
@@ -47,16 +67,16 @@ class Machine(Protocol):
         Raises OSError where that cannot be proved: nothing secret may be written then.
         """
 
-    def open_file(self, path: Path, access: int) -> int:
-        """Open an existing file; ``access`` is ``os.O_RDONLY``, ``O_WRONLY`` or ``O_RDWR``.
-
-        A link is not followed.
-        """
-
     def why_not_replaceable(self, path: Path, status: os.stat_result) -> str | None:
         """Return why an existing file cannot be replaced and keep its owner; None if it can."""
 
-    def folder(self, path: Path) -> AbstractContextManager[Folder]:
+    def why_owner_not_kept(self, file: os.stat_result, folder: os.stat_result) -> str | None:
+        """Return why a new file may not be given to the owner of the file it replaces.
+
+        Whoever may write in the folder could have planted that file, to own the next one.
+        """
+
+    def folder(self, path: Path) -> Folder:
         """Open a folder."""
 
     def give(self, descriptor: int, model: os.stat_result) -> None:

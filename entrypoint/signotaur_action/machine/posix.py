@@ -8,8 +8,9 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 if sys.platform == "win32":  # for mypy, which reads this file for every system
@@ -34,11 +35,35 @@ def sync_to_disk(descriptor: int) -> None:
 
 
 class PosixFolder:
-    """A folder that is held open, so that it stays the same one whatever is renamed above it."""
+    """A folder by its descriptor: it stays the same one, whatever is renamed above it."""
 
-    def __init__(self, descriptor: int, sync: Callable[[int], None]) -> None:
-        self._descriptor = descriptor
+    def __init__(self, path: Path, sync: Callable[[int], None]) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _CLOSE)
         self._sync = sync
+        self._close = weakref.finalize(self, os.close, self._descriptor)
+
+    def status(self) -> os.stat_result:
+        """See ``port.Folder``."""
+        return os.fstat(self._descriptor)
+
+    def is_at(self, path: Path) -> bool:
+        """See ``port.Folder``."""
+        try:
+            return os.path.samestat(path.stat(), self.status())
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    def names(self) -> list[str]:
+        """See ``port.Folder``."""
+        return os.listdir(self._descriptor)  # noqa: PTH208 - Path takes no descriptor
+
+    def status_of(self, name: str) -> os.stat_result:
+        """See ``port.Folder``."""
+        return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
+
+    def open(self, name: str, access: int) -> int:
+        """See ``port.Folder``."""
+        return os.open(name, access | _NO_FOLLOW, dir_fd=self._descriptor)
 
     def create(self, name: str) -> int:
         """See ``port.Folder``."""
@@ -54,6 +79,10 @@ class PosixFolder:
         """See ``port.Folder``."""
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._descriptor)
+
+    def close(self) -> None:
+        """See ``port.Folder``."""
+        self._close()
 
 
 class Posix:
@@ -82,24 +111,26 @@ class Posix:
             raise OSError(errno.EPERM, f"belongs to uid {owner}")
         self.close_to_others(descriptor)
 
-    def open_file(self, path: Path, access: int) -> int:
-        """See ``port.Machine``."""
-        return os.open(path, access | _NO_FOLLOW)
-
     def why_not_replaceable(self, path: Path, status: os.stat_result) -> str | None:  # noqa: ARG002
         """See ``port.Machine``."""
         if os.geteuid() in (0, status.st_uid):
             return None
         return f"it belongs to uid {status.st_uid}, and only root may keep that owner"
 
-    @contextmanager
-    def folder(self, path: Path) -> Iterator[PosixFolder]:
+    def why_owner_not_kept(self, file: os.stat_result, folder: os.stat_result) -> str | None:
+        """See ``port.Machine``. Only root could give a file away."""
+        trusted = file.st_uid in (os.geteuid(), folder.st_uid)
+        if trusted or not folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return None
+        return (
+            f"it belongs to uid {file.st_uid}, who may have created it in order to own the new "
+            "key: others can write to this folder. Give the file to this user or to the "
+            "folder's owner (chown), or take the right to write from others (chmod go-w)"
+        )
+
+    def folder(self, path: Path) -> PosixFolder:
         """See ``port.Machine``."""
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _CLOSE)
-        try:
-            yield PosixFolder(descriptor, self.sync)
-        finally:
-            os.close(descriptor)
+        return PosixFolder(path, self.sync)
 
     def give(self, descriptor: int, model: os.stat_result) -> None:
         """See ``port.Machine``."""
@@ -149,8 +180,9 @@ class Posix:
         """See ``port.Machine``. Removed while it is locked: who waits finds that it is gone."""
         try:
             with suppress(OSError):
-                path.unlink()
-                self.sync_folder(path.parent)
+                if self.is_at(path, descriptor):  # and not in a folder that took this one's place
+                    path.unlink()
+                    self.sync_folder(path.parent)
         finally:
             os.close(descriptor)
 

@@ -61,21 +61,21 @@ _kernel.GetSystemDirectoryW.argtypes = [wintypes.LPWSTR, wintypes.UINT]
 
 
 class Win32:
-    """See ``windows.Calls``."""
+    """See ``windows_calls.Calls``."""
 
     terminations = (signal.SIGTERM, signal.SIGBREAK)
     open_flags = os.O_BINARY | os.O_NOINHERIT
 
     def user(self) -> str:
-        """See ``windows.Calls``."""
+        """See ``windows_calls.Calls``."""
         return security.token_sid(security.TOKEN_USER)
 
     def default_owner(self) -> str:
-        """See ``windows.Calls``."""
+        """See ``windows_calls.Calls``."""
         return security.token_sid(security.TOKEN_OWNER)
 
     def open(self, path: Path, access: int, rights: str, *, new: bool | None) -> int:
-        """See ``windows.Calls``."""
+        """See ``windows_calls.Calls``."""
         wanted = _ACCESS[access] | _READ_ATTRIBUTES | _READ_CONTROL
         if not rights:
             return _as_descriptor(_opened(path, wanted, _SHARE_READ_WRITE, None, _CREATION[new]))
@@ -88,11 +88,11 @@ class Win32:
             )
 
     def demand_removable(self, path: Path) -> None:
-        """See ``windows.Calls``."""
+        """See ``windows_calls.Calls``."""
         _kernel.CloseHandle(_opened(path, _DELETE, _SHARE_ALL, None, _OPEN_EXISTING))
 
     def owner(self, path: Path) -> str:
-        """See ``windows.Calls``."""
+        """See ``windows_calls.Calls``."""
         handle = _opened(path, _READ_CONTROL, _SHARE_ALL, None, _OPEN_EXISTING)
         try:
             return security.owner(handle)
@@ -100,23 +100,23 @@ class Win32:
             _kernel.CloseHandle(handle)
 
     def owner_of(self, descriptor: int) -> str:
-        """See ``windows.Calls``."""
+        """See ``windows_calls.Calls``."""
         return security.owner(msvcrt.get_osfhandle(descriptor))
 
     def rights_of(self, descriptor: int) -> str:
-        """See ``windows.Calls``."""
+        """See ``windows_calls.Calls``."""
         return security.rights(msvcrt.get_osfhandle(descriptor))
 
     def set_rights(self, descriptor: int, rights: str) -> None:
-        """See ``windows.Calls``."""
+        """See ``windows_calls.Calls``."""
         security.set_rights(msvcrt.get_osfhandle(descriptor), rights)
 
     def normal(self, rights: str) -> str:
-        """See ``windows.Calls``."""
+        """See ``windows_calls.Calls``."""
         return security.normal(rights)
 
     def lock(self, descriptor: int, offset: int) -> None:
-        """See ``windows.Calls``."""
+        """See ``windows_calls.Calls``."""
         place = _Overlapped(offset=offset & 0xFFFFFFFF, offset_high=offset >> 32)
         security.demand(
             _kernel.LockFileEx(
@@ -128,16 +128,16 @@ class Win32:
         )
 
     def move(self, source: Path, target: Path) -> None:
-        """See ``windows.Calls``."""
+        """See ``windows_calls.Calls``."""
         how = _REPLACE_EXISTING | _WRITE_THROUGH
         security.demand(_kernel.MoveFileExW(str(source), str(target), how))
 
     def replace(self, copy: Path, file: Path) -> None:
-        """See ``windows.Calls``."""
+        """See ``windows_calls.Calls``."""
         security.demand(_kernel.ReplaceFileW(str(file), str(copy), None, 0, None, None))
 
     def write_no_dumps(self) -> None:
-        """See ``windows.Calls``."""
+        """See ``windows_calls.Calls``."""
         msvcrt.SetErrorMode(
             msvcrt.SEM_FAILCRITICALERRORS
             | msvcrt.SEM_NOGPFAULTERRORBOX
@@ -145,7 +145,7 @@ class Win32:
         )
 
     def end_tree(self, pid: int) -> None:
-        """See ``windows.Calls``."""
+        """See ``windows_calls.Calls``."""
         folder = ctypes.create_unicode_buffer(_LONGEST_PATH)
         security.demand(_kernel.GetSystemDirectoryW(folder, _LONGEST_PATH))
         subprocess.run(  # noqa: S603 - a program of the system, by its whole path

@@ -12,13 +12,13 @@ import signal
 import stat
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
 
 from signotaur_action.machine.rights import are_kept, owner_only
 from signotaur_action.machine.watchdog import Watchdog
+from signotaur_action.machine.windows_calls import Calls
 
 LOCKED_BYTE = 1 << 62
 """The byte that is locked: locks are mandatory, and no file reaches so far."""
@@ -28,81 +28,60 @@ _ATTEMPTS, _PAUSE_S = 20, 0.1
 """For how long a reader or a virus scanner may hold the old file."""
 
 
-class Calls(Protocol):
-    """The system calls, as thin as they can be. All raise OSError."""
-
-    @property
-    def terminations(self) -> tuple[signal.Signals, ...]:
-        """See ``port.Machine``."""
-
-    @property
-    def open_flags(self) -> int:
-        """See ``port.Machine``."""
-
-    def user(self) -> str:
-        """Return the SID of this process's user."""
-
-    def default_owner(self) -> str:
-        """Return the SID that owns what this process makes: the user or a group of its."""
-
-    def open(self, path: Path, access: int, rights: str, *, new: bool | None) -> int:
-        """Open a file, and of a link the link itself; nobody can remove it then.
-
-        ``new``: True demands that it is made, with these rights; None makes a missing one.
-        """
-
-    def demand_removable(self, path: Path) -> None:
-        """Raise OSError if no file could take this one's place now."""
-
-    def owner(self, path: Path) -> str:
-        """Return the SID of a file's owner."""
-
-    def owner_of(self, descriptor: int) -> str:
-        """Return the SID of an open file's owner."""
-
-    def rights_of(self, descriptor: int) -> str:
-        """Return an open file's list of rights, in SDDL, as ``normal`` would write it."""
-
-    def set_rights(self, descriptor: int, rights: str) -> None:
-        """Give an open file this list of rights, and no inherited ones."""
-
-    def normal(self, rights: str) -> str:
-        """Return how the system itself writes a list of rights."""
-
-    def lock(self, descriptor: int, offset: int) -> None:
-        """Lock one byte of an open file. Raises PermissionError when it is taken."""
-
-    def move(self, source: Path, target: Path) -> None:
-        """Rename a file, in place of the target; on the disk on return."""
-
-    def replace(self, copy: Path, file: Path) -> None:
-        """Put a copy in a file's place, with the file's rights and attributes."""
-
-    def write_no_dumps(self) -> None:
-        """See ``port.Machine``."""
-
-    def end_tree(self, pid: int) -> None:
-        """End a process and all that it started."""
-
-
 class WindowsFolder:
-    """A folder, by its path."""
+    """A folder, by its path. What has its path is compared with it before anything is opened."""
 
     def __init__(self, path: Path, machine: "Windows") -> None:
         self._path = path
         self._machine = machine
+        self._status = path.stat()
+        if not stat.S_ISDIR(self._status.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+
+    def status(self) -> os.stat_result:
+        """See ``port.Folder``."""
+        return self._status
+
+    def is_at(self, path: Path) -> bool:
+        """See ``port.Folder``."""
+        try:
+            return os.path.samestat(path.stat(), self._status)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    def names(self) -> list[str]:
+        """See ``port.Folder``."""
+        return [each.name for each in self._path.iterdir()]
+
+    def status_of(self, name: str) -> os.stat_result:
+        """See ``port.Folder``."""
+        return (self._path / name).lstat()
+
+    def open(self, name: str, access: int) -> int:
+        """See ``port.Folder``."""
+        self._demand_same()
+        return self._machine.open_file(self._path / name, access)
 
     def create(self, name: str) -> int:
         """See ``port.Folder``."""
+        self._demand_same()
         return self._machine.create(self._path / name)
 
     def publish(self, name: str, final: str) -> None:
         """See ``port.Folder``. Raises PermissionError where another program keeps it open."""
+        self._demand_same()
         self._machine.move(self._path / name, self._path / final)
 
     def remove(self, name: str) -> None:
         """See ``port.Folder``."""
         (self._path / name).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """See ``port.Folder``."""
+
+    def _demand_same(self) -> None:
+        if not self.is_at(self._path):
+            raise OSError(errno.ESTALE, "another folder is in its place")
 
 
 class Windows:
@@ -136,7 +115,7 @@ class Windows:
         self.close_to_others(descriptor)
 
     def open_file(self, path: Path, access: int) -> int:
-        """See ``port.Machine``."""
+        """Open an existing file. A link is not followed."""
         descriptor = self._calls.open(path, access, "", new=False)
         try:
             _demand_plain(descriptor)
@@ -158,12 +137,13 @@ class Windows:
             return _KEPT_OPEN
         return None
 
-    @contextmanager
-    def folder(self, path: Path) -> Iterator[WindowsFolder]:
+    def why_owner_not_kept(self, file: os.stat_result, folder: os.stat_result) -> str | None:  # noqa: ARG002
+        """See ``port.Machine``. No other owner can be given."""
+        return None
+
+    def folder(self, path: Path) -> WindowsFolder:
         """See ``port.Machine``."""
-        if not stat.S_ISDIR(path.stat().st_mode):
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        yield WindowsFolder(path, self)
+        return WindowsFolder(path, self)
 
     def create(self, path: Path) -> int:
         """Make and open a file that is private from its first moment on."""

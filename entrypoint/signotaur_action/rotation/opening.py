@@ -160,15 +160,7 @@ class Opening:
         entry = journal.entry
         if entry is None:
             return None
-        if entry.server != self._service.address:
-            raise _foreign(journal, f"at {entry.server}")
-        rotation = self._rotation_of(entry)
-        if not entry.belongs_to(key):
-            if rotation is not None and rotation.unconfirmed:
-                raise _foreign(journal, f"of key {rotation.old_key_id}")
-            opened = None
-        else:
-            opened = self._resume(key, entry, rotation, journal)
+        opened = self._resume(key, entry, self._rotation_of(entry), journal)
         if opened is None:
             self._narrator.note(f"The rotation in {journal.path} is over.")
             _forget(journal)
@@ -225,12 +217,3 @@ def _forget(journal: Journal) -> None:
     # What stays behind when this fails is found to be over by the next run, as it was by this one.
     with suppress(OSError):
         journal.clear()
-
-
-def _foreign(journal: Journal, whose: str) -> DestinationRefused:
-    return DestinationRefused(
-        f"The journal {journal.path} holds an unfinished rotation {whose}.",
-        keys="Nothing was rotated. Every key that worked still works.",
-        next_step="Finish that rotation first, with its own key and server; or, if its new key "
-        "is of no use, delete the journal. Then run the command again.",
-    )

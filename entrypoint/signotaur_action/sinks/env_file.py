@@ -7,7 +7,7 @@ from signotaur_action import dotenv_text
 from signotaur_action.atomic import FileRefusedError, OwnerOnlyFile
 from signotaur_action.dotenv_text import DotenvError
 from signotaur_action.errors import DestinationRefused
-from signotaur_action.keytext import KeyTextError, decode, parse_key
+from signotaur_action.keytext import LARGEST_FILE, KeyTextError, decode, demand_size, parse_key
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkFault
 from signotaur_action.sinks.faults import delivery_faults
@@ -31,7 +31,7 @@ class EnvFileSink:
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``. The change is tried on the file's text."""
         try:
-            content = self.file.read() or b""
+            content = self._content()
             self.file.check(len(self._changed(content, _TRIAL)))
             found = dotenv_text.assignments(decode(content), self._variable)
         except (FileRefusedError, OSError, DotenvError, KeyTextError) as error:
@@ -47,18 +47,27 @@ class EnvFileSink:
         """Write a key. Raises DeliveryFailed."""
         with delivery_faults(self.name):
             self.file.remove_leftovers()
-            content = self.file.read() or b""
-            self.file.replace(self._changed(content, key.reveal()))
+            self.file.replace(self._changed(self._content(), key.reveal()))
 
     def read_back(self) -> Secret | None:
-        """See ``ports.Sink``. Not a key, not set, no file: None."""
+        """See ``ports.Sink``. Not a key, not set, no file: None.
+
+        Tidies up, too: a run may find its key here and write nothing.
+        """
         with delivery_faults(self.name):
-            text = decode(self.file.read() or b"")
+            self.file.remove_leftovers()
+            text = decode(self._content())
         try:
             return parse_key(dotenv_text.variables(text).get(self._variable, ""))
         except KeyTextError:
             return None
 
+    def _content(self) -> bytes:
+        return self.file.read(LARGEST_FILE + 1) or b""
+
     def _changed(self, content: bytes, value: str) -> bytes:
         mark = _BOM if content.startswith(_BOM) else b""
-        return mark + dotenv_text.set_variable(decode(content), self._variable, value).encode()
+        text = dotenv_text.set_variable(decode(content), self._variable, value)
+        changed = mark + text.encode()
+        demand_size(changed)  # or it could not be read back
+        return changed

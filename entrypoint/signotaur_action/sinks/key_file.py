@@ -5,7 +5,13 @@ from pathlib import Path
 
 from signotaur_action.atomic import FileRefusedError, OwnerOnlyFile
 from signotaur_action.errors import DestinationRefused
-from signotaur_action.keytext import KeyTextError, decode, parse_key, without_line_end
+from signotaur_action.keytext import (
+    LARGEST_FILE,
+    KeyTextError,
+    decode,
+    parse_key,
+    without_line_end,
+)
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext
 from signotaur_action.sinks.faults import delivery_faults
@@ -26,7 +32,7 @@ class KeyFileSink:
         """See ``ports.Sink``. A file with other content than one key is not overwritten."""
         try:
             self.file.check(_ROOM)
-            content = self.file.read()
+            content = self.file.read(LARGEST_FILE + 1)
         except (FileRefusedError, OSError) as error:
             raise DestinationRefused(f"{self.name} cannot be used: {error}.") from None
         if content and self._key(content) is None:
@@ -47,9 +53,10 @@ class KeyFileSink:
             self.file.replace(key.reveal().encode() + b"\n")
 
     def read_back(self) -> Secret | None:
-        """See ``ports.Sink``."""
+        """See ``ports.Sink``. Tidies up, too: a run may find its key here and write nothing."""
         with delivery_faults(self.name):
-            return self._key(self.file.read() or b"")
+            self.file.remove_leftovers()
+            return self._key(self.file.read(LARGEST_FILE + 1) or b"")
 
     @staticmethod
     def _key(content: bytes) -> Secret | None:
