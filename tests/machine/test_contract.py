@@ -17,6 +17,7 @@ from machine.places import PLACES, Place
 from signotaur_action.atomic import FileRefusedError, OwnerOnlyFile
 from signotaur_action.errors import Busy, DestinationRefused
 from signotaur_action.journal import JournalEntry, JournalPlace
+from signotaur_action.machine import Limits
 from signotaur_action.model import RotationIntent, Secret
 
 BYTES = b"line\nline\r\n\x1a\x00\xffend\n"
@@ -277,6 +278,15 @@ def test_a_program_and_what_it_started_is_ended(place: Place, path: Path) -> Non
         place.machine.end_program(program)
     assert program.wait(20) != 0
     program.communicate()
+
+
+def test_a_program_with_limits_gets_its_arguments_and_returns_its_code(place: Place) -> None:
+    limits = Limits(cpu_seconds=60, memory=4 << 30, file_size=1 << 20, open_files=64)
+    arguments = ["a b", "", "'\"$HOME`;", "*", "-x"]
+    code = "import sys; print(ascii(sys.argv[1:])); sys.exit(7)"
+    command = place.machine.limited([sys.executable, "-I", "-c", code, *arguments], limits)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.strip()) == (7, ascii(arguments))
 
 
 def test_a_run_is_done_and_its_code_returned(place: Place) -> None:

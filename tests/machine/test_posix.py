@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ if sys.platform == "win32":
 
 from signotaur_action.atomic import OwnerOnlyFile
 from signotaur_action.journal import JournalPlace
+from signotaur_action.machine import Limits
 from signotaur_action.machine.posix import Posix
 from signotaur_action.model import Secret
 
@@ -32,3 +34,43 @@ def test_every_sync_of_files_and_folders_is_the_machines(tmp_path: Path) -> None
     with JournalPlace(tmp_path / "key.txt", machine=machine).locked(key, "") as journal:
         journal.clear()
     assert synced == ["file", "file", "folder"]  # reserve, cleared, removed
+
+
+FILES = "import resource; print(*resource.getrlimit(resource.RLIMIT_NOFILE))"
+LOWER_FIRST = """
+import resource, subprocess, sys
+from signotaur_action.machine import MACHINE, Limits
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 50))
+limits = Limits(cpu_seconds=60, memory=4 << 30, file_size=1 << 20, open_files=64)
+subprocess.run(MACHINE.limited([sys.executable, "-I", "-c", sys.argv[1]], limits), check=True)
+"""
+
+
+def test_a_lower_limit_that_holds_already_stays() -> None:
+    """Only root may raise it, and a program must not fail to start for that."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", LOWER_FIRST, FILES],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["50", "50"]
+
+
+def test_a_program_cannot_use_more_than_its_limits(tmp_path: Path) -> None:
+    limits = Limits(cpu_seconds=60, memory=256 << 20, file_size=64 << 10, open_files=64)
+    greedy = "bytearray(1 << 30)"
+    memory = subprocess.run(
+        Posix().limited([sys.executable, "-I", "-c", greedy], limits),
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    if sys.platform != "darwin":
+        assert "MemoryError" in memory.stderr
+
+    path = tmp_path / "file"
+    endless = "import sys; [sys.stdout.buffer.write(bytes(1024)) for _ in range(1024)]"
+    with path.open("wb") as file:
+        done = subprocess.run(
+            Posix().limited([sys.executable, "-I", "-c", endless], limits),
+            stdout=file, stderr=subprocess.DEVNULL, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode != 0
+    assert path.stat().st_size == 64 << 10

@@ -7,6 +7,7 @@ from pathlib import Path
 
 _SCRIPT = """#!/bin/sh
 echo "$*" >> '{log}'
+{first}
 if [ "$1" = --help ]; then
     '{program}' --help | sed '1s/.*/{heading}, using:/'
 else
@@ -34,12 +35,16 @@ class Program:
         return [each for each in calls if each.startswith(command)]
 
 
-def program_called(heading: str, folder: Path) -> Program:
-    """Make a program that begins its help with ``heading``, such as ``osslsigncode 2.9``."""
+def program_called(heading: str, folder: Path, first: str = "") -> Program:
+    """Make a program that begins its help with ``heading``, such as ``osslsigncode 2.9``.
+
+    ``first`` is shell code that runs before anything else; ``{program}`` in it is the real one.
+    """
     folder.mkdir()
     program = Program(folder, folder / "calls")
     script = folder / "osslsigncode"
     installed = shutil.which("osslsigncode")
-    script.write_text(_SCRIPT.format(log=program.log, program=installed, heading=heading))
+    values = {"log": program.log, "program": installed, "heading": heading}
+    script.write_text(_SCRIPT.format(**values, first=first.format(**values)))
     script.chmod(0o755)
     return program

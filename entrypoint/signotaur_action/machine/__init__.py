@@ -5,7 +5,7 @@
 
 import sys
 
-from signotaur_action.machine.port import Folder, Machine
+from signotaur_action.machine.port import Folder, Limits, Machine
 
 if sys.platform == "win32":
     from signotaur_action.machine.win32 import Win32
@@ -19,4 +19,4 @@ else:
 
 MACHINE = _here
 
-__all__ = ["MACHINE", "Folder", "Machine"]
+__all__ = ["MACHINE", "Folder", "Limits", "Machine"]

@@ -6,7 +6,8 @@ All methods that take a path or a descriptor raise OSError; ``strerror`` is for 
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -43,6 +44,18 @@ class Folder(Protocol):
 
     def close(self) -> None:
         """Let the folder go."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a program may use, each time for one process."""
+
+    cpu_seconds: int
+    memory: int
+    """Bytes of address space, mapped files included."""
+    file_size: int
+    """Bytes that a file which it writes may have."""
+    open_files: int
 
 
 class Machine(Protocol):
@@ -149,6 +162,13 @@ class Machine(Protocol):
 
     def write_no_dumps(self) -> None:
         """Keep what this process remembers from files that are written when it crashes."""
+
+    def limited(self, command: Sequence[str], limits: Limits) -> Sequence[str]:
+        """Return the command that starts a program with these limits, and without core dumps.
+
+        Lower limits that this process has already stay. Where a system has no such limit, the
+        program runs without it.
+        """
 
     def end_program(self, program: "subprocess.Popen[bytes]") -> None:
         """End a program, started with ``start_new_session``, and what it started itself."""

@@ -9,9 +9,11 @@ import stat
 import subprocess
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from signotaur_action.machine.port import Limits
 
 if sys.platform == "win32":  # for mypy, which reads this file for every system
     raise ImportError("there is no POSIX here")
@@ -19,6 +21,8 @@ if sys.platform == "win32":  # for mypy, which reads this file for every system
 _CLOSE = os.O_CLOEXEC
 _NO_FOLLOW = os.O_NOFOLLOW | _CLOSE
 _KILLED = 128
+_BLOCK, _KIB = 512, 1024
+"""The units of the shell's limits for files and memory."""
 
 
 def sync_to_disk(descriptor: int) -> None:
@@ -220,6 +224,26 @@ class Posix:
         """See ``port.Machine``."""
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
+    def limited(self, command: Sequence[str], limits: Limits) -> Sequence[str]:
+        """See ``port.Machine``. The shell sets the limits and becomes the program.
+
+        So they hold from its first instruction on. ``preexec_fn`` is not safe in a process with
+        threads, and ``resource.prlimit`` would come after the program has started.
+        """
+        options = [
+            ("c", resource.RLIMIT_CORE, 0, _BLOCK),
+            ("t", resource.RLIMIT_CPU, limits.cpu_seconds, 1),
+            ("f", resource.RLIMIT_FSIZE, limits.file_size, _BLOCK),
+            ("n", resource.RLIMIT_NOFILE, limits.open_files, 1),
+        ]
+        if sys.platform != "darwin":  # macOS has no limit of address space
+            options.append(("v", resource.RLIMIT_AS, limits.memory, _KIB))
+        steps = [
+            f"ulimit -{option} {_at_most(kind, limit) // unit}"
+            for option, kind, limit, unit in options
+        ]
+        return ["/bin/sh", "-c", " && ".join([*steps, 'exec "$@"']), "sh", *command]
+
     def end_program(self, program: "subprocess.Popen[bytes]") -> None:
         """See ``port.Machine``."""
         with suppress(ProcessLookupError):
@@ -243,6 +267,12 @@ class Posix:
             signal.signal(number, lambda received, _frame: os.kill(child, received))
         self.unblock(signals)
         return _wait_for(child, last_words)
+
+
+def _at_most(kind: int, limit: int) -> int:
+    """Return a limit, or the lower one that holds: only root may raise that."""
+    hard = resource.getrlimit(kind)[1]
+    return limit if hard == resource.RLIM_INFINITY else min(limit, hard)
 
 
 def _wait_for(child: int, last_words: str) -> int:

@@ -12,10 +12,11 @@ import signal
 import stat
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from signotaur_action.machine.port import Limits
 from signotaur_action.machine.rights import are_kept, owner_only
 from signotaur_action.machine.watchdog import Watchdog
 from signotaur_action.machine.windows_calls import Calls
@@ -239,6 +240,10 @@ class Windows:
     def write_no_dumps(self) -> None:
         """See ``port.Machine``. A dump that the machine's administrator demands is still made."""
         self._calls.write_no_dumps()
+
+    def limited(self, command: Sequence[str], limits: Limits) -> Sequence[str]:  # noqa: ARG002
+        """See ``port.Machine``. No limit is set here."""
+        return command
 
     def end_program(self, program: "subprocess.Popen[bytes]") -> None:
         """See ``port.Machine``. A child whose parent has ended already is not found."""

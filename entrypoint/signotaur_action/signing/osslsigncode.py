@@ -1,22 +1,29 @@
 """The program osslsigncode, which knows the file formats. The only module that starts it.
 
-It never sees a key or reaches the network: it computes the digest of a file, and later puts a
-finished signature into a copy of it.
+It never gets a key: it computes the digest of a file, and later puts a finished signature into a
+copy of it. It needs no network, but nothing cuts it off: that takes privileges that a job lacks.
+Its environment is empty, and its time, memory and files are limited in proportion to the file.
 """
 
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from signotaur_action.ci_text import inert_value
 from signotaur_action.errors import ToolMissing
+from signotaur_action.machine import MACHINE, Limits
 from signotaur_action.signing.values import FormatFault
 from signotaur_wire.signing import DigestAlgorithm
 
 PROGRAM = "osslsigncode"
-_LONGEST = 120.0
+_LONGEST = 120
+_MEMORY, _MEMORY_PER_BYTE = 256 << 20, 6
+"""It maps files and copies what it changes: 8 MiB and up to 4 bytes for each byte of the file."""
+_OUTPUT, _OUTPUT_PER_BYTE = 16 << 20, 2
+_OPEN_FILES = 32
 _VERSION = re.compile(r"osslsigncode (\d+)\.(\d+)(?:\.\d+)*, using:")
 """A development version counts as unknown: it may be older than the release of its number."""
 _SAFE = (2, 13)
@@ -69,14 +76,14 @@ class Osslsigncode:
         """Return the PKCS #7 message with the file's digest. Raises FormatFault."""
         out = folder / "content.p7"
         out.unlink(missing_ok=True)
-        self._demand("extract-data", "-h", algorithm.value.lower(), "-in", file, "-out", out)
+        self._demand(file, "extract-data", "-h", algorithm.value.lower(), "-in", file, "-out", out)
         return out.read_bytes()
 
     def signature(self, file: Path, folder: Path) -> bytes:
         """Return the signature in a file; empty when it has none."""
         out = folder / "signature.p7"
         out.unlink(missing_ok=True)
-        code, _ = self._run("extract-signature", "-in", file, "-out", out)
+        code, _ = self._run(file, "extract-signature", "-in", file, "-out", out)
         return out.read_bytes() if code == 0 and out.exists() else b""
 
     def attach(
@@ -92,6 +99,7 @@ class Osslsigncode:
         attached.write_bytes(message)
         trusted.write_bytes(certificate)
         _, told = self._run(
+            file,
             "attach-signature",
             *(["-nest"] if nested else []),
             *("-CAfile", trusted, "-TSA-CAfile", trusted),
@@ -100,19 +108,26 @@ class Osslsigncode:
         if not out.exists():
             raise FormatFault(_reason(told))
 
-    def _demand(self, *arguments: str | Path) -> None:
-        code, told = self._run(*arguments)
+    def _demand(self, file: Path, *arguments: str | Path) -> None:
+        code, told = self._run(file, *arguments)
         if code:
             raise FormatFault(_reason(told))
 
-    def _run(self, *arguments: str | Path) -> tuple[int, str]:
-        return _run(self._program, *arguments)
+    def _run(self, file: Path, *arguments: str | Path) -> tuple[int, str]:
+        return _run(self._program, *arguments, size=file.stat().st_size)
 
 
-def _run(program: str, *arguments: str | Path) -> tuple[int, str]:
+def _run(program: str, *arguments: str | Path, size: int = 0) -> tuple[int, str]:
+    """Run the program for a file of this size; return its exit code and what it printed."""
+    limits = Limits(
+        cpu_seconds=_LONGEST,
+        memory=_MEMORY + _MEMORY_PER_BYTE * size,
+        file_size=_OUTPUT + _OUTPUT_PER_BYTE * size,
+        open_files=_OPEN_FILES,
+    )
     try:
         done = subprocess.run(  # noqa: S603 - see above
-            [program, *map(str, arguments)],
+            MACHINE.limited([program, *map(str, arguments)], limits),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -121,10 +136,12 @@ def _run(program: str, *arguments: str | Path) -> tuple[int, str]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise FormatFault(f"osslsigncode took more than {_LONGEST:.0f} s") from None
+        raise FormatFault(f"osslsigncode took more than {_LONGEST} s") from None
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise FormatFault(f"osslsigncode does not start ({reason})") from None
+    if done.returncode < 0:  # what it has written until then is not to be trusted
+        raise FormatFault(f"osslsigncode was ended: {signal.strsignal(-done.returncode)}")
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
