@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from signotaur_keyserver.server import listen, serve, url_of
+from signotaur_keyserver.runtime.server import listen, serve, url_of
 
 
 def application(body: bytes) -> Any:

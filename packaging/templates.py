@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from signotaur_action.workflows.answers import Answers, workflow
-from signotaur_action.workflows.catalog import FILE_NAMES
+from signotaur_action.workflows.templates import FILE_NAMES
 
 # The organisation's variable, so that nobody has to change a starter workflow for the server.
 VALUES = Answers(server="", key_file="/var/lib/signing/api_key.txt").values() | {

@@ -15,11 +15,14 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
-from signotaur_action import init_options, options, process, sign_options
-from signotaur_action.ci import under_github
-from signotaur_action.clock import SystemClock
+from signotaur_action import process
+from signotaur_action.ci.detect import under_github
 from signotaur_action.errors import SignotaurError, StopSignal, UsageFaults
-from signotaur_action.invocation import Invocation
+from signotaur_action.machine.clock import SystemClock
+from signotaur_action.options import common as options
+from signotaur_action.options import init as init_options
+from signotaur_action.options import sign as sign_options
+from signotaur_action.settings.invocation import Invocation
 
 # Typer carries its own copy of Click from some release on: the class is found, not imported.
 _COMMAND_LINE_ERROR: Any = typer.BadParameter.__base__

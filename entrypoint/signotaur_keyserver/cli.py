@@ -6,11 +6,11 @@ from typing import cast
 import typer
 from typer.main import get_command
 
-from signotaur_keyserver.commands import certificates, keys, serve, upkeep, users
+from signotaur_keyserver.commands import certificates, keys, maintenance, serve, users
 from signotaur_keyserver.commands.faults import UsageFault
-from signotaur_keyserver.database import DatabaseUnavailableError
-from signotaur_keyserver.pki.vault import VaultError
-from signotaur_keyserver.server import ServerError
+from signotaur_keyserver.database.database import DatabaseUnavailableError
+from signotaur_keyserver.pki.master_key import VaultError
+from signotaur_keyserver.runtime.server import ServerError
 from signotaur_keyserver.service.administration import AdministrationError
 
 OK = 0
@@ -32,9 +32,9 @@ app.add_typer(users.app, name="user")
 app.add_typer(keys.app, name="key")
 app.add_typer(certificates.app, name="cert")
 app.command()(serve.serve)
-app.command()(upkeep.events)
-app.command()(upkeep.sweep)
-app.command()(upkeep.migrate)
+app.command()(maintenance.events)
+app.command()(maintenance.sweep)
+app.command()(maintenance.migrate)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from signotaur_action.guarding import Level, Limits, Verdict, Window, parse_window, verdict
 from signotaur_action.model import KeyInfo, Rotation
+from signotaur_action.policy.expiry import Level, Limits, Verdict, Window, parse_window, verdict
 from signotaur_wire.messages import RotationState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

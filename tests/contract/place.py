@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, Self
 
+from signotaur_action.http import Allowance, Outside
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.ports import Clock, Sink
 from signotaur_action.sinks.base import SinkContext
-from signotaur_action.transport import Allowance, Outside
 from support.clock import VirtualClock
 
 

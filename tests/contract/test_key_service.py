@@ -19,7 +19,7 @@ from signotaur_action.errors import (
     Superseded,
     Unauthorized,
 )
-from signotaur_action.http_service import HttpKeyService, ServerAddress
+from signotaur_action.key_server import HttpKeyService, ServerAddress
 from signotaur_action.model import Opened, RotationIntent, Secret
 from signotaur_action.ports import KeyService
 from signotaur_wire.limits import LEASE, MAX_CANDIDATES

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contract.sink_cases import CASES, FAULTS, Fault, Place, SinkCase, delivery
-from signotaur_action.console import Console
+from signotaur_action.console.console import Console
 from signotaur_action.errors import BOTH_KEYS_VALID, DeliveryFailed, ExitCode
 from signotaur_action.model import Secret
 from signotaur_action.sinks import EMITTERS, TAKES_STDOUT

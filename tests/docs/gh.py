@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import requests
 
+from signotaur_action.github.sealed_box import seal
 from signotaur_action.model import Secret
-from signotaur_action.sealed_box import seal
 
 HEADERS = {
     "Accept": "application/vnd.github+json",

@@ -14,7 +14,7 @@ import yaml
 from docs.pages import BLOCKS, PAGES, ROOT, after, block, table
 from signing.samples import tiny_pe
 from signotaur_action.errors import ExitCode
-from signotaur_action.options import OPTIONS
+from signotaur_action.options.common import OPTIONS
 from support.client import run_client
 from support.keyserver import KeyServer
 from support.options import options_of

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from docs.pages import ROOT, block
-from signotaur_action.workflows.catalog import FILE_NAMES, template
+from signotaur_action.workflows.templates import FILE_NAMES, template
 
 FOLDERS = ("examples/github", ".github/workflow-templates")
 STARTERS = ROOT / ".github" / "workflow-templates"

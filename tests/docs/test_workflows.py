@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from docs.pages import ROOT, table, workflows
-from signotaur_action.options import OPTIONS, Option
+from signotaur_action.options.common import OPTIONS, Option
 from support.options import options_of
 
 BIN = Path(sys.executable).parent

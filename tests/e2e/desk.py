@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from signotaur_keyserver.commands import place
+from signotaur_keyserver.commands import data_folder
 from signotaur_keyserver.service import administration
 from support.client import Finished, run_client
 from support.front import Exchange
@@ -29,24 +29,24 @@ class Ledger:
     def add(self, name: str = "ci", user: str = "build", days: float | None = 90) -> str:
         """Add a key; a negative lifetime makes one that has expired."""
         lifetime = None if days is None else timedelta(days=days)
-        with place.existing(self.server.data_dir, None) as database:
+        with data_folder.existing(self.server.data_dir, None) as database:
             return administration.add_key(database, user, name, lifetime)
 
     def add_user(self, name: str, *roles: str) -> str:
-        with place.existing(self.server.data_dir, None) as database:
+        with data_folder.existing(self.server.data_dir, None) as database:
             administration.add_user(database, name, admin=False, roles=roles)
         return name
 
     def revoke(self, key: str) -> None:
-        with place.existing(self.server.data_dir, None) as database:
+        with data_folder.existing(self.server.data_dir, None) as database:
             administration.revoke_key(database, self.id_of(key))
 
     def disable(self, key: str) -> None:
-        with place.existing(self.server.data_dir, None) as database:
+        with data_folder.existing(self.server.data_dir, None) as database:
             administration.set_key_enabled(database, self.id_of(key), enabled=False)
 
     def disable_user(self, name: str) -> None:
-        with place.existing(self.server.data_dir, None) as database:
+        with data_folder.existing(self.server.data_dir, None) as database:
             administration.set_user_enabled(database, name, enabled=False)
 
     def id_of(self, key: str) -> int:

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from keyserver.harness import Client, Json, World
+from signotaur_keyserver.domain.records import Certificate
 from signotaur_keyserver.pki.material import Material, checked
 from signotaur_keyserver.pki.selfsigned import KeyType, self_signed
 from signotaur_keyserver.pki.subjects import subject_name
-from signotaur_keyserver.records import Certificate
 from signotaur_keyserver.service.certificates import add_certificate
 from signotaur_wire.signing import CERT_GET, SIGN
 

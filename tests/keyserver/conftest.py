@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from keyserver.harness import World
-from signotaur_keyserver.database import Database, sqlite_url
-from signotaur_keyserver.migrate import migrate
+from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.migrate import migrate
 
 
 @pytest.fixture(scope="session")

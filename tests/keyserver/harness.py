@@ -16,11 +16,11 @@ from uuid import UUID, uuid4
 import requests
 
 from signotaur_keyserver.api.app import Options, create_app
-from signotaur_keyserver.connections import DEFAULT, Limits
-from signotaur_keyserver.database import Database, sqlite_url
-from signotaur_keyserver.durations import parse_duration
-from signotaur_keyserver.pki.vault import Vault
-from signotaur_keyserver.server import Server, configured, listen, url_of
+from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.domain.durations import parse_duration
+from signotaur_keyserver.pki.master_key import Vault
+from signotaur_keyserver.runtime.connections import DEFAULT, Limits
+from signotaur_keyserver.runtime.server import Server, configured, listen, url_of
 from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.sweep import Swept, sweep
 from signotaur_wire import keyformat, paths

@@ -8,7 +8,7 @@ import pytest
 
 from keyserver.harness import Client, Running, World, problem, wait_until
 from keyserver.statements import executed
-from signotaur_keyserver.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.service import administration
 from signotaur_wire import keyformat, paths
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from keyserver.harness import NewKey, Opened, World, problem
-from signotaur_keyserver.refusals import Refused
+from signotaur_keyserver.domain.refusals import Refused
 from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.authentication import authenticate, record_first_use
 from signotaur_wire.members import format_time

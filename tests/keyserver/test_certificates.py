@@ -14,15 +14,15 @@ from sqlalchemy.exc import IntegrityError
 
 from keyserver.certs import YEAR, add, material
 from keyserver.harness import World
-from signotaur_keyserver.database import Database, sqlite_url
-from signotaur_keyserver.migrate import _config, current_revision, migrate, newest_revision
+from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.migrate import _config, current_revision, migrate, newest_revision
+from signotaur_keyserver.domain.records import CertificateState
+from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.material import (
     MaterialError,
 )
 from signotaur_keyserver.pki.selfsigned import KeyType
 from signotaur_keyserver.pki.subjects import subject_name
-from signotaur_keyserver.pki.vault import Vault
-from signotaur_keyserver.records import CertificateState
 from signotaur_keyserver.service import administration, certificates
 from signotaur_keyserver.service.administration import AdministrationError
 

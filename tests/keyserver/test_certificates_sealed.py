@@ -9,12 +9,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from keyserver.certs import YEAR, add, lasting, material, refused, sign
 from keyserver.harness import World, wait_until
+from signotaur_keyserver.pki.master_key import Vault, VaultError
 from signotaur_keyserver.pki.material import (
     load_key,
 )
 from signotaur_keyserver.pki.private_keys import PrivateKeys
 from signotaur_keyserver.pki.selfsigned import KeyType
-from signotaur_keyserver.pki.vault import Vault, VaultError
 from signotaur_keyserver.service import certificates
 
 

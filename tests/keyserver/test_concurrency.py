@@ -15,8 +15,8 @@ import requests
 
 from keyserver.harness import Client, NewKey, World, problem
 from keyserver.processes import Process
-from signotaur_keyserver.database import Database, sqlite_url
-from signotaur_keyserver.migrate import migrate
+from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.migrate import migrate
 from signotaur_keyserver.service import administration
 from signotaur_wire.roles import ROTATOR
 

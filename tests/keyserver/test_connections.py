@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from signotaur_keyserver.connections import Connection, Connections, Limits, Phase
+from signotaur_keyserver.runtime.connections import Connection, Connections, Limits, Phase
 
 LIMITS = Limits(connections=8, per_address=4, head=15, body=30, answer=60, idle=5)
 

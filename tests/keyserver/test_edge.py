@@ -9,9 +9,9 @@ import pytest
 
 from keyserver import attacks
 from keyserver.harness import Running, World, wait_until
-from signotaur_keyserver.bounded_http import HEAD_LIMIT
-from signotaur_keyserver.connections import Limits
-from signotaur_keyserver.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.runtime.bounded_http import HEAD_LIMIT
+from signotaur_keyserver.runtime.connections import Limits
 
 HOST = b"Host: 127.0.0.1\r\n"
 GET = b"GET /healthz HTTP/1.1\r\n" + HOST

@@ -15,7 +15,7 @@ import requests
 
 from keyserver.harness import Client, NewKey, Running, World, problem, wait_until
 from keyserver.statements import executed
-from signotaur_keyserver.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_wire import keyformat, paths
 
 ROTATION = paths.rotation(uuid4())

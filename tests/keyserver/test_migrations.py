@@ -7,9 +7,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from signotaur_keyserver.database import Database, UnsupportedDatabaseError, sqlite_url
-from signotaur_keyserver.migrate import current_revision, migrate, newest_revision
-from signotaur_keyserver.schema import metadata
+from signotaur_keyserver.database.database import Database, UnsupportedDatabaseError, sqlite_url
+from signotaur_keyserver.database.migrate import current_revision, migrate, newest_revision
+from signotaur_keyserver.domain.schema import metadata
 from signotaur_keyserver.service import administration
 
 

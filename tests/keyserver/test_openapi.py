@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from keyserver.harness import World
 from signotaur_keyserver.api.app import Options, create_app
 from signotaur_keyserver.api.problems import TITLES
-from signotaur_keyserver.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_wire.messages import KeyDescription, RotationDescription, RotationRequest
 from signotaur_wire.problems import Problem
 

@@ -9,13 +9,13 @@ import requests
 
 from keyserver.processes import Process, command
 from signotaur_keyserver.cli import run
-from signotaur_keyserver.database import Database, sqlite_url
-from signotaur_keyserver.private_files import (
+from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.pki.private_files import (
     ExposedError,
     require_not_shared,
     require_safe_folder,
 )
-from signotaur_keyserver.tls import ensure_self_signed
+from signotaur_keyserver.runtime.tls import ensure_self_signed
 
 SOMEBODY = 4321
 Call = Callable[..., tuple[int, str]]

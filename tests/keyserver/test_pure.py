@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signotaur_keyserver import rules
 from signotaur_keyserver.api.buckets import TokenBuckets
 from signotaur_keyserver.api.context import network_of
-from signotaur_keyserver.durations import LONGEST, DurationError, parse_duration
-from signotaur_keyserver.records import Key, Rotation
-from signotaur_keyserver.refusals import Refused
+from signotaur_keyserver.domain import rules
+from signotaur_keyserver.domain.durations import LONGEST, DurationError, parse_duration
+from signotaur_keyserver.domain.records import Key, Rotation
+from signotaur_keyserver.domain.refusals import Refused
 from signotaur_wire.messages import KeyState, RotationState
 
 NOW = datetime(2026, 5, 17, 12, tzinfo=UTC)

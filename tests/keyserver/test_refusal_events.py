@@ -8,8 +8,8 @@ import pytest
 from keyserver.certs import get_certificate, sign
 from keyserver.harness import Client, NewKey, World, problem, wait_until
 from signotaur_keyserver.api.refusal_log import RefusalLog
-from signotaur_keyserver.events import Event, EventType, Level
-from signotaur_keyserver.refusals import role_required, unknown_key
+from signotaur_keyserver.domain.events import Event, EventType, Level
+from signotaur_keyserver.domain.refusals import role_required, unknown_key
 
 FLOOD = 200
 

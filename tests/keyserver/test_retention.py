@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from keyserver.harness import World, wait_until
 from keyserver.statements import executed
-from signotaur_keyserver.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.service.retention import BATCH, prune_events
-from signotaur_keyserver.sweeper import Sweeper
+from signotaur_keyserver.service.sweeper import Sweeper
 
 YEAR = timedelta(days=365)
 

@@ -31,7 +31,7 @@ from keyserver.certs import (
     sign_body,
 )
 from keyserver.harness import Client, Json, Running, World, problem
-from signotaur_keyserver.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.pki.material import Material
 from signotaur_keyserver.pki.selfsigned import KeyType
 from signotaur_keyserver.service import administration, certificates

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from keyserver.certs import NO_SUCH, add, digest, get_certificate, lasting, refused, sign
 from keyserver.harness import World, wait_until
-from signotaur_keyserver.service.told import LENGTH, told
+from signotaur_keyserver.service.log_text import LENGTH, told
 from signotaur_wire import keyformat
 
 

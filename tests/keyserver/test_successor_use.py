@@ -16,8 +16,8 @@ from alembic import command
 from keyserver.certs import add, post_sign
 from keyserver.harness import Client, NewKey, Opened, Running, World, problem
 from keyserver.processes import Process
-from signotaur_keyserver.database import Database, sqlite_url
-from signotaur_keyserver.migrate import _config, migrate
+from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.migrate import _config, migrate
 from signotaur_keyserver.service import administration
 from signotaur_wire.roles import ROTATOR
 from signotaur_wire.signing import CERT_GET

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from threading import Barrier, Thread
 
 from keyserver.harness import World, problem, wait_until
-from signotaur_keyserver.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.service.sweep import Swept, sweep
-from signotaur_keyserver.sweeper import Sweeper
+from signotaur_keyserver.service.sweeper import Sweeper
 
 
 def test_a_rotation_nobody_confirms_is_held_and_revokes_nothing(world: World) -> None:

@@ -11,7 +11,7 @@ import requests
 from cryptography import x509
 
 from keyserver.processes import Process
-from signotaur_keyserver.tls import ensure_self_signed
+from signotaur_keyserver.runtime.tls import ensure_self_signed
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from uuid import UUID
 import pytest
 
 from machine.places import PLACES, Place
-from signotaur_action.atomic import FileRefusedError, OwnerOnlyFile
 from signotaur_action.errors import Busy, DestinationRefused
-from signotaur_action.journal import JournalEntry, JournalPlace
+from signotaur_action.files.atomic import FileRefusedError, OwnerOnlyFile
+from signotaur_action.files.journal import JournalEntry, JournalPlace
 from signotaur_action.machine import Limits
 from signotaur_action.model import RotationIntent, Secret
 

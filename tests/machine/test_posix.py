@@ -11,8 +11,8 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("there is no POSIX here", allow_module_level=True)
 
-from signotaur_action.atomic import OwnerOnlyFile
-from signotaur_action.journal import JournalPlace
+from signotaur_action.files.atomic import OwnerOnlyFile
+from signotaur_action.files.journal import JournalPlace
 from signotaur_action.machine import Limits
 from signotaur_action.machine.posix import Posix
 from signotaur_action.model import Secret

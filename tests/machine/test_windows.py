@@ -11,9 +11,9 @@ if sys.platform == "win32":
     pytest.skip("the doubles need POSIX", allow_module_level=True)
 
 from machine.fake_calls import ADMINISTRATORS, INHERITED, STRANGER, USER, FakeCalls
-from signotaur_action.atomic import FileRefusedError, OwnerOnlyFile
 from signotaur_action.errors import DestinationRefused
-from signotaur_action.journal import JournalPlace
+from signotaur_action.files.atomic import FileRefusedError, OwnerOnlyFile
+from signotaur_action.files.journal import JournalPlace
 from signotaur_action.machine.rights import are_kept, owner_only
 from signotaur_action.machine.watchdog import Watchdog
 from signotaur_action.machine.windows import LOCKED_BYTE, Windows

@@ -7,7 +7,7 @@ import string
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signotaur_action.ci_text import (
+from signotaur_action.ci.text import (
     continua_message,
     file_record,
     inert_line,

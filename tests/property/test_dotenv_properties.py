@@ -6,7 +6,7 @@ from dotenv import dotenv_values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signotaur_action.dotenv_text import DotenvError, assignments, set_variable, variables
+from signotaur_action.files.dotenv import DotenvError, assignments, set_variable, variables
 
 ENDS = st.sampled_from(["\n", "\r\n"])
 NAMES = st.sampled_from(["K", "A", "B", "SIGNOTAUR_API_KEY", "KK"])

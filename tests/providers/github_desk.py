@@ -10,11 +10,11 @@ import pytest
 
 from contract.place import delivery
 from signotaur_action.errors import DeliveryFailed, DestinationRefused
+from signotaur_action.http import Allowance, Outside
 from signotaur_action.model import Secret
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkContext
-from signotaur_action.transport import Allowance, Outside
 from signotaur_wire import keyformat
 from support.clock import VirtualClock
 from support.providers.github import GitHub

@@ -15,12 +15,12 @@ import pytest
 
 from contract.place import delivery
 from e2e.spellings import leaks
-from signotaur_action.clock import SystemClock
 from signotaur_action.errors import DeliveryFailed, DestinationRefused
+from signotaur_action.http import Allowance, Outside
+from signotaur_action.machine.clock import SystemClock
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkContext
 from signotaur_action.sinks.command import CommandSink
-from signotaur_action.transport import Allowance, Outside
 from signotaur_wire import keyformat
 from support.client import start_client
 from support.keyserver import KeyServer

@@ -12,11 +12,11 @@ from requests.structures import CaseInsensitiveDict
 
 from contract.place import delivery
 from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
+from signotaur_action.http import Answer
+from signotaur_action.http.answer import retry_after, said_at
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkFault
 from signotaur_action.sinks.store import limit_pause
-from signotaur_action.transport import Answer
-from signotaur_action.transport.answer import retry_after, said_at
 from support.providers.exchange import Call, Reply, drop, fail
 from support.providers.stores import OLDER, GitlabPlace, StorePlace
 from support.tls import Authority, Certificate

@@ -16,13 +16,13 @@ from uuid import uuid4
 import pytest
 
 from rotation.world import KeyFile, Oracle
-from signotaur_action.http_service import HttpKeyService, ServerAddress
-from signotaur_action.journal import JournalPlace
+from signotaur_action.files.journal import JournalPlace
+from signotaur_action.http import Credential, Deadline, HttpClient, Manners
+from signotaur_action.key_server import HttpKeyService, ServerAddress
 from signotaur_action.model import RotationIntent, Secret
 from signotaur_action.rotation import Rotated, RotationPlan, RotationRun
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkContext
-from signotaur_action.transport import Credential, Deadline, HttpClient, Manners
 from support.clock import VirtualClock
 from support.fakes import RecordingNarrator
 from support.keys import add_keys, lineages

@@ -20,7 +20,7 @@ from signotaur_action.errors import (
     Unauthorized,
     Unfinished,
 )
-from signotaur_action.journal import JournalPlace
+from signotaur_action.files.journal import JournalPlace
 from signotaur_action.model import KeyInfo, Opened, Rotation, RotationIntent, Secret
 from signotaur_action.rotation import NotDue, RotationPlan, RotationRun, WouldRotate
 from signotaur_wire.messages import RotationState

@@ -8,8 +8,8 @@ import pytest
 from signing import samples
 from signing.bench import SigningServer, judge
 from signotaur_action.errors import ServerFailure, SigningRefused, SignotaurError, Unauthorized
-from signotaur_action.http_service import ServerAddress
-from signotaur_action.http_service.signing import HttpSigningService
+from signotaur_action.key_server import ServerAddress
+from signotaur_action.key_server.signing import HttpSigningService
 from signotaur_action.model import CertificateSelector, Secret
 from support.clock import VirtualClock
 from support.front import Exchange, Fault, Front, answering, times

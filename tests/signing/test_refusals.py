@@ -19,9 +19,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from signing import samples
 from signing.bench import SigningServer, add_certificate, judge
-from signotaur_action import signing_settings
 from signotaur_action.errors import ToolMissing
-from signotaur_action.settings import Settings
+from signotaur_action.settings import sign as signing_settings
+from signotaur_action.settings.layers import Settings
 from signotaur_action.signing.osslsigncode import Osslsigncode
 from support import mounts
 

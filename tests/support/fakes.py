@@ -19,7 +19,7 @@ from signotaur_action.errors import (
     Unauthorized,
 )
 from signotaur_action.model import Delivery, KeyInfo, Opened, Rotation, RotationIntent, Secret
-from signotaur_action.policy import overlap_allowed
+from signotaur_action.policy.durations import overlap_allowed
 from signotaur_wire import keyformat
 from signotaur_wire.limits import LEASE, MAX_CANDIDATES
 from signotaur_wire.messages import RotationState

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from signotaur_keyserver.commands import place
-from signotaur_keyserver.durations import parse_duration
+from signotaur_keyserver.commands import data_folder
+from signotaur_keyserver.domain.durations import parse_duration
 from signotaur_keyserver.service import administration
 from support.keyserver import KeyServer
 
@@ -36,13 +36,17 @@ def add_keys(
     lifetime: timedelta | None = QUARTER,
 ) -> list[str]:
     """Add a key for each name and return them."""
-    with place.existing(server.data_dir, None, parse_duration(server.clock_offset)) as database:
+    with data_folder.existing(
+        server.data_dir, None, parse_duration(server.clock_offset)
+    ) as database:
         return [administration.add_key(database, user, name, lifetime) for name in names]
 
 
 def lineages(server: KeyServer) -> dict[str, Lineage]:
     """Return every key of the server, by name."""
-    with place.existing(server.data_dir, None, parse_duration(server.clock_offset)) as database:
+    with data_folder.existing(
+        server.data_dir, None, parse_duration(server.clock_offset)
+    ) as database:
         listed = administration.list_keys(database)
     by_name: dict[str, list[administration.KeyOverview]] = {}
     for overview in listed:

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import FrameType
 from uuid import UUID
 
-from signotaur_action.atomic import OwnerOnlyFile
-from signotaur_action.journal import JournalEntry, JournalPlace
+from signotaur_action.files.atomic import OwnerOnlyFile
+from signotaur_action.files.journal import JournalEntry, JournalPlace
 from signotaur_action.model import RotationIntent, Secret
 
 OLD = b"old" * 2000 + b"\n"

@@ -3,7 +3,7 @@
 import typer.main
 
 from signotaur_action.cli import app
-from signotaur_action.options import OPTIONS, Option
+from signotaur_action.options.common import OPTIONS, Option
 
 
 def options_of(*path: str) -> list[Option]:

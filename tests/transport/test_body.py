@@ -4,8 +4,8 @@ import time
 from socket import create_connection, socket
 from urllib.parse import urlsplit
 
+from signotaur_action.http import Credential, Deadline, HttpClient, Manners, ServerAddress
 from signotaur_action.model import Secret
-from signotaur_action.transport import Credential, Deadline, HttpClient, Manners, ServerAddress
 from support.clock import VirtualClock
 from support.wire import ScriptedServer
 

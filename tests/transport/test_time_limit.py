@@ -14,9 +14,7 @@ from socket import socket
 
 import pytest
 
-from signotaur_action.clock import SystemClock
-from signotaur_action.model import Secret
-from signotaur_action.transport import (
+from signotaur_action.http import (
     Credential,
     Deadline,
     FaultKind,
@@ -25,6 +23,8 @@ from signotaur_action.transport import (
     Manners,
     ServerAddress,
 )
+from signotaur_action.machine.clock import SystemClock
+from signotaur_action.model import Secret
 from support.tls import Authority
 from support.wire import ScriptedServer
 

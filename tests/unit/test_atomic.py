@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from signotaur_action.atomic import FileRefusedError, OwnerOnlyFile
+from signotaur_action.files.atomic import FileRefusedError, OwnerOnlyFile
 from signotaur_action.machine.posix import Posix
 from support.mounts import demand_root, fill, mounted_file, read_only, small_disk
 
@@ -148,7 +148,7 @@ def test_an_owner_that_is_trusted_is_kept_in_a_folder_that_others_write(
 AS_STRANGER = """
 import os, sys
 from pathlib import Path
-from signotaur_action.atomic import OwnerOnlyFile
+from signotaur_action.files.atomic import OwnerOnlyFile
 os.setgid(1234)
 os.setuid(1234)
 OwnerOnlyFile(Path(sys.argv[1])).check(1)
@@ -342,7 +342,7 @@ def test_only_regular_files_are_taken_for_leftovers(folder: Path, path: Path) ->
 REPLACE_AS_STRANGER = """
 import os, sys
 from pathlib import Path
-from signotaur_action.atomic import OwnerOnlyFile
+from signotaur_action.files.atomic import OwnerOnlyFile
 os.setgid(1234)
 os.setuid(1234)
 file = OwnerOnlyFile(Path(sys.argv[1]))
@@ -438,7 +438,7 @@ def test_a_folder_that_is_exchanged_at_the_last_moment_gets_nothing(
 KILLED_AT_THE_SYNC = """
 import os, signal, sys
 from pathlib import Path
-from signotaur_action.atomic import OwnerOnlyFile
+from signotaur_action.files.atomic import OwnerOnlyFile
 from signotaur_action.machine.posix import Posix
 machine = Posix(lambda _: os.kill(os.getpid(), signal.SIGKILL))
 OwnerOnlyFile(Path(sys.argv[1]), machine=machine).replace(b"a key")
@@ -628,7 +628,7 @@ def test_a_kill_at_any_call_leaves_a_mounted_file_whole(folder: Path) -> None:
 RANDOM_KILLS = """
 import os, random, signal, sys, time
 from pathlib import Path
-from signotaur_action.atomic import OwnerOnlyFile
+from signotaur_action.files.atomic import OwnerOnlyFile
 path = Path(sys.argv[1])
 contents = [b"a" * 300_000, b"b" * 200_000]
 path.write_bytes(contents[0])

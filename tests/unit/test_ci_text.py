@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from signotaur_action.ci_text import (
+from signotaur_action.ci.text import (
     continua_message,
     file_record,
     inert_line,
@@ -16,7 +16,7 @@ from signotaur_action.ci_text import (
     json_line,
     workflow_command,
 )
-from signotaur_action.options import OPTIONS, Option
+from signotaur_action.options.common import OPTIONS, Option
 from support.runner import input_variable, parse_command, parse_file, read_lines
 
 CASES: dict[str, list[dict[str, Any]]] = json.loads(

@@ -8,9 +8,9 @@ from typing import TextIO
 
 import pytest
 
-from signotaur_action.console import Console
+from signotaur_action.ci.masks import masks_for
+from signotaur_action.console.console import Console
 from signotaur_action.errors import ServerFailure
-from signotaur_action.masks import masks_for
 from signotaur_action.model import Secret
 from signotaur_wire import keyformat
 from support.runner import Step, log_view, parse_command, read_lines

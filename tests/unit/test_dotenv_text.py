@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from signotaur_action.dotenv_text import (
+from signotaur_action.files.dotenv import (
     NAME,
     DotenvError,
     assignments,

@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 
 from signotaur_action.errors import Busy, DestinationRefused
-from signotaur_action.journal import JournalEntry, JournalPlace, file_locked
+from signotaur_action.files.journal import JournalEntry, JournalPlace, file_locked
 from signotaur_action.model import RotationIntent, Secret
 from support.mounts import demand_root, fill, read_only, small_disk
 
@@ -235,7 +235,7 @@ def test_a_kill_at_any_call_leaves_a_journal_that_the_next_run_reads() -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from signotaur_action.journal import JournalPlace
+from signotaur_action.files.journal import JournalPlace
 from signotaur_action.model import Secret
 key = Secret("an-old-key-of-the-vendor")
 with JournalPlace(Path(sys.argv[1])).locked(key, "https://signotaur.example.com"):

@@ -16,8 +16,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from signotaur_action.errors import Busy, DestinationRefused
-from signotaur_action.journal import JournalEntry, JournalPlace, file_locked
-from signotaur_action.journal.entry import canonical_server
+from signotaur_action.files.journal import JournalEntry, JournalPlace, file_locked
+from signotaur_action.files.journal.entry import canonical_server
 from signotaur_action.model import RotationIntent, Secret
 from support.mounts import demand_root
 

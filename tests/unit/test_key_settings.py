@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from signotaur_action.key_settings import KeySource, key_source
-from signotaur_action.keytext import KeyTextError, decode, parse_key, without_line_end
-from signotaur_action.settings import Settings
+from signotaur_action.files.keytext import KeyTextError, decode, parse_key, without_line_end
+from signotaur_action.settings.key import KeySource, key_source
+from signotaur_action.settings.layers import Settings
 from signotaur_wire import keyformat
 
 BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from signotaur_action.masks import SHORTEST, masks_for
+from signotaur_action.ci.masks import SHORTEST, masks_for
 from signotaur_action.model import Secret
 from signotaur_wire import keyformat
 from support.runner import Masker

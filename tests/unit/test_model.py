@@ -12,9 +12,9 @@ from uuid import UUID
 
 import pytest
 
-from signotaur_action.journal import JournalEntry
-from signotaur_action.key_settings import KeySource
+from signotaur_action.files.journal import JournalEntry
 from signotaur_action.model import Delivery, KeyInfo, RotationIntent, Secret
+from signotaur_action.settings.key import KeySource
 
 TEXT = "a-key-that-nobody-shows"
 KEY = Secret(TEXT)

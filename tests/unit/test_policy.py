@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from signotaur_action.policy import describe_span, is_due, overlap_allowed, parse_duration
+from signotaur_action.policy.durations import describe_span, is_due, overlap_allowed, parse_duration
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

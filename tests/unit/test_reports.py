@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 
-from signotaur_action.console import Console
+from signotaur_action.console.console import Console
 from signotaur_action.errors import (
     AlreadyRotated,
     Busy,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from signotaur_action.http_service import ServerAddress
-from signotaur_action.server_settings import server_address
-from signotaur_action.settings import Settings
+from signotaur_action.key_server import ServerAddress
+from signotaur_action.settings.layers import Settings
+from signotaur_action.settings.server import server_address
 
 URL = "https://signotaur.example.com"
 PROXY = "http://proxy.example.com:3128"

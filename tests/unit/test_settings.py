@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from signotaur_action.options import OPTIONS, Option
-from signotaur_action.settings import Settings
+from signotaur_action.options.common import OPTIONS, Option
+from signotaur_action.settings.layers import Settings
 from support.runner import boolean_input, multiline_input
 
 CASES: dict[str, list[dict[str, Any]]] = json.loads(

@@ -24,21 +24,21 @@ LOADS_BY_NAME = {
 }
 
 REVEALS = {
-    "signotaur_action/disclosure.py",  # looks for parts of it in a text
-    "signotaur_action/github_rest.py",  # looks at its characters
-    "signotaur_action/redaction.py",  # looks for it in what others say
-    "signotaur_action/http_service/service.py",  # the hash that the server is told
-    "signotaur_action/transport/sender.py",  # the header that carries it
-    "signotaur_action/journal/file.py",
-    "signotaur_action/masks.py",
+    "signotaur_action/ci/disclosure.py",  # looks for parts of it in a text
+    "signotaur_action/github/rest.py",  # looks at its characters
+    "signotaur_action/ci/redaction.py",  # looks for it in what others say
+    "signotaur_action/key_server/keys.py",  # the hash that the server is told
+    "signotaur_action/http/sender.py",  # the header that carries it
+    "signotaur_action/files/journal/file.py",
+    "signotaur_action/ci/masks.py",
     "signotaur_action/reporting/rotation.py",  # the JSON object, when it is asked for
-    "signotaur_action/sealed_box.py",  # GitHub gets nothing but the box
+    "signotaur_action/github/sealed_box.py",  # GitHub gets nothing but the box
     "signotaur_action/sinks/azure.py",
     "signotaur_action/sinks/buildkite_secret.py",
     "signotaur_action/sinks/command.py",  # a program's standard input
     "signotaur_action/sinks/continua.py",
     "signotaur_action/sinks/env_file.py",
-    "signotaur_action/sinks/github.py",
+    "signotaur_action/sinks/github_job.py",
     "signotaur_action/sinks/gitlab_var.py",
     "signotaur_action/sinks/key_file.py",
     "signotaur_action/sinks/stdout.py",
@@ -52,17 +52,17 @@ REVEALS = {
 
 CATCHES_ALL = {
     "signotaur_action/cli.py": {"main"},
-    "signotaur_action/journal/file.py": {"open_locked"},  # closes the file and raises again
+    "signotaur_action/files/journal/file.py": {"open_locked"},  # closes the file and raises again
     "signotaur_action/sinks/command.py": {"_run"},  # ends the program and raises again
     "signotaur_keyserver/api/middleware.py": {"__call__"},
 }
 """The last resorts, and what must be undone whatever comes."""
 
 NETWORK = {
-    "signotaur_action/transport/connection.py",
-    "signotaur_action/transport/faults.py",
-    "signotaur_action/transport/sender.py",
-    "signotaur_action/transport/session.py",
+    "signotaur_action/http/connection.py",
+    "signotaur_action/http/errors.py",
+    "signotaur_action/http/sender.py",
+    "signotaur_action/http/session.py",
 }
 NETWORK_LIBRARIES = {"requests", "urllib3", "http", "socket", "ssl"}
 

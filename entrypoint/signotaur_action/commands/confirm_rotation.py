@@ -2,16 +2,16 @@
 
 from uuid import UUID
 
-from signotaur_action.commands.frame import reported, tell, warn_of_access
-from signotaur_action.console import Console
+from signotaur_action.commands.runner import reported, tell, warn_of_access
+from signotaur_action.console.console import Console
 from signotaur_action.errors import ExitCode, UsageFaults
-from signotaur_action.http_service import HttpKeyService
-from signotaur_action.invocation import Invocation
-from signotaur_action.key_settings import demand_no_arguments, key_source
+from signotaur_action.key_server import HttpKeyService
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.confirmation import confirmation_telling
 from signotaur_action.rotation import confirm
-from signotaur_action.server_settings import server_address
+from signotaur_action.settings.invocation import Invocation
+from signotaur_action.settings.key import demand_no_arguments, key_source
+from signotaur_action.settings.server import server_address
 
 
 def run(invocation: Invocation) -> ExitCode:

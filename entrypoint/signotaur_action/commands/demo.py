@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from signotaur_action.demo.stage import Stage
 from signotaur_action.demo.story import Story
 from signotaur_action.errors import ExitCode, UsageFaults
-from signotaur_action.invocation import Invocation
+from signotaur_action.settings.invocation import Invocation
 
 
 def run(invocation: Invocation) -> ExitCode:

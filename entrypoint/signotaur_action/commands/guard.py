@@ -4,22 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from signotaur_action.commands.frame import reported, tell, warn_of_access
-from signotaur_action.console import Console
+from signotaur_action.commands.runner import reported, tell, warn_of_access
+from signotaur_action.console.console import Console
 from signotaur_action.errors import ExitCode, SignotaurError, UsageFaults
-from signotaur_action.expiry_issue import ExpiryIssue, IssueFault
-from signotaur_action.github_rest import GitHubRest
-from signotaur_action.guarding import Level, Limits, Verdict, parse_window, verdict
-from signotaur_action.http_service import HttpKeyService, ServerAddress
-from signotaur_action.invocation import Invocation
-from signotaur_action.key_settings import KeySource, demand_no_arguments, key_source
-from signotaur_action.policy import parse_duration
+from signotaur_action.github.expiry_issue import ExpiryIssue, IssueFault
+from signotaur_action.github.rest import GitHubRest
+from signotaur_action.http import HttpFault
+from signotaur_action.key_server import HttpKeyService, ServerAddress
+from signotaur_action.policy.durations import parse_duration
+from signotaur_action.policy.expiry import Level, Limits, Verdict, parse_window, verdict
 from signotaur_action.ports import Clock
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.guard import expiry_issue, guard_telling
-from signotaur_action.server_settings import github_token, outside, server_address
-from signotaur_action.settings import Settings
-from signotaur_action.transport import HttpFault
+from signotaur_action.settings.invocation import Invocation
+from signotaur_action.settings.key import KeySource, demand_no_arguments, key_source
+from signotaur_action.settings.layers import Settings
+from signotaur_action.settings.server import github_token, outside, server_address
 
 _UNCHANGED = "Unchanged: the guard only asks."
 

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from signotaur_action.asking import asker
-from signotaur_action.console import Console
+from signotaur_action.console.console import Console
+from signotaur_action.console.prompt import asker
 from signotaur_action.errors import DestinationRefused, ExitCode, SignotaurError, StopSignal
-from signotaur_action.init_settings import answers
-from signotaur_action.invocation import Invocation
-from signotaur_action.new_files import write_together
+from signotaur_action.files.write_together import write_together
 from signotaur_action.process import end_watchdog
-from signotaur_action.settings import Settings
+from signotaur_action.settings.init import answers
+from signotaur_action.settings.invocation import Invocation
+from signotaur_action.settings.layers import Settings
 from signotaur_action.workflows.answers import INIT_FILES, Answers, workflows
-from signotaur_action.workflows.remaining import remaining
+from signotaur_action.workflows.manual_steps import remaining
 
 _KEYS = "No key was used or asked for. No file was changed."
 

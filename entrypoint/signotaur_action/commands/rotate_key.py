@@ -6,26 +6,26 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from signotaur_action.ci import journal_folders, run_name
-from signotaur_action.commands.frame import reported, warn_of_access
-from signotaur_action.console import Console
-from signotaur_action.destinations import destinations, in_workspace
+from signotaur_action.ci.detect import journal_folders, run_name
+from signotaur_action.commands.runner import reported, warn_of_access
+from signotaur_action.console.console import Console
 from signotaur_action.errors import (
     ExitCode,
     InvalidOverlap,
     UsageFaults,
 )
-from signotaur_action.http_service import HttpKeyService, ServerAddress
-from signotaur_action.invocation import Invocation
-from signotaur_action.journal import Journal, JournalPlace
-from signotaur_action.key_settings import KeySource, demand_no_arguments, key_source
-from signotaur_action.policy import overlap_allowed, parse_duration
+from signotaur_action.files.journal import Journal, JournalPlace
+from signotaur_action.key_server import HttpKeyService, ServerAddress
+from signotaur_action.policy.durations import overlap_allowed, parse_duration
 from signotaur_action.ports import Clock, Sink
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.rotation import tell
 from signotaur_action.rotation import RotationPlan, RotationRun
-from signotaur_action.server_settings import server_address
-from signotaur_action.settings import Settings
+from signotaur_action.settings.destinations import destinations, in_workspace
+from signotaur_action.settings.invocation import Invocation
+from signotaur_action.settings.key import KeySource, demand_no_arguments, key_source
+from signotaur_action.settings.layers import Settings
+from signotaur_action.settings.server import server_address
 from signotaur_action.sinks import FileSink
 from signotaur_action.sinks.stdout import StdoutSink
 from signotaur_wire.limits import OVERLAP_DAYS_DEFAULT

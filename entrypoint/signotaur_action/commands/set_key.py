@@ -4,24 +4,24 @@ import getpass
 from collections.abc import Sequence
 from typing import TextIO
 
-from signotaur_action.commands.frame import reported, warn_of_trust
-from signotaur_action.console import Console
-from signotaur_action.destinations import FILES, demand_env_file, file_sink, sink_context
+from signotaur_action.commands.runner import reported, warn_of_trust
+from signotaur_action.console.console import Console
 from signotaur_action.errors import (
     DeliveryFailed,
     ExitCode,
     SignotaurError,
     UsageFaults,
 )
-from signotaur_action.http_service import HttpKeyService
-from signotaur_action.invocation import Invocation
-from signotaur_action.journal import file_locked
-from signotaur_action.keytext import KeyTextError, parse_key, without_line_end
+from signotaur_action.files.journal import file_locked
+from signotaur_action.files.keytext import KeyTextError, parse_key, without_line_end
+from signotaur_action.key_server import HttpKeyService
 from signotaur_action.model import Secret
 from signotaur_action.ports import Clock
 from signotaur_action.reporting import Report
-from signotaur_action.server_settings import server_address
-from signotaur_action.settings import Settings
+from signotaur_action.settings.destinations import FILES, demand_env_file, file_sink, sink_context
+from signotaur_action.settings.invocation import Invocation
+from signotaur_action.settings.layers import Settings
+from signotaur_action.settings.server import server_address
 from signotaur_action.sinks import FileSink
 
 _SOURCES = ("from-stdin", "from-env", "api-key")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from signotaur_action.commands.frame import reported, tell, warn_of_access
-from signotaur_action.console import Console
+from signotaur_action.commands.runner import reported, tell, warn_of_access
+from signotaur_action.console.console import Console
 from signotaur_action.errors import (
     NOTHING_SIGNED,
     ExitCode,
@@ -14,10 +14,8 @@ from signotaur_action.errors import (
     StopSignal,
     UsageFaults,
 )
-from signotaur_action.http_service import HttpKeyService, ServerAddress
-from signotaur_action.http_service.signing import HttpSigningService, HttpTimestampServer
-from signotaur_action.invocation import Invocation
-from signotaur_action.key_settings import KeySource, key_source
+from signotaur_action.key_server import HttpKeyService, ServerAddress
+from signotaur_action.key_server.signing import HttpSigningService, HttpTimestampServer
 from signotaur_action.process import end_watchdog
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.signing import (
@@ -26,14 +24,16 @@ from signotaur_action.reporting.signing import (
     signing_outputs,
     signing_telling,
 )
-from signotaur_action.server_settings import server_address
+from signotaur_action.settings.invocation import Invocation
+from signotaur_action.settings.key import KeySource, key_source
+from signotaur_action.settings.server import server_address
+from signotaur_action.settings.sign import files_to_sign, signing_plan, timestamp_servers
 from signotaur_action.signing.catalog import ByKind
 from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.osslsigncode import Osslsigncode
 from signotaur_action.signing.run import SigningRun
 from signotaur_action.signing.stamping import Stamper
 from signotaur_action.signing.values import SigningPlan
-from signotaur_action.signing_settings import files_to_sign, signing_plan, timestamp_servers
 
 _INTERRUPTED = (
     "The key in use is unchanged. Each file is signed or as it was; those that were told as "

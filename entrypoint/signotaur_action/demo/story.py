@@ -6,9 +6,9 @@ from importlib.util import find_spec
 
 from signotaur_action.demo.github_log import log_view, masked_outputs
 from signotaur_action.demo.stage import Stage
-from signotaur_action.dotenv_text import variables
 from signotaur_action.errors import DemoFailed, ToolMissing, Unauthorized
-from signotaur_action.http_service import HttpKeyService, ServerAddress
+from signotaur_action.files.dotenv import variables
+from signotaur_action.key_server import HttpKeyService, ServerAddress
 from signotaur_action.model import Secret
 from signotaur_action.ports import Clock
 from signotaur_action.signing.osslsigncode import Osslsigncode

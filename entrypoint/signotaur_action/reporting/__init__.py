@@ -5,6 +5,6 @@
 """
 
 from signotaur_action.reporting.report import Report
-from signotaur_action.reporting.telling import Telling
+from signotaur_action.reporting.report_content import Telling
 
 __all__ = ["Report", "Telling"]

@@ -2,8 +2,8 @@
 
 from types import MappingProxyType
 
+from signotaur_action.reporting.report_content import Rows, Telling
 from signotaur_action.reporting.rotation import boolean, fate, key_rows
-from signotaur_action.reporting.telling import Rows, Telling
 from signotaur_action.rotation import Confirmed
 from signotaur_wire.members import format_time
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from signotaur_action.ci_text import inert_value
-from signotaur_action.expiry_issue import Issue
-from signotaur_action.guarding import Level, Verdict
+from signotaur_action.ci.text import inert_value
+from signotaur_action.github.expiry_issue import Issue
+from signotaur_action.policy.expiry import Level, Verdict
+from signotaur_action.reporting.report_content import Telling
 from signotaur_action.reporting.rotation import key_rows
-from signotaur_action.reporting.telling import Telling
 from signotaur_wire.members import format_optional_time
 
 _HEADLINES = {

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from signotaur_action.ci_text import file_record, json_line
-from signotaur_action.console import Console
+from signotaur_action.ci.runner_files import append
+from signotaur_action.ci.text import file_record, json_line
+from signotaur_action.console.console import Console
 from signotaur_action.errors import DestinationRefused, SignotaurError
-from signotaur_action.reporting.telling import Telling, failure
-from signotaur_action.runner_files import append
+from signotaur_action.reporting.report_content import Telling, failure
 
 _OUTPUTS, _SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
 

@@ -4,9 +4,9 @@ from types import MappingProxyType
 
 from signotaur_action.errors import SignotaurError, Unfinished
 from signotaur_action.model import KeyInfo, Rotation
-from signotaur_action.policy import describe_span
+from signotaur_action.policy.durations import describe_span
 from signotaur_action.reporting.report import Report
-from signotaur_action.reporting.telling import Rows, Telling, result_objects
+from signotaur_action.reporting.report_content import Rows, Telling, result_objects
 from signotaur_action.rotation import NotDue, Outcome, Rotated, WouldRotate
 from signotaur_wire.members import format_optional_time, format_time
 

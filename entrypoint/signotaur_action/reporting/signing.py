@@ -2,9 +2,9 @@
 
 from types import MappingProxyType
 
-from signotaur_action.ci_text import inert_line
+from signotaur_action.ci.text import inert_line
 from signotaur_action.errors import SAME_COMMAND, NotAllSigned, SignotaurError
-from signotaur_action.reporting.telling import Telling
+from signotaur_action.reporting.report_content import Telling
 from signotaur_action.signing.values import Fate, FileResult, OnSigned, Outcome
 
 _SHOWN = 20

@@ -5,9 +5,8 @@ model of crashes and lost messages: confirming arms the old key's revocation; co
 rotation takes its lease first; a run dies before its lease does. Read ``run`` first.
 """
 
-from signotaur_action.rotation.confirming import confirm
-from signotaur_action.rotation.run import RotationRun
-from signotaur_action.rotation.values import (
+from signotaur_action.rotation.confirmation import confirm
+from signotaur_action.rotation.outcomes import (
     Confirmed,
     NotDue,
     Outcome,
@@ -15,6 +14,7 @@ from signotaur_action.rotation.values import (
     RotationPlan,
     WouldRotate,
 )
+from signotaur_action.rotation.run import RotationRun
 
 __all__ = [
     "Confirmed",

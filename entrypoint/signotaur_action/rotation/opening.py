@@ -14,11 +14,11 @@ from signotaur_action.errors import (
     Superseded,
     Unauthorized,
 )
-from signotaur_action.journal import Journal, JournalEntry
+from signotaur_action.files.journal import Journal, JournalEntry
 from signotaur_action.model import KeyInfo, Opened, Rotation, RotationIntent, Secret
-from signotaur_action.policy import is_due
+from signotaur_action.policy.durations import is_due
 from signotaur_action.ports import KeyService, Narrator
-from signotaur_action.rotation.values import NotDue, RotationPlan, WouldRotate
+from signotaur_action.rotation.outcomes import NotDue, RotationPlan, WouldRotate
 from signotaur_wire.messages import RotationState
 from signotaur_wire.roles import ROTATOR
 

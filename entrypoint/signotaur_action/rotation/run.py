@@ -11,12 +11,12 @@ from signotaur_action.errors import (
     Unfinished,
     listed,
 )
-from signotaur_action.journal import Journal
+from signotaur_action.files.journal import Journal
 from signotaur_action.model import Secret
 from signotaur_action.ports import KeyService, Narrator, Sink
-from signotaur_action.rotation.delivering import Delivering
+from signotaur_action.rotation.delivery import Delivering
 from signotaur_action.rotation.opening import Opening
-from signotaur_action.rotation.values import NotDue, Rotated, RotationPlan, WouldRotate
+from signotaur_action.rotation.outcomes import NotDue, Rotated, RotationPlan, WouldRotate
 
 
 class RotationRun:

@@ -11,7 +11,7 @@ from typing import Any, cast
 from asn1crypto import algos, x509
 from asn1crypto import pem as asn1_pem
 
-from signotaur_action.ci_text import inert_value
+from signotaur_action.ci.text import inert_value
 from signotaur_action.signing import curves, der
 from signotaur_wire.signing import DigestAlgorithm
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from signotaur_action.ci_text import inert_line
+from signotaur_action.ci.text import inert_line
 from signotaur_action.errors import UsageFaults
 from signotaur_action.signing.catalog import is_catalog
 from signotaur_action.signing.existing_signatures import Existing, existing_signature

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from signotaur_action.ci_text import inert_value
+from signotaur_action.ci.text import inert_value
 from signotaur_action.errors import ToolMissing
 from signotaur_action.machine import MACHINE, Limits
 from signotaur_action.signing.values import FormatFault

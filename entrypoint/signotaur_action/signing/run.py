@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from signotaur_action.errors import Expiring, SigningRefused, SignotaurError
-from signotaur_action.guarding import Level, Limits, verdict
 from signotaur_action.model import Secret
+from signotaur_action.policy.expiry import Level, Limits, verdict
 from signotaur_action.ports import FileFormats, KeyService, Onlooker, SigningService
 from signotaur_action.signing.certificate import CertificateError, SigningCertificate
 from signotaur_action.signing.file_check import FileCheck

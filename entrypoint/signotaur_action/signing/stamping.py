@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 
-from signotaur_action.ci_text import inert_value
+from signotaur_action.ci.text import inert_value
 from signotaur_action.errors import ServerFailure
 from signotaur_action.ports import TimestampServer
 from signotaur_action.signing import timestamps

@@ -6,8 +6,8 @@ from datetime import timedelta
 from enum import Enum, StrEnum
 from pathlib import Path
 
-from signotaur_action.guarding import Window
 from signotaur_action.model import CertificateSelector
+from signotaur_action.policy.expiry import Window
 from signotaur_wire.signing import DigestAlgorithm
 
 PARALLELISM_DEFAULT = 4

@@ -6,8 +6,8 @@ https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands (tas
 
 from collections.abc import Sequence
 
-from signotaur_action.ci import System
-from signotaur_action.ci_text import azure_command
+from signotaur_action.ci.detect import System
+from signotaur_action.ci.text import azure_command
 from signotaur_action.model import Delivery
 from signotaur_action.sinks.base import (
     SinkContext,
@@ -16,7 +16,7 @@ from signotaur_action.sinks.base import (
     demand_reader,
     read_argument,
 )
-from signotaur_action.sinks.faults import delivery_faults
+from signotaur_action.sinks.errors import delivery_faults
 
 
 class AzureSink:

@@ -5,11 +5,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from signotaur_action.ci import System, systems
-from signotaur_action.clock import SystemClock
+from signotaur_action.ci.detect import System, systems
 from signotaur_action.errors import DestinationRefused
+from signotaur_action.http import Outside
+from signotaur_action.machine.clock import SystemClock
 from signotaur_action.model import Secret
-from signotaur_action.transport import Outside
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from signotaur_action.http import Answer
+from signotaur_action.http.address import path_of
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkFault, demand_name, read_argument
-from signotaur_action.sinks.faults import StoreRefused, check_faults, delivery_faults
+from signotaur_action.sinks.errors import StoreRefused, check_faults, delivery_faults
 from signotaur_action.sinks.store import (
     CONFLICT,
     FORBIDDEN,
@@ -19,8 +21,6 @@ from signotaur_action.sinks.store import (
     Store,
     both,
 )
-from signotaur_action.transport import Answer
-from signotaur_action.transport.address import path_of
 from signotaur_wire.members import Json
 
 KIND = "buildkite-secret"

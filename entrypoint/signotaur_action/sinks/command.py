@@ -13,14 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, cast
 
-from signotaur_action.ci_text import inert_line, inert_value
-from signotaur_action.disclosure import discloses
+from signotaur_action.ci.disclosure import discloses
+from signotaur_action.ci.masks import encodings
+from signotaur_action.ci.text import inert_line, inert_value
 from signotaur_action.errors import DeliveryFailed, DestinationRefused
 from signotaur_action.machine import MACHINE
-from signotaur_action.masks import encodings
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkFault
-from signotaur_action.sinks.faults import StoreRefused, delivery_faults
+from signotaur_action.sinks.errors import StoreRefused, delivery_faults
 from signotaur_wire.members import format_optional_time, format_time
 
 SECONDS = 60

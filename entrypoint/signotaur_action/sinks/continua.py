@@ -6,11 +6,11 @@ https://docs.finalbuilder.com: Continua CI, Custom Log Messages.
 import re
 from collections.abc import Sequence
 
-from signotaur_action.ci import System
-from signotaur_action.ci_text import continua_message
+from signotaur_action.ci.detect import System
+from signotaur_action.ci.text import continua_message
 from signotaur_action.model import Delivery
 from signotaur_action.sinks.base import SinkContext, SinkFault, demand_reader
-from signotaur_action.sinks.faults import delivery_faults
+from signotaur_action.sinks.errors import delivery_faults
 
 _MESSAGES = {"serverVar": "setServerVariable", "buildVar": "setBuildVariable"}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")

@@ -3,14 +3,20 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from signotaur_action import dotenv_text
-from signotaur_action.atomic import FileRefusedError, OwnerOnlyFile
-from signotaur_action.dotenv_text import DotenvError
 from signotaur_action.errors import DestinationRefused
-from signotaur_action.keytext import LARGEST_FILE, KeyTextError, decode, demand_size, parse_key
+from signotaur_action.files import dotenv
+from signotaur_action.files.atomic import FileRefusedError, OwnerOnlyFile
+from signotaur_action.files.dotenv import DotenvError
+from signotaur_action.files.keytext import (
+    LARGEST_FILE,
+    KeyTextError,
+    decode,
+    demand_size,
+    parse_key,
+)
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkFault
-from signotaur_action.sinks.faults import delivery_faults
+from signotaur_action.sinks.errors import delivery_faults
 
 _BOM = b"\xef\xbb\xbf"
 _TRIAL = "x" * 69
@@ -22,7 +28,7 @@ class EnvFileSink:
     durable = True
 
     def __init__(self, path: str, variable: str, context: SinkContext) -> None:
-        if not dotenv_text.NAME.fullmatch(variable):
+        if not dotenv.NAME.fullmatch(variable):
             raise SinkFault("--write-env-var-name must be letters, digits and _, no digit first")
         self._variable = variable
         self.file = OwnerOnlyFile(Path(path), follow_symlinks=context.follow_symlinks)
@@ -33,7 +39,7 @@ class EnvFileSink:
         try:
             content = self._content()
             self.file.check(len(self._changed(content, _TRIAL)))
-            found = dotenv_text.assignments(decode(content), self._variable)
+            found = dotenv.assignments(decode(content), self._variable)
         except (FileRefusedError, OSError, DotenvError, KeyTextError) as error:
             raise DestinationRefused(f"{self.name} cannot be used: {error}.") from None
         repeated = f"{self.file.path}: sets {self._variable} {found} times; the last one is changed"
@@ -58,7 +64,7 @@ class EnvFileSink:
             self.file.remove_leftovers()
             text = decode(self._content())
         try:
-            return parse_key(dotenv_text.variables(text).get(self._variable, ""))
+            return parse_key(dotenv.variables(text).get(self._variable, ""))
         except KeyTextError:
             return None
 
@@ -67,7 +73,7 @@ class EnvFileSink:
 
     def _changed(self, content: bytes, value: str) -> bytes:
         mark = _BOM if content.startswith(_BOM) else b""
-        text = dotenv_text.set_variable(decode(content), self._variable, value)
+        text = dotenv.set_variable(decode(content), self._variable, value)
         changed = mark + text.encode()
         demand_size(changed)  # or it could not be read back
         return changed

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from signotaur_action.http.address import path_of
 from signotaur_action.sinks.base import SinkFault
-from signotaur_action.transport.address import path_of
 
 KIND = "github-secret"
 SETTINGS = ("repo", "env", "org", "visibility", "app")

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
 
-from signotaur_action.github_rest import NOT_FOUND, GitHubRest, refusal_text
+from signotaur_action.github.rest import NOT_FOUND, GitHubRest, refusal_text
+from signotaur_action.http import Answer, HttpFault
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkFault, demand_name, read_argument
-from signotaur_action.sinks.faults import StoreRefused, check_faults, delivery_faults
+from signotaur_action.sinks.errors import StoreRefused, check_faults, delivery_faults
 from signotaur_action.sinks.github_scope import KIND, SETTINGS, secret_scope
-from signotaur_action.transport import Answer, HttpFault
 from signotaur_wire.members import Json
 
 _NEXT = (
@@ -53,7 +53,7 @@ class GithubSecretSink:
 
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``. Fetching the public key proves that the token reaches the secrets."""
-        import_module("signotaur_action.sealed_box")  # a broken library is to be found now
+        import_module("signotaur_action.github.sealed_box")  # a broken library is to be found now
         with check_faults(self.name, _NEXT):
             answer = self._ask(f"{self._scope.secrets}/public-key")
             self._demand_classic_scope(answer)
@@ -190,7 +190,7 @@ def _identities(answer: Answer) -> list[int]:
 
 def _sealed(key: Secret, public_key: str) -> str:
     try:
-        sealed: str = import_module("signotaur_action.sealed_box").seal(key, public_key)
+        sealed: str = import_module("signotaur_action.github.sealed_box").seal(key, public_key)
     except ValueError as error:
         raise StoreRefused(f"GitHub's public key is of no use ({error})") from None
     return sealed

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from signotaur_action.atomic import FileRefusedError, OwnerOnlyFile
 from signotaur_action.errors import DestinationRefused
-from signotaur_action.keytext import (
+from signotaur_action.files.atomic import FileRefusedError, OwnerOnlyFile
+from signotaur_action.files.keytext import (
     LARGEST_FILE,
     KeyTextError,
     decode,
@@ -14,7 +14,7 @@ from signotaur_action.keytext import (
 )
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext
-from signotaur_action.sinks.faults import delivery_faults
+from signotaur_action.sinks.errors import delivery_faults
 
 _ROOM = 1024
 

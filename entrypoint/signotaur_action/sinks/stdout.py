@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from signotaur_action.model import Delivery
 from signotaur_action.sinks.base import SinkContext, demand_reader
-from signotaur_action.sinks.faults import delivery_faults
+from signotaur_action.sinks.errors import delivery_faults
 
 
 class StdoutSink:

@@ -10,12 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from signotaur_action.ci_text import inert_value
-from signotaur_action.model import Secret
-from signotaur_action.redaction import Redaction
-from signotaur_action.sinks.base import SinkContext, SinkFault
-from signotaur_action.sinks.faults import StoreRefused
-from signotaur_action.transport import (
+from signotaur_action.ci.redaction import Redaction
+from signotaur_action.ci.text import inert_value
+from signotaur_action.http import (
     TEMPORARY,
     TOO_MANY,
     Answer,
@@ -24,7 +21,10 @@ from signotaur_action.transport import (
     HttpFault,
     Manners,
 )
-from signotaur_action.transport.address import sound_url
+from signotaur_action.http.address import sound_url
+from signotaur_action.model import Secret
+from signotaur_action.sinks.base import SinkContext, SinkFault
+from signotaur_action.sinks.errors import StoreRefused
 from signotaur_wire.members import Json, format_time
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 401, 403, 404, 409

@@ -5,11 +5,11 @@ https://www.jetbrains.com/help/teamcity/service-messages.html ("Escaped values",
 
 from collections.abc import Sequence
 
-from signotaur_action.ci import System
-from signotaur_action.ci_text import teamcity_message
+from signotaur_action.ci.detect import System
+from signotaur_action.ci.text import teamcity_message
 from signotaur_action.model import Delivery
 from signotaur_action.sinks.base import SinkContext, demand_name, demand_reader
-from signotaur_action.sinks.faults import delivery_faults
+from signotaur_action.sinks.errors import delivery_faults
 
 
 class TeamcitySink:

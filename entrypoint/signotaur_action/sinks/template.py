@@ -6,7 +6,7 @@ from datetime import datetime
 
 from signotaur_action.model import Delivery
 from signotaur_action.sinks.base import SinkContext, SinkFault, demand_reader
-from signotaur_action.sinks.faults import delivery_faults
+from signotaur_action.sinks.errors import delivery_faults
 from signotaur_wire.members import format_time
 
 _TOKEN = re.compile(r"\{\{([^{}]*)\}\}")

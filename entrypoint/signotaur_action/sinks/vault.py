@@ -9,12 +9,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from signotaur_action.http import TEMPORARY, Answer
+from signotaur_action.http.address import path_of
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkFault, demand_name, read_argument
-from signotaur_action.sinks.faults import StoreRefused, check_faults, delivery_faults
+from signotaur_action.sinks.errors import StoreRefused, check_faults, delivery_faults
 from signotaur_action.sinks.store import FORBIDDEN, NOT_FOUND, Access, Store, both
-from signotaur_action.transport import TEMPORARY, Answer
-from signotaur_action.transport.address import path_of
 
 KIND = "vault"
 _SETTINGS = ("mount",)

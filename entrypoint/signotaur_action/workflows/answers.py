@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from signotaur_action.workflows.catalog import FILE_NAMES, template
-from signotaur_action.workflows.rules import warning_between
+from signotaur_action.workflows.templates import FILE_NAMES, template
 from signotaur_action.workflows.text import rendered, scalar
+from signotaur_action.workflows.validators import warning_between
 from signotaur_wire.version import VERSION
 
 PLACEHOLDER_ACTION = f"OWNER/signotaur-action@{'0' * 40}"

@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from signotaur_keyserver import refusals
 from signotaur_keyserver.api import health_routes, key_routes, openapi, signing_routes
 from signotaur_keyserver.api.buckets import TokenBuckets
 from signotaur_keyserver.api.context import Context, context_of, source_of
@@ -24,11 +23,12 @@ from signotaur_keyserver.api.metrics import RecentCensus, RequestCounts, Signatu
 from signotaur_keyserver.api.middleware import METHODS, Envelope, RequestRules
 from signotaur_keyserver.api.problems import problem_response, refusal_response
 from signotaur_keyserver.api.refusal_log import SUMMARY_SECONDS, RefusalLog
-from signotaur_keyserver.database import Database, DatabaseUnavailableError
+from signotaur_keyserver.database.database import Database, DatabaseUnavailableError
+from signotaur_keyserver.domain import refusals
+from signotaur_keyserver.domain.refusals import Refused
+from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.private_keys import PrivateKeys
-from signotaur_keyserver.pki.vault import Vault
-from signotaur_keyserver.refusals import Refused
-from signotaur_keyserver.sweeper import Sweeper
+from signotaur_keyserver.service.sweeper import Sweeper
 from signotaur_wire.problems import Problem
 
 _METHOD_NOT_ALLOWED = 405

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from signotaur_keyserver.api.buckets import TokenBuckets
 from signotaur_keyserver.api.metrics import RecentCensus, RequestCounts, SignatureCounts
 from signotaur_keyserver.api.refusal_log import RefusalLog
-from signotaur_keyserver.database import Database
+from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.pki.private_keys import PrivateKeys
-from signotaur_keyserver.sweeper import Sweeper
+from signotaur_keyserver.service.sweeper import Sweeper
 
 P = ParamSpec("P")
 T = TypeVar("T")

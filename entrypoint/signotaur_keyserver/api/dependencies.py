@@ -8,9 +8,9 @@ from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from signotaur_keyserver import refusals
 from signotaur_keyserver.api.context import context_of, network_of, source_of
-from signotaur_keyserver.refusals import Refused
+from signotaur_keyserver.domain import refusals
+from signotaur_keyserver.domain.refusals import Refused
 from signotaur_keyserver.service.authentication import Caller, authenticate, record_first_use
 from signotaur_keyserver.service.successor import record_use
 from signotaur_wire.members import WireError

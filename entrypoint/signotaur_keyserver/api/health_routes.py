@@ -6,11 +6,11 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 
-from signotaur_keyserver import refusals
 from signotaur_keyserver.api import metrics, openapi
 from signotaur_keyserver.api.context import context_of
 from signotaur_keyserver.api.dependencies import limit_strangers
-from signotaur_keyserver.migrate import current_revision, newest_revision
+from signotaur_keyserver.database.migrate import current_revision, newest_revision
+from signotaur_keyserver.domain import refusals
 
 router = APIRouter(default_response_class=JSONResponse)
 

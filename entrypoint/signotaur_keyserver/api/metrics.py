@@ -7,9 +7,9 @@ from time import monotonic
 
 from starlette.concurrency import run_in_threadpool
 
-from signotaur_keyserver.database import Database
-from signotaur_keyserver.service.census import Census, take_census
-from signotaur_keyserver.sweeper import SweepTotals
+from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.service.counts import Census, take_census
+from signotaur_keyserver.service.sweeper import SweepTotals
 from signotaur_wire.signing import DONE
 
 MEDIA_TYPE = "text/plain; version=0.0.4"

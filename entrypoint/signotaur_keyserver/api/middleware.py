@@ -13,9 +13,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from signotaur_keyserver import refusals
 from signotaur_keyserver.api.metrics import RequestCounts
 from signotaur_keyserver.api.problems import problem_response, refusal_response
+from signotaur_keyserver.domain import refusals
 from signotaur_wire import paths, signing
 from signotaur_wire.problems import Problem
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from starlette.responses import JSONResponse
 
-from signotaur_keyserver.refusals import Refused
+from signotaur_keyserver.domain.refusals import Refused
 from signotaur_wire.members import Json
 from signotaur_wire.problems import MEDIA_TYPE, Problem
 

@@ -16,9 +16,9 @@ from time import monotonic
 from sqlalchemy.exc import SQLAlchemyError
 
 from signotaur_keyserver.api.buckets import TokenBuckets
-from signotaur_keyserver.database import Database, DatabaseUnavailableError
-from signotaur_keyserver.events import Event, EventType, Level
-from signotaur_keyserver.refusals import Refused
+from signotaur_keyserver.database.database import Database, DatabaseUnavailableError
+from signotaur_keyserver.domain.events import Event, EventType, Level
+from signotaur_keyserver.domain.refusals import Refused
 from signotaur_keyserver.store import events
 from signotaur_wire.problems import Problem
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from signotaur_keyserver.commands import place
+from signotaur_keyserver.commands import data_folder
 from signotaur_keyserver.commands.faults import UsageFault
 from signotaur_keyserver.commands.options import (
     AsJson,
@@ -19,14 +19,14 @@ from signotaur_keyserver.commands.options import (
     DataDir,
     duration,
 )
+from signotaur_keyserver.domain.records import Certificate, CertificateState
+from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.material import Material, MaterialError, from_files, from_pfx
 from signotaur_keyserver.pki.selfsigned import KeyType, self_signed
 from signotaur_keyserver.pki.subjects import subject_name
-from signotaur_keyserver.pki.vault import Vault
-from signotaur_keyserver.records import Certificate, CertificateState
 from signotaur_keyserver.service import certificates
 from signotaur_keyserver.service.certificates import CertificateOverview
-from signotaur_keyserver.service.told import told
+from signotaur_keyserver.service.log_text import told
 from signotaur_wire.members import Json, format_optional_time, format_time
 
 app = typer.Typer(
@@ -101,7 +101,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter per option
     else:
         maker = _files_maker(cert, key)
     vault = Vault.in_folder(data_dir)
-    with place.existing(data_dir, database) as opened:
+    with data_folder.existing(data_dir, database) as opened:
         added = certificates.add_certificate(opened, vault, label, maker, user or ())
     _warn(added, vault)
     _print_added(added.certificate, as_json=as_json)
@@ -116,7 +116,7 @@ def list_certificates(
 ) -> None:
     """List every certificate with its state and its users; administrators may use all."""
     offset = duration("--clock-offset", clock_offset)
-    with place.existing(data_dir, database, offset) as opened:
+    with data_folder.existing(data_dir, database, offset) as opened:
         overviews = certificates.list_certificates(opened)
     if as_json:
         typer.echo(json.dumps([_as_json(overview) for overview in overviews], indent=2))
@@ -128,7 +128,7 @@ def list_certificates(
 @app.command()
 def remove(name: Named, data_dir: DataDir, database: DatabaseUrl = None) -> None:
     """Remove a certificate at once, and destroy its private key."""
-    with place.existing(data_dir, database) as opened:
+    with data_folder.existing(data_dir, database) as opened:
         certificate_id = certificates.remove_certificate(opened, name)
     typer.echo(f"certificate {certificate_id} is removed", err=True)
 
@@ -136,7 +136,7 @@ def remove(name: Named, data_dir: DataDir, database: DatabaseUrl = None) -> None
 @app.command()
 def grant(name: Named, user: User, data_dir: DataDir, database: DatabaseUrl = None) -> None:
     """Let a user sign with a certificate."""
-    with place.existing(data_dir, database) as opened:
+    with data_folder.existing(data_dir, database) as opened:
         granted = certificates.grant_access(opened, name, user)
     typer.echo(f"{user} {'may sign' if granted else 'might sign before'}", err=True)
 
@@ -144,7 +144,7 @@ def grant(name: Named, user: User, data_dir: DataDir, database: DatabaseUrl = No
 @app.command("revoke-access")
 def revoke_access(name: Named, user: User, data_dir: DataDir, database: DatabaseUrl = None) -> None:
     """End a user's access to a certificate at once; an administrator keeps it."""
-    with place.existing(data_dir, database) as opened:
+    with data_folder.existing(data_dir, database) as opened:
         ended = certificates.revoke_access(opened, name, user)
     typer.echo(f"{user} {'may no longer sign' if ended else 'had no access of its own'}", err=True)
 
@@ -157,7 +157,7 @@ def export(
     database: DatabaseUrl = None,
 ) -> None:
     """Print the public certificate as PEM."""
-    with place.existing(data_dir, database) as opened:
+    with data_folder.existing(data_dir, database) as opened:
         pem = certificates.export_certificate(opened, name, with_chain=with_chain)
     typer.echo(pem, nl=False)
 

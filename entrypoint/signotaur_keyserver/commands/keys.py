@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from signotaur_keyserver.commands import place
+from signotaur_keyserver.commands import data_folder
 from signotaur_keyserver.commands.faults import UsageFault
 from signotaur_keyserver.commands.options import (
     AsJson,
@@ -39,7 +39,7 @@ def add(
 ) -> None:
     """Make a key and print it, alone and this once: the server keeps only its digest."""
     lifetime = _lifetime(expires_in)
-    with place.existing(data_dir, database) as opened:
+    with data_folder.existing(data_dir, database) as opened:
         text = administration.add_key(opened, user, name, lifetime)
     typer.echo(text)
     typer.echo("this key is shown only once", err=True)
@@ -54,7 +54,7 @@ def list_keys(
 ) -> None:
     """List every key with its state, its deadlines and its lineage."""
     offset = duration("--clock-offset", clock_offset)
-    with place.existing(data_dir, database, offset) as opened:
+    with data_folder.existing(data_dir, database, offset) as opened:
         overviews = administration.list_keys(opened)
     if as_json:
         typer.echo(json.dumps([_as_json(overview) for overview in overviews], indent=2))
@@ -66,7 +66,7 @@ def list_keys(
 @app.command()
 def revoke(key_id: KeyId, data_dir: DataDir, database: DatabaseUrl = None) -> None:
     """Revoke a key at once and for good."""
-    with place.existing(data_dir, database) as opened:
+    with data_folder.existing(data_dir, database) as opened:
         revoked = administration.revoke_key(opened, key_id)
     said = "is revoked" if revoked else "was revoked before"
     typer.echo(f"key {key_id} {said}", err=True)
@@ -75,14 +75,14 @@ def revoke(key_id: KeyId, data_dir: DataDir, database: DatabaseUrl = None) -> No
 @app.command()
 def disable(key_id: KeyId, data_dir: DataDir, database: DatabaseUrl = None) -> None:
     """Refuse a key until it is enabled again."""
-    with place.existing(data_dir, database) as opened:
+    with data_folder.existing(data_dir, database) as opened:
         administration.set_key_enabled(opened, key_id, enabled=False)
 
 
 @app.command()
 def enable(key_id: KeyId, data_dir: DataDir, database: DatabaseUrl = None) -> None:
     """Accept a disabled key again."""
-    with place.existing(data_dir, database) as opened:
+    with data_folder.existing(data_dir, database) as opened:
         administration.set_key_enabled(opened, key_id, enabled=True)
 
 

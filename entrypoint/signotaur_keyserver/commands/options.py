@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from signotaur_keyserver.commands.faults import UsageFault
-from signotaur_keyserver.durations import DurationError, parse_duration
+from signotaur_keyserver.domain.durations import DurationError, parse_duration
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", help="Folder of the database and the certificates.")

@@ -9,16 +9,16 @@ from typing import Annotated
 import typer
 
 from signotaur_keyserver.api.app import Options, create_app
-from signotaur_keyserver.commands import place
+from signotaur_keyserver.commands import data_folder
 from signotaur_keyserver.commands.faults import UsageFault
 from signotaur_keyserver.commands.options import ClockOffset, DatabaseUrl, DataDir, duration
-from signotaur_keyserver.connections import DEFAULT, Limits
-from signotaur_keyserver.pki.vault import Vault
-from signotaur_keyserver.private_files import ExposedError, require_not_shared
-from signotaur_keyserver.server import listen, log_to_stderr, url_of
-from signotaur_keyserver.server import serve as run_server
+from signotaur_keyserver.pki.master_key import Vault
+from signotaur_keyserver.pki.private_files import ExposedError, require_not_shared
+from signotaur_keyserver.runtime.connections import DEFAULT, Limits
+from signotaur_keyserver.runtime.server import listen, log_to_stderr, url_of
+from signotaur_keyserver.runtime.server import serve as run_server
+from signotaur_keyserver.runtime.tls import TlsFiles, ensure_self_signed
 from signotaur_keyserver.service.certificates import require_master_key
-from signotaur_keyserver.tls import TlsFiles, ensure_self_signed
 
 KEY_REQUESTS_PER_MINUTE = 12_000
 """200 a second. A build that signs 500 files makes 501 requests; the server answers 2,000 a
@@ -111,7 +111,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     given = None if self_signed or insecure_http else _given_files(tls_cert, tls_key)
     log_to_stderr()
     vault = Vault.in_folder(data_dir)
-    with place.prepared(data_dir, database, offset) as opened, listen(host, port) as listener:
+    with data_folder.prepared(data_dir, database, offset) as opened, listen(host, port) as listener:
         require_master_key(opened, vault)
         tls = ensure_self_signed(data_dir, [host, *(tls_name or ())]) if self_signed else given
         ready = _ready_line(url_of(listener, secure=tls is not None), tls)

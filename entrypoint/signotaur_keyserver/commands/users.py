@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from signotaur_keyserver.commands import place
+from signotaur_keyserver.commands import data_folder
 from signotaur_keyserver.commands.options import DatabaseUrl, DataDir
 from signotaur_keyserver.service import administration
 
@@ -27,7 +27,7 @@ def add(
     database: DatabaseUrl = None,
 ) -> None:
     """Add a user. The first one makes the database as well."""
-    with place.prepared(data_dir, database) as opened:
+    with data_folder.prepared(data_dir, database) as opened:
         user_id = administration.add_user(opened, name, admin=admin, roles=role or ())
     typer.echo(f"user {user_id} added", err=True)
 
@@ -35,12 +35,12 @@ def add(
 @app.command()
 def disable(name: Name, data_dir: DataDir, database: DatabaseUrl = None) -> None:
     """Refuse all of a user's keys until it is enabled again."""
-    with place.existing(data_dir, database) as opened:
+    with data_folder.existing(data_dir, database) as opened:
         administration.set_user_enabled(opened, name, enabled=False)
 
 
 @app.command()
 def enable(name: Name, data_dir: DataDir, database: DatabaseUrl = None) -> None:
     """Accept a user's keys again."""
-    with place.existing(data_dir, database) as opened:
+    with data_folder.existing(data_dir, database) as opened:
         administration.set_user_enabled(opened, name, enabled=True)

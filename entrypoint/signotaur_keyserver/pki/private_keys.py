@@ -3,9 +3,9 @@
 from collections import OrderedDict
 from threading import Lock
 
+from signotaur_keyserver.domain.records import Certificate
+from signotaur_keyserver.pki.master_key import Vault, VaultError
 from signotaur_keyserver.pki.material import PrivateKey, load_key
-from signotaur_keyserver.pki.vault import Vault, VaultError
-from signotaur_keyserver.records import Certificate
 
 _CAPACITY = 64
 

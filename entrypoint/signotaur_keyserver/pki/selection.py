@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from signotaur_keyserver.events import Level
+from signotaur_keyserver.domain.events import Level
+from signotaur_keyserver.domain.records import Certificate, CertificateState
 from signotaur_keyserver.pki.subjects import spaceless
-from signotaur_keyserver.records import Certificate, CertificateState
 from signotaur_wire.members import format_time
 from signotaur_wire.signing import CertificateRequest, normal_thumbprint
 

@@ -2,12 +2,12 @@
 
 from uuid import UUID
 
-from signotaur_keyserver import refusals, rules
-from signotaur_keyserver.database import Database
-from signotaur_keyserver.events import EventType, Level
+from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.domain import refusals, rules
+from signotaur_keyserver.domain.events import EventType, Level
 from signotaur_keyserver.service.authentication import Caller
-from signotaur_keyserver.service.change import change
 from signotaur_keyserver.service.description import describe_rotation
+from signotaur_keyserver.service.rotation_transaction import change
 from signotaur_keyserver.store import rotations
 from signotaur_wire.messages import RotationDescription, RotationState
 

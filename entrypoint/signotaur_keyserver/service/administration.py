@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from signotaur_keyserver.database import Database
-from signotaur_keyserver.events import Event, EventType, Level
-from signotaur_keyserver.records import REVOKED_BY_PERSON, UNCONFIRMED, Key, User
+from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.domain.events import Event, EventType, Level
+from signotaur_keyserver.domain.records import REVOKED_BY_PERSON, UNCONFIRMED, Key, User
 from signotaur_keyserver.store import events, keys, rotations, users
 from signotaur_wire import keyformat
 from signotaur_wire.messages import RotationState

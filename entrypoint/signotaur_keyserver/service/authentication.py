@@ -4,10 +4,10 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime
 
-from signotaur_keyserver import refusals, rules
-from signotaur_keyserver.database import Database
-from signotaur_keyserver.events import Event, EventType, Level
-from signotaur_keyserver.records import Key
+from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.domain import refusals, rules
+from signotaur_keyserver.domain.events import Event, EventType, Level
+from signotaur_keyserver.domain.records import Key
 from signotaur_keyserver.store import events, keys
 from signotaur_wire import keyformat
 

@@ -8,12 +8,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy import Connection
 
-from signotaur_keyserver.database import Database
-from signotaur_keyserver.events import Event, EventType, Level
+from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.domain.events import Event, EventType, Level
+from signotaur_keyserver.domain.records import Certificate, CertificateState, User
+from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.material import Material, MaterialError, load_chain
 from signotaur_keyserver.pki.selection import same_text
-from signotaur_keyserver.pki.vault import Vault
-from signotaur_keyserver.records import Certificate, CertificateState, User
 from signotaur_keyserver.service.administration import (
     NAME_MAX_LENGTH,
     AdministrationError,

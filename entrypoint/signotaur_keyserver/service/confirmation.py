@@ -3,13 +3,13 @@
 from datetime import datetime
 from uuid import UUID
 
-from signotaur_keyserver import refusals, rules
-from signotaur_keyserver.database import Database
-from signotaur_keyserver.events import EventType, Level
-from signotaur_keyserver.records import REPLACED, Rotation
+from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.domain import refusals, rules
+from signotaur_keyserver.domain.events import EventType, Level
+from signotaur_keyserver.domain.records import REPLACED, Rotation
 from signotaur_keyserver.service.authentication import Caller
-from signotaur_keyserver.service.change import Change, change
 from signotaur_keyserver.service.description import describe_rotation
+from signotaur_keyserver.service.rotation_transaction import Change, change
 from signotaur_keyserver.store import keys, rotations
 from signotaur_wire.members import format_time
 from signotaur_wire.messages import RotationDescription

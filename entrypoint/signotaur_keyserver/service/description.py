@@ -3,9 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from signotaur_keyserver import refusals
-from signotaur_keyserver.database import Database
-from signotaur_keyserver.records import Key, Rotation
+from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.domain import refusals
+from signotaur_keyserver.domain.records import Key, Rotation
 from signotaur_keyserver.service.authentication import Caller
 from signotaur_keyserver.store import rotations
 from signotaur_wire.messages import KeyDescription, RotationDescription

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from signotaur_keyserver.database import Database
-from signotaur_keyserver.events import Event, EventType, Level
+from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.store import events
 from signotaur_wire.members import format_time
 

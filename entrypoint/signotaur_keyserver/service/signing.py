@@ -7,16 +7,16 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from signotaur_keyserver.database import Database
-from signotaur_keyserver.events import Event, EventType, Level
+from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.domain.events import Event, EventType, Level
+from signotaur_keyserver.domain.records import Certificate, Key
 from signotaur_keyserver.pki import selection, signatures
+from signotaur_keyserver.pki.master_key import VaultError
 from signotaur_keyserver.pki.private_keys import PrivateKeys
 from signotaur_keyserver.pki.selection import CertificateRefused
-from signotaur_keyserver.pki.vault import VaultError
-from signotaur_keyserver.records import Certificate, Key
 from signotaur_keyserver.service.authentication import Caller
-from signotaur_keyserver.service.told import told
-from signotaur_keyserver.service.use import Use, event_of, use
+from signotaur_keyserver.service.key_transaction import Use, event_of, use
+from signotaur_keyserver.service.log_text import told
 from signotaur_keyserver.store import certificates
 from signotaur_wire.members import Json
 from signotaur_wire.signing import (

@@ -4,12 +4,12 @@ An ``again`` rotation is the old key's word that its confirmed successor is lost
 the old key can give it as well, so the successor's use overrules it.
 """
 
-from signotaur_keyserver import rules
-from signotaur_keyserver.database import Database
-from signotaur_keyserver.events import EventType, Level
-from signotaur_keyserver.records import REPLACED
+from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.domain import rules
+from signotaur_keyserver.domain.events import EventType, Level
+from signotaur_keyserver.domain.records import REPLACED
 from signotaur_keyserver.service.authentication import Caller
-from signotaur_keyserver.service.change import Change, change
+from signotaur_keyserver.service.rotation_transaction import Change, change
 from signotaur_keyserver.store import keys, rotations
 
 

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from signotaur_keyserver.database import Database
-from signotaur_keyserver.events import Event, EventType, Level
+from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.store import events, keys, rotations
 
 

@@ -16,9 +16,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from signotaur_keyserver.domain.records import Certificate
+from signotaur_keyserver.domain.schema import certificate_access, certificates, users
 from signotaur_keyserver.pki.selection import Candidate
-from signotaur_keyserver.records import Certificate
-from signotaur_keyserver.schema import certificate_access, certificates, users
 
 _SELECT = select(*certificates.c)
 _ALL = _SELECT.order_by(certificates.c.id)

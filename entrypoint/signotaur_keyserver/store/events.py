@@ -6,8 +6,8 @@ from itertools import takewhile
 
 from sqlalchemy import Connection, delete, insert, select
 
-from signotaur_keyserver.events import Event
-from signotaur_keyserver.schema import events
+from signotaur_keyserver.domain.events import Event
+from signotaur_keyserver.domain.schema import events
 
 _WRITE = insert(events)
 

@@ -22,9 +22,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from signotaur_keyserver.database import database_now, joined_text
-from signotaur_keyserver.records import UNCONFIRMED, Key
-from signotaur_keyserver.schema import keys, rotations, user_roles, users
+from signotaur_keyserver.database.database import database_now, joined_text
+from signotaur_keyserver.domain.records import UNCONFIRMED, Key
+from signotaur_keyserver.domain.schema import keys, rotations, user_roles, users
 from signotaur_wire.messages import KeyState, RotationState
 
 _own = rotations.alias("own")

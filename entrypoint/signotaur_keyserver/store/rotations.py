@@ -19,8 +19,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from signotaur_keyserver.records import Rotation
-from signotaur_keyserver.schema import keys, rotations
+from signotaur_keyserver.domain.records import Rotation
+from signotaur_keyserver.domain.schema import keys, rotations
 from signotaur_wire.messages import RotationState
 
 _SELECT: Select[tuple[object, ...]] = select(

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
-from signotaur_keyserver.records import User
-from signotaur_keyserver.schema import user_roles, users
+from signotaur_keyserver.domain.records import User
+from signotaur_keyserver.domain.schema import user_roles, users
 
 _FIND = select(users.c.id, users.c.name, users.c.admin, users.c.enabled)
 

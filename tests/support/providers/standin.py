@@ -16,7 +16,7 @@ from socket import SHUT_RDWR, socket
 from types import TracebackType
 from typing import Any, Self, cast
 
-from signotaur_action.clock import SystemClock
+from signotaur_action.machine.clock import SystemClock
 from signotaur_action.ports import Clock
 from support.providers.exchange import Call, Drop, Fault, Reply, Request
 from support.tls import Certificate

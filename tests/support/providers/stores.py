@@ -8,11 +8,11 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
+from signotaur_action.http import Allowance, Outside
 from signotaur_action.model import Secret
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkContext
-from signotaur_action.transport import Allowance, Outside
 from support.clock import VirtualClock
 from support.providers.buildkite import Buildkite
 from support.providers.gitlab import GitLab

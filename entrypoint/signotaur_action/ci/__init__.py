@@ -1,0 +1,1 @@
+"""What CI systems read: masks, messages, command files."""

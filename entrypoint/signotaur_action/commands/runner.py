@@ -1,0 +1,73 @@
+"""What every reporting command does around its work: listen, run, tell failures."""
+
+from collections.abc import Callable
+
+from signotaur_action.console.console import Console
+from signotaur_action.errors import ExitCode, SignotaurError, StopSignal
+from signotaur_action.http import ServerAddress
+from signotaur_action.reporting import Report, Telling
+from signotaur_action.settings.invocation import Invocation
+from signotaur_action.settings.layers import Settings
+
+Work = Callable[[Console, Report], ExitCode]
+
+
+def reported(
+    invocation: Invocation,
+    work: Work,
+    *,
+    outputs: dict[str, str] | None = None,
+    document: dict[str, object] | None = None,
+) -> ExitCode:
+    """Run a command's work and return its exit code; every expected failure is told.
+
+    ``outputs`` and ``document`` are what the command sets besides when it fails.
+    """
+    listeners = invocation.settings()  # read on its own: faults are told to these, too
+    console = invocation.console(debug=listeners.flag("debug"))
+    report = Report(console, invocation.environ, as_json=listeners.flag("json"))
+    try:
+        return work(console, report)
+    except StopSignal as stop:
+        error: SignotaurError = stop.as_error()
+    except SignotaurError as expected:
+        error = expected
+    console.trace(error)
+    report.fail(error, outputs=outputs, document=document)
+    return error.code
+
+
+def tell(report: Report, telling: Telling) -> None:
+    """Tell an outcome. Raises SignotaurError when somebody who asked for it cannot be told."""
+    try:
+        report.tell(telling)
+    except OSError as error:
+        raise SignotaurError(
+            f"The outcome could not be told ({(error.strerror or type(error).__name__).lower()}).",
+            keys="Unchanged. What this command did is done; only the telling failed.",
+            next_step="Make stdout and the step's files writable, and run the command again.",
+        ) from None
+
+
+def warn_of_access(settings: Settings, server: ServerAddress, console: Console) -> None:
+    """Warn of secrets on the command line and of a server that is not checked, every time."""
+    if settings.is_on_command_line("api-key"):
+        console.warn(
+            "--api-key shows the key in process lists and shell histories; "
+            "prefer --api-key-file or a variable."
+        )
+    if settings.is_on_command_line("github-token"):
+        console.warn(
+            "--github-token shows the token in process lists and shell histories; "
+            "prefer the variable GH_TOKEN."
+        )
+    warn_of_trust(server, console)
+
+
+def warn_of_trust(server: ServerAddress, console: Console) -> None:
+    """Warn of a server whose certificate is not checked."""
+    if server.allow_untrusted:
+        console.warn(
+            "--allow-untrusted: the server's certificate is not checked, so anybody on the way "
+            "can read the key; --ca-file is the safe way."
+        )

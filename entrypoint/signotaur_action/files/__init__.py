@@ -1,0 +1,1 @@
+"""Files that survive a kill: key files, dotenv files, the journal."""

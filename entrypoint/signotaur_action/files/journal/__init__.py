@@ -1,0 +1,11 @@
+"""The journal: the new key on disk before the server hears of it, until the rotation is finished.
+
+A journal belongs to one key on one server. Several keys can be rotated side by side on one
+machine; a run that was cut is finished from its own journal.
+"""
+
+from signotaur_action.files.journal.entry import JournalEntry
+from signotaur_action.files.journal.file import Journal
+from signotaur_action.files.journal.place import JournalPlace, file_locked
+
+__all__ = ["Journal", "JournalEntry", "JournalPlace", "file_locked"]

@@ -1,0 +1,33 @@
+"""HTTP as this project allows it: every address, time, size and header fixed on purpose.
+
+``connection`` and ``session`` hold what the libraries leave open, ``address`` whom to talk to,
+``sender`` one request until its answer came, ``client`` JSON over it, ``outside`` what clients of
+other servers share. Nobody else imports an HTTP library.
+"""
+
+from signotaur_action.http.address import ServerAddress
+from signotaur_action.http.answer import Answer
+from signotaur_action.http.api_profile import TEMPORARY, TOO_MANY, Manners
+from signotaur_action.http.client import HttpClient
+from signotaur_action.http.errors import FaultKind, HttpFault
+from signotaur_action.http.sender import Credential, Request, Sender
+from signotaur_action.http.store_access import Outside
+from signotaur_action.http.time_budget import Allowance, Deadline, TimeLimit
+
+__all__ = [
+    "TEMPORARY",
+    "TOO_MANY",
+    "Allowance",
+    "Answer",
+    "Credential",
+    "Deadline",
+    "FaultKind",
+    "HttpClient",
+    "HttpFault",
+    "Manners",
+    "Outside",
+    "Request",
+    "Sender",
+    "ServerAddress",
+    "TimeLimit",
+]

@@ -1,0 +1,38 @@
+"""How one kind of server is talked to."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from signotaur_action.http.answer import Answer
+from signotaur_wire.limits import MAX_BODY_BYTES
+
+TEMPORARY = frozenset({408, 425, 500, 502, 503, 504})
+"""What a server answers that may do better in a moment."""
+TOO_MANY = 429
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How one kind of server is talked to."""
+
+    kind: str
+    """What should answer, as messages say: ``a key server``, ``GitHub``."""
+    repeatable: Collection[str]
+    """Methods that may be sent again when nobody knows whether they arrived."""
+    temporary: Collection[int] = TEMPORARY
+    """Statuses after which these methods are sent again."""
+    tries: int = 7
+    """How often a request is sent at most, if the time allows."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    json_only: bool = True
+    """Whether anything else than JSON is no answer; else answers may be empty, refusals prose."""
+    verbatim: bool = False
+    """Whether a success is given back as it came, because the caller writes parts of it again.
+    Its texts must not be shown. Refusals, and all answers otherwise, come without secrets."""
+    longest_answer: int = MAX_BODY_BYTES
+    """In bytes."""
+    pause: Callable[[Answer], float | None] = lambda _answer: None
+    """How many seconds an answer asks to wait before the same call again; None: it is final."""
+    also_trusted: Sequence[Path] = ()
+    """PEM files of authorities that are trusted besides the usual ones."""

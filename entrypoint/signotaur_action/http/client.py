@@ -1,0 +1,88 @@
+"""One call after the other to one server: a secret in one header, JSON both ways."""
+
+import json
+from collections.abc import Collection
+
+from signotaur_action.ci.redaction import Redaction
+from signotaur_action.ci.text import inert_value
+from signotaur_action.http.address import ServerAddress
+from signotaur_action.http.answer import FIRST_REFUSAL, Answer, retry_after, said_at
+from signotaur_action.http.api_profile import Manners
+from signotaur_action.http.errors import FaultKind, HttpFault
+from signotaur_action.http.sender import Credential, Reply, Request, Sender
+from signotaur_action.http.time_budget import TimeLimit
+from signotaur_action.model import Secret
+from signotaur_action.ports import Clock
+from signotaur_wire.members import Json
+
+_FIRST_SUCCESS, _FIRST_REDIRECT = 200, 300
+
+
+class HttpClient:
+    """Sends one request at a time. Not for several threads. Making it may raise HttpFault."""
+
+    def __init__(
+        self, address: ServerAddress, manners: Manners, limit: TimeLimit, clock: Clock
+    ) -> None:
+        self.url = address.url
+        self._manners = manners
+        self._clock = clock
+        self._sender = Sender(address, manners, limit, clock)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        credential: Credential,
+        body: Json | None = None,
+        *,
+        hide: Collection[Secret] = (),
+    ) -> Answer:
+        """Send a request and return its answer, whatever its status.
+
+        ``hide``: what else the body holds that the answer must not show, besides the credential.
+        Raises HttpFault when no answer came within the time: network, TLS, redirect, another
+        content, or more of it than the manners allow.
+        """
+        content = None if body is None else json.dumps(body, allow_nan=False).encode()
+        request = Request(method, path, content, credential=credential)
+        redaction = Redaction([credential.secret, *hide])
+        with self._sender.call() as left:
+            while True:
+                answer = self._answer(self._sender.send(request), redaction)
+                pause = self._manners.pause(answer)
+                if pause is None or pause > left.seconds():
+                    return answer
+                self._clock.sleep(pause)
+
+    def _answer(self, reply: Reply, redaction: Redaction) -> Answer:
+        if _FIRST_REDIRECT <= reply.status < FIRST_REFUSAL:
+            raise HttpFault(
+                f"{self.url} answered with a redirect ({reply.status}); a key is never sent on.",
+                FaultKind.REDIRECT,
+            )
+        now = self._clock.now()
+        return Answer(
+            reply.status,
+            self._document(reply, redaction),
+            retry_after(reply.headers, now),
+            reply.headers,
+            said_at=said_at(reply.headers, now),
+        )
+
+    def _document(self, reply: Reply, redaction: Redaction) -> object:
+        success = _FIRST_SUCCESS <= reply.status < _FIRST_REDIRECT
+        if success and not (reply.content or self._manners.json_only):
+            return None
+        try:
+            document = json.loads(reply.content)
+            return document if success and self._manners.verbatim else redaction.document(document)
+        except (ValueError, RecursionError):
+            if reply.status >= FIRST_REFUSAL and not self._manners.json_only:
+                return None
+        kind = redaction.text(reply.headers.get("Content-Type", "no content type"))
+        raise HttpFault(
+            f"{self.url} answered {reply.status} with {inert_value(kind)}, which is no answer of "
+            f"{self._manners.kind}. Is a proxy or another server in the way?",
+            FaultKind.CONTENT,
+        )

@@ -1,0 +1,190 @@
+"""One request until its answer came: the tries, the pauses between them, the answer's bounds."""
+
+import random
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import requests
+import urllib3
+from requests.auth import AuthBase
+
+from signotaur_action.http.address import ServerAddress
+from signotaur_action.http.answer import retry_after
+from signotaur_action.http.api_profile import Manners
+from signotaur_action.http.connection import ReadLimits
+from signotaur_action.http.errors import (
+    FOREIGN,
+    FaultKind,
+    HttpFault,
+    LostAnswer,
+    NotSent,
+    network_fault,
+)
+from signotaur_action.http.session import new_session
+from signotaur_action.http.time_budget import TimeLeft, TimeLimit
+from signotaur_action.model import Secret
+from signotaur_action.ports import Clock
+
+_CONNECT_TIMEOUT = 5.0
+_LONGEST_RETRY_AFTER = 30.0
+_PAUSES = (0.0, 0.4, 0.8, 1.6, 3.2)
+"""Before each further try, in seconds; the last one before all that follow."""
+_JITTER = 0.2
+_PART = 8192
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A secret and the header that carries it, behind ``prefix``."""
+
+    secret: Secret
+    header: str = "Authorization"
+    prefix: str = "Bearer "
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to send; ``path`` follows the server's base URL."""
+
+    method: str
+    path: str
+    content: bytes | None = None
+    content_type: str = "application/json"
+    credential: Credential | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A whole answer, its content decoded as its encoding says."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By name, in whatever case it is asked for."""
+    content: bytes
+
+
+class Sender:
+    """Sends one request at a time. Not for several threads. Making it may raise HttpFault."""
+
+    def __init__(
+        self, address: ServerAddress, manners: Manners, limit: TimeLimit, clock: Clock
+    ) -> None:
+        self.url = address.url
+        self._manners = manners
+        self._limit = limit
+        self._clock = clock
+        self._left = TimeLeft(clock)
+        self._reads = ReadLimits(address.read_timeout.total_seconds(), self._left)
+        self._verify: str | bool = str(address.ca_file) if address.ca_file else True
+        if address.allow_untrusted:
+            self._verify = False
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        self._session = new_session(address.proxy, self._reads, also_trusted=manners.also_trusted)
+        self._session.headers.update(manners.headers)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    @contextmanager
+    def call(self) -> Iterator[TimeLeft]:
+        """Begin a call, to which all requests within belong: they share its time."""
+        self._left.until = self._limit.begin()
+        try:
+            yield self._left
+        finally:
+            self._limit.end()
+
+    def send(self, request: Request) -> Reply:
+        """Send a request, again if need be, and return its answer, whatever the status.
+
+        A lost answer and a temporary refusal are followed by another try, if the method allows
+        it and the time. Raises HttpFault when no answer came.
+        """
+        repeatable = request.method in self._manners.repeatable
+        for usual_pause in _pauses(self._manners.tries - 1):
+            pause = usual_pause
+            try:
+                reply = self._exchange(request)
+            except NotSent as fault:
+                end: HttpFault = fault
+            except LostAnswer as fault:
+                if not repeatable:
+                    raise
+                end = fault
+            else:
+                if not (repeatable and reply.status in self._manners.temporary):
+                    return reply
+                pause = self._asked_pause(reply) or usual_pause
+                end = self._out_of_time(f"answered {reply.status} until the time was over")
+            if pause > self._left.seconds():
+                raise end
+            self._clock.sleep(pause)
+        return self._exchange(request)
+
+    def _asked_pause(self, reply: Reply) -> float:
+        asked = retry_after(reply.headers, self._clock.now())
+        return min(asked.total_seconds(), _LONGEST_RETRY_AFTER) if asked else 0.0
+
+    def _exchange(self, request: Request) -> Reply:
+        left = self._left.seconds()
+        if left <= 0:
+            over = f"The time for talking to {self.url} is over ({self._limit.name})."
+            raise HttpFault(over, FaultKind.TIME)
+        named = {} if request.content is None else {"Content-Type": request.content_type}
+        try:
+            with self._session.request(
+                request.method,
+                self.url + request.path,
+                headers=named,
+                auth=_Header(request.credential) if request.credential else None,
+                data=request.content,
+                timeout=(min(_CONNECT_TIMEOUT, left), self._reads.seconds()),
+                verify=self._verify,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                return Reply(response.status_code, response.headers, self._content(response))
+        except FOREIGN as error:
+            if self._left.seconds() <= 0:
+                raise self._out_of_time("gave no whole answer before the time was over") from None
+            raise network_fault(error, self.url) from None
+
+    def _content(self, response: requests.Response) -> bytes:
+        """Return an answer's body. Raises HttpFault when it is too large, or of no length."""
+        length = response.headers.get("Content-Length")
+        if length is not None and not re.fullmatch("[0-9]{1,18}", length.strip()):
+            wrong = f"{self.url} answered with a Content-Length that is no number."
+            raise HttpFault(wrong, FaultKind.CONTENT)
+        content = bytearray()  # bytes would be copied whole at each +=
+        # Not iter_content, which waits for a whole part, however slowly its bytes come.
+        while part := response.raw.read1(_PART, decode_content=True):
+            content += part
+            if len(content) > self._manners.longest_answer:
+                most = f"{self._manners.longest_answer // 1024} KiB"
+                raise HttpFault(f"{self.url} answered with more than {most}.", FaultKind.CONTENT)
+        return bytes(content)
+
+    def _out_of_time(self, what: str) -> HttpFault:
+        return HttpFault(f"{self.url} {what} ({self._limit.name}).", FaultKind.TIME)
+
+
+class _Header(AuthBase):
+    """Puts a secret into its header; as an auth object no .netrc overrides it."""
+
+    def __init__(self, credential: Credential) -> None:
+        self._credential = credential
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        credential = self._credential
+        request.headers[credential.header] = f"{credential.prefix}{credential.secret.reveal()}"
+        return request
+
+
+def _pauses(count: int) -> Iterator[float]:
+    """Yield the pauses before further tries, a little at random so that jobs spread out."""
+    for number in range(count):
+        pause = _PAUSES[min(number, len(_PAUSES) - 1)]
+        yield pause + random.random() * _JITTER if number else pause  # noqa: S311 - no secret

@@ -1,0 +1,47 @@
+"""What the clients of all other servers than the key server share in one run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from signotaur_action.http.address import ServerAddress, proxy_for
+from signotaur_action.http.api_profile import Manners
+from signotaur_action.http.client import HttpClient
+from signotaur_action.http.time_budget import Allowance
+from signotaur_action.ports import Clock
+
+_SECONDS = 150
+"""For the stores of a run together. With the key server's 60 seconds this ends well before the
+watchdog's 300, so that a store that is slow, or asks to wait, is reported and not just killed."""
+
+
+class Outside:
+    """The way to other servers: the proxy, the authorities to trust, the time that is left."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        clock: Clock,
+        *,
+        ca_file: Path | None = None,
+        allowance: Allowance | None = None,
+    ) -> None:
+        """``ca_file``: ``--ca-file``, here trusted besides the usual authorities."""
+        self.environ = environ
+        self.clock = clock
+        self.allowance = allowance or Allowance(
+            _SECONDS, f"{_SECONDS} s for all stores of a run", clock
+        )
+        self._ca_file = ca_file
+
+    def client(
+        self, url: str, manners: Manners, *, also_trusted: Sequence[Path] = ()
+    ) -> HttpClient:
+        """Return a client for a server. Raises HttpFault when authorities cannot be read."""
+        own = [self._ca_file] if self._ca_file else []
+        return HttpClient(
+            ServerAddress(url, proxy=proxy_for(url, self.environ)),
+            replace(manners, also_trusted=(*own, *also_trusted)),
+            self.allowance,
+            self.clock,
+        )

@@ -1,0 +1,51 @@
+"""Calls to a key server: every failure on the way is a ServerFailure with its next step.
+
+Every call may be repeated (GET, PUT, and the POST that signs a digest: signed twice it is no
+more signed), so network faults, 429 and 5xx are retried within one total deadline.
+"""
+
+from signotaur_action.errors import ServerFailure
+from signotaur_action.http import (
+    TEMPORARY,
+    TOO_MANY,
+    Answer,
+    Credential,
+    Deadline,
+    FaultKind,
+    HttpClient,
+    HttpFault,
+    Manners,
+    ServerAddress,
+)
+from signotaur_action.model import Secret
+from signotaur_action.ports import Clock
+from signotaur_wire.members import Json
+
+_MANNERS = Manners(
+    kind="a key server",
+    repeatable=("GET", "PUT", "POST"),
+    temporary=TEMPORARY | {TOO_MANY},
+)
+_NEXT_STEPS = {
+    FaultKind.REDIRECT: "Give --sign-server the address that the server itself has.",
+    FaultKind.CERTIFICATE: "Give --ca-file the authority that signed it, or mend the certificate.",
+}
+
+
+class Transport:
+    """Sends one request at a time, with the key in the Authorization header only."""
+
+    def __init__(self, address: ServerAddress, clock: Clock) -> None:
+        self._deadline = Deadline(address.timeout.total_seconds(), "--timeout", clock)
+        self._client = HttpClient(address, _MANNERS, self._deadline, clock)
+
+    def begin_again(self) -> None:
+        """Give the next calls the whole time again, for a run whose calls cannot be counted."""
+        self._deadline.renew()
+
+    def call(self, method: str, path: str, key: Secret, body: Json | None = None) -> Answer:
+        """Send a request and return its JSON answer, whatever its status. Raises ServerFailure."""
+        try:
+            return self._client.call(method, path, Credential(key), body)
+        except HttpFault as fault:
+            raise ServerFailure(str(fault), next_step=_NEXT_STEPS.get(fault.kind)) from None

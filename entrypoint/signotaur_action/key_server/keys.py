@@ -1,0 +1,141 @@
+"""The KeyService of a server that speaks ``signotaur_wire``."""
+
+from collections.abc import Callable
+from typing import TypeVar
+from uuid import UUID
+
+from signotaur_action.ci.text import inert_value
+from signotaur_action.errors import ServerFailure
+from signotaur_action.http import ServerAddress
+from signotaur_action.key_server.calls import Transport
+from signotaur_action.key_server.problems import refusal
+from signotaur_action.model import KeyInfo, Opened, Rotation, RotationIntent, Secret
+from signotaur_action.ports import Clock
+from signotaur_wire import keyformat, paths
+from signotaur_wire.members import Json, WireError
+from signotaur_wire.messages import (
+    KeyDescription,
+    KeyState,
+    RotationDescription,
+    RotationRequest,
+    RotationState,
+)
+from signotaur_wire.roles import ROTATOR, canonical
+
+T = TypeVar("T")
+_NOT_FOUND = 404
+_FIRST_REFUSAL = 400
+
+
+class HttpKeyService:
+    """See ``ports.KeyService``. One instance serves one run: its deadline starts here."""
+
+    def __init__(self, address: ServerAddress, clock: Clock) -> None:
+        self.address = address.url
+        self._transport = Transport(address, clock)
+
+    def describe(self, key: Secret) -> KeyInfo:
+        """``GET /keys/self``."""
+        return _key_info(self._call(KeyDescription.from_json, "GET", paths.KEYS_SELF, key))
+
+    def new_key(self) -> Secret:
+        """Make the candidate here: the server sees its hash, and later its use."""
+        return Secret(keyformat.generate())
+
+    def open_rotation(self, key: Secret, intent: RotationIntent) -> Opened:
+        """``PUT /rotations/{uuid}``."""
+        if intent.candidate is None:
+            raise ValueError("this service needs the candidate that new_key made")
+        candidate = keyformat.parse(intent.candidate.reveal())
+        body = RotationRequest(
+            public_id=candidate.public_id,
+            key_sha256=candidate.sha256,
+            overlap_days=intent.overlap_days,
+            auto_revoke=intent.auto_revoke,
+            holder=intent.holder,
+            again=intent.again,
+        )
+        path = paths.rotation(intent.id)
+        answer = self._call(RotationDescription.from_json, "PUT", path, key, body.to_json())
+        return Opened(self._rotation(answer, intent.id), intent.candidate)
+
+    def rotation(self, key: Secret, rotation_id: UUID) -> Rotation | None:
+        """``GET /rotations/{uuid}``."""
+        answer = self._transport.call("GET", paths.rotation(rotation_id), key)
+        if answer.status == _NOT_FOUND:
+            return None
+        if answer.status >= _FIRST_REFUSAL:
+            raise refusal(answer, self.address)
+        description = self._read(RotationDescription.from_json, answer.document)
+        return self._rotation(description, rotation_id)
+
+    def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:
+        """``PUT /rotations/{uuid}/confirmation``."""
+        path = paths.confirmation(rotation_id)
+        answer = self._call(RotationDescription.from_json, "PUT", path, key)
+        if answer.state is not RotationState.CONFIRMED:
+            raise ServerFailure(f"{self.address} did not confirm the rotation it was asked to.")
+        return self._rotation(answer, rotation_id)
+
+    def _rotation(self, description: RotationDescription, asked: UUID) -> Rotation:
+        if description.id != asked:
+            raise ServerFailure(f"{self.address} answered with another rotation than was asked of.")
+        return _rotation(description)
+
+    def _call(
+        self,
+        read: Callable[[object], T],
+        method: str,
+        path: str,
+        key: Secret,
+        body: Json | None = None,
+    ) -> T:
+        answer = self._transport.call(method, path, key, body)
+        if answer.status >= _FIRST_REFUSAL:
+            raise refusal(answer, self.address)
+        return self._read(read, answer.document)
+
+    def _read(self, read: Callable[[object], T], document: object) -> T:
+        try:
+            return read(document)
+        except WireError as error:
+            raise ServerFailure(
+                f"{self.address} gave no answer of the protocol: {error}."
+            ) from None
+
+
+def _key_info(description: KeyDescription) -> KeyInfo:
+    rotation = None if description.rotation is None else _rotation(description.rotation)
+    return KeyInfo(
+        id=description.id,
+        name=inert_value(description.name),
+        owner=inert_value(description.owner),
+        may_rotate=any(canonical(role) == ROTATOR for role in description.roles),
+        # A candidate that lost against another one keeps its state, but is nobody's successor.
+        candidate=description.state is KeyState.CANDIDATE
+        and rotation is not None
+        and rotation.unconfirmed,
+        expires_at=description.expires_at,
+        revokes_at=description.revokes_at,
+        rotation=rotation,
+        server_time=description.server_time,
+        created_at=description.created_at,
+        replaces=description.rotated_from_key_id,
+    )
+
+
+def _rotation(description: RotationDescription) -> Rotation:
+    return Rotation(
+        id=description.id,
+        state=description.state,
+        old_key_id=description.old_key_id,
+        new_key_id=description.new_key_id,
+        new_key_name=inert_value(description.new_key_name),
+        new_key_expires_at=description.new_key_expires_at,
+        overlap_days=description.overlap_days,
+        auto_revoke=description.auto_revoke,
+        again=description.again,
+        overlap_end=description.overlap_end,
+        confirmed_at=description.confirmed_at,
+        server_time=description.server_time,
+    )

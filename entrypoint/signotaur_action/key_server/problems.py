@@ -1,0 +1,90 @@
+"""From a problem document (RFC 9457) to the error that the user sees."""
+
+from collections.abc import Callable
+
+from signotaur_action.ci.text import inert_value
+from signotaur_action.errors import (
+    AlreadyRotated,
+    Busy,
+    InvalidOverlap,
+    ServerFailure,
+    SignotaurError,
+    Superseded,
+    Unauthorized,
+)
+from signotaur_action.http import Answer
+from signotaur_wire.members import Members, WireError, format_time
+from signotaur_wire.problems import Problem
+
+_UNCHANGED = "This run changed nothing on the server."
+_GET_A_KEY = "Ask an administrator for a new key, and store it where this command reads it."
+
+_UNAUTHORIZED = {
+    Problem.UNKNOWN_KEY: ("the server does not know it", "Check that it is this server's key."),
+    Problem.KEY_EXPIRED: ("it has expired", _GET_A_KEY),
+    Problem.KEY_REVOKED: (
+        "it was revoked",
+        f"If it was rotated, use its successor. Otherwise: {_GET_A_KEY}",
+    ),
+    Problem.KEY_DISABLED: (
+        "it or its owner is disabled",
+        "Ask an administrator to enable it again.",
+    ),
+    Problem.ROLE_REQUIRED: (
+        "its owner lacks the role ApiKeyRotator",
+        "Ask an administrator to give the role to the key's owner.",
+    ),
+}
+
+
+def refusal(answer: Answer, server: str) -> SignotaurError:
+    """Return the error that a refusing answer means. Never shows a text that is not inert."""
+    try:
+        members = Members(answer.document)
+        return _known(Problem(members.text("type")), members, answer, server)
+    except (WireError, ValueError):
+        return ServerFailure(f"{server} answered {answer.status}, in no form this client knows.")
+
+
+def _known(problem: Problem, members: Members, answer: Answer, server: str) -> SignotaurError:
+    if problem in _UNAUTHORIZED:
+        cause, next_step = _UNAUTHORIZED[problem]
+        return Unauthorized(
+            f"{server} refuses the key: {cause}.", keys=_UNCHANGED, next_step=next_step
+        )
+    if problem in _CONFLICTS:
+        return _CONFLICTS[problem](members, answer)
+    detail = inert_value(members.optional_text("detail") or problem.value)
+    return ServerFailure(f"{server} answered {answer.status}: {detail}")
+
+
+def _busy(members: Members, answer: Answer) -> Busy:
+    holder = inert_value(members.optional_text("holder") or "another run")
+    since = members.optional_time("openedAt")
+    began = "" if since is None else f" since {format_time(since)}"
+    return Busy(f"This key is being rotated{began} by: {holder}.", retry_after=answer.retry_after)
+
+
+def _too_many(_members: Members, _answer: Answer) -> ServerFailure:
+    return ServerFailure(
+        "This key has three unconfirmed successors that were all used: rotations that were begun "
+        "and never finished.",
+        next_step="Run the command with the key that a destination holds now, or revoke the "
+        "unconfirmed keys on the server, and run the command again.",
+    )
+
+
+_CONFLICTS: dict[Problem, Callable[[Members, Answer], SignotaurError]] = {
+    Problem.ROTATION_OPEN: _busy,
+    Problem.TOO_MANY_CANDIDATES: _too_many,
+    Problem.ALREADY_ROTATED: lambda members, _: AlreadyRotated(
+        members.optional_integer("successorKeyId"),
+        in_use_since=members.optional_time("successorInUseSince"),
+    ),
+    Problem.INVALID_OVERLAP: lambda *_: InvalidOverlap(
+        "The server refuses the overlap: it must be between 0 and 30 days."
+    ),
+    Problem.ROTATION_MISMATCH: lambda *_: Superseded(
+        "The server no longer takes this rotation: it was aborted or another one replaced it."
+    ),
+}

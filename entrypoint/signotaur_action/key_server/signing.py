@@ -1,0 +1,151 @@
+"""The SigningService of a server with the vendor's v2 signing calls, and timestamp servers."""
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TypeVar
+
+from signotaur_action.ci.text import inert_value
+from signotaur_action.errors import ServerFailure, SigningRefused, Unauthorized
+from signotaur_action.http import (
+    TEMPORARY,
+    TOO_MANY,
+    Answer,
+    Deadline,
+    HttpFault,
+    Manners,
+    Request,
+    Sender,
+    ServerAddress,
+)
+from signotaur_action.key_server.calls import Transport
+from signotaur_action.key_server.problems import refusal
+from signotaur_action.model import CertificateSelector, DigestToSign, Secret
+from signotaur_action.ports import Clock
+from signotaur_wire import signing
+from signotaur_wire.members import Json, WireError
+from signotaur_wire.signing import (
+    CertificateAnswer,
+    CertificateRequest,
+    SignAnswer,
+    SignRequest,
+    normal_thumbprint,
+)
+from signotaur_wire.version import VERSION
+
+T = TypeVar("T")
+_CLIENT = f"signotaur-action/{VERSION}"
+_OK, _FORBIDDEN, _NOT_FOUND, _METHOD_NOT_ALLOWED = 200, (401, 403), 404, 405
+_TIMESTAMP_SECONDS = 20
+_QUERY, _REPLY = "application/timestamp-query", "application/timestamp-reply"
+_TIMESTAMP_MANNERS = Manners(
+    kind="a timestamp server",
+    repeatable=("POST",),
+    temporary=TEMPORARY | {TOO_MANY},
+    tries=2,
+    headers={"Accept": _REPLY},
+)
+
+
+class HttpSigningService:
+    """See ``ports.SigningService``. Each thread has a connection, each call its own deadline."""
+
+    def __init__(self, address: ServerAddress, clock: Clock) -> None:
+        self.address = address.url
+        self._server = address
+        self._clock = clock
+        self._of_thread = threading.local()
+
+    def certificate(self, key: Secret, selector: CertificateSelector) -> bytes:
+        """``POST /cert/get``."""
+        value = selector.value
+        if selector.kind == "thumbprint":
+            value = normal_thumbprint(value)
+        body = CertificateRequest(_CLIENT, **{selector.kind: value})
+        answer = self._call(CertificateAnswer.from_json, signing.CERT_GET, key, body.to_json())
+        if answer.result != signing.DONE or not answer.certificate:
+            raise SigningRefused(
+                f"{self.address} gives no certificate with the {selector.kind} "
+                f"{inert_value(selector.value)}{_because(answer.message)}",
+                next_step="Check --thumbprint, --label or --subject, and whether the key's owner "
+                "may use the certificate.",
+            )
+        return answer.certificate
+
+    def sign(self, key: Secret, request: DigestToSign) -> bytes:
+        """``POST /sign``."""
+        body = SignRequest(
+            _CLIENT,
+            thumbprint=request.thumbprint,
+            digest=request.digest,
+            algorithm=request.algorithm,
+            file_name=request.file_name[: signing.TEXT_MAX_LENGTH],
+            file_size=request.file_size,
+        )
+        answer = self._call(SignAnswer.from_json, signing.SIGN, key, body.to_json())
+        if answer.result != signing.DONE or not answer.signature:
+            raise SigningRefused(f"the server does not sign it{_because(answer.message)}")
+        return answer.signature
+
+    def _call(self, read: Callable[[object], T], path: str, key: Secret, body: Json) -> T:
+        transport = self._transport()
+        transport.begin_again()
+        answer = transport.call("POST", path, key, body)
+        if answer.status != _OK:
+            raise self._refusal(answer)
+        try:
+            return read(answer.document)
+        except WireError as error:
+            raise ServerFailure(
+                f"{self.address} gave no answer of the protocol: {error}."
+            ) from None
+
+    def _transport(self) -> Transport:
+        found: Transport | None = getattr(self._of_thread, "transport", None)
+        if found is None:
+            found = self._of_thread.transport = Transport(self._server, self._clock)
+        return found
+
+    def _refusal(self, answer: Answer) -> Exception:
+        if answer.status in (_NOT_FOUND, _METHOD_NOT_ALLOWED):
+            return ServerFailure(
+                f"{self.address} knows no signing by REST ({answer.status}): it is a v1 server "
+                "without the REST interface, or another server.",
+                next_step="Check --sign-server. A v1 server must be upgraded to v2 to sign.",
+            )
+        error = refusal(answer, self.address)
+        if answer.status in _FORBIDDEN and not isinstance(error, Unauthorized):
+            return Unauthorized(f"{self.address} refuses the key ({answer.status}).")
+        return error
+
+
+@dataclass(frozen=True)
+class HttpTimestampServer:
+    """See ``ports.TimestampServer``: RFC 3161 over HTTP."""
+
+    address: str
+    clock: Clock
+    proxy: str | None = None
+
+    def ask(self, request: bytes) -> bytes:
+        """``POST``; nothing of it is secret, so plain http will do, as most such servers have."""
+        limit = Deadline(_TIMESTAMP_SECONDS, f"{_TIMESTAMP_SECONDS} s", self.clock)
+        server = ServerAddress(self.address, proxy=self.proxy)
+        query = Request("POST", "", request, _QUERY)
+        try:
+            with (
+                closing(Sender(server, _TIMESTAMP_MANNERS, limit, self.clock)) as sender,
+                sender.call(),
+            ):
+                reply = sender.send(query)
+        except HttpFault as fault:
+            raise ServerFailure(str(fault).removeprefix(f"{self.address} ")) from None
+        kind = reply.headers.get("Content-Type", "no content type")
+        if reply.status != _OK or not kind.startswith(_REPLY):
+            raise ServerFailure(f"it answered {reply.status} with {inert_value(kind)}")
+        return reply.content
+
+
+def _because(message: str) -> str:
+    return f": {inert_value(message).rstrip('.')}." if message else "."

@@ -1,0 +1,61 @@
+"""The last step of a rotation on its own: confirm what others have delivered."""
+
+from uuid import UUID
+
+from signotaur_action.errors import ServerFailure, SignotaurError, Superseded
+from signotaur_action.model import KeyInfo, Rotation, Secret
+from signotaur_action.ports import KeyService
+from signotaur_action.rotation.outcomes import Confirmed
+from signotaur_wire.messages import RotationState
+
+_NOT_ARMED = "The old and the new key both work, and nothing is armed."
+
+
+def confirm(service: KeyService, key: Secret, rotation_id: UUID | None) -> Confirmed:
+    """Confirm the rotation whose new key this is. Safe to repeat.
+
+    ``rotation_id``: that rotation and no other. Without it, a key that has no rotation to
+    confirm is no fault. Raises Superseded, and SignotaurError for the old key or another one.
+    """
+    info = service.describe(key)  # the new key must work before the old one's end is armed
+    rotation = info.rotation if rotation_id is None else _named(service, key, rotation_id)
+    if rotation is None:
+        return Confirmed(info, None, already=info.replaces is not None)
+    if rotation.state is RotationState.CONFIRMED:
+        return Confirmed(info, rotation, already=True)
+    _demand_new_key(info, rotation)
+    try:
+        return Confirmed(info, service.confirm(key, rotation.id), already=False)
+    except ServerFailure as error:
+        raise ServerFailure(
+            error.what,
+            keys="Both keys work until the overlap ends. Whether the old key's revocation is "
+            "armed is not known.",
+        ) from None
+
+
+def _named(service: KeyService, key: Secret, rotation_id: UUID) -> Rotation:
+    rotation = service.rotation(key, rotation_id)
+    if rotation is None:
+        raise SignotaurError(
+            f"The server knows no rotation {rotation_id} of this key.",
+            keys="Nothing was changed.",
+            next_step="Give the new key of that rotation, and its id as rotate-key told it.",
+        )
+    return rotation
+
+
+def _demand_new_key(info: KeyInfo, rotation: Rotation) -> None:
+    if not rotation.unconfirmed:
+        raise Superseded(
+            f"Rotation {rotation.id} is over ({rotation.state.value}): another one replaced it.",
+            keys="The old key, or the one that replaced this one, works.",
+            next_step="Run rotate-key again, and store the key it gives.",
+        )
+    if info.id == rotation.old_key_id:
+        raise SignotaurError(
+            f"This is the old key, {info.id}; only its successor, key {rotation.new_key_id}, can "
+            "confirm the rotation.",
+            keys=_NOT_ARMED,
+            next_step="Give the new key, read from where it was stored.",
+        )

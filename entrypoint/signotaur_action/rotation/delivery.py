@@ -1,0 +1,155 @@
+"""Steps 5 to 9: mask, verify, deliver, read back, confirm."""
+
+from collections.abc import Sequence
+
+from signotaur_action.errors import (
+    NEW_KEY_EVERYWHERE,
+    DeliveryFailed,
+    ServerFailure,
+    StopSignal,
+    Unfinished,
+)
+from signotaur_action.files.journal import Journal
+from signotaur_action.model import Delivery, Opened, Rotation, Secret
+from signotaur_action.ports import KeyService, Narrator, Sink
+from signotaur_action.rotation.outcomes import DELIVERED, FAILED, HELD, WAITING, Results, Rotated
+from signotaur_wire.messages import RotationState
+
+
+class Delivering:
+    """Brings a candidate to every destination and only then confirms it.
+
+    ``defer``: leave it unconfirmed, for somebody who stores the key by other means.
+    """
+
+    def __init__(
+        self, service: KeyService, sinks: Sequence[Sink], narrator: Narrator, *, defer: bool = False
+    ) -> None:
+        self._service = service
+        self._sinks = sinks
+        self._narrator = narrator
+        self._defer = defer
+
+    def finish(self, opened: Opened, journal: Journal) -> Rotated:
+        """Finish a rotation. Raises any SignotaurError; then nothing is armed."""
+        self._narrator.mask(opened.key)
+        if opened.rotation.state is RotationState.CONFIRMED:
+            rotation, results = opened.rotation, self._repeat_fleeting(opened)
+        else:
+            self._verify(opened)
+            results = self._deliver(_delivery(opened), journal)
+            self._read_back(opened.key, results)
+            rotation = self._decided(opened)
+        durable = any(sink.durable for sink in self._sinks)
+        return Rotated(rotation, opened.key, results, durable=durable)
+
+    def _repeat_fleeting(self, opened: Opened) -> Results:
+        """Every durable destination was proved before the confirmation: leave them alone.
+
+        What a killed run wrote to its own stdout or job is gone, so that is written again.
+        """
+        for sink in self._sinks:
+            if not sink.durable:
+                sink.deliver(_delivery(opened))
+        return tuple((sink.name, HELD if sink.durable else DELIVERED) for sink in self._sinks)
+
+    def _decided(self, opened: Opened) -> Rotation:
+        if self._defer:
+            self._narrator.note("Not confirmed, as asked: the old key's revocation is not armed.")
+            return opened.rotation
+        rotation = self._confirm(opened)
+        self._narrator.note("Confirmed: every destination holds the new key.")
+        return rotation
+
+    def _confirm(self, opened: Opened) -> Rotation:
+        """Confirm. Until an answer came, nobody knows whether the server did it."""
+        try:
+            return self._service.confirm(opened.key, opened.rotation.id)
+        except ServerFailure as error:
+            raise Unfinished(error.what, keys=NEW_KEY_EVERYWHERE) from None
+        except StopSignal as stop:
+            stop.open_keys = NEW_KEY_EVERYWHERE
+            raise
+
+    def _verify(self, opened: Opened) -> None:
+        """Use the new key before delivering it: the server then knows that it may be somewhere."""
+        info = self._service.describe(opened.key)
+        if info.id != opened.rotation.new_key_id:
+            raise ServerFailure("The server does not know the new key as this rotation's.")
+        self._narrator.note(f"The new key works (key {info.id}).")
+
+    def _deliver(self, delivery: Delivery, journal: Journal) -> Results:
+        """Deliver to each sink in order; a last, durable one waits until all others succeeded."""
+        failures: list[str] = []
+        results: list[tuple[str, str]] = []
+        for sink in self._sinks:
+            if failures and sink is self._sinks[-1] and sink.durable:
+                self._narrator.note(f"Left alone until the others hold the key: {sink.name}.")
+                results.append((sink.name, WAITING))
+                break
+            try:
+                results.append((sink.name, self._deliver_to(sink, delivery, journal)))
+            except DeliveryFailed as error:
+                failures.append(error.what)
+                results.append((sink.name, FAILED))
+        if failures:
+            raise _unfinished("\n".join(failures), results)
+        return tuple(results)
+
+    def _deliver_to(self, sink: Sink, delivery: Delivery, journal: Journal) -> str:
+        if sink.durable and self._holds(sink, delivery.key, journal):
+            self._narrator.note(f"Holds the new key already: {sink.name}.")
+            return HELD
+        sink.deliver(delivery)
+        self._narrator.note(f"Delivered: {sink.name}.")
+        try:
+            journal.record_delivered(sink.name)
+        except OSError as error:
+            # The journal holds the key; a missing progress mark costs one repeated write.
+            self._narrator.warn(f"The journal could not be updated ({error.strerror}).")
+        return DELIVERED
+
+    def _holds(self, sink: Sink, key: Secret, journal: Journal) -> bool:
+        held = sink.read_back()
+        if held is not None:
+            return held == key
+        return journal.entry is not None and sink.name in journal.entry.delivered
+
+    def _read_back(self, key: Secret, results: Results) -> None:
+        """Demand the key of every destination that can be read; ``results`` is what was told."""
+        failures: list[str] = []
+        found = list(results)
+        for number, sink in enumerate(self._sinks):
+            fault = _fault_of(sink, key)
+            if fault:
+                failures.append(fault)
+                found[number] = (sink.name, FAILED)
+        if failures:
+            raise _unfinished("\n".join(failures), found)
+
+
+def _fault_of(sink: Sink, key: Secret) -> str:
+    """Return why a destination cannot be said to hold the key; empty where it can."""
+    try:
+        held = sink.read_back()
+    except DeliveryFailed as error:
+        return error.what
+    if held is None or held == key:
+        return ""
+    return f"{sink.name} does not hold the key that was written to it."
+
+
+def _unfinished(what: str, results: Sequence[tuple[str, str]]) -> Unfinished:
+    error = Unfinished(what)
+    error.results = tuple(results)
+    return error
+
+
+def _delivery(opened: Opened) -> Delivery:
+    return Delivery(
+        key=opened.key,
+        key_id=opened.rotation.new_key_id,
+        name=opened.rotation.new_key_name,
+        expires_at=opened.rotation.new_key_expires_at,
+        overlap_end=opened.rotation.overlap_end,
+    )

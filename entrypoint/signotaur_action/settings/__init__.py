@@ -1,0 +1,1 @@
+"""From options, environment and files to what a command needs."""

@@ -1,0 +1,111 @@
+"""Where a rotated key goes, from the settings: the sinks in order of delivery."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from signotaur_action.options.common import OPTIONS
+from signotaur_action.ports import Clock, Sink
+from signotaur_action.settings.key import KeySource
+from signotaur_action.settings.layers import Settings
+from signotaur_action.settings.server import github_token, outside
+from signotaur_action.sinks import TAKES_STDOUT, FileSink, emitter
+from signotaur_action.sinks.base import SinkContext, SinkFault
+from signotaur_action.sinks.env_file import EnvFileSink
+from signotaur_action.sinks.key_file import KeyFileSink
+from signotaur_action.sinks.stdout import StdoutSink
+
+EMIT = "emit-secret"
+FILES = ("write-key-file", "write-env-file")
+
+
+def destinations(
+    settings: Settings, emit: Callable[[str], None], source: KeySource | None, clock: Clock
+) -> list[Sink]:
+    """Return the sinks, the old key's own file last; faults gather in ``settings``."""
+    context = sink_context(settings, emit, clock, source)
+    chosen = settings.one_of(*FILES, EMIT)
+    demand_env_file(settings, chosen)
+    if chosen is None:
+        return [_stdout(settings, context)]
+    option, values = chosen
+    sinks = [sink for value in values if (sink := _sink(option, value, settings, context))]
+    if option == EMIT and settings.flag("json") and any(map(_takes_stdout, values)):
+        settings.faults.append("--json and an --emit-secret that prints exclude one another")
+    return sorted(sinks, key=lambda sink: _is_source(sink, source))
+
+
+def sink_context(
+    settings: Settings,
+    emit: Callable[[str], None],
+    clock: Clock,
+    source: KeySource | None = None,
+) -> SinkContext:
+    """Return the world as this command's sinks see it; ``source`` is where the old key is from."""
+    return SinkContext(
+        emit,
+        settings.environ,
+        settings.flag("follow-symlinks"),
+        github_token=github_token(settings),
+        key_variables=_key_variables(settings),
+        old_key=source.key if source else None,
+        outside=outside(settings, clock),
+    )
+
+
+def _key_variables(settings: Settings) -> frozenset[str]:
+    names = [OPTIONS["api-key"].input_variable, OPTIONS["github-token"].input_variable]
+    return frozenset([*names, settings.text("api-key-name")])
+
+
+def file_sink(option: str, path: str, settings: Settings, context: SinkContext) -> FileSink | None:
+    """Return the sink of a file option; None with the fault in ``settings``."""
+    try:
+        if option == "write-key-file":
+            return KeyFileSink(path, context)
+        return EnvFileSink(path, settings.text("write-env-var-name"), context)
+    except SinkFault as fault:
+        settings.faults.append(str(fault))
+        return None
+
+
+def demand_env_file(settings: Settings, chosen: tuple[str, Sequence[str]] | None) -> None:
+    """Note the fault when a variable's name is given and no dotenv file."""
+    for_env_file = chosen is not None and chosen[0] == "write-env-file"
+    if settings.is_given("write-env-var-name") and not for_env_file:
+        settings.faults.append("--write-env-var-name can only be used with --write-env-file")
+
+
+def in_workspace(sinks: Sequence[Sink], environ: Mapping[str, str]) -> list[Path]:
+    """Return the files among the sinks that lie in a GitHub job's workspace."""
+    workspace = environ.get("GITHUB_WORKSPACE", "")
+    if not workspace:
+        return []
+    resolved = os.path.realpath(workspace)  # as the sinks' own paths are
+    written = [sink.file.path for sink in sinks if isinstance(sink, FileSink)]
+    return [path for path in written if path.is_relative_to(resolved)]
+
+
+def _sink(option: str, value: str, settings: Settings, context: SinkContext) -> Sink | None:
+    if option in FILES:
+        return file_sink(option, value, settings, context)
+    try:
+        return emitter(value, context)
+    except SinkFault as fault:
+        settings.faults.append(str(fault))
+        return None
+
+
+def _stdout(settings: Settings, context: SinkContext) -> Sink:
+    # With --json the report prints the key as a member of its one object.
+    silent = SinkContext(lambda _text: None, context.environ)
+    return StdoutSink(silent if settings.flag("json") else context)
+
+
+def _is_source(sink: Sink, source: KeySource | None) -> bool:
+    # The old key's own file is written last: until then a new run starts from the old key.
+    return isinstance(sink, FileSink) and source is not None and source.is_file(sink.file.path)
+
+
+def _takes_stdout(emit_secret: str) -> bool:
+    return emit_secret.partition(":")[0] in TAKES_STDOUT

@@ -1,0 +1,114 @@
+"""Which key to use: an option, a file, or a variable. Never config.json: keys are no settings."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from signotaur_action.files import dotenv
+from signotaur_action.files.keytext import (
+    LARGEST_FILE,
+    KeyTextError,
+    decode,
+    parse_key,
+    without_line_end,
+)
+from signotaur_action.model import Secret
+from signotaur_action.settings.layers import Settings
+
+
+@dataclass(frozen=True)
+class KeySource:
+    """A key and where it came from."""
+
+    key: Secret
+    label: str
+    """``file /path``, ``variable NAME`` or ``--api-key``."""
+    file: Path | None = None
+
+    def is_file(self, path: Path) -> bool:
+        """Return whether the key came from this file, whatever the two paths look like."""
+        return self.file is not None and os.path.realpath(self.file) == os.path.realpath(path)
+
+
+def key_source(settings: Settings) -> KeySource | None:
+    """Return the key to use; None with the fault in ``settings`` when there is none.
+
+    ``--api-key`` or ``--api-key-file`` (not both), else the variable that ``--api-key-name``
+    names, as ``docs/design.md`` says.
+    """
+    name = settings.text("api-key-name")
+    given = settings.one_of("api-key", "api-key-file")
+    try:
+        if given is None:
+            return _from_variable(settings, name)
+        option, values = given
+        if option == "api-key":
+            key = parse_key(values[0].strip())
+            return KeySource(key, "--api-key")
+        return _from_file(Path(values[0]), name)
+    except KeyTextError as error:
+        label = f"--{given[0]}" if given else name
+        settings.faults.append(f"{label}: {error}")
+        return None
+
+
+def demand_no_arguments(settings: Settings) -> None:
+    """Note the fault when a step's ``args`` hold a secret: the runner prints them in its log."""
+    if "INPUT_COMMAND" not in settings.environ:  # only an action's step has this variable
+        return
+    settings.faults.extend(
+        f"--{name} stands in the step's args, which the runner shows in its log: take it for "
+        f"leaked; give it as the input {name} or as a variable"
+        for name in ("api-key", "github-token")
+        if settings.is_on_command_line(name)
+    )
+
+
+def _from_variable(settings: Settings, name: str) -> KeySource | None:
+    text = settings.environ.get(name, "").strip()
+    if not text:
+        settings.faults.append(
+            f"no API key: give --api-key-file, or set {name} (or what --api-key-name names)"
+        )
+        return None
+    return KeySource(parse_key(text), f"variable {name}")
+
+
+def _from_file(path: Path, name: str) -> KeySource:
+    text = decode(_content(path))
+    if not text.strip():
+        raise KeyTextError(f"{path} is empty")
+    return KeySource(_key_in(text, name, path), f"file {path.absolute()}", path)
+
+
+def _key_in(text: str, name: str, path: Path) -> Secret:
+    token = without_line_end(text)
+    # A plain key may end in base64 padding; any other = makes the line an assignment, and so
+    # does one behind the variable's name: NAME= is a variable that is empty.
+    plain = "=" not in token.rstrip("=") and token.rstrip("=") != name
+    if plain and not token.lstrip().startswith("#"):
+        try:
+            return parse_key(token)
+        except KeyTextError as error:
+            raise KeyTextError(f"{path} holds no key: {error}") from None
+    found = dotenv.variables(text)
+    if not found.get(name):
+        # The names it does set are not shown: they could be the first half of a key.
+        raise KeyTextError(
+            f"{path} is no plain key and does not set {name}; --api-key-name names another variable"
+        )
+    try:
+        return parse_key(found[name])
+    except KeyTextError as error:
+        raise KeyTextError(f"{name} in {path} is no key: {error}") from None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise KeyTextError(f"{path} cannot be read ({(error.strerror or '').lower()})") from None
+    if len(content) > LARGEST_FILE:
+        raise KeyTextError(f"{path} is larger than 64 KiB, so it is no key file")
+    return content

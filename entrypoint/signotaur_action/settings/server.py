@@ -1,0 +1,77 @@
+"""Which server to talk to, and how, as every command asks for it; and the way to other servers."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from signotaur_action.http import Outside, ServerAddress
+from signotaur_action.http.address import proxy_for, sound_url
+from signotaur_action.model import Secret
+from signotaur_action.policy.durations import parse_duration
+from signotaur_action.ports import Clock
+from signotaur_action.settings.layers import Settings
+
+_SECOND = timedelta(seconds=1)
+_LONGEST = timedelta(minutes=4)
+"""Below the watchdog's 5 minutes, so that a slow server is reported and not just killed."""
+
+
+def server_address(settings: Settings) -> ServerAddress:
+    """Return the server's address; faults gather in ``settings``."""
+    url = settings.checked("sign-server", _server_url, "")
+    return ServerAddress(
+        url=url,
+        timeout=settings.checked("timeout", _timeout, _LONGEST),
+        ca_file=settings.checked("ca-file", _ca_file, None),
+        allow_untrusted=_allow_untrusted(settings),
+        proxy=proxy_for(url, settings.environ),
+    )
+
+
+def github_token(settings: Settings) -> Secret | None:
+    """Return the token for GitHub, if one is given."""
+    text = settings.text("github-token").strip()
+    return Secret(text) if text else None
+
+
+def outside(settings: Settings, clock: Clock) -> Outside:
+    """Return the way to other servers than the key server."""
+    ca_file = settings.text("ca-file")
+    return Outside(settings.environ, clock, ca_file=Path(ca_file) if ca_file else None)
+
+
+def _server_url(text: str) -> str:
+    if not text:
+        raise ValueError("no server is named; give --sign-server or set SIGNOTAUR_SERVER")
+    return sound_url(text)
+
+
+def _allow_untrusted(settings: Settings) -> bool:
+    """Return the flag; together with a CA file, which it would make useless, it is a fault."""
+    given = settings.flag("allow-untrusted")
+    if given and settings.text("ca-file"):
+        layers = (settings.layer_of("allow-untrusted"), settings.layer_of("ca-file"))
+        settings.faults.append(
+            "--allow-untrusted (given by {}) would switch off the check against --ca-file (given "
+            "by {}); give one of them".format(*layers)
+        )
+    return given
+
+
+def _timeout(text: str) -> timedelta:
+    timeout = parse_duration(f"{text}s" if text.isdecimal() else text)
+    if not _SECOND <= timeout <= _LONGEST:
+        raise ValueError("it must be between 1s and 4m")
+    return timeout
+
+
+def _ca_file(text: str) -> Path | None:
+    if not text:
+        return None
+    path = Path(text)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({(error.strerror or '').lower()})") from None
+    if b"-----BEGIN CERTIFICATE-----" not in content:
+        raise ValueError(f"{path} holds no certificate in PEM form")
+    return path.absolute()

@@ -1,0 +1,160 @@
+"""The settings of ``sign`` alone: which certificate, which files, how. Faults gather."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from signotaur_action.http.address import proxy_for
+from signotaur_action.key_server.signing import HttpTimestampServer
+from signotaur_action.model import CertificateSelector
+from signotaur_action.policy.expiry import parse_window
+from signotaur_action.ports import Clock
+from signotaur_action.settings.layers import Settings
+from signotaur_action.signing.certificate import CertificateError, certificates_in
+from signotaur_action.signing.files import FilesFault, matching, patterns_in
+from signotaur_action.signing.values import (
+    PARALLELISM_DEFAULT,
+    PARALLELISM_MAX,
+    Description,
+    OnSigned,
+    SigningPlan,
+)
+from signotaur_wire.signing import DigestAlgorithm, normal_thumbprint
+
+_SELECTORS = ("thumbprint", "label", "subject")
+_SHA1_DIGITS = 40
+_FALLBACK = "fallback-timestamp-server"
+
+
+def signing_plan(settings: Settings) -> SigningPlan | None:
+    """Return what is asked for; None with the fault in ``settings``."""
+    selector = _selector(settings)
+    digest = settings.checked("file-digest", _digest, DigestAlgorithm.SHA256)
+    if settings.flag("append") and settings.flag("replace"):
+        settings.faults.append("--append and --replace exclude one another")
+    plan = SigningPlan(
+        selector=selector or CertificateSelector("label", ""),
+        algorithm=digest,
+        timestamp_algorithm=settings.checked("timestamp-digest", _digest, digest),
+        on_signed=_on_signed(settings),
+        trust_signatures=settings.flag("trust-existing-signatures"),
+        description=Description(
+            settings.text("description"), settings.checked("description-url", _ascii, "")
+        ),
+        more_certificates=settings.checked("additional-certificates", _certificates, ()),
+        window=settings.checked("fail-if-expiring-within", parse_window, None),
+        parallelism=settings.checked(
+            "max-degree-of-parallelism", _parallelism, PARALLELISM_DEFAULT
+        ),
+    )
+    return None if selector is None else plan
+
+
+def timestamp_servers(settings: Settings, clock: Clock) -> list[HttpTimestampServer]:
+    """Return the servers to ask for timestamps, best first."""
+    first = settings.text("timestamp-server")
+    fallbacks = settings.texts(_FALLBACK)
+    if fallbacks and not first:
+        settings.faults.append(f"--{_FALLBACK} can only be used with --timestamp-server")
+    if settings.is_given("timestamp-digest") and not first:
+        settings.faults.append("--timestamp-digest can only be used with --timestamp-server")
+    named = [("timestamp-server", first)] if first else []
+    named += [(_FALLBACK, url) for url in fallbacks]
+    for option, url in named:
+        if not _is_url(url):
+            settings.faults.append(f"--{option}: it must be an http or https URL")
+            return []
+    return [HttpTimestampServer(url, clock, proxy_for(url, settings.environ)) for _, url in named]
+
+
+def files_to_sign(settings: Settings, arguments: Sequence[str]) -> list[Path]:
+    """Return the files that arguments and ``--file-list`` name."""
+    base = Path(settings.text("base-directory"))
+    if not base.is_dir():
+        settings.faults.append(f"--base-directory: {base} is no folder")
+        return []
+    nothing: list[str] = []
+    listed = settings.checked("file-list", _listed, nothing)
+    patterns = [*filter(None, arguments), *listed]
+    if not patterns:
+        settings.faults.append("no files to sign: name them, or give --file-list")
+        return []
+    try:
+        return matching(patterns, base)
+    except FilesFault as fault:
+        settings.faults.extend(fault.faults)
+        return []
+
+
+def _selector(settings: Settings) -> CertificateSelector | None:
+    chosen = settings.preferred(*_SELECTORS)
+    if chosen is None:
+        settings.faults.append("no certificate is named; give --label, --thumbprint or --subject")
+        return None
+    kind, value = chosen
+    if kind == "thumbprint" and not _is_thumbprint(value):
+        settings.faults.append("--thumbprint: it must be the SHA-1 of a certificate, 40 hex digits")
+    return CertificateSelector(kind, value)
+
+
+def _is_thumbprint(text: str) -> bool:
+    digits = normal_thumbprint(text)
+    return len(digits) == _SHA1_DIGITS and set(digits) <= set("0123456789ABCDEF")
+
+
+def _on_signed(settings: Settings) -> OnSigned:
+    if settings.flag("append"):
+        return OnSigned.APPEND
+    return OnSigned.REPLACE if settings.flag("replace") else OnSigned.SKIP
+
+
+def _digest(text: str) -> DigestAlgorithm:
+    try:
+        return DigestAlgorithm(text.strip().upper())
+    except ValueError:
+        raise ValueError("it must be SHA256, SHA384 or SHA512") from None
+
+
+def _parallelism(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= PARALLELISM_MAX:
+        raise ValueError(f"it must be a whole number from 1 to {PARALLELISM_MAX}")
+    return int(text)
+
+
+def _ascii(text: str) -> str:
+    if not text.isascii():
+        raise ValueError("it must hold ASCII characters only")
+    return text
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _certificates(text: str) -> tuple[bytes, ...]:
+    if not text:
+        return ()
+    try:
+        return certificates_in(_content(text))
+    except CertificateError as error:
+        raise ValueError(f"{text}: {error}") from None
+
+
+def _listed(text: str) -> list[str]:
+    if not text:
+        return []
+    try:
+        return patterns_in(_content(text).decode())
+    except UnicodeDecodeError:
+        raise ValueError(f"{text} is not UTF-8") from None
+
+
+def _content(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({(error.strerror or '').lower()})") from None

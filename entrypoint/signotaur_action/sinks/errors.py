@@ -1,0 +1,43 @@
+"""What goes wrong at a destination, as every sink reports it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from signotaur_action.errors import DeliveryFailed, DestinationRefused
+from signotaur_action.files.atomic import FileRefusedError
+from signotaur_action.files.dotenv import DotenvError
+from signotaur_action.files.keytext import KeyTextError
+from signotaur_action.http import HttpFault
+
+
+class StoreRefused(Exception):
+    """A store did not do what was asked; the text says why, without a full stop."""
+
+
+@contextmanager
+def delivery_faults(name: str, done: str = "written") -> Iterator[None]:
+    """Turn what goes wrong with a file, a stream or a store into DeliveryFailed, naming it.
+
+    ``done``: what could not be done to it.
+    """
+    try:
+        yield
+    except (FileRefusedError, DotenvError, KeyTextError, StoreRefused) as error:
+        raise DeliveryFailed(f"{name} could not be {done}: {error}.") from None
+    except HttpFault as fault:
+        raise DeliveryFailed(f"{name} could not be {done}: {fault}") from None
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise DeliveryFailed(f"{name} could not be {done}: {reason}.") from None
+
+
+@contextmanager
+def check_faults(name: str, next_step: str) -> Iterator[None]:
+    """Turn what a store's check finds into DestinationRefused, naming it and the next step."""
+    try:
+        yield
+    except StoreRefused as error:
+        refused = f"{name} cannot be used: {error}."
+        raise DestinationRefused(refused, next_step=next_step) from None
+    except HttpFault as fault:
+        raise DestinationRefused(f"{name} cannot be used: {fault}", next_step=next_step) from None

@@ -1,0 +1,1 @@
+"""The connection to the database, and its migrations."""

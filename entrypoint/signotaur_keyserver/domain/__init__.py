@@ -1,0 +1,1 @@
+"""The rules of keys and rotations, without HTTP or SQL statements."""

@@ -1,0 +1,204 @@
+"""Every way in which the server says no, each said once: slug, status, words and members.
+
+Pure. No text here ever holds what the client sent: neither a key nor any other value.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from math import ceil
+
+from signotaur_keyserver.domain.events import Level
+from signotaur_keyserver.domain.records import Rotation
+from signotaur_wire.limits import MAX_CANDIDATES, OVERLAP_DAYS_MAX, OVERLAP_DAYS_MIN
+from signotaur_wire.members import Json, format_optional_time, format_time
+from signotaur_wire.messages import KeyState, RotationState
+from signotaur_wire.problems import Problem
+from signotaur_wire.roles import ROTATOR
+
+
+class Refused(Exception):
+    """The request is answered with a problem; the transaction it was raised in is rolled back."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        status: int,
+        detail: str,
+        *,
+        members: Json | None = None,
+        retry_after: int | None = None,
+        key_id: int | None = None,
+        level: Level | None = None,
+    ) -> None:
+        super().__init__(f"{status} {problem.value}")
+        self.problem = problem
+        self.status = status
+        self.detail = detail
+        self.members = members or {}
+        self.retry_after = retry_after
+        """Seconds after which the same request may succeed."""
+        self.key_id = key_id
+        """The key that was used, when its holder proved to have it."""
+        self.level = level
+        """Level of the refusal's event, where it is not the usual one of its problem."""
+
+
+def unknown_key() -> Refused:
+    """Refuse a stranger: the one answer for every cause that a stranger could probe."""
+    return Refused(Problem.UNKNOWN_KEY, 401, "No key, or no key that this server knows.")
+
+
+_DEAD = {
+    KeyState.REVOKED: (Problem.KEY_REVOKED, "This key is revoked."),
+    KeyState.EXPIRED: (Problem.KEY_EXPIRED, "This key has expired."),
+    KeyState.DISABLED: (Problem.KEY_DISABLED, "This key or its owner is disabled."),
+}
+
+
+def dead_key(state: KeyState, key_id: int) -> Refused:
+    """Refuse the proven holder of a key that is revoked, expired or disabled."""
+    problem, detail = _DEAD[state]
+    return Refused(problem, 401, detail, key_id=key_id)
+
+
+def role_required() -> Refused:
+    """Refuse a rotation by an owner without the role."""
+    return Refused(Problem.ROLE_REQUIRED, 403, f"The key's owner lacks the role {ROTATOR}.")
+
+
+def invalid_overlap() -> Refused:
+    """Refuse an overlap outside the limits."""
+    return Refused(
+        Problem.INVALID_OVERLAP,
+        422,
+        f"The overlap is {OVERLAP_DAYS_MIN} to {OVERLAP_DAYS_MAX} days.",
+    )
+
+
+def other_request() -> Refused:
+    """Refuse an id that is known with another body or for another key; which, is not told."""
+    return Refused(
+        Problem.ROTATION_MISMATCH, 422, "This id was used for another request. Make a new id."
+    )
+
+
+def key_collision() -> Refused:
+    """Refuse a new key whose public id or digest is already known."""
+    return Refused(
+        Problem.ROTATION_MISMATCH, 409, "A key like this exists already. Make a new key."
+    )
+
+
+def wrong_key(needed: str) -> Refused:
+    """Refuse a step that belongs to the other key of the rotation (``needed``: new or old)."""
+    return Refused(Problem.ROTATION_MISMATCH, 409, f"Only the rotation's {needed} key can do this.")
+
+
+def not_confirmable(state: RotationState) -> Refused:
+    """Refuse to confirm what was aborted or superseded."""
+    return Refused(
+        Problem.ROTATION_MISMATCH,
+        409,
+        f"The rotation is {state.value}: it can no longer be confirmed.",
+        members={"state": state.value},
+    )
+
+
+def unknown_rotation() -> Refused:
+    """Refuse to tell of a rotation that is not this key's to see, or that does not exist."""
+    return Refused(Problem.UNKNOWN_ROTATION, 404, "This key has no such rotation.")
+
+
+def rotation_open(rotation: Rotation, now: datetime) -> Refused:
+    """Refuse while someone else holds the lease."""
+    return _open(rotation, now, "Another run is rotating this key now.")
+
+
+def candidate_unconfirmed(rotation: Rotation, now: datetime) -> Refused:
+    """Refuse to rotate a key whose own rotation is not confirmed yet."""
+    return _open(
+        rotation, now, "This key is a candidate: its own rotation must be confirmed first."
+    )
+
+
+def _open(rotation: Rotation, now: datetime, detail: str) -> Refused:
+    return Refused(
+        Problem.ROTATION_OPEN,
+        409,
+        detail,
+        members={
+            "holder": rotation.holder,
+            "openedAt": format_time(rotation.opened_at_utc),
+            "leaseUntil": format_time(rotation.lease_until_utc),
+        },
+        retry_after=max(1, ceil((rotation.lease_until_utc - now).total_seconds())),
+    )
+
+
+def already_rotated(confirmed: Rotation) -> Refused:
+    """Refuse what a confirmed successor forbids."""
+    return _already_rotated(
+        confirmed, "This key was rotated and the rotation was confirmed: use its successor."
+    )
+
+
+def successor_in_use(confirmed: Rotation) -> Refused:
+    """Refuse to replace a successor as lost although it was used since its confirmation."""
+    return _already_rotated(
+        confirmed,
+        "The successor of this key is in use, so it is not lost. Use it, or ask an administrator "
+        "to revoke it.",
+        Level.SECURITY,
+    )
+
+
+def _already_rotated(confirmed: Rotation, detail: str, level: Level | None = None) -> Refused:
+    members: Json = {
+        "successorKeyId": confirmed.new_key_id,
+        "confirmedAt": format_optional_time(confirmed.confirmed_at_utc),
+    }
+    if confirmed.new_key_is_in_use:
+        members["successorInUseSince"] = format_optional_time(confirmed.new_in_use_since_utc)
+    return Refused(Problem.ALREADY_ROTATED, 409, detail, members=members, level=level)
+
+
+def candidate_in_use(rotation: Rotation) -> Refused:
+    """Refuse to abort a rotation whose new key may be in a destination."""
+    return Refused(
+        Problem.ROTATION_MISMATCH,
+        409,
+        "The new key of this rotation was used, so it may be stored already. Confirm it, or ask "
+        "an administrator to revoke it.",
+        members={"state": rotation.state.value},
+    )
+
+
+def too_many_candidates(candidates: Sequence[Rotation]) -> Refused:
+    """Refuse a further candidate when every present one may be in use somewhere."""
+    return Refused(
+        Problem.TOO_MANY_CANDIDATES,
+        409,
+        f"{MAX_CANDIDATES} unconfirmed successors of this key are in use: confirm one, or ask an "
+        "administrator to revoke one.",
+        members={"candidateKeyIds": [candidate.new_key_id for candidate in candidates]},
+    )
+
+
+def malformed(status: int, detail: str, fields: Sequence[str] = ()) -> Refused:
+    """Refuse a request that is not of the protocol; ``fields`` are names, never values."""
+    return Refused(Problem.MALFORMED_REQUEST, status, detail, members={"fields": list(fields)})
+
+
+def rate_limited(detail: str, wait: float) -> Refused:
+    """Refuse whoever asks too often; ``wait`` is in seconds, until the next request is heard."""
+    return Refused(Problem.RATE_LIMITED, 429, detail, retry_after=max(1, ceil(wait)))
+
+
+def unavailable() -> Refused:
+    """Refuse while the database cannot be reached or is busy. Nothing was changed."""
+    return Refused(
+        Problem.UNAVAILABLE,
+        503,
+        "The database is not available. Nothing was changed.",
+        retry_after=1,
+    )

@@ -1,0 +1,137 @@
+"""The decisions of a rotation as pure functions of records, request and ``now``.
+
+Nothing here reads a clock or a database. Each rule's reason is told where it is decided.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from signotaur_keyserver.domain import refusals
+from signotaur_keyserver.domain.records import Key, Rotation
+from signotaur_wire.limits import MAX_CANDIDATES, OVERLAP_DAYS_MAX, OVERLAP_DAYS_MIN
+from signotaur_wire.messages import KeyState, RotationRequest
+from signotaur_wire.roles import ROTATOR
+
+_ALIVE = (KeyState.ACTIVE, KeyState.CANDIDATE)
+
+
+def require_alive(key: Key, now: datetime) -> None:
+    """Raise Refused unless the key may be used now."""
+    state = key.state(now)
+    if state not in _ALIVE:
+        raise refusals.dead_key(state, key.id)
+
+
+def require_permission(key: Key, request: RotationRequest) -> None:
+    """Raise Refused unless the owner may rotate and the overlap is within the limits."""
+    if ROTATOR not in key.roles:
+        raise refusals.role_required()
+    if not OVERLAP_DAYS_MIN <= request.overlap_days <= OVERLAP_DAYS_MAX:
+        raise refusals.invalid_overlap()
+
+
+def require_free_lease(rotations: Sequence[Rotation], holder: str, now: datetime) -> None:
+    """Raise Refused while someone else holds a live lease on any of one old key's rotations.
+
+    Two runs that write the same destinations at once are the one way to lose a key that no
+    later run can mend.
+    """
+    for rotation in rotations:
+        if rotation.leased_to_another(holder, now):
+            raise refusals.rotation_open(rotation, now)
+
+
+def require_repeat(rotation: Rotation, key: Key, request: RotationRequest) -> None:
+    """Raise Refused unless the request is the one that opened the rotation, by one of its keys.
+
+    The holder is not compared: another run may continue what a dead one began.
+    """
+    same = (
+        key.id in (rotation.old_key_id, rotation.new_key_id)
+        and rotation.new_public_id == request.public_id
+        and rotation.new_sha256 == request.key_sha256
+        and rotation.overlap_days == request.overlap_days
+        and rotation.auto_revoke == request.auto_revoke
+        and rotation.again == request.again
+    )
+    if not same:
+        raise refusals.other_request()
+
+
+def lost_successors(rotations: Sequence[Rotation], request: RotationRequest) -> list[Rotation]:
+    """Return the confirmed rotations whose successors the request replaces, because they are lost.
+
+    The client says so (``again``), and nothing shows the opposite: a successor that was used
+    since its confirmation is in somebody's hands. Whoever stole the old key could otherwise end
+    the key that its owner rotated to. Raises Refused when there is a successor that is not lost.
+    """
+    confirmed = [r for r in rotations if r.is_confirmed]
+    if confirmed and not request.again:
+        raise refusals.already_rotated(confirmed[-1])
+    for rotation in confirmed:
+        if rotation.new_key_is_in_use:
+            raise refusals.successor_in_use(rotation)
+    return confirmed
+
+
+def successor_expiry(key: Key, lost: Sequence[Rotation], now: datetime) -> datetime | None:
+    """Return when a new key expires; None for never.
+
+    It lives as long as the old key was made to live, but never beyond a successor that it
+    replaces: declaring keys lost must not lengthen anybody's access.
+    """
+    full = None if key.lifetime is None else now + key.lifetime
+    limits = [full, *(rotation.new_expires_at_utc for rotation in lost)]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def require_undelivered(rotation: Rotation, now: datetime) -> None:
+    """Raise Refused when a candidate may be in a destination: it lives and was used.
+
+    A client uses a key before it delivers it, and at last overwrites the old key with it. If
+    the old key could end it then, whoever stole the old key would leave its owner without one.
+    """
+    if rotation.new_first_used_at_utc is not None and not rotation.new_key_is_dead(now):
+        raise refusals.candidate_in_use(rotation)
+
+
+def candidates_to_supersede(rotations: Sequence[Rotation], now: datetime) -> list[Rotation]:
+    """Return the candidates that make room for one more, oldest first.
+
+    A candidate that was never used is provably in no destination, because a client uses a key
+    before it delivers it; a dead one helps nobody. Raises Refused when all others were used.
+    ``rotations`` are one old key's, oldest first, none leased to another holder.
+    """
+    candidates = [r for r in rotations if r.is_unconfirmed]
+    surplus = len(candidates) + 1 - MAX_CANDIDATES
+    if surplus <= 0:
+        return []
+    idle = [r for r in candidates if r.new_first_used_at_utc is None or r.new_key_is_dead(now)]
+    if len(idle) < surplus:
+        raise refusals.too_many_candidates(candidates)
+    return idle[:surplus]
+
+
+def armed_moment(rotation: Rotation, now: datetime) -> datetime:
+    """Return when a confirmation given now lets the old key die.
+
+    The announced end counts while it lies ahead. A rotation confirmed after it starts its
+    overlap anew: nobody can have switched to a key that was not confirmed yet.
+    """
+    if rotation.overlap_end_utc > now:
+        return rotation.overlap_end_utc
+    return now + timedelta(days=rotation.overlap_days)
+
+
+def rivals_end(rivals: Sequence[Rotation], armed: datetime) -> datetime:
+    """Return when the other new keys of an old key die, if a confirmation arms it at ``armed``.
+
+    Never before the overlap end that was announced for a confirmed one: until then its owner
+    can show that it is not lost, by using it.
+    """
+    return max([armed, *(rival.overlap_end_utc for rival in rivals if rival.is_confirmed)])
+
+
+def earliest(deadline: datetime | None, other: datetime) -> datetime:
+    """Return the earlier deadline: an armed one is never lengthened."""
+    return other if deadline is None else min(deadline, other)

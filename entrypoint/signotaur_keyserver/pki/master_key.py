@@ -1,0 +1,95 @@
+"""Private keys at rest: sealed with a master key that is never in the database."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from signotaur_keyserver.pki.private_files import ExposedError, require_owner_only
+
+FILE_NAME = "master.key"
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+
+
+class VaultError(Exception):
+    """Sealed keys cannot be opened, or none can be sealed. The message says what to do."""
+
+
+class Vault:
+    """Seals with AES-256-GCM; the thumbprint is bound in, so that no sealed key can be swapped."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    @classmethod
+    def in_folder(cls, data_dir: Path) -> Self:
+        """Return the vault of a data folder."""
+        return cls(data_dir / FILE_NAME)
+
+    def create(self) -> bool:
+        """Make a master key where there is none; False when there is one. Raises VaultError."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        try:
+            handle = os.open(self.file, flags, 0o600)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise VaultError(f"cannot make {self.file}: {_reason(error)}") from None
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(_KEY_BYTES))
+            file.flush()
+            os.fsync(handle)
+        _sync_folder(self.file.parent)
+        return True
+
+    def seal(self, key_der: bytes, thumbprint: str) -> bytes:
+        """Return a private key as it is stored. Raises VaultError."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return nonce + AESGCM(self._master_key()).encrypt(nonce, key_der, thumbprint.encode())
+
+    def unseal(self, sealed_key: bytes, thumbprint: str) -> bytes:
+        """Return the private key of a certificate in clear. Raises VaultError."""
+        nonce, sealed = sealed_key[:_NONCE_BYTES], sealed_key[_NONCE_BYTES:]
+        try:
+            return AESGCM(self._master_key()).decrypt(nonce, sealed, thumbprint.encode())
+        except (InvalidTag, ValueError):
+            raise VaultError(
+                f"{self.file} is not the master key that the private keys were sealed with: "
+                "put the right one back from its backup"
+            ) from None
+
+    def _master_key(self) -> bytes:
+        try:
+            with self.file.open("rb") as file:
+                status = os.fstat(file.fileno())
+                master_key = file.read(_KEY_BYTES + 1)
+        except FileNotFoundError:
+            raise VaultError(
+                f"{self.file} is missing: the private keys in the database cannot be opened "
+                "without it. Put it back from its backup; it is never made anew"
+            ) from None
+        except OSError as error:
+            raise VaultError(f"cannot read {self.file}: {_reason(error)}") from None
+        if len(master_key) != _KEY_BYTES:
+            raise VaultError(f"{self.file} is damaged: it must have {_KEY_BYTES} bytes")
+        try:
+            require_owner_only(self.file, status)
+        except ExposedError as error:
+            raise VaultError(str(error)) from None
+        return master_key
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else "unknown"

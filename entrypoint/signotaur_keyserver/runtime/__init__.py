@@ -1,0 +1,1 @@
+"""What serves: TLS, the HTTP server, the hourly sweep."""

@@ -1,0 +1,115 @@
+"""HTTP over one connection, with a bound on everything that a client may send or delay.
+
+uvicorn's protocol on httptools, which has no such bounds. h11, which has some, answers half as
+many requests a second.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from signotaur_keyserver.api.middleware import FIXED_HEADERS
+from signotaur_keyserver.api.problems import problem_response
+from signotaur_keyserver.runtime.connections import Connection, Connections, Phase
+from signotaur_wire.problems import Problem
+
+HEAD_LIMIT = 16 * 1024
+"""Bytes of a request that are no body: request line, headers, and what frames chunks."""
+_PART = 4096
+"""Bytes that are parsed before they are counted again."""
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """One connection that has a place among the others."""
+
+    def __init__(self, connections: Connections, place: Connection, **uvicorn: Any) -> None:
+        super().__init__(**uvicorn)
+        self.timeout_keep_alive = connections.limits.idle
+        self._places = connections
+        self._place = place
+        self._framing = 0
+        self._unanswered = 0
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin: from now on the transport is what ends the connection."""
+        super().connection_made(transport)
+        self._place.end = transport.abort
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give the place back."""
+        super().connection_lost(exc)
+        self._places.remove(self._place)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse in small parts, so that no more than the limit is ever kept of a head."""
+        if self._place.phase is Phase.IDLE:
+            self._places.enter(self._place, Phase.HEAD)
+        for start in range(0, len(data), _PART):
+            part = data[start : start + _PART]
+            self._framing += len(part)
+            super().data_received(part)
+            if self.transport.is_closing():
+                return
+            if self._framing > HEAD_LIMIT:
+                self._refuse(431, f"Request line and headers have at most {HEAD_LIMIT} bytes.")
+                return
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        if self._place.phase is not Phase.HEAD:
+            self._places.enter(self._place, Phase.HEAD)
+
+    def on_headers_complete(self) -> None:
+        """Hand the request to the application."""
+        super().on_headers_complete()
+        self._unanswered += 1
+        self._place.busy = True
+        self._places.enter(self._place, Phase.BODY)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body, which counts for the body's own limit."""
+        self._framing -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request, which may be answered already."""
+        super().on_message_complete()
+        self._framing = 0
+        self._places.enter(self._place, Phase.ANSWER if self._unanswered else Phase.IDLE)
+
+    def on_response_complete(self) -> None:
+        """End an answer. Who proved a key is a stranger no longer."""
+        super().on_response_complete()
+        self._unanswered -= 1
+        self._place.busy = self._unanswered > 0
+        self._place.known = self._place.known or "key_id" in self.cycle.scope["state"]
+        if self._place.phase is Phase.ANSWER:
+            self._places.enter(self._place, Phase.ANSWER if self._unanswered else Phase.IDLE)
+
+    def pause_writing(self) -> None:
+        """Wait for a client that does not read: it has no claim to its place."""
+        super().pause_writing()
+        self._place.busy = False
+
+    def resume_writing(self) -> None:
+        """Go on with the answer."""
+        super().resume_writing()
+        self._place.busy = self._unanswered > 0
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        del msg
+        self._refuse(400, "This is not a request of HTTP/1.1.")
+
+    def _refuse(self, status: int, detail: str) -> None:
+        if self._place.phase is not Phase.HEAD or self._unanswered:
+            # An answer was sent or begun: another one would be taken for a part of it.
+            self.transport.abort()
+            return
+        answer = problem_response(Problem.MALFORMED_REQUEST, HTTPStatus(status), detail)
+        headers = [*answer.raw_headers, *FIXED_HEADERS, (b"connection", b"close")]
+        lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+        self.transport.write(STATUS_LINE[status] + lines + b"\r\n" + bytes(answer.body))
+        self.transport.close()

@@ -1,0 +1,184 @@
+"""Listening: uvicorn with our sockets, our log and our end.
+
+It is told everything; it reads neither environment nor command line.
+"""
+
+import logging
+import resource
+import signal
+import socket
+import ssl
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from ipaddress import IPv6Address, ip_address
+
+import uvicorn
+from fastapi import FastAPI
+
+from signotaur_keyserver.runtime.acceptor import Acceptor
+from signotaur_keyserver.runtime.bounded_http import BoundedHttp
+from signotaur_keyserver.runtime.connections import DEFAULT, Connection, Connections, Limits
+from signotaur_keyserver.runtime.tls import TlsFiles
+
+_BACKLOG = 512
+_GRACE_SECONDS = 1
+_OTHER_DESCRIPTORS = 100
+"""Of the process: its database, its log, its event loop, with room to spare."""
+_TICKS_PER_SECOND = 10
+_TICKS_PER_MINUTE = 600
+_log = logging.getLogger(__name__)
+_STARTUP_FAILED = "the server could not start"
+
+
+class ServerError(Exception):
+    """The server cannot listen, or could not start."""
+
+
+def serve(
+    app: FastAPI,
+    listener: socket.socket,
+    tls: TlsFiles | None,
+    on_ready: Callable[[], None],
+    limits: Limits = DEFAULT,
+) -> None:
+    """Serve until SIGTERM or SIGINT; call ``on_ready`` once connections are accepted.
+
+    Raises ServerError when the application's start fails.
+    """
+    server = Server(configured(app, tls), on_ready, _affordable(limits))
+    try:
+        server.run(sockets=[listener])
+    except SystemExit as error:
+        raise ServerError(_STARTUP_FAILED) from error
+
+
+def configured(app: FastAPI, tls: TlsFiles | None) -> uvicorn.Config:
+    """Return uvicorn's settings: what it believes, tells and logs is kept to the least."""
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        log_config=None,
+        access_log=False,  # ours tells less, on purpose
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        ssl_certfile=None if tls is None else tls.certificate,
+        ssl_keyfile=None if tls is None else tls.key,
+    )
+    config.load()
+    if config.ssl is not None:
+        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
+    return config
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind; port 0 takes a free one. Raises ServerError when the address is not to be had."""
+    try:
+        info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(info[4][:2], family=info[0], backlog=_BACKLOG)
+    except OSError as error:
+        raise ServerError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+def _affordable(limits: Limits) -> Limits:
+    """Raise the process's limit of open files; return limits on connections that keep to it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # some systems have a hard limit that they do not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    if soft == resource.RLIM_INFINITY or soft - _OTHER_DESCRIPTORS >= limits.connections:
+        return limits
+    _log.warning("the limit of %d open files leaves room for fewer connections", soft)
+    return replace(limits, connections=max(2, soft - _OTHER_DESCRIPTORS))
+
+
+def url_of(listener: socket.socket, *, secure: bool) -> str:
+    """Return the URL under which this machine reaches a listening socket."""
+    host, port = listener.getsockname()[:2]
+    address = ip_address(host)
+    if address.is_unspecified:
+        host = "::1" if isinstance(address, IPv6Address) else "127.0.0.1"
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'https' if secure else 'http'}://{shown}:{port}"
+
+
+def log_to_stderr() -> None:
+    """Send every log line of the process to stderr."""
+    # What our lines do not show need not be looked up (logging HOWTO, "Optimization").
+    logging._srcfile = None  # noqa: SLF001
+    logging.logThreads = False
+    logging.logProcesses = False
+    logging.logMultiprocessing = False
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    for noisy in ("alembic", "uvicorn.error"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, with bounds on connections and requests."""
+
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], None], limits: Limits = DEFAULT
+    ) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+        self._connections = Connections(limits)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application, then accept connections."""
+        await super().startup(sockets=[])
+        self._acceptors = [
+            Acceptor(listener, self._connections, self._protocol, self.config.ssl)
+            for listener in sockets or []
+        ]
+        for acceptor in self._acceptors:
+            acceptor.start()
+        self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more, then end in good order."""
+        for acceptor in self._acceptors:
+            acceptor.close()
+        await super().shutdown(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look for connections that take too long, and tell of those that were closed."""
+        if counter % _TICKS_PER_SECOND == 0:
+            self._connections.end_overdue()
+        if counter % _TICKS_PER_MINUTE == 0 and self._connections.turned_away:
+            _log.warning(
+                "%d connections were refused or closed in the last minute: "
+                "too many of one address or in all, or too slow",
+                self._connections.turned_away,
+            )
+            self._connections.turned_away = 0
+        return await super().on_tick(counter)
+
+    def _protocol(self, place: Connection) -> BoundedHttp:
+        return BoundedHttp(
+            self._connections,
+            place,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End in good order at a signal; uvicorn would raise it again and die of it."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # no signal comes to another one
+            return
+        handled = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in handled}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

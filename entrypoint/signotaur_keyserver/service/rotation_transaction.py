@@ -1,0 +1,110 @@
+"""One change of rotations: its transaction, its moment, its caller, and what it logs.
+
+Every use case that a key may ask for works through a ``Change``, so that none can forget to
+lock the keys concerned, to check the caller again, or to write the event.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.domain import refusals, rules
+from signotaur_keyserver.domain.events import Event, EventType, Level
+from signotaur_keyserver.domain.records import Key, Rotation
+from signotaur_keyserver.service.authentication import Caller
+from signotaur_keyserver.store import events, keys, rotations
+from signotaur_wire.members import Json, format_time
+from signotaur_wire.messages import RotationState
+
+
+@dataclass(frozen=True)
+class Change:
+    """A transaction in which the caller's key and its origin are locked and the caller is alive."""
+
+    connection: Connection
+    now: datetime
+    key: Key
+    source: str | None
+
+    def log(
+        self,
+        level: Level,
+        event_type: EventType,
+        message: str,
+        rotation: Rotation,
+        *,
+        key_id: int | None = None,
+        data: Json | None = None,
+    ) -> None:
+        """Write an event about a rotation; ``key_id`` is the key concerned (default: the new)."""
+        event = Event(
+            level,
+            event_type,
+            message,
+            user_id=self.key.owner_id,
+            key_id=rotation.new_key_id if key_id is None else key_id,
+            rotation_id=rotation.id,
+            source=self.source,
+            data=data or {},
+        )
+        events.write(self.connection, self.now, event)
+
+    def rotation(self, rotation_id: UUID) -> Rotation:
+        """Return a rotation of the caller's key. Raises Refused when it has no such one."""
+        rotation = rotations.find(self.connection, rotation_id)
+        if rotation is None or self.key.id not in (rotation.old_key_id, rotation.new_key_id):
+            raise refusals.unknown_rotation()
+        return rotation
+
+    def revoke_candidate(self, rotation: Rotation, reason: str) -> None:
+        """Revoke an unconfirmed new key at once."""
+        if keys.revoke(self.connection, rotation.new_key_id, self.now, reason):
+            message = f"Key {rotation.new_key_id} was revoked: {reason}."
+            self.log(Level.INFORMATION, EventType.KEY_REVOKED, message, rotation)
+
+    def supersede(
+        self, rotation: Rotation, end: datetime, level: Level = Level.INFORMATION
+    ) -> None:
+        """End an unconfirmed rotation that lost against another one; its candidate dies at ``end``.
+
+        A destination may have it: it works until whoever reads that one has changed over.
+        """
+        rotations.set_state(self.connection, rotation.id, RotationState.SUPERSEDED)
+        message = (
+            f"Candidate key {rotation.new_key_id} of key {rotation.old_key_id} was superseded "
+            f"and dies at {format_time(end)}."
+        )
+        self.log(level, EventType.ROTATION_SUPERSEDED, message, rotation)
+        self.retire(rotation.new_key_id, end, "superseded", rotation)
+
+    def retire(self, key_id: int, due: datetime, reason: str, rotation: Rotation) -> datetime:
+        """Let a key die at ``due``, or earlier if it must already; return the true moment.
+
+        A moment that is reached revokes at once.
+        """
+        key = keys.require(self.connection, key_id)
+        if key.revoked_at_utc is not None:
+            return key.revoked_at_utc
+        due = rules.earliest(key.revoke_due_utc, due)
+        if due != key.revoke_due_utc:
+            keys.arm(self.connection, key_id, due, reason)
+        if due <= self.now and keys.revoke(self.connection, key_id, due, reason):
+            message = f"Key {key_id} was revoked: {reason}."
+            self.log(Level.INFORMATION, EventType.KEY_REVOKED, message, rotation, key_id=key_id)
+        return due
+
+
+@contextmanager
+def change(database: Database, caller: Caller, source: str | None) -> Iterator[Change]:
+    """Begin a change asked for by a key. Raises Refused when the key died since it was read."""
+    with database.write() as connection:
+        keys.lock(connection, caller.key.family)
+        now = database.clock.now(connection)
+        key = keys.require(connection, caller.key.id)
+        rules.require_alive(key, now)
+        yield Change(connection, now, key, source)

@@ -1,0 +1,18 @@
+"""One clock decides over keys: the database's."""
+
+from pathlib import Path
+
+import pytest
+
+import signotaur_keyserver
+
+ROOT = Path(signotaur_keyserver.__file__).parent
+CERTIFICATES = ROOT / "runtime" / "tls.py"
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.rglob("*.py")), ids=lambda file: file.stem)
+def test_only_certificates_follow_the_clock_of_the_machine(file: Path) -> None:
+    source = file.read_text()
+    if file != CERTIFICATES:
+        assert "datetime.now" not in source
+        assert "time.time" not in source
