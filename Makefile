@@ -71,7 +71,7 @@ image-check: ## build the action's image twice from nothing, and compare the lay
 
 demo: $(STAMP) ## rotate a key and show it (DOCKER=1: through the image)
 	$(if $(DOCKER),@$(MAKE) --no-print-directory image)
-	$(BIN)/signotaur-action demo $(if $(DOCKER),--image $(IMAGE))
+	$(BIN)/python -I -m signotaur_demo $(if $(DOCKER),--image $(IMAGE))
 
 # One recipe after the other, whatever -j says: nobody waits for tests of code
 # that does not pass the checks, and pytest has the last word.

@@ -199,17 +199,6 @@ def init(
     return _run("init", context)
 
 
-@app.command("demo")
-def demo(
-    context: typer.Context,
-    image: Annotated[
-        str | None, typer.Option("--image", help="Run the job's steps in this container image.")
-    ] = None,
-) -> int:
-    """Show the main job end to end against a key server of this machine."""
-    return _run("demo", context)
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return the process's exit code; nothing escapes as an exception."""
     _prepare_streams()

@@ -196,13 +196,6 @@ class ToolMissing(SignotaurError):
     )
 
 
-class DemoFailed(SignotaurError):
-    """The demo itself cannot go on."""
-
-    keys = "The demo's keys live on its own server only and are thrown away."
-    next = "Run `make install` and try again; --debug tells more."
-
-
 class Interrupted(SignotaurError):
     """SIGINT or SIGTERM ended the run."""
 

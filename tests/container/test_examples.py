@@ -162,7 +162,7 @@ def test_the_jenkins_example_guards_before_it_signs(
 @pytest.mark.usefixtures("engine")
 def test_the_demo_runs_its_job_in_the_image(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-I", "-m", "signotaur_action", "demo", "--image", ACTION_IMAGE],
+        [sys.executable, "-I", "-m", "signotaur_demo", "--image", ACTION_IMAGE],
         env={**BARE, "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,

@@ -110,7 +110,7 @@ def command_lines() -> list[str]:
 
 def test_make_demo_tells_its_story_and_leaves_nothing(tmp_path: Path) -> None:
     assert "demo: $(STAMP)" in (ROOT / "Makefile").read_text()
-    done = shell("signotaur-action demo", tmp_path, TMPDIR=str(tmp_path))
+    done = shell("python -I -m signotaur_demo", tmp_path, TMPDIR=str(tmp_path))
 
     assert done.returncode == 0, done.stderr
     assert "no key lost, none shown, nobody locked out" in done.stdout

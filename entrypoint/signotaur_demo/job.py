@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from signotaur_action.errors import DemoFailed
+from signotaur_demo.errors import DemoError
 
 _WORKSPACE = "/github/workspace"
 
@@ -54,7 +54,7 @@ def run_step(folder: Path, inputs: Mapping[str, str], image: str) -> Step:
 
 
 def run_client(folder: Path, arguments: list[str], stdin: str) -> str:
-    """Run the client as a person at a shell does; return what it said. Raises DemoFailed."""
+    """Run the client as a person at a shell does; return what it said. Raises DemoError."""
     done = subprocess.run(
         [*_as_process(), *arguments, "--ca-file", str(folder / "ca.pem")],
         env={"PATH": os.environ.get("PATH", ""), "HOME": str(folder)},
@@ -65,9 +65,7 @@ def run_client(folder: Path, arguments: list[str], stdin: str) -> str:
         check=False,
     )
     if done.returncode:
-        raise DemoFailed(
-            f"The client ended with exit code {done.returncode}: {done.stderr.strip()}"
-        )
+        raise DemoError(f"The client ended with exit code {done.returncode}: {done.stderr.strip()}")
     return done.stderr.strip()
 
 

@@ -4,14 +4,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from importlib.util import find_spec
 
-from signotaur_action.demo.github_log import log_view, masked_outputs
-from signotaur_action.demo.stage import Stage
-from signotaur_action.errors import DemoFailed, ToolMissing, Unauthorized
+from signotaur_action.errors import ToolMissing, Unauthorized
 from signotaur_action.files.dotenv import variables
 from signotaur_action.key_server import HttpKeyService, ServerAddress
 from signotaur_action.model import Secret
 from signotaur_action.ports import Clock
 from signotaur_action.signing.osslsigncode import Osslsigncode
+from signotaur_demo.errors import DemoError
+from signotaur_demo.github_log import log_view, masked_outputs
+from signotaur_demo.stage import Stage
 
 _USER = "build-team"
 _KEY_NAME = "release signing"
@@ -30,7 +31,7 @@ class Story:
         self._env_file = stage.job / "signing.env"
 
     def tell(self) -> None:
-        """Tell all chapters. Raises DemoFailed when something is not as it should be."""
+        """Tell all chapters. Raises DemoError when something is not as it should be."""
         first = self._begin()
         self._sign()
         second = self._rotate_into_key_file(first)
@@ -120,7 +121,7 @@ class Story:
         for name, value in masked_outputs(step.outputs, step.log).items():
             self._say(f"    {name}: {value}")
         if step.code or not step.summary:
-            raise DemoFailed(f"The step failed with exit code {step.code}.")
+            raise DemoError(f"The step failed with exit code {step.code}.")
 
     def _works(self, key: Secret) -> bool:
         address = ServerAddress(self._stage.url, timedelta(seconds=10), self._stage.ca_file)
@@ -136,7 +137,7 @@ class Story:
 
     def _demand(self, fact: bool, text: str) -> None:  # noqa: FBT001 - a fact, not a switch
         if not fact:
-            raise DemoFailed(f"This should be so and is not: {text}.")
+            raise DemoError(f"This should be so and is not: {text}.")
         self._say(f"ok: {text}")
 
     def _chapter(self, title: str) -> None:

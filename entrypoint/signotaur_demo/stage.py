@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from signotaur_action.demo.job import Step, run_client, run_step
-from signotaur_action.errors import DemoFailed
+from signotaur_demo.errors import DemoError
+from signotaur_demo.job import Step, run_client, run_step
 
 _PYTHON = (sys.executable, "-I", "-m")
 _STOP_SECONDS = 10
@@ -46,7 +46,7 @@ class Stage:
             )
         ready = _stdout(self._server).readline()
         if not ready:
-            raise DemoFailed(f"The key server did not start: {self._log.read_text().strip()}")
+            raise DemoError(f"The key server did not start: {self._log.read_text().strip()}")
         self.url = json.loads(ready)["url"]
         shutil.copy(self.data / "ca.pem", self.ca_file)
 
@@ -64,7 +64,7 @@ class Stage:
             self._keyserver(*arguments), capture_output=True, text=True, check=False
         )
         if done.returncode:
-            raise DemoFailed(f"signotaur-keyserver failed: {done.stderr.strip()}")
+            raise DemoError(f"signotaur-keyserver failed: {done.stderr.strip()}")
         return done.stdout.strip()
 
     def keys(self, clock_offset: str) -> list[dict[str, Any]]:
@@ -88,5 +88,5 @@ class Stage:
 
 def _stdout(process: subprocess.Popen[str]) -> IO[str]:
     if process.stdout is None:
-        raise DemoFailed("The key server has no stdout.")
+        raise DemoError("The key server has no stdout.")
     return process.stdout

@@ -1,0 +1,5 @@
+"""The one error of the demo."""
+
+
+class DemoError(Exception):
+    """The demo cannot continue. The message is for a person and holds no key."""
