@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from docs.pages import ROOT, table, workflows
-from signotaur_action.options.common import OPTIONS, Option
+from signotaur_action.options.commands import OPTIONS
+from signotaur_action.options.declare import Option
 from support.options import options_of
 
 BIN = Path(sys.executable).parent
@@ -32,7 +33,7 @@ def described(option: Option) -> str:
     note = "true or false; default: false" if option.is_flag else ""
     note = note or ("one on each line" if option.repeatable else "")
     note = note or (f"default: {option.default}" if option.default else "")
-    return option.help.rstrip(".") + (f" ({note})" if note else "")
+    return (option.input_help or option.help).rstrip(".") + (f" ({note})" if note else "")
 
 
 @pytest.mark.parametrize("path", [*OWN, *EXAMPLES, *STARTERS], ids=lambda path: path.name)

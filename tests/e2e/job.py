@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from signotaur_action.options.common import OPTIONS
+from signotaur_action.options.commands import OPTIONS
 from support.client import BARE, CLIENT
 from support.runner import Command, Step, input_variable, parse_file, read_lines
 

@@ -12,7 +12,7 @@ import pytest
 
 from e2e.desk import Desk, assert_explained, days_from_now, near
 from signotaur_action import cli
-from signotaur_action.options.common import OPTIONS
+from signotaur_action.options.commands import OPTIONS
 from signotaur_wire.version import VERSION
 from support.front import Front, answering, lost_answer, times
 from support.keyserver import KeyServer

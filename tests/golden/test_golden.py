@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from e2e.desk import Desk, Ledger
-from signotaur_action.options.common import OPTIONS
+from signotaur_action.options.commands import OPTIONS
 from support.front import Fault, Front, answering, lost_answer
 from support.golden import Normaliser, Transcript
 from support.keyserver import KeyServer

@@ -16,7 +16,8 @@ from signotaur_action.ci.text import (
     json_line,
     workflow_command,
 )
-from signotaur_action.options.common import OPTIONS, Option
+from signotaur_action.options.commands import OPTIONS
+from signotaur_action.options.declare import Option
 from support.runner import input_variable, parse_command, parse_file, read_lines
 
 CASES: dict[str, list[dict[str, Any]]] = json.loads(

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from signotaur_action.options.common import OPTIONS, Option
+from signotaur_action.options.commands import OPTIONS
+from signotaur_action.options.declare import Option
 from signotaur_action.settings.layers import Settings
 from support.runner import boolean_input, multiline_input
 

@@ -1,9 +1,13 @@
-"""What an option is, and the register of all of them."""
+"""What an option is."""
 
 from dataclasses import dataclass
 from typing import Any
 
-import typer
+AUTHENTICATION = "Authentication"
+ROTATION = "Rotation settings"
+DESTINATION = "Output destination"
+LIMITS = "Limits"
+MISCELLANEOUS = "Miscellaneous"
 
 
 @dataclass(frozen=True)
@@ -12,15 +16,25 @@ class Option:
 
     name: str
     help: str
+    group: str
+    """The heading under which ``--help`` shows it."""
+    metavar: str = ""
+    """What the value is, as ``--help`` shows it; empty for a flag."""
     short: tuple[str, ...] = ()
     default: str = ""
-    """What holds when nothing is given; empty where nothing holds."""
+    """The value when no layer sets one; empty if there is no default."""
     environment: str = ""
-    """The SIGNOTAUR_ variable; empty where there is none."""
+    """The SIGNOTAUR_ variable; empty if there is none."""
     config: str = ""
-    """The member of ~/.signotaur/config.json; empty where there is none."""
-    is_flag: bool = False
+    """The member of ~/.signotaur/config.json; empty if there is none."""
     repeatable: bool = False
+    input_help: str = ""
+    """The help of the action's input where it differs from the command line's."""
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether the option takes no value."""
+        return not self.metavar
 
     @property
     def input_variable(self) -> str:
@@ -29,7 +43,7 @@ class Option:
 
     @property
     def parameter(self) -> str:
-        """The name of the option as a Python parameter."""
+        """The name of the option in ``Invocation.given``."""
         return self.name.replace("-", "_")
 
     @property
@@ -40,17 +54,7 @@ class Option:
         return f"{self.help} [{'; '.join(notes)}]" if notes else self.help
 
 
-OPTIONS: dict[str, Option] = {}
-
-
-def declared(name: str, *short: str, help: str, **rest: Any) -> Any:  # noqa: A002
-    """Declare an option and return what Typer needs to know of it."""
+def declare(name: str, *short: str, help: str, group: str, **rest: Any) -> Option:  # noqa: A002
+    """Return an option; its environment name follows from its name unless one is given."""
     environment = rest.pop("environment", f"SIGNOTAUR_{name.upper().replace('-', '_')}")
-    option = Option(name, help, short, environment=environment, **rest)
-    OPTIONS[name] = option
-    return typer.Option(*short, f"--{name}", help=option.full_help)
-
-
-Text = str | None
-Flag = bool | None
-Texts = list[str] | None
+    return Option(name, help, group, short=short, environment=environment, **rest)

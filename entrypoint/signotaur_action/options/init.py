@@ -1,65 +1,65 @@
-"""The options that only ``init`` takes; see ``options``. No variable sets them."""
+"""The options that only ``init`` takes. No variable sets them."""
 
-from typing import Annotated
+from signotaur_action.options.declare import declare
 
-from signotaur_action.options.declare import Flag, Text, declared
+_WORKFLOWS = "Workflows"
 
-Environment = Annotated[
-    Text,
-    declared(
-        "environment",
-        environment="",
-        default="signing",
-        help="GitHub environment of the jobs; its secret is the key, unless a key file is.",
-    ),
-]
-SecretName = Annotated[
-    Text,
-    declared(
-        "secret",
-        environment="",
-        default="SIGNOTAUR_API_KEY",
-        help="Name of the environment's secret that holds the key.",
-    ),
-]
-KeyFile = Annotated[
-    Text,
-    declared(
-        "key-file",
-        environment="",
-        help="File that holds the key on a self-hosted runner, in place of a secret.",
-    ),
-]
-Runner = Annotated[
-    Text,
-    declared(
-        "runner",
-        environment="",
-        help="Labels of the runner, with commas between; ubuntu-latest for a secret.",
-    ),
-]
-Branch = Annotated[
-    Text,
-    declared("branch", environment="", default="main", help="Branch whose pushes are signed."),
-]
-ActionReference = Annotated[
-    Text,
-    declared(
-        "action",
-        environment="",
-        help="The action with its commit, as OWNER/REPO@COMMIT; a placeholder if not given.",
-    ),
-]
-Folder = Annotated[
-    Text,
-    declared(
-        "folder",
-        environment="",
-        default=".github/workflows",
-        help="Folder to write the two workflows to.",
-    ),
-]
-Force = Annotated[
-    Flag,
-    declared("force", environment="", is_flag=True, help="Overwrite workflows that exist already."),
-]
+ENVIRONMENT = declare(
+    "environment",
+    group=_WORKFLOWS,
+    metavar="NAME",
+    environment="",
+    default="signing",
+    help="GitHub environment of the jobs; the key is its secret, unless --key-file is given.",
+)
+SECRET = declare(
+    "secret",
+    group=_WORKFLOWS,
+    metavar="NAME",
+    environment="",
+    default="SIGNOTAUR_API_KEY",
+    help="Name of the environment's secret that contains the key.",
+)
+KEY_FILE = declare(
+    "key-file",
+    group=_WORKFLOWS,
+    metavar="FILE",
+    environment="",
+    help="File that contains the key on a self-hosted runner, instead of a secret.",
+)
+RUNNER = declare(
+    "runner",
+    group=_WORKFLOWS,
+    metavar="LABELS",
+    environment="",
+    help="Labels of the runner, separated by commas; ubuntu-latest for a secret.",
+)
+BRANCH = declare(
+    "branch",
+    group=_WORKFLOWS,
+    metavar="NAME",
+    environment="",
+    default="main",
+    help="Branch whose pushes are signed.",
+)
+ACTION = declare(
+    "action",
+    group=_WORKFLOWS,
+    metavar="OWNER/REPO@COMMIT",
+    environment="",
+    help="The action and its commit; a placeholder if not given.",
+)
+FOLDER = declare(
+    "folder",
+    group=_WORKFLOWS,
+    metavar="FOLDER",
+    environment="",
+    default=".github/workflows",
+    help="Folder to write the two workflows to.",
+)
+FORCE = declare(
+    "force",
+    group=_WORKFLOWS,
+    environment="",
+    help="Overwrite workflows that exist already.",
+)

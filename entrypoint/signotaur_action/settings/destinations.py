@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from signotaur_action.options.common import OPTIONS
+from signotaur_action.options.commands import OPTIONS
 from signotaur_action.ports import Clock, Sink
 from signotaur_action.settings.key import KeySource
 from signotaur_action.settings.layers import Settings

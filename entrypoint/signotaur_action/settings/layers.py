@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from signotaur_action.ci.detect import under_github
-from signotaur_action.options.common import OPTIONS, Option
+from signotaur_action.options.commands import OPTIONS
+from signotaur_action.options.declare import Option
 
 Value = str | bool | Sequence[str]
 T = TypeVar("T")

@@ -1,0 +1,181 @@
+"""Which command takes which options: the one table that builds the command line.
+
+``action.yml``, the tables in ``docs`` and ``--help`` are compared with it by tests.
+"""
+
+from dataclasses import dataclass
+
+from signotaur_action.options import init, sign
+from signotaur_action.options.common import (
+    AGAIN,
+    ALLOW_UNTRUSTED,
+    API_KEY,
+    API_KEY_FILE,
+    API_KEY_NAME,
+    CA_FILE,
+    DEBUG,
+    DEFER_CONFIRM,
+    DRY_RUN,
+    EMIT_SECRET,
+    FAIL_IF_EXPIRING_WITHIN,
+    FOLLOW_SYMLINKS,
+    FROM_ENV,
+    FROM_STDIN,
+    GITHUB_TOKEN,
+    IF_EXPIRING_WITHIN,
+    IF_MISSING,
+    JSON,
+    MAX_AGE,
+    NO_AUTO_REVOKE,
+    OVERLAP_DAYS,
+    REPORT_ISSUE,
+    ROTATION_ID,
+    SIGN_SERVER,
+    STATE_DIR,
+    TIMEOUT,
+    VERIFY,
+    WARN_IF_EXPIRING_WITHIN,
+    WRITE_ENV_FILE,
+    WRITE_ENV_VAR_NAME,
+    WRITE_KEY_FILE,
+)
+from signotaur_action.options.declare import Option
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What a command takes besides options."""
+
+    name: str
+    metavar: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: its help, its module in ``commands``, its options in the order of --help."""
+
+    help: str
+    module: str
+    options: tuple[Option, ...]
+    arguments: Arguments | None = None
+
+
+_KEY = (API_KEY, API_KEY_FILE, API_KEY_NAME, SIGN_SERVER)
+_CONNECTION = (ALLOW_UNTRUSTED, CA_FILE, TIMEOUT)
+_OUTPUT = (JSON, DEBUG)
+
+COMMANDS: dict[str, Command] = {
+    "rotate-key": Command(
+        "Rotate an API key: the old and the new one both work during the overlap.",
+        "rotate_key",
+        (
+            *_KEY,
+            OVERLAP_DAYS,
+            NO_AUTO_REVOKE,
+            IF_EXPIRING_WITHIN,
+            AGAIN,
+            DEFER_CONFIRM,
+            DRY_RUN,
+            WRITE_KEY_FILE,
+            WRITE_ENV_FILE,
+            WRITE_ENV_VAR_NAME,
+            EMIT_SECRET,
+            GITHUB_TOKEN,
+            FOLLOW_SYMLINKS,
+            STATE_DIR,
+            *_CONNECTION,
+            *_OUTPUT,
+        ),
+    ),
+    "confirm-rotation": Command(
+        "Confirm a deferred rotation with its new key, once every system has the key.",
+        "confirm_rotation",
+        (*_KEY, ROTATION_ID, *_CONNECTION, *_OUTPUT),
+    ),
+    "guard": Command(
+        "Fail a build early when its API key expires soon or was replaced.",
+        "guard",
+        (
+            *_KEY,
+            FAIL_IF_EXPIRING_WITHIN,
+            WARN_IF_EXPIRING_WITHIN,
+            MAX_AGE,
+            REPORT_ISSUE,
+            GITHUB_TOKEN,
+            *_CONNECTION,
+            *_OUTPUT,
+        ),
+    ),
+    "sign": Command(
+        "Sign files; the private key stays on the server, which signs their digests.",
+        "sign",
+        (
+            *_KEY,
+            sign.THUMBPRINT,
+            sign.LABEL,
+            sign.SUBJECT,
+            sign.ADDITIONAL_CERTIFICATES,
+            sign.FILE_LIST,
+            sign.BASE_DIRECTORY,
+            sign.APPEND,
+            sign.REPLACE,
+            sign.TRUST_EXISTING_SIGNATURES,
+            sign.MAX_DEGREE_OF_PARALLELISM,
+            sign.FILE_DIGEST,
+            sign.TIMESTAMP_SERVER,
+            sign.TIMESTAMP_DIGEST,
+            sign.FALLBACK_TIMESTAMP_SERVER,
+            sign.DESCRIPTION,
+            sign.DESCRIPTION_URL,
+            FAIL_IF_EXPIRING_WITHIN,
+            *_CONNECTION,
+            *_OUTPUT,
+        ),
+        Arguments(
+            "files",
+            "FILES",
+            "Files to sign: paths, patterns with * ? ** and, to leave files out, !PATTERN.",
+        ),
+    ),
+    "auth set-key": Command(
+        "Store an API key in a file without showing it.",
+        "set_key",
+        (
+            FROM_STDIN,
+            FROM_ENV,
+            API_KEY,
+            VERIFY,
+            SIGN_SERVER,
+            WRITE_KEY_FILE,
+            WRITE_ENV_FILE,
+            WRITE_ENV_VAR_NAME,
+            IF_MISSING,
+            FOLLOW_SYMLINKS,
+            *_CONNECTION,
+            DEBUG,
+        ),
+    ),
+    "init": Command(
+        "Write the GitHub workflows that rotate the key and guard builds; ask what is not given.",
+        "init",
+        (
+            SIGN_SERVER,
+            init.ENVIRONMENT,
+            init.SECRET,
+            init.KEY_FILE,
+            init.RUNNER,
+            init.BRANCH,
+            init.ACTION,
+            init.FOLDER,
+            init.FORCE,
+            IF_EXPIRING_WITHIN,
+            FAIL_IF_EXPIRING_WITHIN,
+        ),
+    ),
+}
+
+OPTIONS: dict[str, Option] = {
+    option.name: option for command in COMMANDS.values() for option in command.options
+}
+"""Every option by name."""
