@@ -13,6 +13,7 @@ STAMP := $(VENV)/.installed
 LOCKER := .cache/locker
 
 WORKFLOWS := $(wildcard .github/workflows/*.yml .github/workflow-templates/*.yml examples/github/*.yml)
+ISSUE_FORMS := $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 DEPENDABOT := $(wildcard .github/dependabot.yml)
 ACTIONS := $(wildcard action.yml */action.yml .github/actions/*/action.yml)
 DOCKERFILES := $(wildcard Dockerfile)
@@ -43,7 +44,7 @@ LOCK = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_NO_INDEX \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test run-tests image image-check lint docs bench golden templates lock clean
+.PHONY: help install demo check test run-tests image image-check lint docs bench golden templates lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -73,6 +74,10 @@ demo: $(STAMP) ## rotate a key and show it (DOCKER=1: through the image)
 	$(if $(DOCKER),@$(MAKE) --no-print-directory image)
 	$(BIN)/python -I -m signotaur_demo $(if $(DOCKER),--image $(IMAGE))
 
+# Property tests are whole in `make test`; everything here answers within a minute or two.
+check: $(STAMP) lint ## the checks and the fast tests, for daily work
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) tests/unit tests/property tests/contract tests/model tests/golden
+
 # One recipe after the other, whatever -j says: nobody waits for tests of code
 # that does not pass the checks, and pytest has the last word.
 test: install ## check, then run every test
@@ -95,9 +100,13 @@ lint: $(STAMP) ## check code, imports, workflows and scripts (needs no network)
 	$(BIN)/bandit --quiet --recursive --severity-level medium entrypoint
 	@if [ -x $(BIN)/shellcheck ]; then set -x; $(BIN)/shellcheck $(SHELL_SCRIPTS); \
 	else echo "no shellcheck for this kind of machine: $(SHELL_SCRIPTS) not checked"; fi
+	$(BIN)/actionlint -config-file .github/actionlint.yaml -pyflakes= \
+		-shellcheck "$(wildcard $(BIN)/shellcheck)" $(WORKFLOWS)
 	$(BIN)/zizmor --offline --quiet .github $(WORKFLOWS) $(ACTIONS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot $(DEPENDABOT)
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(ISSUE_FORMS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(if $(ACTIONS),$(BIN)/check-jsonschema --builtin-schema vendor.github-actions $(ACTIONS))
 	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci examples/gitlab/.gitlab-ci.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.azure-pipelines --regex-variant nonunicode examples/azure-pipelines/rotate.yml

@@ -34,7 +34,7 @@ def init(home: Path, *options: str, **env: str) -> Finished:
     return run_client("init", *options, cwd=home, env=env)
 
 
-def written(home: Path, folder: Path = FOLDER) -> list[dict[str, Any]]:
+def written(home: Path, folder: Path = FOLDER) -> list[dict[Any, Any]]:
     """What rotates and what builds, read back as YAML."""
     assert sorted(path.name for path in (home / folder).iterdir()) == sorted(INIT_FILES)
     return [yaml.safe_load((home / folder / name).read_text()) for name in INIT_FILES]

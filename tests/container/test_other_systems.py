@@ -13,7 +13,15 @@ from docker.models.containers import Container
 
 from e2e.desk import Ledger
 from e2e.spellings import leaks
-from support.container import SERVER_IMAGE, Ran, file_of, first_lines, hand_over, run
+from support.container import (
+    SERVER_IMAGE,
+    Ran,
+    file_of,
+    first_lines,
+    hand_over,
+    output_of,
+    run,
+)
 from support.keyserver import KeyServer
 from support.mounts import demand_root
 
@@ -143,6 +151,7 @@ def test_file_mounted_read_only(
 def private_network(engine: docker.DockerClient) -> Iterator[str]:
     """A network of this test alone, without a way out."""
     network = engine.networks.create(f"signotaur-{uuid4().hex[:8]}", internal=True)
+    assert network.name
     yield network.name
     network.remove()
 
@@ -172,10 +181,7 @@ def server_container(engine: docker.DockerClient, private_network: str) -> Itera
 
 def serving(server: Container, *arguments: str) -> str:
     """Run a command of the key server in its container."""
-    code, (out, err) = server.exec_run([*SERVER, *arguments, "--data-dir=/data"], demux=True)
-    assert code == 0, err
-    text: str = out.decode().strip() if out else ""
-    return text
+    return output_of(server, *SERVER, *arguments, "--data-dir=/data")
 
 
 def test_without_any_privilege(

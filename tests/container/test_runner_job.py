@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -159,8 +160,9 @@ def test_key_stands_nowhere_but_where_it_was_asked_for(job: ContainerJob, key: s
     with job.running() as container:
         ran = ended(container)
         assert ran.code == 0, ran.said
-        changed = container.diff() or []
-        layer = b"".join(container.export())
+        changed: list[dict[str, Any]] = container.diff() or []
+        exported: Any = container.export()
+        layer = b"".join(exported)
     new = (job.temp / "key.txt").read_text().strip()
     # The engine makes the mounts' folders; the run itself writes nothing into the container.
     mounted = ("/github", "/var", "/dev", "/run")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import docker
@@ -11,16 +12,19 @@ import requests
 from docker.models.containers import Container
 
 from signotaur_wire.version import VERSION
-from support.container import ACTION_IMAGE, SERVER_IMAGE, first_lines
+from support.container import ACTION_IMAGE, SERVER_IMAGE, first_lines, output_of
 
 SERVER = ("/usr/bin/python3", "-I", "-m", "signotaur_keyserver")
 PORT = "8443/tcp"
+OPEN_PORT: dict[str, Any] = {PORT: ("127.0.0.1", None)}
+"""A free port of this machine alone."""
 
 
 @pytest.fixture
 def volume(engine: docker.DockerClient) -> Iterator[str]:
     """A volume of this test alone."""
     volume = engine.volumes.create(f"signotaur-{uuid4().hex[:8]}")
+    assert volume.name
     yield volume.name
     volume.remove(force=True)
 
@@ -31,7 +35,7 @@ def server(engine: docker.DockerClient, volume: str) -> Iterator[Container]:
     server = engine.containers.run(
         SERVER_IMAGE,
         detach=True,
-        ports={PORT: ("127.0.0.1", None)},
+        ports=OPEN_PORT,
         volumes=[f"{volume}:/data"],
         cap_drop=["ALL"],
         security_opt=["no-new-privileges"],
@@ -48,23 +52,18 @@ def ready(server: Container, starts: int = 1) -> str:
     for line in first_lines(server, starts):
         assert json.loads(line)["caFile"] == "/data/ca.pem"
     server.reload()
-    [binding] = server.ports[PORT]
+    [binding] = server.ports[PORT] or []
     return f"https://127.0.0.1:{binding['HostPort']}"
 
 
 def command(server: Container, *arguments: str) -> str:
-    code, (out, err) = server.exec_run([*SERVER, *arguments, "--data-dir=/data"], demux=True)
-    assert code == 0, err
-    return out.decode().strip() if out else ""
+    return output_of(server, *SERVER, *arguments, "--data-dir=/data")
 
 
 def answer(server: Container, url: str, key: str, folder: Path) -> int:
     """Ask who a key is; trust the server's own authority, and nobody else."""
-    code, (authority, _) = server.exec_run(
-        ["/usr/bin/python3", "-c", "print(open('/data/ca.pem').read())"], demux=True
-    )
-    assert code == 0
-    (folder / "ca.pem").write_bytes(authority)
+    read = "print(open('/data/ca.pem').read())"
+    (folder / "ca.pem").write_text(output_of(server, "/usr/bin/python3", "-c", read))
     headers = {"Authorization": f"Bearer {key}"}
     return requests.get(
         f"{url}/api/v1/keys/self", headers=headers, verify=str(folder / "ca.pem"), timeout=10
@@ -90,8 +89,8 @@ def test_keys_outlive_the_container(server: Container, tmp_path: Path) -> None:
 
 def test_it_is_nobody_in_particular(server: Container, engine: docker.DockerClient) -> None:
     ready(server)
-    code, output = server.exec_run(["/usr/bin/python3", "-c", "import os; print(os.getuid())"])
-    assert (code, output) == (0, b"10001\n")
+    whoami = "import os; print(os.getuid())"
+    assert output_of(server, "/usr/bin/python3", "-c", whoami) == "10001"
     image = engine.images.get(SERVER_IMAGE)
     assert image.attrs["Config"]["User"] == "10001"
     assert image.labels["org.opencontainers.image.version"] == VERSION

@@ -26,8 +26,8 @@ def _behind(place: Place, kind: type[Kind]) -> Kind:
 
 
 def _store(place: Place) -> StorePlace[Any]:
-    found: StorePlace[Any] = _behind(place, StorePlace)
-    return found
+    assert isinstance(place.store, StorePlace)
+    return place.store
 
 
 def _served(name: str, kind: str, make: Callable[[Path], StorePlace[Any]]) -> SinkCase:

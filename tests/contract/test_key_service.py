@@ -37,7 +37,8 @@ ANOTHER_RUN = "another run"
 class World(Protocol):
     """A key service and the two things a person can do to it: add a key, and wait."""
 
-    service: KeyService
+    @property
+    def service(self) -> KeyService: ...
 
     def add_key(self, *, lifetime: timedelta | None = QUARTER, rotator: bool = True) -> Secret: ...
 

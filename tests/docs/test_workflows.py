@@ -23,8 +23,8 @@ STARTERS = sorted((ROOT / ".github" / "workflow-templates").glob("*.yml"))
 MANUAL_WORKFLOWS = workflows()
 
 
-def load(path: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(path.read_text())
+def load(path: Path) -> dict[Any, Any]:
+    loaded: dict[Any, Any] = yaml.safe_load(path.read_text())
     return loaded
 
 

@@ -525,7 +525,8 @@ def test_garbled_answer_to_the_rotation_is_finished_later(front: Front, fronted:
     """The server may have opened it: the journal stays, and the same command goes on with it."""
     key = fronted.ledger.add()
     file = fronted.folder / "new.txt"
-    command = ("rotate-key", *front.options, "--af", fronted.store(key), "--wk", file)
+    command: list[str | Path] = ["rotate-key", *front.options, "--af", fronted.store(key)]
+    command += ["--wk", file]
 
     front.faults.append(_garbled)
     done = fronted.run(*command)

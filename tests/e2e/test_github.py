@@ -78,7 +78,7 @@ def test_scheduled_rotation(verbosity: str, job: Job, ledger: Ledger, key: str) 
 
     done = job.run()
 
-    assert done.code == 0, done.log
+    assert done.code == 0, done.said
     new = file.read_text().strip()
     row = ledger.of(new)
     outputs = done.outputs
@@ -147,7 +147,7 @@ def test_new_key_is_masked_before_it_is_used(
     front.faults.append(look)
     front_job.give(api_key=key, emit_secret="github-output")
     done = front_job.run()
-    assert done.code == 0, done.log
+    assert done.code == 0, done.said
     [(new, printed, outputs)] = seen
     assert f"::add-mask::{new}\n".encode() in printed
     assert outputs == b""
@@ -157,7 +157,7 @@ def test_new_key_is_masked_before_it_is_used(
 def test_key_for_later_steps(job: Job, ledger: Ledger, key: str) -> None:
     job.give(api_key=key, emit_secret="github-output:signing-key\ngithub-env:SIGNING_KEY")
     done = job.run()
-    assert done.code == 0, done.log
+    assert done.code == 0, done.said
     new = done.outputs["signing-key"]
     assert "api-key" not in done.outputs
     assert done.variables == {"SIGNING_KEY": new}
@@ -169,7 +169,7 @@ def test_key_for_later_steps(job: Job, ledger: Ledger, key: str) -> None:
 def test_command_input(job: Job, ledger: Ledger, key: str) -> None:
     job.give(command="rotate-key", api_key=key, dry_run="true", emit_secret="github-output")
     done = job.run()
-    assert done.code == 0, done.log
+    assert done.code == 0, done.said
     assert done.outputs["rotated"] == "false"
     assert done.outputs["key-id"] == str(ledger.id_of(key))
     assert ledger.successors(key) == []
@@ -178,7 +178,7 @@ def test_command_input(job: Job, ledger: Ledger, key: str) -> None:
 def test_key_from_the_steps_environment(job: Job, key: str) -> None:
     job.give(api_key_name="SIGNING_KEY", write_key_file=job.temp / "key.txt")
     done = job.run({"SIGNING_KEY": key})
-    assert done.code == 0, done.log
+    assert done.code == 0, done.said
     masked_before_shown(done, key)
 
 
@@ -354,7 +354,7 @@ def test_runner_file_cannot_be_written(
 def test_workspace_is_no_place_for_a_key(job: Job, key: str) -> None:
     job.give(api_key=key, write_key_file=job.workspace / "key.txt")
     done = job.run()
-    assert done.code == 0, done.log
+    assert done.code == 0, done.said
     [warning] = done.commands_named("warning")  # and none of --api-key: an input is no argument
     assert "workspace" in warning.data
 
@@ -366,7 +366,7 @@ def test_hostile_name_that_the_server_allows(job: Job, ledger: Ledger) -> None:
     key = ledger.add(HOSTILE_NAME)
     job.give(api_key=key, write_key_file=job.temp / "key.txt", debug="true")
     done = job.run()
-    assert done.code == 0, done.log
+    assert done.code == 0, done.said
     _assert_harmless(done)
 
 
@@ -378,7 +378,7 @@ def test_hostile_name_that_a_server_sends(
     front.faults.append(_renaming(text))
     front_job.give(api_key=key, write_key_file=front_job.temp / "key.txt", debug="true")
     done = front_job.run()
-    assert done.code == 0, done.log
+    assert done.code == 0, done.said
     _assert_harmless(done)
     new = (front_job.temp / "key.txt").read_text().strip()
     masked_before_shown(done, key, new)
@@ -458,7 +458,7 @@ def _assert_plain_markdown(summary: str) -> None:
 def test_no_masks_outside_github(desk: Desk, key: str) -> None:
     """Where nobody obeys it, the command itself would show the key."""
     done = desk.rotate("--af", desk.store(key), "--wk", desk.folder / "new.txt", "--debug")
-    assert done.code == 0, done.log
+    assert done.code == 0, done.said
     assert "add-mask" not in done.said
     assert done.out == ""
 

@@ -145,10 +145,9 @@ def _rotated_before(scene: Scene) -> list[str]:
 def _busy(scene: Scene) -> list[str]:
     scene.front.faults.append(answering(503, part="confirmation"))
     other = scene.desk.folder / "other-state"
-    done = scene.desk.run(
-        *("rotate-key", *scene.front.options, "--state-dir", other, "--timeout", "1s"),
-        *("--af", scene.desk.key_file, "--wk", scene.path("earlier.txt")),
-    )
+    command: list[str | Path] = ["rotate-key", *scene.front.options, "--timeout", "1s"]
+    command += ["--state-dir", other, "--af", scene.desk.key_file]
+    done = scene.desk.run(*command, "--wk", scene.path("earlier.txt"))
     assert done.code == 12
     scene.allowed.update(other.iterdir())
     scene.front.faults.clear()
@@ -188,7 +187,7 @@ FAILURES: dict[str, tuple[Callable[[Scene], list[str]], int]] = {
 def test_failure(failure: str, verbosity: Sequence[str], scene: Scene) -> None:
     prepare, code = FAILURES[failure]
     arguments = prepare(scene)
-    file = ["--wk", scene.path("new.txt")] if "-e" not in arguments else []
+    file: list[str | Path] = ["--wk", scene.path("new.txt")] if "-e" not in arguments else []
     done = scene.run("--af", scene.desk.key_file, *file, *arguments, *verbosity)
     assert done.code == code, done.said
     assert scene.leaks(done) == []

@@ -5,17 +5,16 @@ import os
 import re
 import shlex
 import time
-from inspect import signature
 from pathlib import Path
 
 import pytest
 
 from e2e.desk import Desk, assert_explained, days_from_now, near
-from signotaur_action import cli
 from signotaur_action.options.commands import OPTIONS
 from signotaur_wire.version import VERSION
 from support.front import Front, answering, lost_answer, times
 from support.keyserver import KeyServer
+from support.options import options_of
 
 KEY = re.compile(r"sig_[0-9A-Za-z]{15}_[0-9A-Za-z]{49}")
 
@@ -115,11 +114,7 @@ def test_short_forms_are_the_documented_ones() -> None:
 def test_help_lists_every_option(desk: Desk) -> None:
     done = desk.run("rotate-key", "--help")
     assert done.code == 0
-    declared = [
-        OPTIONS[name.replace("_", "-")]
-        for name in signature(cli.rotate_key).parameters
-        if name != "context"
-    ]
+    declared = options_of("rotate-key")
     assert len(declared) > len(DOCUMENTED)
     for option in declared:
         assert f"{', '.join((*option.short, f'--{option.name}'))} " in done.out
@@ -613,7 +608,14 @@ def test_state_dir_and_finishing(front: Front, tmp_path: Path, plain_server: Key
     desk = Desk(plain_server, tmp_path)
     key = desk.ledger.add()
     state, file = tmp_path / "state", tmp_path / "new.txt"
-    command = ("rotate-key", *front.options, "--af", desk.store(key), "--wk", file)
+    command: tuple[str | Path, ...] = (
+        "rotate-key",
+        *front.options,
+        "--af",
+        desk.store(key),
+        "--wk",
+        file,
+    )
     command += ("--state-dir", state, "--timeout", "2s")
     front.faults.append(times(50, answering(503, part="confirmation")))
     done = desk.run(*command)

@@ -17,7 +17,9 @@ from keyserver.harness import Client, NewKey, World, problem
 from keyserver.processes import Process
 from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.database.migrate import migrate
+from signotaur_keyserver.domain.events import EventType
 from signotaur_keyserver.service import administration
+from signotaur_keyserver.store.events import StoredEvent
 from signotaur_wire.roles import ROTATOR
 
 
@@ -133,11 +135,11 @@ def test_a_kill_under_load_loses_nothing_acknowledged(tmp_path: Path) -> None:
     # Every change has its event, and every event its change.
     events = Counter(e.event.type for e in _events(file))
     states = _states(file)
-    assert events["rotation-opened"] == sum(states.values())
-    assert events["rotation-confirmed"] == states["confirmed"]
+    assert events[EventType.ROTATION_OPENED] == sum(states.values())
+    assert events[EventType.ROTATION_CONFIRMED] == states["confirmed"]
 
 
-def _events(file: Path) -> list[administration.events.StoredEvent]:
+def _events(file: Path) -> list[StoredEvent]:
     database = Database(sqlite_url(file))
     stored = administration.list_events(database, 1_000_000)
     database.close()

@@ -67,7 +67,8 @@ SPOILT: dict[str, Callable[[World, str, Opened], object]] = {
 def _caller(  # noqa: PLR0911 - a table
     kind: str, world: World, owner: str, old: str, opened: Opened
 ) -> str:
-    SPOILT.get(kind, lambda *_: None)(world, owner, opened)
+    if kind in SPOILT:
+        SPOILT[kind](world, owner, opened)
     match kind:
         case "same owner's other key":
             return world.key(owner)

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import stat
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -72,14 +73,17 @@ def test_a_restart_keeps_what_clients_trust(tmp_path: Path) -> None:
 
 def test_a_new_host_or_a_broken_file_makes_it_anew(tmp_path: Path) -> None:
     ensure_self_signed(tmp_path, [])
-    for spoil in (
-        lambda: ["keys.internal"],
-        lambda: (tmp_path / "server-key.pem").unlink() or [],
-        lambda: (tmp_path / "ca.pem").write_text("torn") and [],
-        lambda: (tmp_path / "server.pem").write_bytes((tmp_path / "ca.pem").read_bytes()) and [],
-    ):
-        before = (tmp_path / "ca.pem").read_bytes()
-        ensure_self_signed(tmp_path, spoil())
+    authority, server = tmp_path / "ca.pem", tmp_path / "server.pem"
+    spoils: list[tuple[Callable[[], object], list[str]]] = [
+        (lambda: None, ["keys.internal"]),
+        ((tmp_path / "server-key.pem").unlink, []),
+        (lambda: authority.write_text("torn"), []),
+        (lambda: server.write_bytes(authority.read_bytes()), []),
+    ]
+    for spoil, names in spoils:
+        before = authority.read_bytes()
+        spoil()
+        ensure_self_signed(tmp_path, names)
         assert (tmp_path / "ca.pem").read_bytes() != before
         assert stat.S_IMODE((tmp_path / "server-key.pem").stat().st_mode) == 0o600
 
@@ -114,6 +118,6 @@ def test_given_certificates_are_used(data_dir: Path, tmp_path: Path) -> None:
     options = (f"--tls-cert={files.certificate}", f"--tls-key={files.key}")
     with Process(data_dir, *options) as server:
         assert server.ready["caFile"] is None
-        answer = requests.get(f"{server.url}/healthz", verify=tmp_path / "ca.pem", timeout=10)
+        answer = requests.get(f"{server.url}/healthz", verify=str(tmp_path / "ca.pem"), timeout=10)
         assert answer.ok
     assert not (data_dir / "ca.pem").exists()

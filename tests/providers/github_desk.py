@@ -94,8 +94,8 @@ def furnish(github: GitHub) -> None:
     github.add_token(TOKEN, permissions=dict.fromkeys(PERMISSIONS, "write"))
 
 
-def kept_long_ago(github: GitHub, *at: str, **members: Any) -> None:
+def kept_long_ago(github: GitHub, store: str, scope: str, name: str, **members: Any) -> None:
     """Keep a secret whose time of change is another one than that of any new one."""
     github.clock_offset = timedelta(hours=-1)
-    github.put_secret(*at, "older", **members)
+    github.put_secret(store, scope, name, "older", **members)
     github.clock_offset = timedelta(0)

@@ -343,7 +343,13 @@ def test_a_signal_to_the_client_ends_the_program(
     program.write_text('#!/bin/sh\nsleep 99 & echo "$! $$" >"$1"\nwait\n')
     program.chmod(0o755)
     emit = ("-e", f"command:{program} {pids} {stored}")
-    command = ("rotate-key", *shared_server.options, "--af", key_file, *emit)
+    command: tuple[str | Path, ...] = (
+        "rotate-key",
+        *shared_server.options,
+        "--af",
+        key_file,
+        *emit,
+    )
     env = {"HOME": str(tmp_path), **PATH}
     client = start_client(*command, env=env)
     wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2)

@@ -182,7 +182,7 @@ class Store(Destination):
         return self
 
     def __exit__(self, *how: object) -> None:
-        self.place.__exit__(*how)  # type: ignore[arg-type]
+        self.place.__exit__(*how)
 
     @property
     def environ(self) -> dict[str, str]:  # type: ignore[override]

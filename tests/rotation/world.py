@@ -112,7 +112,7 @@ class DotenvFile(KeyFile):
 class ContinuaVariable(Place):
     """The key from a variable to a server variable of Continua CI, which reads the log."""
 
-    arguments = ("--emit-secret", "continua:serverVar=Key")
+    arguments: tuple[str, ...] = ("--emit-secret", "continua:serverVar=Key")
     reads_destination = False
 
     @property
@@ -122,7 +122,7 @@ class ContinuaVariable(Place):
 
     def held(self) -> str:
         """Return what Continua holds: the last message that it saw whole."""
-        return [self.key, *_CONTINUA.findall("".join(self.printed))][-1]
+        return str([self.key, *_CONTINUA.findall("".join(self.printed))][-1])
 
 
 class Stdout(ContinuaVariable):
@@ -132,7 +132,7 @@ class Stdout(ContinuaVariable):
 
     def held(self) -> str:
         """Return the last key that was printed whole."""
-        return [self.key, *_PRINTED.findall("".join(self.printed))][-1]
+        return str([self.key, *_PRINTED.findall("".join(self.printed))][-1])
 
 
 PLACES: dict[str, Callable[[Path, str], Place]] = {
@@ -153,7 +153,7 @@ class Oracle:
 
     def accepts(self, key: str) -> bool:
         """Return whether the server accepts a key now."""
-        return self._ask(key).status_code == requests.codes.ok
+        return bool(self._ask(key).status_code == requests.codes.ok)
 
     def id_of(self, key: str) -> int:
         """Return a key's id."""

@@ -103,6 +103,14 @@ def ended(container: Container, patience: float = 60) -> Ran:
     )
 
 
+def output_of(container: Container, *command: str) -> str:
+    """Run a command in a running container, which must succeed; return its stdout."""
+    result: Any = container.exec_run([*command], demux=True)
+    out, err = result.output
+    assert result.exit_code == 0, err
+    return (out or b"").decode().strip()
+
+
 def run(client: docker.DockerClient, *command: str, **options: Any) -> Ran:
     """``docker run`` of the action's image, to its end."""
     with started(client, *command, **options) as container:

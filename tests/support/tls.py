@@ -74,7 +74,7 @@ class CertifiedKeyServer(KeyServer):
         self.ca_file = ca_file
         self._files = files
 
-    def start(self, *, port: int = 0) -> None:
+    def start(self, *, port: int | None = None) -> None:
         """Start and wait for the ready line."""
         with (self.data_dir.parent / f"{self.data_dir.name}.log").open("a") as log:
             self._process = subprocess.Popen(

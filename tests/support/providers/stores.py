@@ -50,8 +50,8 @@ class StorePlace(ABC, Generic[Server]):
         self.server.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.server.__exit__(kind, None, None)
+    def __exit__(self, *raised: object) -> None:
+        self.server.__exit__(*raised)  # type: ignore[arg-type]
 
     @property
     @abstractmethod
