@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 CLIENT = (sys.executable, "-I", "-m", "signotaur_action")
-BARE = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+# Coverage, where it is measured, follows into child processes by its own variables.
+_COVERAGE = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+BARE = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **_COVERAGE}
 
 
 @dataclass(frozen=True)
