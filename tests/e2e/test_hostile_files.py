@@ -69,8 +69,8 @@ def test_a_folder_that_took_the_place_of_the_checked_one_gets_no_key(
     key = front_desk.ledger.add()
     kept, other = folder.with_name("kept"), folder.with_name("other")
     other.mkdir()
-    command = ("rotate-key", *front.options, "--af", front_desk.store(key))
-    command += written(folder / "new")
+    command: tuple[str | Path, ...] = ("rotate-key", *front.options)
+    command += ("--af", front_desk.store(key), *written(folder / "new"))
 
     def fault(exchanged: Exchange) -> bool:
         if exchanged.method == "PUT" and not kept.exists():
@@ -211,8 +211,8 @@ def test_a_leftover_is_removed_by_a_run_that_need_not_write(
 ) -> None:
     key = front_desk.ledger.add()
     file = folder / "new"
-    command = ("rotate-key", *front.options, "--timeout", "2s", "--af", front_desk.store(key))
-    command += written(file)
+    command: tuple[str | Path, ...] = ("rotate-key", *front.options, "--timeout", "2s")
+    command += ("--af", front_desk.store(key), *written(file))
     front.faults.append(answering(503, part="confirmation"))
     assert front_desk.run(*command).code == 12
     front.faults.clear()

@@ -521,7 +521,8 @@ def test_again_after_a_lost_answer_to_the_confirmation(
 ) -> None:
     """The repeated confirmation is no use of the new key, so a lost key stays replaceable."""
     desk = Desk(plain_server, tmp_path)
-    command = ("rotate-key", *front.options, "--af", desk.store(desk.ledger.add()))
+    command: tuple[str | Path, ...] = ("rotate-key", *front.options)
+    command += ("--af", desk.store(desk.ledger.add()))
     front.faults.append(times(1, lost_answer("PUT", "confirmation")))
     assert desk.run(*command).code == 0
     assert len(front.calls("PUT", "confirmation")) == 2

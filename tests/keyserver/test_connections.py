@@ -63,6 +63,7 @@ def test_an_answer_in_the_making_is_not_cut_off() -> None:
     assert hall.admit("c") is None
     assert hall.ended == []
     assert hall.admit("d", "192.0.2.2") is not None
+    assert connection is not None
     connection.busy = False
     assert hall.admit("e") is not None
     assert hall.ended == ["b"]

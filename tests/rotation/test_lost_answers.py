@@ -7,6 +7,7 @@ is sent again, and finds what the first one did.
 """
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -70,7 +71,7 @@ def real_answer(server: KeyServer, name: str, call: str) -> bytes:
         intent = RotationIntent(
             uuid4(), candidate, overlap_days=7, auto_revoke=True, again=False, holder="a test"
         )
-        calls = {
+        calls: dict[str, Callable[[], object]] = {
             "self": lambda: asked.describe(Secret(old)),
             "rotation": lambda: asked.open_rotation(Secret(old), intent),
             "confirmation": lambda: asked.confirm(candidate, intent.id),
@@ -135,7 +136,7 @@ def test_a_rotation_in_which_an_answer_is_cut_makes_one_key(
 def rotated(server: KeyServer, folder: Path, key: str, cut: tuple[int, Cut] | None = None) -> int:
     """Rotate a key into a file, and return how many bytes the server said."""
     file = folder / f"{key}.txt"
-    sink = emitter(f"key-file:{file}", SinkContext(str, {}))
+    sink = emitter(f"key-file:{file}", SinkContext(lambda _text: None, {}))
     with Relay(server.url) as relay:
         if cut:
             relay.cut_next(*cut)
@@ -146,7 +147,7 @@ def rotated(server: KeyServer, folder: Path, key: str, cut: tuple[int, Cut] | No
         )
         service = HttpKeyService(address, VirtualClock())
         run = RotationRun(RotationPlan(7), service, [sink], RecordingNarrator())
-        with JournalPlace([folder / f"{key}.rotation"]).locked() as journal:
+        with JournalPlace(file).locked(Secret(key), relay.url) as journal:
             outcome = run.rotate(Secret(key), journal)
             journal.clear()
         assert relay.count >= (2 if cut else 1), cut

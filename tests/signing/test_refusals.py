@@ -24,6 +24,7 @@ from signotaur_action.settings import sign as signing_settings
 from signotaur_action.settings.layers import Settings
 from signotaur_action.signing.osslsigncode import Osslsigncode
 from support import mounts
+from support.clock import VirtualClock
 
 
 def test_a_label_that_nobody_has_and_a_certificate_of_others(
@@ -185,7 +186,7 @@ def test_bad_usage(
     samples.tiny_pe(work / "a.exe")
     settings = Settings({"label": "production"} | given, {})
     signing_settings.signing_plan(settings)
-    signing_settings.timestamp_servers(settings)
+    signing_settings.timestamp_servers(settings, VirtualClock())
     signing_settings.files_to_sign(settings, arguments)
     assert len(settings.faults) == 1
     assert said in settings.faults[0]

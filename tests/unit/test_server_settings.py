@@ -1,6 +1,7 @@
 """Which server is talked to, through which proxy, trusting whom: and what is refused."""
 
 import json
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -168,7 +169,7 @@ ALLOW_UNTRUSTED = {
     "environment": ({}, {"SIGNOTAUR_ALLOW_UNTRUSTED": "true"}, {}),
     "config.json": ({}, {}, {"allowUntrusted": True}),
 }
-CA_FILE = {
+CA_FILE: dict[str, Callable[[str], tuple[dict[str, str], dict[str, str]]]] = {
     "command line": lambda path: ({"ca_file": path}, {}),
     "input": lambda path: ({}, {"INPUT_CA-FILE": path}),
     "environment": lambda path: ({}, {"SIGNOTAUR_CA_FILE": path}),
@@ -197,7 +198,7 @@ def test_allow_untrusted_that_a_higher_layer_turns_off_is_no_fault(tmp_path: Pat
     assert (address.allow_untrusted, faults) == (False, [])
 
 
-def write_config(home: Path, config: dict[str, object]) -> None:
+def write_config(home: Path, config: Mapping[str, object]) -> None:
     (home / ".signotaur").mkdir()
     (home / ".signotaur" / "config.json").write_text(json.dumps(config))
 
