@@ -32,7 +32,7 @@ FAILURE, USAGE, KILLED = 1, 10, 128
 NOTHING_SENT = "Nothing was sent to the server; the key in use is unchanged."
 
 
-class Refusal(Exception):
+class InstallError(Exception):
     """The client cannot be run. The message says why; the code ends the step."""
 
     def __init__(self, why: str, code: int = FAILURE) -> None:
@@ -51,7 +51,7 @@ def main() -> int:
         ) as folder:
             python = installed(Path(folder))
             return run([str(python), "-I", "-m", "signotaur_action"], environment(inputs))
-    except Refusal as refusal:
+    except InstallError as refusal:
         sys.stderr.write(f"::error::{refusal} {NOTHING_SENT}\n")
         return refusal.code
     except KeyboardInterrupt:
@@ -62,7 +62,7 @@ def demand_new_python(version: "tuple[int, ...]") -> None:
     """Refuse a Python that is too old for the client."""
     if version < OLDEST:
         found = ".".join(map(str, version))
-        raise Refusal(
+        raise InstallError(
             f"The client needs Python 3.11 or newer, and this is {found}. "
             "Put actions/setup-python before this action."
         )
@@ -73,7 +73,7 @@ def demand_known_output(emit_secret: str) -> None:
     for line in emit_secret.splitlines():
         kind, _, name = line.strip().partition(":")
         if kind == "github-output" and name and name.lower() != OUTPUT:
-            raise Refusal(
+            raise InstallError(
                 f"A composite action has the outputs it declares: use github-output, which is "
                 f"the output {OUTPUT}, or github-env.",
                 USAGE,
@@ -131,7 +131,7 @@ def ask(env: "dict[str, str]", python: str, *arguments: str) -> None:
     """Run Python apart from the workspace and from the variables that would change it."""
     done = subprocess.run([python, "-I", *arguments], env=env, check=False)
     if done.returncode:
-        raise Refusal(f"The client could not be installed (python {' '.join(arguments[:3])}).")
+        raise InstallError(f"The client could not be installed (python {' '.join(arguments[:3])}).")
 
 
 def run(command: "list[str]", env: "dict[str, str]") -> int:

@@ -19,8 +19,8 @@ def main() -> None:
     _drop_python_path()
     from signotaur_action import cli, process  # noqa: PLC0415 - see above
 
-    process.hold_streams()
-    code = process.run_below_init(lambda: cli.main(arguments))
+    process.reserve_standard_streams()
+    code = process.run_as_child_of_pid_1(lambda: cli.main(arguments))
     # A stream that nobody reads must not change the code that tells how the keys stand.
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -16,7 +16,7 @@ import typer
 
 from signotaur_action import process
 from signotaur_action.ci.detect import under_github
-from signotaur_action.errors import SignotaurError, StopSignal, UsageFaults
+from signotaur_action.errors import SignotaurError, StopSignal, UsageError
 from signotaur_action.machine.clock import SystemClock
 from signotaur_action.options.command_line import command_line
 from signotaur_action.settings.invocation import Invocation
@@ -66,7 +66,7 @@ def _not_installed(missing: ModuleNotFoundError) -> Exception:
     extra = _EXTRAS.get((missing.name or "").partition(".")[0])
     if extra is None:
         return missing
-    return UsageFaults(
+    return UsageError(
         [f"this command needs {missing.name}, which is not installed"],
         next_step=f"Install signotaur-action[{extra}] and run the command again.",
     )
@@ -78,7 +78,7 @@ def _command(arguments: list[str]) -> int:
             arguments, prog_name="signotaur-action", standalone_mode=False
         )
     except _COMMAND_LINE_ERROR as error:
-        raise UsageFaults([error.format_message()]) from None
+        raise UsageError([error.format_message()]) from None
     return int(code or 0)
 
 

@@ -63,41 +63,41 @@ class SignotaurError(Exception):
             self.next = without_keys(next_step)
 
 
-class ServerFailure(SignotaurError):
+class ServerError(SignotaurError):
     """The server cannot be reached, cannot be trusted, or gave no answer of the protocol."""
 
 
-class Unauthorized(SignotaurError):
+class UnauthorizedError(SignotaurError):
     """The server refuses the key or its owner."""
 
     code = ExitCode.UNAUTHORIZED
 
 
-class SigningRefused(SignotaurError):
+class SigningRefusedError(SignotaurError):
     """The server will not sign with this certificate, for this key."""
 
     keys = NOTHING_SIGNED
 
 
-class Expiring(SignotaurError):
+class KeyExpiringError(SignotaurError):
     """The key ends within the window that was given."""
 
     code = ExitCode.EXPIRING
     keys = NOTHING_SIGNED
 
 
-class NotAllSigned(SignotaurError):
+class SigningIncompleteError(SignotaurError):
     """Some files could not be signed; the others are."""
 
 
-class InvalidOverlap(SignotaurError):
+class InvalidOverlapError(SignotaurError):
     """The overlap is outside 0 to 30 days."""
 
     code = ExitCode.INVALID_OVERLAP
     next = "Give --overlap-days a whole number from 0 to 30."
 
 
-class UsageFaults(SignotaurError):
+class UsageError(SignotaurError):
     """The command or its configuration is wrong; holds every fault that was found."""
 
     code = ExitCode.USAGE
@@ -109,7 +109,7 @@ class UsageFaults(SignotaurError):
         self.faults = tuple(faults)
 
 
-class DestinationRefused(SignotaurError):
+class DestinationRefusedError(SignotaurError):
     """A destination, or the place for the journal, cannot be used; found before the rotation."""
 
     code = ExitCode.DESTINATION_REFUSED
@@ -117,14 +117,14 @@ class DestinationRefused(SignotaurError):
     next = "Fix the destination or choose another one, then run the command again."
 
 
-class DeliveryFailed(SignotaurError):
-    """One destination could not be written. The use case gathers these into ``Unfinished``."""
+class DeliveryError(SignotaurError):
+    """One destination could not be written. The use case gathers these into ``UnfinishedError``."""
 
     code = ExitCode.NOT_DELIVERED
     keys = BOTH_KEYS_VALID
 
 
-class Unfinished(SignotaurError):
+class UnfinishedError(SignotaurError):
     """The key was rotated, but not delivered everywhere or not confirmed."""
 
     code = ExitCode.NOT_DELIVERED
@@ -132,7 +132,7 @@ class Unfinished(SignotaurError):
     next = "Run the same command again: it finishes this rotation with the same new key."
 
 
-class Busy(SignotaurError):
+class BusyError(SignotaurError):
     """Another run is rotating this key now."""
 
     code = ExitCode.BUSY
@@ -144,11 +144,11 @@ class Busy(SignotaurError):
         self.retry_after = retry_after
 
 
-class Superseded(SignotaurError):
+class SupersededError(SignotaurError):
     """The server no longer takes this rotation: it was aborted or replaced by another one."""
 
 
-class AlreadyRotated(SignotaurError):
+class AlreadyRotatedError(SignotaurError):
     """The key already has a confirmed successor.
 
     ``in_use_since``: when the successor was first used, if the server tells. Then it is not
@@ -185,7 +185,7 @@ class AlreadyRotated(SignotaurError):
         self.in_use_since = in_use_since
 
 
-class ToolMissing(SignotaurError):
+class ToolMissingError(SignotaurError):
     """Osslsigncode is not there, or too old."""
 
     keys = "Nothing was sent to the server, and no file was changed."
@@ -196,14 +196,14 @@ class ToolMissing(SignotaurError):
     )
 
 
-class Interrupted(SignotaurError):
+class RunInterruptedError(SignotaurError):
     """SIGINT or SIGTERM ended the run."""
 
     def __init__(
         self, code: ExitCode, *, rotation_open: bool, open_keys: str = BOTH_KEYS_VALID
     ) -> None:
         how = "interrupted (SIGINT)" if code is ExitCode.INTERRUPTED else "terminated (SIGTERM)"
-        keys, next_step = (open_keys, Unfinished.next) if rotation_open else (None, None)
+        keys, next_step = (open_keys, UnfinishedError.next) if rotation_open else (None, None)
         super().__init__(f"The run was {how}.", keys=keys, next_step=next_step)
         self.code = code
 
@@ -221,9 +221,11 @@ class StopSignal(BaseException):
         self.open_keys = BOTH_KEYS_VALID
         """How the keys stand if a rotation is open."""
 
-    def as_error(self) -> Interrupted:
+    def as_error(self) -> RunInterruptedError:
         """Return what to tell the user."""
-        return Interrupted(self.code, rotation_open=self.rotation_open, open_keys=self.open_keys)
+        return RunInterruptedError(
+            self.code, rotation_open=self.rotation_open, open_keys=self.open_keys
+        )
 
 
 def listed(faults: Sequence[str]) -> str:

@@ -111,7 +111,7 @@ class RotationIntent:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenRotation:
     """The answer to an intent: the rotation, and the new key wherever it was made."""
 
     rotation: Rotation

@@ -14,7 +14,7 @@ from signotaur_action.model import (
     Delivery,
     DigestToSign,
     KeyInfo,
-    Opened,
+    OpenRotation,
     Rotation,
     RotationIntent,
     Secret,
@@ -52,11 +52,12 @@ class KeyService(Protocol):
     def new_key(self) -> Secret | None:
         """Make the candidate, or return None when the server makes it in ``open_rotation``."""
 
-    def open_rotation(self, key: Secret, intent: RotationIntent) -> Opened:
+    def open_rotation(self, key: Secret, intent: RotationIntent) -> OpenRotation:
         """Open the rotation, or repeat it and renew its lease.
 
         ``key`` is the old key, or the candidate when a cut rotation is continued.
-        Raises Busy, AlreadyRotated, InvalidOverlap; each means that nothing was opened.
+        Raises BusyError, AlreadyRotatedError, InvalidOverlapError; each means that nothing was
+        opened.
         """
 
     def rotation(self, key: Secret, rotation_id: UUID) -> Rotation | None:
@@ -92,7 +93,7 @@ class TimestampServer(Protocol):
         """The server's address, as shown."""
 
     def ask(self, request: bytes) -> bytes:
-        """Return the answer to a request, both DER. Raises ServerFailure."""
+        """Return the answer to a request, both DER. Raises ServerError."""
 
 
 class FileFormats(Protocol):
@@ -130,17 +131,17 @@ class Sink(Protocol):
     def check(self) -> Sequence[str]:
         """Prove, without changing anything, that ``deliver`` will work.
 
-        Returns warnings for a person, mostly none. Raises DestinationRefused.
+        Returns warnings for a person, mostly none. Raises DestinationRefusedError.
         """
 
     def deliver(self, delivery: Delivery) -> None:
-        """Write the key: wholly or not at all. Raises DeliveryFailed."""
+        """Write the key: wholly or not at all. Raises DeliveryError."""
 
     def read_back(self) -> Secret | None:
         """Return the key the destination holds now; None when that cannot be read."""
 
 
-class Narrator(Protocol):
+class ProgressLog(Protocol):
     """Whom the use cases tell what happens. Never given a key except to be masked."""
 
     def mask(self, key: Secret) -> None:
@@ -153,7 +154,7 @@ class Narrator(Protocol):
         """Say something that a person should look at."""
 
 
-class Onlooker(Narrator, Protocol):
+class ProgressDisplay(ProgressLog, Protocol):
     """A Narrator that long work also tells how far it has come."""
 
     @property

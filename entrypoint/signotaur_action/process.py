@@ -39,10 +39,10 @@ def guard(environ: Mapping[str, str]) -> None:
         signal.signal(number, _stop)
     MACHINE.unblock(set(_CODES))
     MACHINE.start_watchdog(_watchdog_seconds(environ), _OVERDUE)
-    MACHINE.write_no_dumps()
+    MACHINE.disable_core_dumps()
 
 
-def hold_streams() -> None:
+def reserve_standard_streams() -> None:
     """Occupy the numbers of standard streams that are closed, so that no file of ours gets them.
 
     Writing to such a stream fails: a key that nobody can read is not delivered.
@@ -60,12 +60,12 @@ def end_watchdog() -> None:
     MACHINE.end_watchdog()
 
 
-def run_below_init(run: Callable[[], int]) -> int:
+def run_as_child_of_pid_1(run: Callable[[], int]) -> int:
     """Run as a child if this process is PID 1, else right here. Returns the exit code.
 
     The parent forwards the stop signals, reaps every orphan and passes the code on.
     """
-    return MACHINE.run_below_init(run, _OVERDUE)
+    return MACHINE.run_as_child_of_pid_1(run, _OVERDUE)
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from importlib.util import find_spec
 
-from signotaur_action.errors import ToolMissing, Unauthorized
+from signotaur_action.errors import ToolMissingError, UnauthorizedError
 from signotaur_action.files.dotenv import variables
 from signotaur_action.key_server import HttpKeyService, ServerAddress
 from signotaur_action.model import Secret
@@ -127,7 +127,7 @@ class Story:
         address = ServerAddress(self._stage.url, timedelta(seconds=10), self._stage.ca_file)
         try:
             HttpKeyService(address, self._clock).describe(key)
-        except Unauthorized:
+        except UnauthorizedError:
             return False
         return True
 
@@ -149,6 +149,6 @@ def _lacking_for_signing() -> str:
         return "the extra signotaur-action[sign] is not installed."
     try:
         Osslsigncode.find({})
-    except ToolMissing as missing:
+    except ToolMissingError as missing:
         return f"{missing.what} {missing.next}"
     return ""

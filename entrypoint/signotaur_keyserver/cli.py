@@ -7,9 +7,9 @@ import typer
 from typer.main import get_command
 
 from signotaur_keyserver.commands import certificates, keys, maintenance, serve, users
-from signotaur_keyserver.commands.faults import UsageFault
+from signotaur_keyserver.commands.faults import CommandError
 from signotaur_keyserver.database.database import DatabaseUnavailableError
-from signotaur_keyserver.pki.master_key import VaultError
+from signotaur_keyserver.pki.master_key import MasterKeyError
 from signotaur_keyserver.runtime.server import ServerError
 from signotaur_keyserver.service.administration import AdministrationError
 
@@ -46,9 +46,9 @@ def run(arguments: Sequence[str]) -> int:
         )
     except _CliUsageError as error:
         return _fail(USAGE, getattr(error, "format_message", error.__str__)())
-    except UsageFault as fault:
+    except CommandError as fault:
         return _fail(USAGE, str(fault))
-    except (AdministrationError, DatabaseUnavailableError, ServerError, VaultError) as error:
+    except (AdministrationError, DatabaseUnavailableError, ServerError, MasterKeyError) as error:
         return _fail(FAILURE, str(error))
     return outcome if isinstance(outcome, int) else OK
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, Self
 
-from signotaur_action.http import Allowance, Outside
+from signotaur_action.http import StoreAccess, TimeBudget
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.ports import Clock, Sink
 from signotaur_action.sinks.base import SinkContext
@@ -31,7 +31,7 @@ class Store(Protocol):
         """Everything that it holds, to be compared."""
 
 
-class Patience(Allowance):
+class Patience(TimeBudget):
     """Time for one call: no test waits as long as a run may for all of its calls."""
 
     def __init__(self, clock: Clock) -> None:
@@ -87,7 +87,7 @@ class Place:
             self.environ,
             follow_symlinks,
             github_token=Secret(token) if token else None,
-            outside=Outside(self.environ, self.clock, allowance=self.patience),
+            outside=StoreAccess(self.environ, self.clock, allowance=self.patience),
         )
 
     def held(self) -> tuple[dict[str, bytes], list[str], object]:

@@ -12,15 +12,15 @@ from uuid import UUID, uuid4
 import pytest
 
 from signotaur_action.errors import (
-    AlreadyRotated,
-    Busy,
-    InvalidOverlap,
-    ServerFailure,
-    Superseded,
-    Unauthorized,
+    AlreadyRotatedError,
+    BusyError,
+    InvalidOverlapError,
+    ServerError,
+    SupersededError,
+    UnauthorizedError,
 )
 from signotaur_action.key_server import HttpKeyService, ServerAddress
-from signotaur_action.model import Opened, RotationIntent, Secret
+from signotaur_action.model import OpenRotation, RotationIntent, Secret
 from signotaur_action.ports import KeyService
 from signotaur_wire.limits import LEASE, MAX_CANDIDATES
 from signotaur_wire.messages import RotationState
@@ -102,15 +102,15 @@ def intent(
     return RotationIntent(uuid4(), service.new_key(), overlap_days, auto_revoke, again, holder)
 
 
-def opened(world: World, old: Secret, **asked: object) -> Opened:
+def opened(world: World, old: Secret, **asked: object) -> OpenRotation:
     """Open a rotation with ``asked``."""
     return world.service.open_rotation(old, intent(world.service, **asked))  # type: ignore[arg-type]
 
 
-def confirmed(world: World, old: Secret, **asked: object) -> Opened:
+def confirmed(world: World, old: Secret, **asked: object) -> OpenRotation:
     """Open a rotation and confirm it."""
     mine = opened(world, old, **asked)
-    return Opened(world.service.confirm(mine.key, mine.rotation.id), mine.key)
+    return OpenRotation(world.service.confirm(mine.key, mine.rotation.id), mine.key)
 
 
 def with_holder(asked: RotationIntent, holder: str) -> RotationIntent:
@@ -122,7 +122,7 @@ def with_holder(asked: RotationIntent, holder: str) -> RotationIntent:
 def works(world: World, key: Secret) -> bool:
     try:
         world.service.describe(key)
-    except Unauthorized:
+    except UnauthorizedError:
         return False
     return True
 
@@ -158,7 +158,7 @@ def test_an_unknown_key_is_refused_by_every_call(
 ) -> None:
     stranger = world.service.new_key()
     assert stranger is not None
-    with pytest.raises(Unauthorized):
+    with pytest.raises(UnauthorizedError):
         call(world.service, stranger)
 
 
@@ -219,21 +219,21 @@ def test_the_same_id_with_another_body_is_refused(world: World) -> None:
     asked = intent(world.service)
     world.service.open_rotation(old, asked)
     other = RotationIntent(asked.id, world.service.new_key(), WEEK, True, False, A_RUN)  # noqa: FBT003
-    with pytest.raises(Superseded):
+    with pytest.raises(SupersededError):
         world.service.open_rotation(old, other)
 
 
 def test_the_id_of_another_keys_rotation_is_refused(world: World) -> None:
     asked = intent(world.service)
     world.service.open_rotation(world.add_key(), asked)
-    with pytest.raises(Superseded):
+    with pytest.raises(SupersededError):
         world.service.open_rotation(world.add_key(), asked)
 
 
 @pytest.mark.parametrize("days", [-1, 31])
 def test_an_overlap_outside_0_to_30_days_is_refused(world: World, days: int) -> None:
     old = world.add_key()
-    with pytest.raises(InvalidOverlap):
+    with pytest.raises(InvalidOverlapError):
         opened(world, old, overlap_days=days)
     assert world.service.describe(old).rotation is None
 
@@ -241,7 +241,7 @@ def test_an_overlap_outside_0_to_30_days_is_refused(world: World, days: int) -> 
 def test_an_owner_without_the_role_cannot_open(world: World) -> None:
     old = world.add_key(rotator=False)
     assert not world.service.describe(old).may_rotate
-    with pytest.raises(Unauthorized):
+    with pytest.raises(UnauthorizedError):
         opened(world, old)
 
 
@@ -251,7 +251,7 @@ def test_an_owner_without_the_role_cannot_open(world: World) -> None:
 def test_another_run_is_told_to_wait(world: World) -> None:
     old = world.add_key()
     opened(world, old)
-    with pytest.raises(Busy) as refused:
+    with pytest.raises(BusyError) as refused:
         opened(world, old, holder=ANOTHER_RUN)
     assert refused.value.retry_after is not None
     assert timedelta(0) < refused.value.retry_after <= LEASE
@@ -263,7 +263,7 @@ def test_another_run_cannot_take_over_a_rotation_that_is_leased(world: World) ->
     asked = intent(world.service)
     mine = world.service.open_rotation(old, asked)
     for key in (old, mine.key):
-        with pytest.raises(Busy):
+        with pytest.raises(BusyError):
             world.service.open_rotation(key, with_holder(asked, ANOTHER_RUN))
 
 
@@ -282,7 +282,7 @@ def test_a_repeat_takes_the_lease_once_it_has_ended(moving_world: World) -> None
     mine = service.open_rotation(old, asked)
     moving_world.wait(minutes=11)
     service.open_rotation(old, with_holder(asked, ANOTHER_RUN))
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         service.open_rotation(old, asked)
     assert service.describe(mine.key).candidate
 
@@ -294,7 +294,7 @@ def test_a_repeat_renews_the_lease(moving_world: World) -> None:
     moving_world.wait(minutes=9)
     service.open_rotation(old, asked)
     moving_world.wait(minutes=9)
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         opened(moving_world, old, holder=ANOTHER_RUN)
     moving_world.wait(minutes=2)
     assert opened(moving_world, old, holder=ANOTHER_RUN).rotation.unconfirmed
@@ -309,7 +309,7 @@ def test_a_candidate_repeats_its_own_request(world: World) -> None:
 
 def test_a_candidate_opens_no_other_rotation(world: World) -> None:
     mine = opened(world, world.add_key())
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         opened(world, mine.key)
 
 
@@ -328,7 +328,7 @@ def test_the_fourth_candidate_is_refused_when_all_others_were_used(world: World)
     mine = [opened(world, old) for _ in range(MAX_CANDIDATES)]
     for used in mine:
         world.service.describe(used.key)
-    with pytest.raises(ServerFailure):
+    with pytest.raises(ServerError):
         opened(world, old)
     assert all(works(world, each.key) for each in mine)
 
@@ -369,7 +369,7 @@ def test_a_confirmed_rotation_can_still_be_asked_for(world: World) -> None:
 def test_the_old_key_cannot_confirm(world: World) -> None:
     old = world.add_key()
     mine = opened(world, old)
-    with pytest.raises(Superseded):
+    with pytest.raises(SupersededError):
         world.service.confirm(old, mine.rotation.id)
     assert world.service.describe(old).revokes_at is None
 
@@ -421,7 +421,7 @@ def test_what_nobody_confirms_is_held_and_ends_no_key(moving_world: World) -> No
 def test_a_key_with_a_successor_is_rotated_again_only_on_demand(world: World) -> None:
     old = world.add_key()
     first = confirmed(world, old)
-    with pytest.raises(AlreadyRotated) as refused:
+    with pytest.raises(AlreadyRotatedError) as refused:
         opened(world, old)
     assert refused.value.successor_key_id == first.rotation.new_key_id
     second = confirmed(world, old, again=True)
@@ -433,7 +433,7 @@ def test_a_successor_that_was_used_is_not_lost(world: World) -> None:
     old = world.add_key()
     first = confirmed(world, old)
     world.service.describe(first.key)
-    with pytest.raises(AlreadyRotated) as refused:
+    with pytest.raises(AlreadyRotatedError) as refused:
         opened(world, old, again=True)
     assert refused.value.successor_key_id == first.rotation.new_key_id
     assert refused.value.in_use_since is not None
@@ -453,7 +453,7 @@ def test_the_use_of_a_successor_ends_the_rotation_that_was_to_replace_it(world: 
     first = confirmed(world, old)
     rival = opened(world, old, again=True)
     world.service.describe(first.key)
-    with pytest.raises(Superseded):
+    with pytest.raises(SupersededError):
         world.service.confirm(rival.key, rival.rotation.id)
     assert world.service.describe(rival.key).revokes_at == first.rotation.overlap_end
 
@@ -506,7 +506,7 @@ def test_a_confirmation_retires_the_other_candidates(world: World) -> None:
         assert known is not None
         assert known.state is RotationState.SUPERSEDED
     assert service.open_rotation(loser.key, asked).rotation.state is RotationState.SUPERSEDED
-    with pytest.raises(Superseded):
+    with pytest.raises(SupersededError):
         service.confirm(loser.key, asked.id)
 
 
@@ -514,7 +514,7 @@ def test_a_retired_candidate_is_rotated_only_on_demand(world: World) -> None:
     old = world.add_key()
     loser = opened(world, old)
     winner = confirmed(world, old)
-    with pytest.raises(AlreadyRotated) as refused:
+    with pytest.raises(AlreadyRotatedError) as refused:
         opened(world, loser.key)
     assert refused.value.successor_key_id == winner.rotation.new_key_id
     third = confirmed(world, loser.key, again=True)
@@ -526,7 +526,7 @@ def test_nothing_is_confirmed_while_another_run_delivers_a_sibling(moving_world:
     paused = opened(moving_world, old)
     moving_world.wait(minutes=11)
     opened(moving_world, old, holder=ANOTHER_RUN)
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         service.confirm(paused.key, paused.rotation.id)
     assert service.describe(old).revokes_at is None
 

@@ -9,7 +9,7 @@ import pytest
 
 from contract.sink_cases import CASES, FAULTS, Fault, Place, SinkCase, delivery
 from signotaur_action.console.console import Console
-from signotaur_action.errors import BOTH_KEYS_VALID, DeliveryFailed, ExitCode
+from signotaur_action.errors import BOTH_KEYS_VALID, DeliveryError, ExitCode
 from signotaur_action.model import Secret
 from signotaur_action.sinks import EMITTERS, TAKES_STDOUT
 from signotaur_action.sinks.base import SinkContext
@@ -148,7 +148,7 @@ def test_a_destination_that_fails_says_so_and_keeps_what_it_held(
     sink.check()
     with fault.commit(place):
         before = place.held() if place.folder.exists() else None
-        with pytest.raises(DeliveryFailed) as caught:
+        with pytest.raises(DeliveryError) as caught:
             sink.deliver(delivery(OURS))
         assert before is None or place.held() == before
         assert sink.name in caught.value.what
@@ -172,7 +172,7 @@ def test_reading_back_from_a_place_that_is_gone_fails_or_finds_nothing(
     place.file.unlink()
     try:
         assert sink.read_back() is None
-    except DeliveryFailed as error:
+    except DeliveryError as error:
         said = error.what
     else:
         said = ""
@@ -195,7 +195,7 @@ def test_a_real_stream_that_breaks_is_a_failed_delivery(
     place_of_console = Place(place.folder)
     console = Console(stream, stream, github=False, debug=False)
     place_of_console.emit = console.emit  # type: ignore[method-assign]
-    with pytest.raises(DeliveryFailed) as caught:
+    with pytest.raises(DeliveryError) as caught:
         case.make(place_of_console).deliver(delivery(OURS))
     assert any(word in caught.value.what for word in ("broken pipe", "no space left"))
     with pytest.raises(OSError, match=r"Broken pipe|No space"):

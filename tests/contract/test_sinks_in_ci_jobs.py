@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from contract.place import Place
-from signotaur_action.errors import DestinationRefused, ExitCode
+from signotaur_action.errors import DestinationRefusedError, ExitCode
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.stdout import StdoutSink
 
@@ -47,7 +47,7 @@ TEXTS = ("template:{{secret}}", "stdout")
 MATRIX = [(message, job) for message in [*READERS, *TEXTS] for job in JOBS]
 
 
-def refusal(message: str, environ: dict[str, str], folder: Path) -> DestinationRefused | None:
+def refusal(message: str, environ: dict[str, str], folder: Path) -> DestinationRefusedError | None:
     """Return why a destination is refused, or None."""
     place = Place(folder)
     place.environ = environ
@@ -55,7 +55,7 @@ def refusal(message: str, environ: dict[str, str], folder: Path) -> DestinationR
     sink = StdoutSink(context) if message == "stdout" else emitter(message, context)
     try:
         assert sink.check() == []
-    except DestinationRefused as refused:
+    except DestinationRefusedError as refused:
         return refused
     finally:
         assert place.printed == []

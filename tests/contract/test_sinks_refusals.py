@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from contract.sink_cases import Place, delivery
-from signotaur_action.errors import DestinationRefused, ExitCode
+from signotaur_action.errors import DestinationRefusedError, ExitCode
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import EMITTERS, emitter
-from signotaur_action.sinks.base import SinkFault
+from signotaur_action.sinks.base import SinkError
 from signotaur_action.sinks.env_file import EnvFileSink
 from signotaur_action.sinks.key_file import KeyFileSink
 from signotaur_action.sinks.stdout import StdoutSink
@@ -41,8 +41,8 @@ def env_file(place: Place) -> Sink:
 FILES = pytest.mark.parametrize("make", [key_file, env_file])
 
 
-def refusal(sink: Sink) -> DestinationRefused:
-    with pytest.raises(DestinationRefused) as caught:
+def refusal(sink: Sink) -> DestinationRefusedError:
+    with pytest.raises(DestinationRefusedError) as caught:
         sink.check()
     assert caught.value.code is ExitCode.DESTINATION_REFUSED
     assert KEY[:8] not in caught.value.what
@@ -54,7 +54,7 @@ def refusal(sink: Sink) -> DestinationRefused:
 
 @pytest.mark.parametrize("text", ["", "nothing", "Continua:serverVar=A", "github:A", " template:x"])
 def test_an_unknown_kind_is_told_with_the_known_ones(place: Place, text: str) -> None:
-    with pytest.raises(SinkFault) as caught:
+    with pytest.raises(SinkError) as caught:
         emitter(text, place.context())
     assert all(kind in str(caught.value) for kind in EMITTERS)
 
@@ -122,7 +122,7 @@ def test_an_unknown_kind_is_told_with_the_known_ones(place: Place, text: str) ->
     ],
 )
 def test_a_destination_that_makes_no_sense_is_refused(place: Place, text: str) -> None:
-    with pytest.raises(SinkFault):
+    with pytest.raises(SinkError):
         emitter(text, place.context())
 
 
@@ -131,7 +131,7 @@ def test_a_destination_that_makes_no_sense_is_refused(place: Place, text: str) -
 def test_the_actions_own_outputs_are_not_for_the_key(
     place: Place, name: str, change: Callable[[str], str]
 ) -> None:
-    with pytest.raises(SinkFault, match="another output"):
+    with pytest.raises(SinkError, match="another output"):
         emitter(f"github-output:{change(name)}", place.context())
 
 
@@ -141,13 +141,13 @@ def test_the_actions_own_outputs_are_not_for_the_key(
      "NODE_OPTIONS", "node_options", "LD_PRELOAD"],
 )  # fmt: skip
 def test_variables_that_the_runner_or_a_loader_keeps_are_refused(place: Place, name: str) -> None:
-    with pytest.raises(SinkFault, match="keeps"):
+    with pytest.raises(SinkError, match="keeps"):
         emitter(f"github-env:{name}", place.context())
 
 
 @pytest.mark.parametrize("name", ["", "1A", "A-B", "A B", "A=B", "A\nEVIL=1", "Ä", "A\n"])
 def test_a_name_that_no_dotenv_variable_has_is_refused(place: Place, name: str) -> None:
-    with pytest.raises(SinkFault, match="--write-env-var-name"):
+    with pytest.raises(SinkError, match="--write-env-var-name"):
         EnvFileSink(str(place.file), name, place.context())
 
 
@@ -190,7 +190,7 @@ def test_tokens_that_a_replacement_would_make_are_not_expanded(place: Place) -> 
 
 
 def test_every_unknown_token_is_told_with_the_known_ones(place: Place) -> None:
-    with pytest.raises(SinkFault) as caught:
+    with pytest.raises(SinkError) as caught:
         emitter("template:{{secret}} {{b}} {{a}}", place.context())
     assert "{{a}} {{b}} (known: {{secret}} {{keyId}}" in str(caught.value)
 

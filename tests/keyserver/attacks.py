@@ -11,13 +11,13 @@ from itertools import repeat
 from pathlib import Path
 
 HALF_A_REQUEST = b"GET /api/v1/keys/self HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half: "
-_PATIENCE = 20.0
+_SHUTDOWN_TIMEOUT = 20.0
 
 
 def connect(port: int, source: str = "127.0.0.1") -> socket.socket:
     """Open one TCP connection from an address of the loopback range."""
     return socket.create_connection(
-        ("127.0.0.1", port), timeout=_PATIENCE, source_address=(source, 0)
+        ("127.0.0.1", port), timeout=_SHUTDOWN_TIMEOUT, source_address=(source, 0)
     )
 
 

@@ -90,7 +90,7 @@ class NewKey:
 
 
 @dataclass
-class Opened:
+class OpenRotation:
     """A rotation that a test opened."""
 
     id: UUID
@@ -150,19 +150,19 @@ class Client:
         """DELETE /rotations/{uuid}."""
         return self.call("DELETE", paths.rotation(rotation_id), key)
 
-    def open(self, key: str, **request: Any) -> Opened:
+    def open(self, key: str, **request: Any) -> OpenRotation:
         """Open a rotation that must succeed."""
         opened, new = uuid4(), NewKey(**request)
         answer = self.put(key, opened, new)
         assert answer.status_code == 201, answer.text
-        return Opened(opened, new, answer.json())
+        return OpenRotation(opened, new, answer.json())
 
-    def rotate(self, key: str, **request: Any) -> Opened:
+    def rotate(self, key: str, **request: Any) -> OpenRotation:
         """Open and confirm a rotation, both of which must succeed."""
         opened = self.open(key, **request)
         answer = self.confirm(opened.new.text, opened.id)
         assert answer.status_code == 200, answer.text
-        return Opened(opened.id, opened.new, answer.json())
+        return OpenRotation(opened.id, opened.new, answer.json())
 
 
 class World:

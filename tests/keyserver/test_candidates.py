@@ -4,14 +4,14 @@ from uuid import uuid4
 
 import pytest
 
-from keyserver.harness import NewKey, Opened, World, problem
-from signotaur_keyserver.domain.refusals import Refused
+from keyserver.harness import NewKey, OpenRotation, World, problem
+from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.authentication import authenticate, record_first_use
 from signotaur_wire.members import format_time
 
 
-def _three(world: World, old: str, *, used: tuple[int, ...]) -> list[Opened]:
+def _three(world: World, old: str, *, used: tuple[int, ...]) -> list[OpenRotation]:
     opened = [world.now.open(old) for _ in range(3)]
     for index in used:
         assert world.now.self(opened[index].new.text).status_code == 200
@@ -78,7 +78,7 @@ def test_a_candidate_superseded_while_it_is_first_used_is_refused(world: World) 
     opened = world.now.open(world.key())
     caller = authenticate(world.database, opened.new.text)
     administration.revoke_key(world.database, 2)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         record_first_use(world.database, caller.key, None)
     assert refused.value.problem == "key-revoked"
     assert world.overview(2).key.first_used_at_utc is None

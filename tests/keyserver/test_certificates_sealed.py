@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from keyserver.certs import YEAR, add, lasting, material, refused, sign
 from keyserver.harness import World, wait_until
-from signotaur_keyserver.pki.master_key import Vault, VaultError
+from signotaur_keyserver.pki.master_key import MasterKeyError, Vault
 from signotaur_keyserver.pki.material import (
     load_key,
 )
@@ -49,7 +49,7 @@ def test_a_sealed_key_opens_for_its_certificate_alone(vault: Vault) -> None:
         (bytes([sealed[0] ^ 1]) + sealed[1:], "A" * 40),
         (b"", "A" * 40),
     ):
-        with pytest.raises(VaultError, match="not the master key"):
+        with pytest.raises(MasterKeyError, match="not the master key"):
             vault.unseal(wrong, thumbprint)
 
 
@@ -58,19 +58,19 @@ def test_a_master_key_that_cannot_be_used_is_told(vault: Vault, tmp_path: Path) 
     sealed = vault.seal(b"private", "A" * 40)
     for mode in (0o604, 0o640, 0o620, 0o601):
         vault.file.chmod(mode)
-        with pytest.raises(VaultError, match="others than its owner may use"):
+        with pytest.raises(MasterKeyError, match="others than its owner may use"):
             vault.unseal(sealed, "A" * 40)
     vault.file.chmod(0o600)
     vault.file.write_bytes(b"x" * 33)
-    with pytest.raises(VaultError, match="is damaged"):
+    with pytest.raises(MasterKeyError, match="is damaged"):
         vault.unseal(sealed, "A" * 40)
     vault.file.unlink()
-    with pytest.raises(VaultError, match="is missing"):
+    with pytest.raises(MasterKeyError, match="is missing"):
         vault.unseal(sealed, "A" * 40)
     vault.file.mkdir()
-    with pytest.raises(VaultError, match="cannot read"):
+    with pytest.raises(MasterKeyError, match="cannot read"):
         vault.unseal(sealed, "A" * 40)
-    with pytest.raises(VaultError, match="cannot make"):
+    with pytest.raises(MasterKeyError, match="cannot make"):
         Vault.in_folder(tmp_path / "nowhere").create()
 
 
@@ -108,16 +108,16 @@ def test_private_keys_are_opened_once_and_few_are_remembered(world: World) -> No
     assert len(opened) == 2
     world.vault.file.unlink()
     assert opened.open(one) is first
-    with pytest.raises(VaultError):
+    with pytest.raises(MasterKeyError):
         opened.open(two)
 
 
 def test_a_missing_master_key_is_an_error_and_is_not_made_anew(world: World) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     away = world.vault.file.rename(world.vault.file.with_suffix(".away"))
-    with pytest.raises(VaultError, match="is missing"):
+    with pytest.raises(MasterKeyError, match="is missing"):
         add(world, "second")
-    with pytest.raises(VaultError, match="is missing"):
+    with pytest.raises(MasterKeyError, match="is missing"):
         certificates.require_master_key(world.database, world.vault)
     message = refused(sign(world.now, key, thumbprint))
     assert message == "The server cannot open this certificate's private key. Ask who runs it."
@@ -141,5 +141,5 @@ def test_another_servers_master_key_is_an_error(world: World) -> None:
         lambda: add(world, "second"),
         lambda: certificates.require_master_key(world.database, world.vault),
     ):
-        with pytest.raises(VaultError, match="is not the master key"):
+        with pytest.raises(MasterKeyError, match="is not the master key"):
             attempt()

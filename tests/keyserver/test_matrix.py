@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 import requests
 
-from keyserver.harness import Client, Opened, World, problem
+from keyserver.harness import Client, OpenRotation, World, problem
 from signotaur_keyserver.service import administration
 from signotaur_wire import keyformat
 
@@ -48,7 +48,7 @@ EXPECTED: dict[str, tuple[object, ...]] = {
 
 
 # What is done to the old key, its owner or the new key before the call.
-SPOILT: dict[str, Callable[[World, str, Opened], object]] = {
+SPOILT: dict[str, Callable[[World, str, OpenRotation], object]] = {
     "revoked old key": lambda world, _, opened: administration.revoke_key(
         world.database, opened.answer["oldKeyId"]
     ),
@@ -65,7 +65,7 @@ SPOILT: dict[str, Callable[[World, str, Opened], object]] = {
 
 
 def _caller(  # noqa: PLR0911 - a table
-    kind: str, world: World, owner: str, old: str, opened: Opened
+    kind: str, world: World, owner: str, old: str, opened: OpenRotation
 ) -> str:
     if kind in SPOILT:
         SPOILT[kind](world, owner, opened)
@@ -85,7 +85,7 @@ def _caller(  # noqa: PLR0911 - a table
     return old
 
 
-def _call(client: Client, call: str, key: str, opened: Opened) -> requests.Response:
+def _call(client: Client, call: str, key: str, opened: OpenRotation) -> requests.Response:
     match call:
         case "self":
             return client.self(key)

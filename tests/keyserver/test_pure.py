@@ -13,7 +13,7 @@ from signotaur_keyserver.api.context import network_of
 from signotaur_keyserver.domain import rules
 from signotaur_keyserver.domain.durations import LONGEST, DurationError, parse_duration
 from signotaur_keyserver.domain.records import Key, Rotation
-from signotaur_keyserver.domain.refusals import Refused
+from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_wire.messages import KeyState, RotationState
 
 NOW = datetime(2026, 5, 17, 12, tzinfo=UTC)
@@ -176,7 +176,7 @@ def test_used_and_living_candidates_are_never_superseded(used: list[bool]) -> No
     surplus = max(0, len(used) - 2)
     try:
         gone = rules.candidates_to_supersede(candidates, NOW)
-    except Refused as refused:
+    except RefusedError as refused:
         assert used.count(False) < surplus
         assert refused.members == {"candidateKeyIds": list(range(len(used)))}  # noqa: PT017
     else:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from keyserver.harness import NewKey, Opened, World, problem, wait_until
+from keyserver.harness import NewKey, OpenRotation, World, problem, wait_until
 from signotaur_keyserver.service import administration
 
 AT_ONCE = {"again": True, "overlap_days": 0}
@@ -20,7 +20,7 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _in_use(world: World, old: str, **request: object) -> Opened:
+def _in_use(world: World, old: str, **request: object) -> OpenRotation:
     """Rotate as the owner does, and use the new key."""
     rotated = world.now.rotate(old, **request)
     assert world.now.self(rotated.new.text).status_code == 200

@@ -14,7 +14,7 @@ import requests
 from alembic import command
 
 from keyserver.certs import add, post_sign
-from keyserver.harness import Client, NewKey, Opened, Running, World, problem
+from keyserver.harness import Client, NewKey, OpenRotation, Running, World, problem
 from keyserver.processes import Process
 from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.database.migrate import _config, migrate
@@ -22,7 +22,7 @@ from signotaur_keyserver.service import administration
 from signotaur_wire.roles import ROTATOR
 from signotaur_wire.signing import CERT_GET
 
-Call = Callable[[World, Opened], requests.Response]
+Call = Callable[[World, OpenRotation], requests.Response]
 
 USES: dict[str, Call] = {
     "GET keys/self": lambda world, made: world.now.self(made.new.text),

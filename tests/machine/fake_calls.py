@@ -93,7 +93,7 @@ class FakeCalls:
         copy.replace(file)
         self.rights[_file(file.stat())] = kept
 
-    def write_no_dumps(self) -> None:
+    def disable_core_dumps(self) -> None:
         self.log.append("no dumps")
 
     def end_tree(self, pid: int) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 
 from machine.places import PLACES, Place
-from signotaur_action.errors import Busy, DestinationRefused
+from signotaur_action.errors import BusyError, DestinationRefusedError
 from signotaur_action.files.atomic import FileRefusedError, OwnerOnlyFile
 from signotaur_action.files.journal import JournalEntry, JournalPlace
 from signotaur_action.machine import Limits
@@ -45,7 +45,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def descriptor(place: Place, path: Path) -> Iterator[int]:
     descriptor = place.machine.open_private(path)
-    place.machine.adopt(descriptor)
+    place.machine.claim(descriptor)
     yield descriptor
     os.close(descriptor)
 
@@ -65,7 +65,7 @@ def link(path: Path, target: Path) -> None:
 def test_a_file_is_private_before_it_has_content(place: Place, tmp_path: Path) -> None:
     with closing(place.machine.folder(tmp_path)) as folder:
         descriptor = folder.create("new")
-        place.machine.give(descriptor, tmp_path.stat())
+        place.machine.set_owner(descriptor, tmp_path.stat())
         os.close(descriptor)
     assert (tmp_path / "new").read_bytes() == b""
     assert place.is_private(tmp_path / "new")
@@ -82,7 +82,7 @@ def test_an_open_file_that_others_could_use_is_closed_to_them(place: Place, path
     path.write_bytes(b"old")
     path.chmod(0o666)
     descriptor = place.machine.open_private(path)
-    place.machine.adopt(descriptor)
+    place.machine.claim(descriptor)
     os.close(descriptor)
     assert place.is_private(path)
     assert path.read_bytes() == b"old"
@@ -97,7 +97,10 @@ def test_a_link_is_not_followed(place: Place, path: Path, tmp_path: Path) -> Non
     with pytest.raises((FileRefusedError, OSError)):
         OwnerOnlyFile(path, machine=place.machine).replace(b"new")
     link(path.with_name(".key.txt.rotation"), target)
-    with pytest.raises(DestinationRefused), JournalPlace(path, machine=place.machine).locked(*OURS):
+    with (
+        pytest.raises(DestinationRefusedError),
+        JournalPlace(path, machine=place.machine).locked(*OURS),
+    ):
         pass
     assert target.read_bytes() == b"old"
 
@@ -222,14 +225,14 @@ def test_a_lock_dies_with_its_process(path: Path) -> None:
 
 def test_what_is_taken_back_leaves_nothing(place: Place, path: Path, descriptor: int) -> None:
     place.machine.write_at(descriptor, b"\n" * 100, 0)
-    place.machine.withdraw(path, descriptor)
+    place.machine.take_back(path, descriptor)
     assert not path.exists() or path.stat().st_size == 0
 
 
 def test_a_file_that_is_discarded_is_closed_and_gone(place: Place, path: Path) -> None:
     descriptor = place.machine.open_private(path)
     place.machine.lock(descriptor)
-    place.machine.discard(path, descriptor)
+    place.machine.release(path, descriptor)
     assert not path.exists()
     with pytest.raises(OSError, match=r"[Bb]ad file|[Hh]andle"):
         os.fstat(descriptor)
@@ -244,7 +247,7 @@ def test_a_rotation_is_remembered_and_forgotten(place: Place, path: Path) -> Non
         journal.begin(ENTRY)
         assert place.is_private(journal.path)
         assert where.exists(*OURS), "a live run's journal can be read"
-        with pytest.raises(Busy), where.locked(*OURS):
+        with pytest.raises(BusyError), where.locked(*OURS):
             pass
     with where.locked(*OURS) as journal:
         assert journal.entry == ENTRY
@@ -290,4 +293,4 @@ def test_a_program_with_limits_gets_its_arguments_and_returns_its_code(place: Pl
 
 
 def test_a_run_is_done_and_its_code_returned(place: Place) -> None:
-    assert place.machine.run_below_init(lambda: 7, "") == 7
+    assert place.machine.run_as_child_of_pid_1(lambda: 7, "") == 7

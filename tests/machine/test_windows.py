@@ -11,7 +11,7 @@ if sys.platform == "win32":
     pytest.skip("the doubles need POSIX", allow_module_level=True)
 
 from machine.fake_calls import ADMINISTRATORS, INHERITED, STRANGER, USER, FakeCalls
-from signotaur_action.errors import DestinationRefused
+from signotaur_action.errors import DestinationRefusedError
 from signotaur_action.files.atomic import FileRefusedError, OwnerOnlyFile
 from signotaur_action.files.journal import JournalPlace
 from signotaur_action.machine.rights import are_kept, owner_only
@@ -104,7 +104,7 @@ def test_a_file_system_without_rights_gets_no_key(path: Path) -> None:
 
 def test_a_file_system_without_rights_gets_no_journal(path: Path) -> None:
     place = JournalPlace(path, machine=Windows(FakeCalls(keeps_rights=False)))
-    with pytest.raises(DestinationRefused, match="keeps no rights"), place.locked(*OURS):
+    with pytest.raises(DestinationRefusedError, match="keeps no rights"), place.locked(*OURS):
         pass
     assert [each.read_bytes() for each in path.parent.iterdir()] in ([], [b""])
 
@@ -188,7 +188,7 @@ def test_a_journal_of_somebody_else_is_refused(calls: FakeCalls, path: Path) -> 
     journal.touch()
     belongs_to(calls, journal, STRANGER)
     place = JournalPlace(path, machine=Windows(calls))
-    refused = pytest.raises(DestinationRefused, match=f"belongs to {STRANGER}".lower())
+    refused = pytest.raises(DestinationRefusedError, match=f"belongs to {STRANGER}".lower())
     with refused, place.locked(*OURS):
         pass
     assert journal.read_bytes() == b""

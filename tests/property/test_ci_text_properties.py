@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from signotaur_action.ci.text import (
     continua_message,
+    escape_own_line,
+    escape_untrusted,
     file_record,
-    inert_line,
-    inert_value,
     json_line,
     workflow_command,
 )
@@ -75,7 +75,7 @@ def test_the_runner_reads_the_records_that_we_wrote(records: list[tuple[str, str
 @given(text=WITH_SURROGATES)
 @settings(max_examples=300)
 def test_no_line_of_ours_is_obeyed(text: str) -> None:
-    line = inert_line(text)
+    line = escape_own_line(text)
     assert obeyed(line) == []
     assert not OPENINGS.search(line)
     assert len(read_lines((line + "\n").encode())) == 1
@@ -84,10 +84,10 @@ def test_no_line_of_ours_is_obeyed(text: str) -> None:
 @given(value=WITH_SURROGATES, before=TEXTS, after=TEXTS)
 @settings(max_examples=300)
 def test_no_value_makes_our_line_a_command(value: str, before: str, after: str) -> None:
-    shown = inert_value(value)
+    shown = escape_untrusted(value)
     assert len(shown) <= 120
     assert "::" not in shown
-    line = inert_line(before + shown + after)
+    line = escape_own_line(before + shown + after)
     assert obeyed(line) == []
     assert not OPENINGS.search(line)
 
@@ -95,7 +95,7 @@ def test_no_value_makes_our_line_a_command(value: str, before: str, after: str) 
 @given(text=st.text(string.printable.strip() + " éü鍵", max_size=100))
 def test_a_line_without_openings_is_shown_as_it_is(text: str) -> None:
     harmless = text.replace("::", "").replace("##", "").replace("@@", "")
-    assert inert_line(harmless) == harmless
+    assert escape_own_line(harmless) == harmless
 
 
 @given(text=TEXTS)

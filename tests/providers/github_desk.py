@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from contract.place import delivery
-from signotaur_action.errors import DeliveryFailed, DestinationRefused
-from signotaur_action.http import Allowance, Outside
+from signotaur_action.errors import DeliveryError, DestinationRefusedError
+from signotaur_action.http import StoreAccess, TimeBudget
 from signotaur_action.model import Secret
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
@@ -48,12 +48,12 @@ class Desk:
         """Make a sink as ``--emit-secret`` does."""
         given = {"GITHUB_API_URL": self.github.url, "GITHUB_REPOSITORY": "acme/product"}
         environ = given | self.environ
-        limit = Allowance(self.seconds, "a test's time", self.clock)
+        limit = TimeBudget(self.seconds, "a test's time", self.clock)
         context = SinkContext(
             lambda _: None,
             environ,
             github_token=Secret(token) if token else None,
-            outside=Outside(environ, self.clock, ca_file=self.ca_file, allowance=limit),
+            outside=StoreAccess(environ, self.clock, ca_file=self.ca_file, allowance=limit),
         )
         return emitter(f"github-secret:{text}", context)
 
@@ -77,7 +77,7 @@ class Desk:
     @staticmethod
     def told(act: Callable[[], object]) -> str:
         """Return all that is told when this is refused: neither key nor token."""
-        with pytest.raises((DestinationRefused, DeliveryFailed)) as caught:
+        with pytest.raises((DestinationRefusedError, DeliveryError)) as caught:
             act()
         error = caught.value
         told = f"{error.what} {error.keys} {error.next}"

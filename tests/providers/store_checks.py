@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from contract.place import delivery
-from signotaur_action.errors import DeliveryFailed, DestinationRefused, ExitCode, SignotaurError
+from signotaur_action.errors import DeliveryError, DestinationRefusedError, ExitCode, SignotaurError
 from signotaur_action.ports import Sink
 from signotaur_wire import keyformat
 from support.providers.stores import NEIGHBOUR, OLDER, StorePlace
@@ -15,11 +15,13 @@ KEY = BODY + keyformat.checksum(BODY)
 ALWAYS = 1_000
 
 
-def refused(place: StorePlace[Any], sink: Sink | None = None, **how: Any) -> DestinationRefused:
+def refused(
+    place: StorePlace[Any], sink: Sink | None = None, **how: Any
+) -> DestinationRefusedError:
     """The check fails, and nothing was written."""
     before = place.held()
     sink = sink or place.sink(**how)
-    with pytest.raises(DestinationRefused) as caught:
+    with pytest.raises(DestinationRefusedError) as caught:
         sink.check()
     assert written(place) == []
     assert place.held() == before
@@ -31,11 +33,11 @@ def refused(place: StorePlace[Any], sink: Sink | None = None, **how: Any) -> Des
 
 def not_delivered(
     place: StorePlace[Any], sink: Sink | None = None, *, key: str = KEY, **how: Any
-) -> DeliveryFailed:
+) -> DeliveryError:
     """The delivery fails, and the place holds what it held."""
     before = place.held()
     sink = sink or place.sink(**how)
-    with pytest.raises(DeliveryFailed) as caught:
+    with pytest.raises(DeliveryError) as caught:
         sink.deliver(delivery(key))
     assert place.held() == before
     assert caught.value.code is ExitCode.NOT_DELIVERED

@@ -6,8 +6,8 @@ import pytest
 
 from contract.place import delivery
 from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
-from signotaur_action.errors import DeliveryFailed
-from signotaur_action.sinks.base import SinkFault
+from signotaur_action.errors import DeliveryError
+from signotaur_action.sinks.base import SinkError
 from support.providers.exchange import Call, Reply, after, before, fail
 from support.providers.stores import NAME, OLDER, BuildkitePlace
 
@@ -124,7 +124,7 @@ def test_a_secret_that_is_removed_meanwhile_is_made_again(buildkite: BuildkitePl
 
 def test_a_secret_that_is_removed_at_once_is_told(buildkite: BuildkitePlace) -> None:
     buildkite.server.faults.append(after("PUT", "", buildkite.server._secrets.clear))
-    with pytest.raises(DeliveryFailed, match="404") as caught:
+    with pytest.raises(DeliveryError, match="404") as caught:
         buildkite.sink().deliver(delivery(KEY))
     assert KEY not in str(caught.value)
 
@@ -167,7 +167,7 @@ def test_another_cluster_is_refused(buildkite: BuildkitePlace) -> None:
 
 
 def test_cluster_and_organization_are_missed_together(buildkite: BuildkitePlace) -> None:
-    with pytest.raises(SinkFault, match="needs cluster= and organization="):
+    with pytest.raises(SinkError, match="needs cluster= and organization="):
         buildkite.sink(f"buildkite-secret:{NAME}")
 
 
@@ -191,5 +191,5 @@ def test_a_destination_that_makes_no_sense_is_a_fault(
     buildkite: BuildkitePlace, change: dict[str, str]
 ) -> None:
     [(part, other)] = change.items()
-    with pytest.raises(SinkFault):
+    with pytest.raises(SinkError):
         buildkite.sink(buildkite.text.replace(part, other))

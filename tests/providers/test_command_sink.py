@@ -15,8 +15,8 @@ import pytest
 
 from contract.place import delivery
 from e2e.spellings import leaks
-from signotaur_action.errors import DeliveryFailed, DestinationRefused
-from signotaur_action.http import Allowance, Outside
+from signotaur_action.errors import DeliveryError, DestinationRefusedError
+from signotaur_action.http import StoreAccess, TimeBudget
 from signotaur_action.machine.clock import SystemClock
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkContext
@@ -50,7 +50,7 @@ def shell(code: str, *words: str | Path, seconds: float = 20) -> CommandSink:
 def told(failing: CommandSink) -> str:
     """Return what is said of a program that fails; the key never is."""
     failing.check()
-    with pytest.raises(DeliveryFailed) as caught:
+    with pytest.raises(DeliveryError) as caught:
         failing.deliver(delivery(KEY))
     assert leaks(KEY, {"what": caught.value.what.encode()}) == []
     return caught.value.what.removeprefix(failing.name).strip()
@@ -280,7 +280,7 @@ def test_endless_words_cost_nothing() -> None:
 
 
 def test_all_programs_of_a_run_share_its_time(tmp_path: Path) -> None:
-    outside = Outside(PATH, CLOCK, allowance=Allowance(0.5, "half a second", CLOCK))
+    outside = StoreAccess(PATH, CLOCK, allowance=TimeBudget(0.5, "half a second", CLOCK))
     context = SinkContext(lambda _: None, PATH, outside=outside)
     slow, late = (CommandSink(words, context) for words in ("sleep 9", f"touch {tmp_path / 'new'}"))
     began = time.monotonic()
@@ -318,18 +318,18 @@ def test_a_program_that_is_missing_is_found_before_anything_is_sent(tmp_path: Pa
     (tmp_path / "text").write_text("#!/bin/sh\n")
     for program in ("no-such-program", tmp_path / "missing", tmp_path / "text", tmp_path):
         missing = sink(program, "--flag")
-        with pytest.raises(DestinationRefused, match="is no program here") as caught:
+        with pytest.raises(DestinationRefusedError, match="is no program here") as caught:
             missing.check()
         assert missing.name in caught.value.what
         assert "the action in the folder cli" in caught.value.next
         assert "could not be written" in told_without_check(missing)
     assert sink("sh", environ={}).check() == []  # the system's own PATH
-    with pytest.raises(DestinationRefused):
+    with pytest.raises(DestinationRefusedError):
         sink("sh", environ={"PATH": str(tmp_path)}).check()
 
 
 def told_without_check(failing: CommandSink) -> str:
-    with pytest.raises(DeliveryFailed) as caught:
+    with pytest.raises(DeliveryError) as caught:
         failing.deliver(delivery(KEY))
     return caught.value.what
 

@@ -20,7 +20,7 @@ from providers.github_desk import (
     furnish,
     kept_long_ago,
 )
-from signotaur_action.sinks.base import SinkFault
+from signotaur_action.sinks.base import SinkError
 from support.providers.exchange import after, fail
 from support.providers.github import GitHub
 from support.tls import Authority
@@ -148,20 +148,20 @@ def test_a_token_that_only_reads_is_found_when_it_should_write(desk: Desk) -> No
 def test_what_github_would_refuse_is_a_fault_of_the_command(
     desk: Desk, text: str, what: str
 ) -> None:
-    with pytest.raises(SinkFault, match=re.escape(what)):
+    with pytest.raises(SinkError, match=re.escape(what)):
         desk.sink(text)
 
 
 def test_without_a_token_or_with_a_wrong_address_nothing_is_begun(desk: Desk) -> None:
-    with pytest.raises(SinkFault, match=r"needs a token: .*GH_TOKEN"):
+    with pytest.raises(SinkError, match=r"needs a token: .*GH_TOKEN"):
         desk.sink(token=None)
     for url in ("http://github.example.com/api/v3", "github.example.com", "https://u:p@g.example"):
         desk.environ["GITHUB_API_URL"] = url
-        with pytest.raises(SinkFault, match="GITHUB_API_URL"):
+        with pytest.raises(SinkError, match="GITHUB_API_URL"):
             desk.sink()
     desk.environ.clear()
     desk.ca_file = Path("/nonexistent/ca.pem")
-    with pytest.raises(SinkFault, match="gives no authorities to trust"):
+    with pytest.raises(SinkError, match="gives no authorities to trust"):
         desk.sink()
 
 

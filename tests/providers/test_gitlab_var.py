@@ -7,9 +7,9 @@ import pytest
 
 from contract.place import delivery
 from providers.store_checks import KEY, not_delivered, refused, written
-from signotaur_action.errors import DeliveryFailed
+from signotaur_action.errors import DeliveryError
 from signotaur_action.model import Secret
-from signotaur_action.sinks.base import SinkFault
+from signotaur_action.sinks.base import SinkError
 from support.providers.exchange import Call, Reply, after, before
 from support.providers.stores import NAME, OLDER, GitlabPlace
 
@@ -184,7 +184,7 @@ def test_a_project_has_a_number_and_a_path(
     ],
 )
 def test_a_destination_that_makes_no_sense_is_a_fault(opening: Place, text: str) -> None:
-    with pytest.raises(SinkFault):
+    with pytest.raises(SinkError):
         opening().sink(text)
 
 
@@ -280,7 +280,7 @@ def test_a_variable_that_loses_its_protection_is_told(opening: Place, member: st
         place.server.owners[1].variables[0][member] = False
 
     place.server.faults.append(after("PUT", "", expose))
-    with pytest.raises(DeliveryFailed, match=f"changed: {member}") as caught:
+    with pytest.raises(DeliveryError, match=f"changed: {member}") as caught:
         place.sink().deliver(delivery(KEY))
     assert KEY not in str(caught.value)
 
@@ -292,7 +292,7 @@ def test_a_value_that_is_overwritten_at_once_is_told(opening: Place) -> None:
         place.server.owners[1].variables[0]["value"] = "of-somebody-else"
 
     place.server.faults.append(after("PUT", "", overwrite))
-    with pytest.raises(DeliveryFailed, match="shows another value") as caught:
+    with pytest.raises(DeliveryError, match="shows another value") as caught:
         place.sink().deliver(delivery(KEY))
     for secret in (KEY, "of-somebody-else"):
         assert secret not in str(caught.value)

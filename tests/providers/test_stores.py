@@ -9,7 +9,7 @@ from contract.place import delivery
 from providers.store_checks import KEY, not_delivered, refused
 from signotaur_action.model import Secret
 from signotaur_action.sinks import emitter
-from signotaur_action.sinks.base import SinkFault
+from signotaur_action.sinks.base import SinkError
 from support.providers.stores import OLDER, StorePlace
 
 # What it does
@@ -70,7 +70,7 @@ def test_all_that_is_missing_is_told_at_once(place: StorePlace[Any]) -> None:
     missing: dict[str, Any] = {place.token_variable: " ", place.address_variable: ""}
     nowhere = place.context(**missing)
     kind = place.text.partition(":")[0]
-    with pytest.raises(SinkFault) as caught:
+    with pytest.raises(SinkError) as caught:
         emitter(f"{kind}:!,colour=red", nowhere)
     assert place.token_variable in str(caught.value)
     assert str(caught.value).count(f"{kind}: ") == 2
@@ -81,7 +81,7 @@ def test_all_that_is_missing_is_told_at_once(place: StorePlace[Any]) -> None:
 @pytest.mark.parametrize("token", ["two words", "with\nline", "ünseen"])
 def test_a_token_that_no_header_carries_is_a_fault(place: StorePlace[Any], token: str) -> None:
     more: dict[str, Any] = {place.token_variable: token}
-    with pytest.raises(SinkFault) as caught:
+    with pytest.raises(SinkError) as caught:
         place.sink(**more)
     assert token not in str(caught.value)
 
@@ -93,13 +93,13 @@ def test_an_address_that_no_token_may_be_sent_to_is_a_fault(
     place: StorePlace[Any], address: str
 ) -> None:
     more: dict[str, Any] = {place.address_variable: address}
-    with pytest.raises(SinkFault, match=place.address_variable):
+    with pytest.raises(SinkError, match=place.address_variable):
         place.sink(**more)
 
 
 @pytest.mark.parametrize("more", [",colour=red", ",scope=", ",cluster=", ",mount="])
 def test_an_unknown_or_empty_setting_is_a_fault(place: StorePlace[Any], more: str) -> None:
-    with pytest.raises(SinkFault):
+    with pytest.raises(SinkError):
         place.sink(place.text + more)
 
 

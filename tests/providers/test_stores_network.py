@@ -13,9 +13,9 @@ from requests.structures import CaseInsensitiveDict
 from contract.place import delivery
 from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
 from signotaur_action.http import Answer
-from signotaur_action.http.answer import retry_after, said_at
+from signotaur_action.http.answer import retry_after, server_time
 from signotaur_action.sinks import emitter
-from signotaur_action.sinks.base import SinkFault
+from signotaur_action.sinks.base import SinkError
 from signotaur_action.sinks.store import limit_pause
 from support.providers.exchange import Call, Reply, drop, fail
 from support.providers.stores import OLDER, GitlabPlace, StorePlace
@@ -82,7 +82,7 @@ def test_every_way_to_name_the_end_of_a_limit_is_read(
 ) -> None:
     """Buildkite tells seconds, GitLab a Unix time, both Retry-After or nothing."""
     named = CaseInsensitiveDict(headers)
-    when = said_at(named, datetime.now(UTC))
+    when = server_time(named, datetime.now(UTC))
     for status, pause in ((429, seconds), (503, None)):
         answer = Answer(status, None, retry_after(named, when), named, when)
         assert limit_pause(answer) == pause
@@ -212,5 +212,5 @@ def test_a_private_authority_may_be_given_in_the_stores_own_variable(
     sink.deliver(delivery(KEY))
     assert certified.read() == KEY
     more[certified.authorities_variable] = str(tmp_path / "nothing")
-    with pytest.raises(SinkFault, match=certified.authorities_variable):
+    with pytest.raises(SinkError, match=certified.authorities_variable):
         certified.sink(**more)

@@ -6,9 +6,9 @@ import pytest
 
 from contract.place import delivery
 from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
-from signotaur_action.errors import DeliveryFailed
+from signotaur_action.errors import DeliveryError
 from signotaur_action.model import Secret
-from signotaur_action.sinks.base import SinkFault
+from signotaur_action.sinks.base import SinkError
 from support.providers.exchange import fail
 from support.providers.stores import NAME, OLDER, VaultPlace
 
@@ -88,7 +88,7 @@ def test_a_secret_of_version_1_that_looks_like_ours_is_refused(vault: VaultPlace
 def test_a_delivery_to_version_1_is_never_taken_for_one(vault: VaultPlace) -> None:
     vault.server.mount("old", version=1)
     vault.server.add_token(vault.token, {"old/*": ("read", "create", "update")})
-    with pytest.raises(DeliveryFailed, match="no KV engine of version 2"):
+    with pytest.raises(DeliveryError, match="no KV engine of version 2"):
         vault.sink("vault:old/app#KEY").deliver(delivery(KEY))
 
 
@@ -186,11 +186,11 @@ def test_a_path_is_escaped_part_by_part(vault: VaultPlace, path: str) -> None:
     ],
 )
 def test_a_destination_that_makes_no_sense_is_a_fault(vault: VaultPlace, text: str) -> None:
-    with pytest.raises(SinkFault):
+    with pytest.raises(SinkError):
         vault.sink(text)
 
 
 @pytest.mark.parametrize("namespace", ["team one", "team\r\nX-Evil: 1", "ünits"])
 def test_a_namespace_that_no_header_carries_is_a_fault(vault: VaultPlace, namespace: str) -> None:
-    with pytest.raises(SinkFault, match="VAULT_NAMESPACE"):
+    with pytest.raises(SinkError, match="VAULT_NAMESPACE"):
         vault.sink(VAULT_NAMESPACE=namespace)

@@ -6,7 +6,7 @@ import pytest
 
 from contract.place import delivery
 from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
-from signotaur_action.errors import DeliveryFailed
+from signotaur_action.errors import DeliveryError
 from signotaur_action.model import Secret
 from support.providers.exchange import Call, Reply, before, fail
 from support.providers.stores import NAME, NEIGHBOUR, OLDER, VaultPlace
@@ -85,7 +85,7 @@ def test_a_secret_that_never_rests_is_left_alone(vault: VaultPlace) -> None:
         write_beside(vault, PASSWORD=str(len(vault.server.requests)))
 
     vault.server.faults.append(before("POST", DATA, write, times=ALWAYS))
-    with pytest.raises(DeliveryFailed, match="others change the secret all the time"):
+    with pytest.raises(DeliveryError, match="others change the secret all the time"):
         vault.sink().deliver(delivery(KEY))
     assert vault.held()[NAME] == OLDER
     assert written(vault) == ["POST"] * 5

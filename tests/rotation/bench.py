@@ -81,15 +81,15 @@ class Bench:
         key: Secret | None = None,
         plan: RotationPlan | None = None,
         *,
-        reported: bool = True,
+        run_with_report: bool = True,
     ) -> NotDue | Rotated:
-        """Run the command; not ``reported`` means that it dies just before its report."""
+        """Run the command; not ``run_with_report`` means that it dies just before its report."""
         sinks: list[Sink] = [*self.sinks]
         run = RotationRun(plan or RotationPlan(WEEK), self.service, sinks, self.narrator)
         with self.place.locked(key or self.old, self.service.address) as journal:
             run.check()
             outcome = run.rotate(key or self.old, journal)
-            if reported:
+            if run_with_report:
                 journal.clear()
             return outcome
 
@@ -98,10 +98,10 @@ class Bench:
         key: Secret | None = None,
         plan: RotationPlan | None = None,
         *,
-        reported: bool = True,
+        run_with_report: bool = True,
     ) -> Rotated:
         """Run the command, which must rotate."""
-        outcome = self.run(key, plan, reported=reported)
+        outcome = self.run(key, plan, run_with_report=run_with_report)
         assert isinstance(outcome, Rotated)
         return outcome
 

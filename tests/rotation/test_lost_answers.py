@@ -18,7 +18,7 @@ import pytest
 
 from rotation.world import KeyFile, Oracle
 from signotaur_action.files.journal import JournalPlace
-from signotaur_action.http import Credential, Deadline, HttpClient, Manners
+from signotaur_action.http import ApiProfile, Credential, Deadline, HttpClient
 from signotaur_action.key_server import HttpKeyService, ServerAddress
 from signotaur_action.model import RotationIntent, Secret
 from signotaur_action.rotation import Rotated, RotationPlan, RotationRun
@@ -92,7 +92,7 @@ def test_an_answer_that_is_cut_at_any_byte_is_asked_for_again(
     answer = real_answer(plain_server, fresh_name, call)
     assert len(answer) > 500
     # So many tries that a machine which is slower than the silence only costs more of them.
-    manners = Manners("a test", repeatable=("PUT",), tries=1000)
+    manners = ApiProfile("a test", repeatable=("PUT",), tries=1000)
 
     def try_at(offsets: range) -> None:
         cutter = Cutter(answer)

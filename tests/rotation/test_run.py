@@ -10,18 +10,18 @@ import pytest
 
 from rotation.bench import FRESH_RUN, WEEK, Bench, stop
 from signotaur_action.errors import (
-    AlreadyRotated,
-    Busy,
-    DestinationRefused,
-    InvalidOverlap,
-    ServerFailure,
+    AlreadyRotatedError,
+    BusyError,
+    DestinationRefusedError,
+    InvalidOverlapError,
+    ServerError,
     StopSignal,
-    Superseded,
-    Unauthorized,
-    Unfinished,
+    SupersededError,
+    UnauthorizedError,
+    UnfinishedError,
 )
 from signotaur_action.files.journal import JournalPlace
-from signotaur_action.model import KeyInfo, Opened, Rotation, RotationIntent, Secret
+from signotaur_action.model import KeyInfo, OpenRotation, Rotation, RotationIntent, Secret
 from signotaur_action.rotation import NotDue, RotationPlan, RotationRun, WouldRotate
 from signotaur_wire.messages import RotationState
 from support.fakes import FakeKeyService, FakeRotation, MemorySink
@@ -139,7 +139,7 @@ def test_two_rotations_by_one_command_make_two_keys(bench: Bench) -> None:
 
 def test_nothing_is_sent_when_a_destination_is_refused(bench: Bench) -> None:
     bench.sinks[0].refuse = True
-    with pytest.raises(DestinationRefused, match="first is refused"):
+    with pytest.raises(DestinationRefusedError, match="first is refused"):
         bench.run()
     assert list(bench.log) == FRESH_RUN[:2]
     assert bench.journals == []
@@ -148,7 +148,7 @@ def test_nothing_is_sent_when_a_destination_is_refused(bench: Bench) -> None:
 def test_all_refused_destinations_are_named_at_once(bench: Bench) -> None:
     for sink in bench.sinks:
         sink.refuse = True
-    with pytest.raises(DestinationRefused) as refused:
+    with pytest.raises(DestinationRefusedError) as refused:
         bench.run()
     assert refused.value.what.endswith("- first is refused\n- last is refused")
     assert "Nothing was sent" in refused.value.keys
@@ -156,7 +156,7 @@ def test_all_refused_destinations_are_named_at_once(bench: Bench) -> None:
 
 def test_nothing_is_asked_for_when_the_journal_cannot_be_written(bench: Bench) -> None:
     bench.place = JournalPlace(Path("/proc/none/key"))
-    with pytest.raises(DestinationRefused, match="No place for the journal"):
+    with pytest.raises(DestinationRefusedError, match="No place for the journal"):
         bench.run()
     assert list(bench.log) == []
 
@@ -214,7 +214,7 @@ def test_a_dry_run_with_a_candidate_would_finish_its_rotation(bench: Bench) -> N
 
 def test_a_dry_run_refuses_what_the_run_would_refuse(bench: Bench) -> None:
     bench.rotated()
-    with pytest.raises(AlreadyRotated):
+    with pytest.raises(AlreadyRotatedError):
         bench.preview()
     assert isinstance(bench.preview(AGAIN), WouldRotate)
 
@@ -223,21 +223,21 @@ def test_a_dry_run_refuses_what_the_run_would_refuse(bench: Bench) -> None:
 
 
 def test_an_unknown_key_is_refused(bench: Bench) -> None:
-    with pytest.raises(Unauthorized):
+    with pytest.raises(UnauthorizedError):
         bench.run(Secret("no key of this server"))
     assert bench.journals == []
 
 
 def test_a_missing_role_is_found_before_anything_is_asked_for(bench: Bench) -> None:
     bench.service.may_rotate = False
-    with pytest.raises(Unauthorized, match="ApiKeyRotator"):
+    with pytest.raises(UnauthorizedError, match="ApiKeyRotator"):
         bench.run()
     assert "open" not in bench.log
     assert bench.journals == []
 
 
 def test_an_overlap_that_the_server_refuses_leaves_nothing(bench: Bench) -> None:
-    with pytest.raises(InvalidOverlap):
+    with pytest.raises(InvalidOverlapError):
         bench.run(plan=RotationPlan(31))
     assert bench.journals == []
 
@@ -245,14 +245,14 @@ def test_an_overlap_that_the_server_refuses_leaves_nothing(bench: Bench) -> None
 def test_a_key_that_another_run_rotates_leaves_nothing(bench: Bench) -> None:
     bench.cut_before("deliver first")
     bench.lose_journal()
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         bench.run()
     assert bench.journals == []
 
 
 def test_a_key_that_was_rotated_is_not_rotated_once_more(bench: Bench) -> None:
     first = bench.rotated()
-    with pytest.raises(AlreadyRotated) as refused:
+    with pytest.raises(AlreadyRotatedError) as refused:
         bench.run()
     assert refused.value.successor_key_id == first.rotation.new_key_id
     assert bench.journals == []
@@ -278,14 +278,14 @@ class Failing(FakeKeyService):
     def _lose(self, call: str) -> None:
         if call == self.lost_call and self.lost:
             self.lost -= 1
-            raise ServerFailure("no answer")
+            raise ServerError("no answer")
 
     def describe(self, key: Secret) -> KeyInfo:
         info = super().describe(key)
         self._lose("describe")
         return info
 
-    def open_rotation(self, key: Secret, intent: RotationIntent) -> Opened:
+    def open_rotation(self, key: Secret, intent: RotationIntent) -> OpenRotation:
         opened = super().open_rotation(key, intent)
         self._lose("open")
         return opened
@@ -304,7 +304,7 @@ def failing(bench: Bench, call: str) -> None:
 
 def test_an_opening_without_an_answer_is_repeated_by_the_same_command(either_bench: Bench) -> None:
     failing(either_bench, "open")
-    with pytest.raises(ServerFailure):
+    with pytest.raises(ServerError):
         either_bench.run()
     assert either_bench.entry is not None
     either_bench.rotated()
@@ -316,7 +316,7 @@ def test_a_confirmation_without_an_answer_is_repeated_by_the_same_command(
     either_bench: Bench,
 ) -> None:
     failing(either_bench, "confirm")
-    with pytest.raises(Unfinished, match="no answer") as unfinished:
+    with pytest.raises(UnfinishedError, match="no answer") as unfinished:
         either_bench.run()
     assert "armed is not known" in unfinished.value.keys
     assert either_bench.entry is not None
@@ -327,7 +327,7 @@ def test_a_confirmation_without_an_answer_is_repeated_by_the_same_command(
 
 def test_nothing_is_remembered_when_the_first_question_has_no_answer(bench: Bench) -> None:
     failing(bench, "describe")
-    with pytest.raises(ServerFailure):
+    with pytest.raises(ServerError):
         bench.run()
     assert bench.journals == []
 
@@ -342,7 +342,7 @@ class OtherKey(FakeKeyService):
 def test_a_new_key_that_is_not_this_rotations_is_not_delivered(bench: Bench) -> None:
     keys = bench.service.keys
     bench.service = OtherKey(calls=bench.log, keys=keys)
-    with pytest.raises(Unfinished, match="does not know the new key"):
+    with pytest.raises(UnfinishedError, match="does not know the new key"):
         bench.run()
     assert bench.held() == {None}
     assert only_rotation(bench).state is RotationState.OPEN
@@ -353,7 +353,7 @@ def test_a_new_key_that_is_not_this_rotations_is_not_delivered(bench: Bench) -> 
 
 def test_the_others_are_still_tried_when_one_fails(bench: Bench) -> None:
     bench.sinks = [bench.sink("a", fail=1), bench.sink("b", fail=1), bench.sink("c", durable=False)]
-    with pytest.raises(Unfinished) as unfinished:
+    with pytest.raises(UnfinishedError) as unfinished:
         bench.run()
     assert unfinished.value.what == "a failed\nb failed"
     assert [sink.held is None for sink in bench.sinks] == [True, True, False]
@@ -362,7 +362,7 @@ def test_the_others_are_still_tried_when_one_fails(bench: Bench) -> None:
 
 def test_the_last_durable_one_is_left_alone_while_another_lacks_the_key(bench: Bench) -> None:
     bench.sinks[0].fail = 1
-    with pytest.raises(Unfinished):
+    with pytest.raises(UnfinishedError):
         bench.run()
     assert bench.sinks[-1].held is None
     assert "deliver last" not in bench.log
@@ -370,13 +370,13 @@ def test_the_last_durable_one_is_left_alone_while_another_lacks_the_key(bench: B
 
 def test_a_single_destination_is_tried(bench: Bench) -> None:
     bench.sinks = [bench.sink("only", fail=1)]
-    with pytest.raises(Unfinished, match="only failed"):
+    with pytest.raises(UnfinishedError, match="only failed"):
         bench.run()
 
 
 def test_the_same_command_finishes_with_the_same_key(either_bench: Bench) -> None:
     either_bench.sinks[0].fail = 1
-    with pytest.raises(Unfinished) as unfinished:
+    with pytest.raises(UnfinishedError) as unfinished:
         either_bench.run()
     assert "both work" in unfinished.value.keys
     assert "same command again" in unfinished.value.next
@@ -387,7 +387,7 @@ def test_the_same_command_finishes_with_the_same_key(either_bench: Bench) -> Non
 
 def test_a_destination_that_holds_the_key_is_not_written_twice(bench: Bench) -> None:
     bench.sinks = [bench.sink("a"), bench.sink("b", fail=1), bench.sink("c")]
-    with pytest.raises(Unfinished):
+    with pytest.raises(UnfinishedError):
         bench.run()
     bench.rotated()
     assert [len(sink.deliveries) for sink in bench.sinks] == [1, 1, 1]
@@ -397,7 +397,7 @@ def test_a_durable_destination_that_cannot_be_read_is_remembered_by_the_journal(
     bench: Bench,
 ) -> None:
     bench.sinks = [bench.sink("a", readable=False), bench.sink("b", fail=1)]
-    with pytest.raises(Unfinished):
+    with pytest.raises(UnfinishedError):
         bench.run()
     bench.rotated()
     assert [len(sink.deliveries) for sink in bench.sinks] == [1, 1]
@@ -405,7 +405,7 @@ def test_a_durable_destination_that_cannot_be_read_is_remembered_by_the_journal(
 
 def test_a_fleeting_destination_is_written_by_every_run(bench: Bench) -> None:
     bench.sinks = [bench.sink("stdout", durable=False, readable=False), bench.sink("b", fail=1)]
-    with pytest.raises(Unfinished):
+    with pytest.raises(UnfinishedError):
         bench.run()
     bench.rotated()
     assert [len(sink.deliveries) for sink in bench.sinks] == [2, 1]
@@ -420,7 +420,7 @@ class Forgetful(MemorySink):
 
 def test_a_destination_that_holds_another_key_stops_the_confirmation(bench: Bench) -> None:
     bench.sinks = [Forgetful("forgetful"), bench.sink("last")]
-    with pytest.raises(Unfinished, match="forgetful does not hold the key"):
+    with pytest.raises(UnfinishedError, match="forgetful does not hold the key"):
         bench.run()
     assert "confirm" not in bench.log
     assert bench.entry is not None
@@ -472,7 +472,7 @@ def test_open_is_continued_with_the_candidate_as_well(bench: Bench) -> None:
 
 def test_open_but_leased_to_another_run_is_left_to_it(bench: Bench) -> None:
     bench.cut_before("deliver last", plan=A_RUN)
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         bench.run(plan=ANOTHER_RUN)
     assert bench.sinks[-1].held is None
     assert bench.entry is not None
@@ -498,7 +498,7 @@ def test_held_is_finished(either_bench: Bench) -> None:
 
 
 def test_confirmed_and_unreported_is_reported(either_bench: Bench) -> None:
-    first = either_bench.rotated(reported=False)
+    first = either_bench.rotated(run_with_report=False)
     second = either_bench.rotated(first.key)
     assert second.key == first.key
     assert second.rotation.id == first.rotation.id
@@ -508,7 +508,7 @@ def test_confirmed_and_unreported_is_reported(either_bench: Bench) -> None:
 
 def test_confirmed_and_unreported_is_printed_again(bench: Bench) -> None:
     bench.sinks = [bench.sink("stdout", durable=False, readable=False)]
-    bench.rotated(reported=False)
+    bench.rotated(run_with_report=False)
     bench.rotated()
     (first, second) = bench.sinks[0].deliveries
     assert first.key == second.key
@@ -517,14 +517,14 @@ def test_confirmed_and_unreported_is_printed_again(bench: Bench) -> None:
 
 def test_confirmed_and_unreported_is_masked_before_it_is_printed_again(bench: Bench) -> None:
     bench.sinks = [bench.sink("stdout", durable=False, readable=False)]
-    bench.rotated(reported=False)
+    bench.rotated(run_with_report=False)
     del bench.log[:]
     bench.rotated()
     assert bench.log[-2:] == ["mask", "deliver stdout"]
 
 
 def test_confirmed_a_day_ago_is_over(bench: Bench) -> None:
-    first = bench.rotated(reported=False)
+    first = bench.rotated(run_with_report=False)
     bench.service.pass_time(timedelta(days=1, seconds=1))
     second = bench.rotated(first.key)
     assert second.key != first.key
@@ -532,26 +532,26 @@ def test_confirmed_a_day_ago_is_over(bench: Bench) -> None:
 
 
 def test_confirmed_a_day_ago_is_over_for_the_old_key_too(bench: Bench) -> None:
-    bench.rotated(reported=False)
+    bench.rotated(run_with_report=False)
     bench.service.pass_time(timedelta(days=1, seconds=1))
-    with pytest.raises(AlreadyRotated):
+    with pytest.raises(AlreadyRotatedError):
         bench.run()
     assert bench.journals == []
 
 
 def test_confirmed_and_rotated_since_is_over(bench: Bench) -> None:
     """A stale journal must never bring back a key that another run has replaced."""
-    first = bench.rotated(reported=False)
+    first = bench.rotated(run_with_report=False)
     here, bench.place = bench.place, JournalPlace(bench.folder / "elsewhere")
     second = bench.rotated(first.key)
     bench.place = here
-    with pytest.raises(AlreadyRotated):
+    with pytest.raises(AlreadyRotatedError):
         bench.run()
     assert bench.held() == {second.key}
 
 
 def test_confirmed_before_again_was_asked_for_is_over(bench: Bench) -> None:
-    lost = bench.rotated(reported=False)
+    lost = bench.rotated(run_with_report=False)
     found = bench.rotated(plan=AGAIN)
     assert found.key != lost.key
     assert_finished(bench, rotations=2)
@@ -559,7 +559,7 @@ def test_confirmed_before_again_was_asked_for_is_over(bench: Bench) -> None:
 
 def test_again_that_was_cut_before_its_report_is_reported(bench: Bench) -> None:
     bench.rotated()
-    first = bench.rotated(plan=AGAIN, reported=False)
+    first = bench.rotated(plan=AGAIN, run_with_report=False)
     assert bench.rotated(plan=AGAIN).key == first.key
     assert_finished(bench, rotations=2)
 
@@ -576,7 +576,7 @@ def test_aborted_after_it_was_delivered_is_refused(bench: Bench) -> None:
     """Only a person can abort; the destination then holds a dead key, and no run can mend it."""
     bench.cut_before("confirm")
     bench.service.abort(only_rotation(bench).intent.id)
-    with pytest.raises(Unauthorized):
+    with pytest.raises(UnauthorizedError):
         bench.run(bench.new_keys[0])
     bench.rotated()
     assert_finished(bench)
@@ -594,7 +594,7 @@ def test_superseded_is_over_and_its_key_is_delivered_nowhere(bench: Bench) -> No
     bench.cut_before("deliver first")
     bench.service.pass_time(timedelta(minutes=11))
     winner = rotated_elsewhere(bench)
-    with pytest.raises(AlreadyRotated):
+    with pytest.raises(AlreadyRotatedError):
         bench.run()
     assert bench.held() == {winner}
     assert bench.journals == []
@@ -611,7 +611,7 @@ def test_a_dry_run_says_of_a_superseded_key_what_the_run_would(bench: Bench) -> 
         if plan.again:
             assert isinstance(run.preview(loser, unfinished=False), WouldRotate)
         else:
-            with pytest.raises(AlreadyRotated):
+            with pytest.raises(AlreadyRotatedError):
                 run.preview(loser, unfinished=False)
 
 
@@ -653,7 +653,7 @@ def overtaken(bench: Bench) -> list[Secret]:
 def test_superseded_while_its_lease_is_taken_is_over(bench: Bench) -> None:
     bench.cut_before("deliver first")
     winners = overtaken(bench)
-    with pytest.raises(AlreadyRotated):
+    with pytest.raises(AlreadyRotatedError):
         bench.run()
     assert bench.held() == set(winners)
     assert bench.journals == []
@@ -666,7 +666,7 @@ def test_a_candidate_that_is_superseded_while_it_is_adopted_is_delivered_nowhere
     (candidate,) = bench.new_keys
     bench.lose_journal()
     winners = overtaken(bench)
-    with pytest.raises(Superseded):
+    with pytest.raises(SupersededError):
         bench.run(candidate)
     assert bench.held() == set(winners)
     assert bench.journals == []
@@ -746,7 +746,7 @@ def test_started_with_the_candidate_its_rotation_is_finished(either_bench: Bench
 def test_started_with_a_candidate_that_another_run_delivers_is_refused(bench: Bench) -> None:
     bench.cut_before("confirm", plan=A_RUN)
     bench.lose_journal()
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         bench.run(bench.new_keys[0], ANOTHER_RUN)
     bench.rotated(bench.new_keys[0], A_RUN)
     assert_finished(bench)
@@ -756,7 +756,7 @@ def test_a_candidate_is_not_adopted_while_the_run_that_made_it_may_be_alive(benc
     """Outside a CI system nothing tells two runs apart but their journals."""
     bench.cut_before("confirm")
     bench.lose_journal()
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         bench.run(bench.new_keys[0])
     bench.service.pass_time(timedelta(minutes=11))
     bench.rotated(bench.new_keys[0])
@@ -768,7 +768,7 @@ def test_an_adopted_rotation_is_in_the_journal_and_continued_from_it(bench: Benc
     bench.lose_journal()
     (candidate,) = bench.new_keys
     bench.sinks = [bench.sink("new", fail=1), bench.sinks[1]]
-    with pytest.raises(Unfinished):
+    with pytest.raises(UnfinishedError):
         bench.run(candidate, A_RUN)
     with bench.place.locked(candidate, bench.service.address) as journal:
         assert journal.entry is not None
@@ -780,7 +780,7 @@ def test_an_adopted_rotation_is_in_the_journal_and_continued_from_it(bench: Benc
 def test_the_next_run_waits_for_the_lease_of_a_lost_one(bench: Bench) -> None:
     bench.cut_before("deliver last")
     bench.lose_journal()
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         bench.run()
     bench.service.pass_time(timedelta(minutes=11))
     bench.rotated()

@@ -48,8 +48,8 @@ class Lane:
         for place in reversed(self.places):
             ended = self.run(place)
             # Killed after its report: the variable still is the old key, which was rotated.
-            reported = [] if place.held() == place.key else [ALREADY_ROTATED]
-            assert ended.code in [DONE, *reported], ended.err
+            run_with_report = [] if place.held() == place.key else [ALREADY_ROTATED]
+            assert ended.code in [DONE, *run_with_report], ended.err
 
 
 def test_keys_that_are_rotated_side_by_side_and_killed_finish_their_own_rotations(

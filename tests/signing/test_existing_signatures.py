@@ -18,7 +18,7 @@ from signing.bench import SigningServer, judge
 from signing.programs import Program, program_called
 from signotaur_action.signing.existing_signatures import Existing, existing_signature
 from signotaur_action.signing.osslsigncode import Osslsigncode
-from signotaur_action.signing.values import FormatFault
+from signotaur_action.signing.values import FormatError
 
 NAME = "\5DigitalSignature\0".encode("utf-16-le")
 ADDED = Path("added.bin")
@@ -115,7 +115,7 @@ def test_an_installer_inside_another_is_not_its_signature(
 def test_other_formats_are_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "file.exe"
     file.write_bytes(content)
-    with pytest.raises(FormatFault):
+    with pytest.raises(FormatError):
         existing_signature(file)
 
 
@@ -123,7 +123,7 @@ def test_other_formats_are_refused(tmp_path: Path, content: bytes) -> None:
 def test_what_is_not_a_catalog_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "file.cat"
     file.write_bytes(content)
-    with pytest.raises(FormatFault, match="not a catalog"):
+    with pytest.raises(FormatError, match="not a catalog"):
         existing_signature(file)
 
 

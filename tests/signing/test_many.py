@@ -7,7 +7,12 @@ import pytest
 
 from signing import samples
 from signing.bench import SigningServer, judge
-from signotaur_action.errors import ServerFailure, SigningRefused, SignotaurError, Unauthorized
+from signotaur_action.errors import (
+    ServerError,
+    SigningRefusedError,
+    SignotaurError,
+    UnauthorizedError,
+)
 from signotaur_action.key_server import ServerAddress
 from signotaur_action.key_server.signing import HttpSigningService
 from signotaur_action.model import CertificateSelector, Secret
@@ -118,13 +123,18 @@ def test_a_moment_of_weakness_is_waited_out(
 @pytest.mark.parametrize(
     ("status", "body", "kind", "said"),
     [
-        (405, b"{}", ServerFailure, "v1 server without the REST interface"),
-        (404, b"{}", ServerFailure, "v1 server without the REST interface"),
-        (401, b"{}", Unauthorized, "refuses the key"),
-        (400, b"{}", ServerFailure, "in no form this client knows"),
-        (200, b"{}", ServerFailure, "no answer of the protocol"),
-        (200, b'{"result": 0, "certificate": ""}', SigningRefused, "gives no certificate"),
-        (200, b'{"result": 3, "message": "no ::error::luck"}', SigningRefused, "no : :error: :l"),
+        (405, b"{}", ServerError, "v1 server without the REST interface"),
+        (404, b"{}", ServerError, "v1 server without the REST interface"),
+        (401, b"{}", UnauthorizedError, "refuses the key"),
+        (400, b"{}", ServerError, "in no form this client knows"),
+        (200, b"{}", ServerError, "no answer of the protocol"),
+        (200, b'{"result": 0, "certificate": ""}', SigningRefusedError, "gives no certificate"),
+        (
+            200,
+            b'{"result": 3, "message": "no ::error::luck"}',
+            SigningRefusedError,
+            "no : :error: :l",
+        ),
     ],
 )
 def test_an_answer_that_is_no_certificate(

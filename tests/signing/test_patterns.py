@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from signotaur_action.signing.files import FilesFault, excluded, matching, patterns_in
+from signotaur_action.signing.files import FilesError, excluded, matching, patterns_in
 
 TREE = (
     "a.exe", "b.exe", "a.dll", "a.Test.dll", "we[1]rd.exe", "sp ace.exe", ".hidden.exe",
@@ -50,7 +50,7 @@ def test_relative_to_the_working_folder(tree: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_all_that_names_nothing_is_told(tree: Path) -> None:
-    with pytest.raises(FilesFault) as caught:
+    with pytest.raises(FilesError) as caught:
         matching(["none.exe", "*.none", "sub", "a.exe"], tree)
     assert caught.value.faults == (
         "none.exe does not exist", "no file matches *.none", "sub is no file"

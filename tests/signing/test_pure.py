@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_ds
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from signotaur_action.errors import ServerFailure
+from signotaur_action.errors import ServerError
 from signotaur_action.signing import curves, der, timestamps
 from signotaur_action.signing.certificate import (
     CertificateError,
@@ -139,7 +139,7 @@ class OneServer:
     def ask(self, request: bytes) -> bytes:
         del request
         if not self._works:
-            raise ServerFailure("it is closed")
+            raise ServerError("it is closed")
         return b"answer"
 
 

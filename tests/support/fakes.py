@@ -9,16 +9,16 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from signotaur_action.errors import (
-    AlreadyRotated,
-    Busy,
-    DeliveryFailed,
-    DestinationRefused,
-    InvalidOverlap,
-    ServerFailure,
-    Superseded,
-    Unauthorized,
+    AlreadyRotatedError,
+    BusyError,
+    DeliveryError,
+    DestinationRefusedError,
+    InvalidOverlapError,
+    ServerError,
+    SupersededError,
+    UnauthorizedError,
 )
-from signotaur_action.model import Delivery, KeyInfo, Opened, Rotation, RotationIntent, Secret
+from signotaur_action.model import Delivery, KeyInfo, OpenRotation, Rotation, RotationIntent, Secret
 from signotaur_action.policy.durations import overlap_allowed
 from signotaur_wire import keyformat
 from signotaur_wire.limits import LEASE, MAX_CANDIDATES
@@ -108,16 +108,16 @@ class FakeKeyService:
     def new_key(self) -> Secret | None:
         return None if self.mints else Secret(keyformat.generate())
 
-    def open_rotation(self, key: Secret, intent: RotationIntent) -> Opened:
+    def open_rotation(self, key: Secret, intent: RotationIntent) -> OpenRotation:
         self.calls.append("open")
         found = self._authenticated(key)
         known = self.rotations.get(intent.id)
         if known is not None:
             return self._repeat(known, found, intent)
         if not self.may_rotate:
-            raise Unauthorized("the role is missing")
+            raise UnauthorizedError("the role is missing")
         if not overlap_allowed(intent.overlap_days):
-            raise InvalidOverlap("outside 0 to 30")
+            raise InvalidOverlapError("outside 0 to 30")
         if self._candidate(found) and found.candidate_of is not None:
             raise self._busy(self.rotations[found.candidate_of])
         lost = self._demand_free(found, intent)
@@ -139,7 +139,7 @@ class FakeKeyService:
             self.now + timedelta(days=intent.overlap_days),
         )
         self.rotations[intent.id] = rotation
-        return Opened(self._shown(rotation), secret)
+        return OpenRotation(self._shown(rotation), secret)
 
     def rotation(self, key: Secret, rotation_id: UUID) -> Rotation | None:
         self.calls.append("rotation")
@@ -158,7 +158,7 @@ class FakeKeyService:
             RotationState.HELD,
             RotationState.CONFIRMED,
         ):
-            raise Superseded("not this rotation's new key, or the rotation is over")
+            raise SupersededError("not this rotation's new key, or the rotation is over")
         if rotation.state is not RotationState.CONFIRMED:
             for other in self._rivals(rotation):
                 self._demand_lease(other, rotation.intent.holder)
@@ -194,16 +194,16 @@ class FakeKeyService:
     def _retire(key: FakeKey, moment: datetime) -> None:
         key.revokes_at = min(key.revokes_at or moment, moment)
 
-    def _repeat(self, known: FakeRotation, key: FakeKey, intent: RotationIntent) -> Opened:
+    def _repeat(self, known: FakeRotation, key: FakeKey, intent: RotationIntent) -> OpenRotation:
         same = replace(intent, holder="", candidate=intent.candidate or known.intent.candidate)
         if key not in (known.old, known.new) or same != replace(known.intent, holder=""):
-            raise Superseded("another body")
+            raise SupersededError("another body")
         if self._state(known) in (RotationState.OPEN, RotationState.HELD):
             if known.intent.holder != intent.holder and known.lease_until > self.now:
                 raise self._busy(known)
             known.intent = replace(known.intent, holder=intent.holder)
             known.lease_until = self.now + LEASE
-        return Opened(self._shown(known), known.new.secret)
+        return OpenRotation(self._shown(known), known.new.secret)
 
     def _demand_free(self, old: FakeKey, intent: RotationIntent) -> list[FakeKey]:
         """Return the successors that are lost."""
@@ -215,7 +215,7 @@ class FakeKeyService:
         in_use = [each for each in lost if each.in_use_since is not None]
         if lost and (in_use or not intent.again):
             named = (in_use or lost)[-1]
-            raise AlreadyRotated(named.id, in_use_since=named.in_use_since)
+            raise AlreadyRotatedError(named.id, in_use_since=named.in_use_since)
         return lost
 
     def _demand_lease(self, rotation: FakeRotation, holder: str) -> None:
@@ -228,7 +228,7 @@ class FakeKeyService:
         surplus = len(present) + 1 - MAX_CANDIDATES
         idle = [each for each in present if not each.new.used]
         if surplus > len(idle):
-            raise ServerFailure("too many candidates")
+            raise ServerError("too many candidates")
         for each in idle[: max(0, surplus)]:
             each.state = RotationState.SUPERSEDED
             self._retire(each.new, self.now)
@@ -246,8 +246,8 @@ class FakeKeyService:
         family = self._of(rotation.old) + self._origin(rotation.old)
         return [each for each in family if each is not rotation]
 
-    def _busy(self, rotation: FakeRotation) -> Busy:
-        return Busy(
+    def _busy(self, rotation: FakeRotation) -> BusyError:
+        return BusyError(
             f"held by {rotation.intent.holder}", retry_after=rotation.lease_until - self.now
         )
 
@@ -267,7 +267,7 @@ class FakeKeyService:
     def _authenticated(self, key: Secret) -> FakeKey:
         found = self._find(key)
         if found is None:
-            raise Unauthorized("unknown key")
+            raise UnauthorizedError("unknown key")
         found.used = True
         return found
 
@@ -325,13 +325,13 @@ class MemorySink:
 
     def check(self) -> Sequence[str]:
         if self.refuse:
-            raise DestinationRefused(f"{self.name} is refused")
+            raise DestinationRefusedError(f"{self.name} is refused")
         return []
 
     def deliver(self, delivery: Delivery) -> None:
         if self.fail:
             self.fail -= 1
-            raise DeliveryFailed(f"{self.name} failed")
+            raise DeliveryError(f"{self.name} failed")
         self.held = delivery.key
         self.deliveries.append(delivery)
 

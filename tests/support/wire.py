@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from support.tls import Certificate
 
 _PART = 65536
-_PATIENCE = 60.0
+_SHUTDOWN_TIMEOUT = 60.0
 """For peers that neither speak nor leave, in seconds; no test waits so long."""
 
 
@@ -37,7 +37,7 @@ def cut(connection: socket.socket, how: Cut) -> None:
 
 
 def _wait_until_closed(connection: socket.socket) -> None:
-    connection.settimeout(_PATIENCE)
+    connection.settimeout(_SHUTDOWN_TIMEOUT)
     try:
         while connection.recv(_PART):
             pass
@@ -112,7 +112,7 @@ class ScriptedServer(_Listener):
 
     def serve(self, connection: socket.socket) -> None:
         """See ``_Listener``."""
-        connection.settimeout(_PATIENCE)
+        connection.settimeout(_SHUTDOWN_TIMEOUT)
         if self._context:
             connection = self._context.wrap_socket(connection, server_side=True)
         with connection:
@@ -143,7 +143,7 @@ class Relay(_Listener):
         self.said = b""
         with socket.create_connection(self._upstream) as server:
             while True:
-                ready, _, _ = select([connection, server], [], [], _PATIENCE)
+                ready, _, _ = select([connection, server], [], [], _SHUTDOWN_TIMEOUT)
                 if connection in ready:
                     if not (part := connection.recv(_PART)):
                         return

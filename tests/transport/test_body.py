@@ -4,7 +4,7 @@ import time
 from socket import create_connection, socket
 from urllib.parse import urlsplit
 
-from signotaur_action.http import Credential, Deadline, HttpClient, Manners, ServerAddress
+from signotaur_action.http import ApiProfile, Credential, Deadline, HttpClient, ServerAddress
 from signotaur_action.model import Secret
 from support.clock import VirtualClock
 from support.wire import ScriptedServer
@@ -26,7 +26,7 @@ def test_a_long_answer_costs_as_much_as_its_length() -> None:
         return False
 
     clock = VirtualClock()
-    manners = Manners("a test", repeatable=(), longest_answer=LONG, verbatim=True)
+    manners = ApiProfile("a test", repeatable=(), longest_answer=LONG, verbatim=True)
     with ScriptedServer(script) as server:
         began = time.thread_time()
         plainly_read(server.url)

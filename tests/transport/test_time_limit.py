@@ -15,12 +15,12 @@ from socket import socket
 import pytest
 
 from signotaur_action.http import (
+    ApiProfile,
     Credential,
     Deadline,
-    FaultKind,
     HttpClient,
-    HttpFault,
-    Manners,
+    HttpError,
+    HttpErrorKind,
     ServerAddress,
 )
 from signotaur_action.machine.clock import SystemClock
@@ -28,7 +28,7 @@ from signotaur_action.model import Secret
 from support.tls import Authority
 from support.wire import ScriptedServer
 
-MANNERS = Manners("a test", repeatable=("GET",), headers={"Connection": "close"})
+MANNERS = ApiProfile("a test", repeatable=("GET",), headers={"Connection": "close"})
 CREDENTIAL = Credential(Secret("s" * 20))
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -72,10 +72,10 @@ class Dripping:
         return False
 
 
-def fault_of(address: ServerAddress, seconds: float = 1) -> HttpFault:
+def fault_of(address: ServerAddress, seconds: float = 1) -> HttpError:
     clock = SystemClock()
     client = HttpClient(address, MANNERS, Deadline(seconds, "--timeout", clock), clock)
-    with pytest.raises(HttpFault) as caught:
+    with pytest.raises(HttpError) as caught:
         client.call("GET", "/", CREDENTIAL)
     return caught.value
 
@@ -94,7 +94,7 @@ def test_an_answer_that_drips_ends_with_the_time(
     with ScriptedServer(script, authority.issue() if tls else None) as server:
         fault = fault_of(ServerAddress(server.url, ca_file=authority.ca_file if tls else None))
         assert not script.ended_by_itself
-    assert fault.kind is FaultKind.TIME
+    assert fault.kind is HttpErrorKind.TIME
     assert str(fault) == f"{server.url} gave no whole answer before the time was over (--timeout)."
 
 
@@ -102,7 +102,7 @@ def test_a_flood_of_interim_answers_ends_with_the_time() -> None:
     """Before: 26 s with ``--timeout 5s``, against a flood of 25 s."""
     script = Dripping(DRIPS["interim answers"], pace=0)
     with ScriptedServer(script) as server:
-        assert fault_of(ServerAddress(server.url)).kind is FaultKind.TIME
+        assert fault_of(ServerAddress(server.url)).kind is HttpErrorKind.TIME
         assert not script.ended_by_itself
 
 
@@ -112,7 +112,7 @@ def test_a_proxy_that_drips_ends_with_the_time() -> None:
     with ScriptedServer(script) as proxy:
         fault = fault_of(ServerAddress("https://signotaur.example.com", proxy=proxy.url))
         assert not script.ended_by_itself
-    assert fault.kind is FaultKind.TIME
+    assert fault.kind is HttpErrorKind.TIME
 
 
 def test_a_tls_handshake_that_stalls_ends_with_the_time() -> None:

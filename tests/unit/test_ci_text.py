@@ -10,9 +10,9 @@ import pytest
 
 from signotaur_action.ci.text import (
     continua_message,
+    escape_own_line,
+    escape_untrusted,
     file_record,
-    inert_line,
-    inert_value,
     json_line,
     workflow_command,
 )
@@ -124,7 +124,7 @@ def test_an_option_is_read_from_the_variable_that_the_runner_sets(option: Option
 
 @pytest.mark.parametrize("text", NASTY, ids=ascii)
 def test_a_nasty_line_is_shown_and_never_obeyed(text: str) -> None:
-    line = inert_line(text)
+    line = escape_own_line(text)
     assert commands_in(line) == []
     assert not OPENINGS.search(line)
     assert hidden_in(line) == set()
@@ -133,7 +133,7 @@ def test_a_nasty_line_is_shown_and_never_obeyed(text: str) -> None:
 @pytest.mark.parametrize("text", NASTY, ids=ascii)
 @pytest.mark.parametrize("around", ["{}", "Key: {}.", " {}", "#{}", "@{}", "{}{}"])
 def test_a_nasty_value_is_shown_and_never_obeyed_wherever_it_stands(text: str, around: str) -> None:
-    value = inert_value(text)
+    value = escape_untrusted(text)
     assert "::" not in value
     assert hidden_in(value) == set()
     line = around.replace("{}", value)
@@ -160,7 +160,7 @@ def test_json_without_a_pair_of_such_characters_is_left_alone() -> None:
 
 @pytest.mark.parametrize("text", ["[::1]", "https://[::1]:8443", "a::b", "see fe80::1%eth0"])
 def test_an_address_survives_in_a_line(text: str) -> None:
-    assert inert_line(f"The server is {text}.") == f"The server is {text}."
+    assert escape_own_line(f"The server is {text}.") == f"The server is {text}."
 
 
 @pytest.mark.parametrize(
@@ -176,17 +176,17 @@ def test_an_address_survives_in_a_line(text: str) -> None:
     ],
 )
 def test_a_value_stays_readable(text: str, shown: str) -> None:
-    assert inert_value(text) == shown
+    assert escape_untrusted(text) == shown
 
 
 @pytest.mark.parametrize("text", ["x" * 121, "\x00" * 60, ":" * 90, "##[" * 200])
 def test_a_long_value_is_cut(text: str) -> None:
-    assert len(inert_value(text)) == 120
-    assert inert_value(text).endswith("…")
+    assert len(escape_untrusted(text)) == 120
+    assert escape_untrusted(text).endswith("…")
 
 
 def test_a_value_of_120_characters_is_not_cut() -> None:
-    assert inert_value("x" * 120) == "x" * 120
+    assert escape_untrusted("x" * 120) == "x" * 120
 
 
 def test_a_continua_message_has_continuas_form() -> None:

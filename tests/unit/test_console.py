@@ -10,7 +10,7 @@ import pytest
 
 from signotaur_action.ci.masks import masks_for
 from signotaur_action.console.console import Console
-from signotaur_action.errors import ServerFailure
+from signotaur_action.errors import ServerError
 from signotaur_action.model import Secret
 from signotaur_wire import keyformat
 from support.runner import Step, log_view, parse_command, read_lines
@@ -45,7 +45,7 @@ def closed_pipe() -> TextIO:
 
 def say(console: Console, how: str, text: str) -> None:
     if how == "fail":
-        console.fail(ServerFailure(text, keys=text, next_step=text))
+        console.fail(ServerError(text, keys=text, next_step=text))
     else:
         getattr(console, how)(text)
 
@@ -139,7 +139,7 @@ def test_a_closed_stderr_stops_no_note_and_no_report(*, github: bool) -> None:
     stdout, stderr = (closed_pipe(), closed_pipe())
     console = Console(stdout, stderr, github=github, debug=False)
     console.note("x")
-    console.fail(ServerFailure("x"))
+    console.fail(ServerError("x"))
     for stream in (stdout, stderr):
         try:
             stream.close()

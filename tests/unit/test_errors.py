@@ -8,19 +8,19 @@ import pytest
 from signotaur_action import errors
 from signotaur_action.errors import (
     BOTH_KEYS_VALID,
-    AlreadyRotated,
-    Busy,
+    AlreadyRotatedError,
+    BusyError,
     ExitCode,
-    Interrupted,
+    RunInterruptedError,
     SignotaurError,
     StopSignal,
-    UsageFaults,
+    UsageError,
 )
 
 SPECIAL: dict[type[SignotaurError], Callable[[], SignotaurError]] = {
-    AlreadyRotated: lambda: AlreadyRotated(7),
-    Interrupted: lambda: Interrupted(ExitCode.INTERRUPTED, rotation_open=True),
-    UsageFaults: lambda: UsageFaults(["it is wrong"]),
+    AlreadyRotatedError: lambda: AlreadyRotatedError(7),
+    RunInterruptedError: lambda: RunInterruptedError(ExitCode.INTERRUPTED, rotation_open=True),
+    UsageError: lambda: UsageError(["it is wrong"]),
 }
 
 
@@ -72,9 +72,9 @@ def test_what_is_said_of_the_keys_can_be_replaced() -> None:
 
 
 def test_several_faults_are_told_as_a_list_and_one_alone_is_not() -> None:
-    assert UsageFaults(["a"]).what == "a"
-    assert UsageFaults(["a", "b"]).what.endswith("- a\n- b")
-    assert UsageFaults(["a", "b"]).faults == ("a", "b")
+    assert UsageError(["a"]).what == "a"
+    assert UsageError(["a", "b"]).what.endswith("- a\n- b")
+    assert UsageError(["a", "b"]).faults == ("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -87,22 +87,22 @@ def test_several_faults_are_told_as_a_list_and_one_alone_is_not() -> None:
     ],
 )
 def test_a_busy_run_is_told_when_to_come_again(wait: timedelta | None, told: str) -> None:
-    assert Busy("x", retry_after=wait).next == f"Run the same command again {told}."
+    assert BusyError("x", retry_after=wait).next == f"Run the same command again {told}."
 
 
 def test_a_rotated_key_names_its_successor_if_it_is_known() -> None:
-    assert "key 7" in AlreadyRotated(7).what
-    assert "None" not in AlreadyRotated(None).what
-    assert "--again" in AlreadyRotated(None).next
+    assert "key 7" in AlreadyRotatedError(7).what
+    assert "None" not in AlreadyRotatedError(None).what
+    assert "--again" in AlreadyRotatedError(None).next
 
 
 def test_a_successor_in_use_is_told_with_the_way_out() -> None:
-    error = AlreadyRotated(7, in_use_since=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    error = AlreadyRotatedError(7, in_use_since=datetime(2026, 3, 1, 12, tzinfo=UTC))
     assert "in use since 2026-03-01T12:00:00Z" in error.what
     assert "--again cannot replace it" in error.what
     assert "changed nothing" in error.keys
     assert "signotaur-keyserver key revoke 7" in error.next
-    assert "None" not in AlreadyRotated(None, in_use_since=datetime.now(UTC)).next
+    assert "None" not in AlreadyRotatedError(None, in_use_since=datetime.now(UTC)).next
 
 
 @pytest.mark.parametrize("code", [ExitCode.INTERRUPTED, ExitCode.TERMINATED])

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 
-from signotaur_action.errors import Busy, DestinationRefused
+from signotaur_action.errors import BusyError, DestinationRefusedError
 from signotaur_action.files.journal import JournalEntry, JournalPlace, file_locked
 from signotaur_action.model import RotationIntent, Secret
 from support.mounts import demand_root, fill, read_only, small_disk
@@ -196,7 +196,7 @@ def test_a_damaged_file_is_refused_and_left_alone(
     place: JournalPlace, path: Path, content: bytes
 ) -> None:
     path.write_bytes(content)
-    with pytest.raises(DestinationRefused) as caught, place.locked(*OURS):
+    with pytest.raises(DestinationRefusedError) as caught, place.locked(*OURS):
         pass
     assert str(path) in caught.value.what
     assert "damaged" in caught.value.what
@@ -207,7 +207,7 @@ def test_a_damaged_file_is_refused_and_left_alone(
 def test_a_damaged_record_behind_a_good_one_shows_no_key(place: JournalPlace, path: Path) -> None:
     content = begun(place, path)
     path.write_bytes(content + b"damage\n")
-    with pytest.raises(DestinationRefused) as caught, place.locked(*OURS):
+    with pytest.raises(DestinationRefusedError) as caught, place.locked(*OURS):
         pass
     said = caught.value.what + caught.value.keys + caught.value.next
     assert CANDIDATE.reveal()[:8] not in said
@@ -262,7 +262,7 @@ def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
 def test_a_second_process_is_told_that_the_first_is_busy(
     place: JournalPlace, path: Path, holder: subprocess.Popen[str]
 ) -> None:
-    with pytest.raises(Busy) as caught, place.locked(*OURS):
+    with pytest.raises(BusyError) as caught, place.locked(*OURS):
         pass
     assert str(path) in caught.value.what
     assert holder.stdin is not None
@@ -290,7 +290,7 @@ def test_a_run_in_this_process_is_busy_for_another(place: JournalPlace, path: Pa
             text=True,
             check=False,
         )
-    assert "Busy" in done.stderr
+    assert "BusyError" in done.stderr
     assert "held" not in done.stdout
 
 
@@ -322,7 +322,7 @@ def test_a_run_that_opened_a_file_which_is_removed_then_does_not_take_it_for_the
         journal.begin(entry())
         out, err = process.communicate("go on\n")
     assert "held" not in out
-    assert "Busy" in err
+    assert "BusyError" in err
 
 
 def test_runs_that_come_and_go_never_share_the_journal(place: JournalPlace, path: Path) -> None:
@@ -342,7 +342,7 @@ def test_runs_that_come_and_go_never_share_the_journal(place: JournalPlace, path
                     assert os.path.samestat(path.stat(), os.fstat(journal._descriptor))
                     with guard:
                         inside -= 1
-            except Busy:
+            except BusyError:
                 continue
 
     threads = [threading.Thread(target=run) for _ in range(4)]
@@ -359,7 +359,7 @@ def test_runs_that_come_and_go_never_share_the_journal(place: JournalPlace, path
 
 
 def reason(place: JournalPlace) -> str:
-    with pytest.raises(DestinationRefused) as caught, place.locked(*OURS):
+    with pytest.raises(DestinationRefusedError) as caught, place.locked(*OURS):
         pass
     assert "--state-dir" in caught.value.next
     return caught.value.what
@@ -459,7 +459,7 @@ def test_a_journal_that_was_left_at_a_later_place_is_found_first(tmp_path: Path)
     with place.locked(*OURS) as journal:
         assert journal.path.parent == second
         assert journal.entry == entry()
-        with pytest.raises(Busy), file_locked(file):
+        with pytest.raises(BusyError), file_locked(file):
             pass
         journal.clear()
     assert list(tmp_path.iterdir()) == [second]

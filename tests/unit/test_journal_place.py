@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from signotaur_action.errors import Busy, DestinationRefused
+from signotaur_action.errors import BusyError, DestinationRefusedError
 from signotaur_action.files.journal import JournalEntry, JournalPlace, file_locked
 from signotaur_action.files.journal.entry import canonical_server
 from signotaur_action.model import RotationIntent, Secret
@@ -230,13 +230,13 @@ def test_a_file_that_is_being_written_is_locked_for_every_key(tmp_path: Path) ->
     """Two variables of one dotenv file, or a rotation and a person who stores a key."""
     place = JournalPlace(tmp_path / "key.txt")
     with place.locked(OLD_KEY, SERVER):
-        with pytest.raises(Busy), place.locked(OTHER_KEY, SERVER):
+        with pytest.raises(BusyError), place.locked(OTHER_KEY, SERVER):
             pass
-        with pytest.raises(Busy), file_locked(tmp_path / "key.txt"):
+        with pytest.raises(BusyError), file_locked(tmp_path / "key.txt"):
             pass
     with file_locked(tmp_path / "key.txt") as journals:
         assert journals == []
-        with pytest.raises(Busy), place.locked(OLD_KEY, SERVER):
+        with pytest.raises(BusyError), place.locked(OLD_KEY, SERVER):
             pass
     assert list(tmp_path.iterdir()) == []
 
@@ -252,7 +252,7 @@ def test_a_lock_on_a_file_tells_the_journals_and_leaves_them(tmp_path: Path) -> 
 def test_a_file_that_cannot_be_locked_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".key.txt.rotation").mkdir()
     with (
-        pytest.raises(DestinationRefused, match="is a directory"),
+        pytest.raises(DestinationRefusedError, match="is a directory"),
         file_locked(tmp_path / "key.txt"),
     ):
         pass
@@ -272,7 +272,7 @@ def test_two_runs_for_one_key_exclude_each_other(shared: JournalPlace, *, begun:
     with shared.locked(OLD_KEY, SERVER) as journal:
         if begun:
             journal.begin(entry())
-        with pytest.raises(Busy), shared.locked(OLD_KEY, f"{SERVER}:443/"):
+        with pytest.raises(BusyError), shared.locked(OLD_KEY, f"{SERVER}:443/"):
             pass
 
 
@@ -281,7 +281,7 @@ def test_a_run_for_the_old_key_and_one_for_the_candidate_exclude_each_other(
     shared: JournalPlace, first: Secret, second: Secret
 ) -> None:
     begin(shared, entry())
-    with shared.locked(first, SERVER), pytest.raises(Busy), shared.locked(second, SERVER):
+    with shared.locked(first, SERVER), pytest.raises(BusyError), shared.locked(second, SERVER):
         pass
 
 
@@ -292,7 +292,7 @@ def test_a_run_keeps_its_key_locked_when_it_empties_a_journal_that_others_do_not
     begin(shared, entry())
     with shared.locked(CANDIDATE, SERVER) as journal:
         journal.clear()
-        with pytest.raises(Busy), shared.locked(CANDIDATE, SERVER):
+        with pytest.raises(BusyError), shared.locked(CANDIDATE, SERVER):
             pass
         journal.begin(entry(CANDIDATE, OTHER_KEY))
     begun = found(shared, CANDIDATE)
@@ -336,7 +336,7 @@ def test_runs_for_several_keys_that_come_and_go_never_share_a_journal(place: Jou
                         wrong.append("a file that is not there any more")
                     with guard:
                         done += 1
-            except Busy:
+            except BusyError:
                 continue
 
     threads = [
@@ -438,7 +438,7 @@ def test_a_file_that_somebody_else_made_and_locked_is_refused_and_not_waited_for
         with holder:
             assert holder.stdout is not None
             assert holder.stdout.readline() == "held\n"
-            refused = pytest.raises(DestinationRefused, match=f"belongs to uid {STRANGER}")
+            refused = pytest.raises(DestinationRefusedError, match=f"belongs to uid {STRANGER}")
             with refused, place.locked(OLD_KEY, SERVER):
                 pass
             holder.kill()

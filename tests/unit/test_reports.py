@@ -15,13 +15,13 @@ import pytest
 
 from signotaur_action.console.console import Console
 from signotaur_action.errors import (
-    AlreadyRotated,
-    Busy,
-    DestinationRefused,
+    AlreadyRotatedError,
+    BusyError,
+    DestinationRefusedError,
     ExitCode,
-    ServerFailure,
+    ServerError,
     SignotaurError,
-    UsageFaults,
+    UsageError,
 )
 from signotaur_action.model import KeyInfo, Rotation, Secret
 from signotaur_action.reporting import Report
@@ -77,10 +77,10 @@ NOT_DUE = NotDue(info(), timedelta(days=30))
 WOULD = WouldRotate(info(), continues=False)
 OUTCOMES = {"rotated": rotated(), "not due": NOT_DUE, "dry run": WOULD}
 ERRORS: dict[str, SignotaurError] = {
-    "server": ServerFailure("it failed"),
-    "usage": UsageFaults(["a", "b"]),
-    "busy": Busy("busy"),
-    "again": AlreadyRotated(5),
+    "server": ServerError("it failed"),
+    "usage": UsageError(["a", "b"]),
+    "busy": BusyError("busy"),
+    "again": AlreadyRotatedError(5),
 }
 
 
@@ -349,14 +349,14 @@ def test_outside_a_job_nothing_is_written(job: Job) -> None:
     job.environ.clear()
     job.report().check()
     job.tell(rotated())
-    job.fail(ServerFailure("x"))
+    job.fail(ServerError("x"))
     assert job.outputs.read_text() + job.summary.read_text() == ""
 
 
 @pytest.mark.parametrize("variable", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
 def test_a_missing_file_is_refused_before_the_rotation(job: Job, variable: str) -> None:
     Path(job.environ[variable]).unlink()
-    with pytest.raises(DestinationRefused) as caught:
+    with pytest.raises(DestinationRefusedError) as caught:
         job.report().check()
     assert variable in caught.value.what
     assert "root" in caught.value.next
@@ -411,4 +411,4 @@ def test_reporting_a_failure_never_fails(job: Job, *, github: bool) -> None:
     full(job)
     closed = ClosedStream()
     job.console = Console(closed, closed, github=github, debug=False)
-    job.fail(ServerFailure("x"), as_json=True)
+    job.fail(ServerError("x"), as_json=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from signotaur_action.ci.text import inert_value
+from signotaur_action.ci.text import escape_untrusted
 from signotaur_wire.limits import HOLDER_MAX_LENGTH
 
 _RUN_NAMES = (
@@ -68,6 +68,6 @@ def journal_folders(environ: Mapping[str, str]) -> list[Path]:
 
 
 def _printable(text: str) -> str:
-    return inert_value("".join(character for character in text if character.isprintable()))[
+    return escape_untrusted("".join(character for character in text if character.isprintable()))[
         :HOLDER_MAX_LENGTH
     ]

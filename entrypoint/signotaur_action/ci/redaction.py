@@ -19,7 +19,7 @@ from signotaur_wire.keyformat import PREFIX, KeyFormatError
 from signotaur_wire.keyformat import parse as parse_key
 
 HIDDEN = "***"
-_TELLING = 12
+_MIN_LEAK_LENGTH = 12
 """So many letters and digits of a secret in a row, in any form, are too many to be shown."""
 _LONGEST = 4096
 """Longer texts are no keys or tokens: they are looked for as they are, and in no other form."""
@@ -101,7 +101,10 @@ def _public_part(secret: Secret) -> str:
 
 def _parts(text: str) -> Iterator[str]:
     plain = re.sub(r"[\W_]+", "", text.lower())
-    return (plain[start : start + _TELLING] for start in range(len(plain) - _TELLING + 1))
+    return (
+        plain[start : start + _MIN_LEAK_LENGTH]
+        for start in range(len(plain) - _MIN_LEAK_LENGTH + 1)
+    )
 
 
 def _backslashes_read(text: str) -> str:

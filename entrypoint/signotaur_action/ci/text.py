@@ -75,7 +75,7 @@ def json_line(document: Mapping[str, object]) -> str:
     return _DOUBLED.sub(lambda match: f"\\u{ord(match[1]):04x}", json.dumps(dict(document)))
 
 
-def inert_value(text: str) -> str:
+def escape_untrusted(text: str) -> str:
     """Return foreign text (names, holders, details) so that it is shown and never obeyed.
 
     Unseen characters become visible escapes, the openings of CI commands get a space, keys lose
@@ -85,7 +85,7 @@ def inert_value(text: str) -> str:
     return shown if len(shown) <= _VALUE_LENGTH else shown[: _VALUE_LENGTH - 1] + "…"
 
 
-def inert_line(text: str) -> str:
+def escape_own_line(text: str) -> str:
     """Return one line of our own text such that no CI system takes it, or a part, for a command.
 
     A key in it loses its secret part: it may stand where a path or a name belongs.

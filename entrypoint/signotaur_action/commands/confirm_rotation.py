@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from signotaur_action.commands.runner import reported, tell, warn_of_access
+from signotaur_action.commands.runner import run_with_report, tell, warn_of_access
 from signotaur_action.console.console import Console
-from signotaur_action.errors import ExitCode, UsageFaults
+from signotaur_action.errors import ExitCode, UsageError
 from signotaur_action.key_server import HttpKeyService
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.confirmation import confirmation_telling
@@ -24,7 +24,7 @@ def run(invocation: Invocation) -> ExitCode:
         server = server_address(settings)
         rotation_id = settings.checked("rotation-id", _identity, None)
         if settings.faults or source is None:
-            raise UsageFaults(settings.faults)
+            raise UsageError(settings.faults)
         console.mask(source.key)
         warn_of_access(settings, server, console)
         report.check()
@@ -32,7 +32,9 @@ def run(invocation: Invocation) -> ExitCode:
         tell(report, confirmation_telling(outcome))
         return ExitCode.DONE
 
-    return reported(invocation, work, outputs={"confirmed": "false"}, document={"confirmed": False})
+    return run_with_report(
+        invocation, work, outputs={"confirmed": "false"}, document={"confirmed": False}
+    )
 
 
 def _identity(text: str) -> UUID | None:

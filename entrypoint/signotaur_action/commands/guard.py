@@ -4,18 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from signotaur_action.commands.runner import reported, tell, warn_of_access
+from signotaur_action.commands.runner import run_with_report, tell, warn_of_access
 from signotaur_action.console.console import Console
-from signotaur_action.errors import ExitCode, SignotaurError, UsageFaults
-from signotaur_action.github.expiry_issue import ExpiryIssue, IssueFault
+from signotaur_action.errors import ExitCode, SignotaurError, UsageError
+from signotaur_action.github.expiry_issue import ExpiryIssue, IssueError
 from signotaur_action.github.rest import GitHubRest
-from signotaur_action.http import HttpFault
+from signotaur_action.http import HttpError
 from signotaur_action.key_server import HttpKeyService, ServerAddress
 from signotaur_action.policy.durations import parse_duration
 from signotaur_action.policy.expiry import Level, Limits, Verdict, parse_window, verdict
 from signotaur_action.ports import Clock
 from signotaur_action.reporting import Report
-from signotaur_action.reporting.guard import expiry_issue, guard_telling
+from signotaur_action.reporting.guard import expiry_issue, guard_report
 from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.key import KeySource, demand_no_arguments, key_source
 from signotaur_action.settings.layers import Settings
@@ -56,7 +56,7 @@ def run(invocation: Invocation) -> ExitCode:
             error.keys = _UNCHANGED
             raise
 
-    return reported(invocation, work, outputs={"state": "unknown"}, document={"good": False})
+    return run_with_report(invocation, work, outputs={"state": "unknown"}, document={"good": False})
 
 
 def _guard(command: Guard, invocation: Invocation, console: Console, report: Report) -> ExitCode:
@@ -65,7 +65,7 @@ def _guard(command: Guard, invocation: Invocation, console: Console, report: Rep
     found = verdict(service.describe(command.source.key), command.limits)
     _annotate(found, console)
     issue = _keep_issue(command, found, invocation.environ, console)
-    tell(report, guard_telling(found, issue))
+    tell(report, guard_report(found, issue))
     return ExitCode.EXPIRING if found.level is Level.FAILURE else ExitCode.DONE
 
 
@@ -90,8 +90,8 @@ def _keep_issue(
     try:
         if found.limit_passed:
             return kept.keep_open(expiry_issue(found, environ))
-        return kept.close(f"{guard_telling(found).headline} It is key {found.key.id} now.")
-    except IssueFault as fault:
+        return kept.close(f"{guard_report(found).headline} It is key {found.key.id} now.")
+    except IssueError as fault:
         console.warn(f"The issue could not be kept: {fault}")
         return ""
 
@@ -110,7 +110,7 @@ def _read(settings: Settings, clock: Clock) -> Guard:
         settings.faults.append("the guard needs a limit, such as --fail-if-expiring-within 7d")
     issue = _issue_place(settings, clock) if settings.flag("report-issue") else None
     if settings.faults or source is None:
-        raise UsageFaults(settings.faults)
+        raise UsageError(settings.faults)
     return Guard(source, server, limits, issue)
 
 
@@ -125,7 +125,7 @@ def _issue_place(settings: Settings, clock: Clock) -> IssuePlace | None:
         return None
     try:
         return IssuePlace(GitHubRest(outside(settings, clock), token), repository)
-    except (ValueError, HttpFault) as error:
+    except (ValueError, HttpError) as error:
         settings.faults.append(f"--report-issue: {error}")
         return None
 

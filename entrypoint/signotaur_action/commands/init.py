@@ -5,7 +5,7 @@ from pathlib import Path
 
 from signotaur_action.console.console import Console
 from signotaur_action.console.prompt import asker
-from signotaur_action.errors import DestinationRefused, ExitCode, SignotaurError, StopSignal
+from signotaur_action.errors import DestinationRefusedError, ExitCode, SignotaurError, StopSignal
 from signotaur_action.files.write_together import write_together
 from signotaur_action.process import end_watchdog
 from signotaur_action.settings.init import answers
@@ -66,6 +66,6 @@ def _write(texts: Mapping[Path, str], *, overwrite: bool) -> None:
         write_together(texts, overwrite=overwrite)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        raise DestinationRefused(
+        raise DestinationRefusedError(
             f"{error.filename or 'The workflows'} cannot be written ({reason})."
         ) from None

@@ -7,12 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from signotaur_action.ci.detect import journal_folders, run_name
-from signotaur_action.commands.runner import reported, warn_of_access
+from signotaur_action.commands.runner import run_with_report, warn_of_access
 from signotaur_action.console.console import Console
 from signotaur_action.errors import (
     ExitCode,
-    InvalidOverlap,
-    UsageFaults,
+    InvalidOverlapError,
+    UsageError,
 )
 from signotaur_action.files.journal import Journal, JournalPlace
 from signotaur_action.key_server import HttpKeyService, ServerAddress
@@ -60,7 +60,9 @@ def run(invocation: Invocation) -> ExitCode:
         _rotate(command, report, console, invocation.clock)
         return ExitCode.DONE
 
-    return reported(invocation, work, outputs={"rotated": "false"}, document={"rotated": False})
+    return run_with_report(
+        invocation, work, outputs={"rotated": "false"}, document={"rotated": False}
+    )
 
 
 def _rotate(command: RotateKey, report: Report, console: Console, clock: Clock) -> None:
@@ -129,7 +131,7 @@ def _read(settings: Settings, console: Console, clock: Clock) -> RotateKey:
     dry_run = settings.flag("dry-run")
     _demand_sound(settings, overlap)
     if source is None:  # its fault was raised above
-        raise UsageFaults(["no API key"])
+        raise UsageError(["no API key"])
     journal = _journal_place(settings, sinks)
     return RotateKey(source, server, plan, sinks, journal, dry_run)
 
@@ -139,9 +141,9 @@ def _demand_sound(settings: Settings, overlap: int) -> None:
     fault = f"the overlap must be between 0 and 30 days, not {overlap}"
     if settings.faults:
         wrong = [] if overlap_allowed(overlap) else [f"--overlap-days: {fault}"]
-        raise UsageFaults([*settings.faults, *wrong])
+        raise UsageError([*settings.faults, *wrong])
     if not overlap_allowed(overlap):
-        raise InvalidOverlap(f"{fault[0].upper()}{fault[1:]}.", keys=UsageFaults.keys)
+        raise InvalidOverlapError(f"{fault[0].upper()}{fault[1:]}.", keys=UsageError.keys)
 
 
 def _whole_number(text: str) -> int:

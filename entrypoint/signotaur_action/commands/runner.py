@@ -5,14 +5,14 @@ from collections.abc import Callable
 from signotaur_action.console.console import Console
 from signotaur_action.errors import ExitCode, SignotaurError, StopSignal
 from signotaur_action.http import ServerAddress
-from signotaur_action.reporting import Report, Telling
+from signotaur_action.reporting import Report, ReportContent
 from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.layers import Settings
 
 Work = Callable[[Console, Report], ExitCode]
 
 
-def reported(
+def run_with_report(
     invocation: Invocation,
     work: Work,
     *,
@@ -37,7 +37,7 @@ def reported(
     return error.code
 
 
-def tell(report: Report, telling: Telling) -> None:
+def tell(report: Report, telling: ReportContent) -> None:
     """Tell an outcome. Raises SignotaurError when somebody who asked for it cannot be told."""
     try:
         report.tell(telling)

@@ -4,13 +4,13 @@ import getpass
 from collections.abc import Sequence
 from typing import TextIO
 
-from signotaur_action.commands.runner import reported, warn_of_trust
+from signotaur_action.commands.runner import run_with_report, warn_of_trust
 from signotaur_action.console.console import Console
 from signotaur_action.errors import (
-    DeliveryFailed,
+    DeliveryError,
     ExitCode,
     SignotaurError,
-    UsageFaults,
+    UsageError,
 )
 from signotaur_action.files.journal import file_locked
 from signotaur_action.files.keytext import KeyTextError, parse_key, without_line_end
@@ -41,7 +41,7 @@ def run(invocation: Invocation) -> ExitCode:
             raise
         return ExitCode.DONE
 
-    return reported(invocation, work, document={"stored": False})
+    return run_with_report(invocation, work, document={"stored": False})
 
 
 def _set_key(invocation: Invocation, console: Console) -> None:
@@ -51,7 +51,7 @@ def _set_key(invocation: Invocation, console: Console) -> None:
     verify = settings.flag("verify")
     server = server_address(settings) if verify else None
     if settings.faults or sink is None or source is None:
-        raise UsageFaults(settings.faults)
+        raise UsageError(settings.faults)
     if settings.flag("if-missing") and sink.file.path.exists():
         console.note(f"{sink.file.path} exists already: left alone (--if-missing).")
         return
@@ -75,7 +75,7 @@ def _store(sink: FileSink, key: Secret, console: Console) -> None:
             )
         sink.store(key)
         if sink.read_back() != key:
-            raise DeliveryFailed(f"{sink.name} does not hold the key that was written to it.")
+            raise DeliveryError(f"{sink.name} does not hold the key that was written to it.")
     console.note(f"Stored: {sink.name}.")
 
 
@@ -111,7 +111,7 @@ def _key(
     try:
         key = parse_key(without_line_end(text).strip())
     except KeyTextError as error:
-        raise UsageFaults([f"{label} holds no key: {error}"]) from None
+        raise UsageError([f"{label} holds no key: {error}"]) from None
     console.mask(key)
     return key
 

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from signotaur_action.commands.runner import reported, tell, warn_of_access
+from signotaur_action.commands.runner import run_with_report, tell, warn_of_access
 from signotaur_action.console.console import Console
 from signotaur_action.errors import (
     NOTHING_SIGNED,
     ExitCode,
-    NotAllSigned,
+    SigningIncompleteError,
     SignotaurError,
     StopSignal,
-    UsageFaults,
+    UsageError,
 )
 from signotaur_action.key_server import HttpKeyService, ServerAddress
 from signotaur_action.key_server.signing import HttpSigningService, HttpTimestampServer
@@ -22,7 +22,7 @@ from signotaur_action.reporting.signing import (
     not_all_signed,
     signing_document,
     signing_outputs,
-    signing_telling,
+    signing_report,
 )
 from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.key import KeySource, key_source
@@ -66,14 +66,14 @@ def run(invocation: Invocation) -> ExitCode:
             error = stop.as_error()
             error.keys = _INTERRUPTED
             raise error from None
-        except (NotAllSigned, UsageFaults):
+        except (SigningIncompleteError, UsageError):
             raise
         except SignotaurError as error:
             error.keys = NOTHING_SIGNED
             raise
         return ExitCode.DONE
 
-    return reported(invocation, work, outputs=outputs, document=document)
+    return run_with_report(invocation, work, outputs=outputs, document=document)
 
 
 def _sign(
@@ -103,7 +103,7 @@ def _sign(
         told[0].update(signing_outputs(outcome))
         told[1].update(signing_document(outcome))
         raise not_all_signed(outcome, run.cause, plan.on_signed)
-    tell(report, signing_telling(outcome))
+    tell(report, signing_report(outcome))
 
 
 def _read(invocation: Invocation) -> Sign:
@@ -114,7 +114,7 @@ def _read(invocation: Invocation) -> Sign:
     servers = timestamp_servers(settings, invocation.clock)
     files = files_to_sign(settings, _arguments(invocation))
     if settings.faults or source is None or plan is None:
-        raise UsageFaults(settings.faults)
+        raise UsageError(settings.faults)
     return Sign(source, server, plan, files, servers)
 
 

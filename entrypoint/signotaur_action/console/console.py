@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from signotaur_action.ci.masks import masks_for
-from signotaur_action.ci.text import inert_line, workflow_command
+from signotaur_action.ci.text import escape_own_line, workflow_command
 from signotaur_action.errors import SignotaurError
 from signotaur_action.model import Secret
 
@@ -46,7 +46,7 @@ class Console:
             self.progress("")
         with suppress(OSError):
             for line in text.splitlines():
-                self._write(self._stderr, inert_line(line) + "\n")
+                self._write(self._stderr, escape_own_line(line) + "\n")
 
     @property
     def is_live(self) -> bool:
@@ -57,7 +57,7 @@ class Console:
         """Show text in place of the progress before, on a terminal only; empty text clears it."""
         if self.is_live:
             with suppress(OSError):
-                self._write(self._stderr, f"\r\x1b[K{inert_line(text)[:_TERMINAL_WIDTH]}")
+                self._write(self._stderr, f"\r\x1b[K{escape_own_line(text)[:_TERMINAL_WIDTH]}")
             self._unfinished = bool(text)
 
     def warn(self, text: str) -> None:
@@ -97,4 +97,4 @@ class Console:
 
 
 def _inert(text: str) -> str:
-    return "\n".join(inert_line(line) for line in text.splitlines())
+    return "\n".join(escape_own_line(line) for line in text.splitlines())

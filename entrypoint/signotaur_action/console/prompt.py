@@ -3,23 +3,23 @@
 from collections.abc import Callable
 from typing import Protocol, TextIO, TypeVar
 
-from signotaur_action.ci.text import inert_line
+from signotaur_action.ci.text import escape_own_line
 
 T = TypeVar("T")
 
 
-class NoAnswer(Exception):
+class PromptAbortedError(Exception):
     """The terminal was closed before the answer."""
 
 
-class Asker(Protocol):
+class Prompt(Protocol):
     """Asks until there is an answer that ``read`` takes."""
 
     def __call__(self, question: str, read: Callable[[str], T], suggestion: str = "") -> T:
         """Return what ``read`` makes of the answer; it raises ValueError for a wrong one."""
 
 
-def asker(stdin: TextIO, stderr: TextIO) -> Asker | None:
+def asker(stdin: TextIO, stderr: TextIO) -> Prompt | None:
     """Return who asks; None where nobody is at a terminal."""
     if not (stdin.isatty() and stderr.isatty()):
         return None
@@ -27,14 +27,14 @@ def asker(stdin: TextIO, stderr: TextIO) -> Asker | None:
     def ask(question: str, read: Callable[[str], T], suggestion: str = "") -> T:
         shown = f"{question} [{suggestion}]: " if suggestion else f"{question}: "
         while True:
-            stderr.write(inert_line(shown))
+            stderr.write(escape_own_line(shown))
             stderr.flush()
             line = stdin.readline()
             if not line:
-                raise NoAnswer
+                raise PromptAbortedError
             try:
                 return read(line.strip() or suggestion)
             except ValueError as fault:
-                stderr.write(f"  {inert_line(str(fault))}\n")
+                stderr.write(f"  {escape_own_line(str(fault))}\n")
 
     return ask

@@ -105,7 +105,7 @@ class OwnerOnlyFile:
 
     def concerns(self) -> list[str]:
         """Return what a person should know about this place although it can be used."""
-        if not self._machine.modes_tell:
+        if not self._machine.has_posix_modes:
             return []
         current, folder = self._current(), self._folder.status()
         mode = 0 if current is None else stat.S_IMODE(current.st_mode)
@@ -170,7 +170,7 @@ class OwnerOnlyFile:
         try:
             descriptor = folder.create(name)
             try:
-                self._machine.give(descriptor, owner)
+                self._machine.set_owner(descriptor, owner)
                 _write_all(descriptor, content)
                 self._machine.sync(descriptor)
             finally:

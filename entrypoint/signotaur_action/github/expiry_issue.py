@@ -9,8 +9,8 @@ import hashlib
 from dataclasses import dataclass
 
 from signotaur_action.github.rest import GitHubRest, refusal_text
-from signotaur_action.http import Answer, HttpFault
-from signotaur_action.http.address import path_of
+from signotaur_action.http import Answer, HttpError
+from signotaur_action.http.address import join_path
 from signotaur_wire.members import Json
 
 LABEL = "signing-key"
@@ -19,7 +19,7 @@ _LONGEST_TITLE = 256
 _PAGE = 100
 
 
-class IssueFault(Exception):
+class IssueError(Exception):
     """GitHub did not do it; the text is a whole sentence."""
 
 
@@ -45,7 +45,7 @@ class ExpiryIssue:
         """``subject`` tells the keys apart, also when they are rotated; it is not shown."""
         owner, _, name = repository.partition("/")
         self._github = github
-        self._issues = path_of("repos", owner, name, "issues")
+        self._issues = join_path("repos", owner, name, "issues")
         identity = hashlib.sha256(subject.encode()).hexdigest()[:32]
         self._mark = f"<!-- signotaur-action guard {identity} -->"
 
@@ -75,7 +75,7 @@ class ExpiryIssue:
     def _open(self, title: str, body: str) -> str:
         answer = self._send("POST", "", {"title": title, "body": body, "labels": [LABEL]})
         if LABEL not in _labels(answer):
-            raise IssueFault(
+            raise IssueError(
                 f"GitHub opened an issue without the label {LABEL}, so that it will not be found "
                 "again: give the issue that label."
             )
@@ -104,10 +104,10 @@ class ExpiryIssue:
     def _send(self, method: str, path: str, body: Json | None = None) -> Answer:
         try:
             answer = self._github.call(method, f"{self._issues}{path}", body)
-        except HttpFault as fault:
-            raise IssueFault(str(fault)) from None
+        except HttpError as fault:
+            raise IssueError(str(fault)) from None
         if answer.refused:
-            raise IssueFault(f"{refusal_text(answer, _PERMISSION)}.")
+            raise IssueError(f"{refusal_text(answer, _PERMISSION)}.")
         return answer
 
 
@@ -121,5 +121,5 @@ def _labels(answer: Answer) -> list[str]:
 def _number(document: object) -> int:
     number = document.get("number") if isinstance(document, dict) else None
     if not isinstance(number, int):
-        raise IssueFault("GitHub told no number of an issue.")
+        raise IssueError("GitHub told no number of an issue.")
     return number

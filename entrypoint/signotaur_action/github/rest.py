@@ -8,9 +8,9 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from signotaur_action.ci.text import inert_value
-from signotaur_action.http import Answer, Credential, Manners, Outside
-from signotaur_action.http.address import sound_url
+from signotaur_action.ci.text import escape_untrusted
+from signotaur_action.http import Answer, ApiProfile, Credential, StoreAccess
+from signotaur_action.http.address import parse_server_url
 from signotaur_action.model import Secret
 from signotaur_wire.members import Json, format_time
 
@@ -30,12 +30,12 @@ class GitHubRest:
     back where it does not.
     """
 
-    def __init__(self, outside: Outside, token: Secret) -> None:
+    def __init__(self, outside: StoreAccess, token: Secret) -> None:
         """Raise ValueError for no token, or no address in ``GITHUB_API_URL`` to send it to."""
         if not re.fullmatch("[!-~]+", token.reveal()):
             raise ValueError("the token holds characters that no token has")
         try:
-            self.url = sound_url(outside.environ.get("GITHUB_API_URL") or PUBLIC_API)
+            self.url = parse_server_url(outside.environ.get("GITHUB_API_URL") or PUBLIC_API)
         except ValueError as error:
             raise ValueError(f"GITHUB_API_URL: {error}") from None
         self._credential = Credential(token)
@@ -44,13 +44,13 @@ class GitHubRest:
     def call(
         self, method: str, path: str, body: Json | None = None, *, hide: Collection[Secret] = ()
     ) -> Answer:
-        """Send a request; ``path`` comes from ``path_of``."""
+        """Send a request; ``path`` comes from ``join_path``."""
         return self._client.call(method, path, self._credential, body, hide=hide)
 
 
 def refusal_text(answer: Answer, permission: str) -> str:
     """Return in a few words why GitHub refused; ``permission`` is what the call needs."""
-    said = inert_value(answer.text("message")).rstrip(".") or "it gave no reason"
+    said = escape_untrusted(answer.text("message")).rstrip(".") or "it gave no reason"
     if limit_pause(answer) is not None:
         return f"GitHub's rate limit holds until {format_time(_free_at(answer))}"
     if answer.status == UNAUTHORIZED:
@@ -71,7 +71,7 @@ def limit_pause(answer: Answer) -> float | None:
     if answer.retry_after is not None:
         return answer.retry_after.total_seconds()
     if answer.headers.get("x-ratelimit-remaining") == "0":
-        return _until_reset(answer.headers, answer.said_at)
+        return _until_reset(answer.headers, answer.server_time)
     if "secondary rate limit" in answer.text("message").lower():
         return _SECONDARY_PAUSE
     return None
@@ -88,7 +88,7 @@ def _free_at(answer: Answer) -> datetime:
     return answer.later(limit_pause(answer) or 0)
 
 
-_MANNERS = Manners(
+_MANNERS = ApiProfile(
     kind="GitHub",
     # A POST may have opened an issue or written a comment, which nobody wants twice.
     repeatable=("GET", "PUT", "PATCH"),

@@ -7,27 +7,27 @@ other servers share. Nobody else imports an HTTP library.
 
 from signotaur_action.http.address import ServerAddress
 from signotaur_action.http.answer import Answer
-from signotaur_action.http.api_profile import TEMPORARY, TOO_MANY, Manners
+from signotaur_action.http.api_profile import TEMPORARY, TOO_MANY, ApiProfile
 from signotaur_action.http.client import HttpClient
-from signotaur_action.http.errors import FaultKind, HttpFault
+from signotaur_action.http.errors import HttpError, HttpErrorKind
 from signotaur_action.http.sender import Credential, Request, Sender
-from signotaur_action.http.store_access import Outside
-from signotaur_action.http.time_budget import Allowance, Deadline, TimeLimit
+from signotaur_action.http.store_access import StoreAccess
+from signotaur_action.http.time_budget import Deadline, TimeBudget, TimeLimit
 
 __all__ = [
     "TEMPORARY",
     "TOO_MANY",
-    "Allowance",
     "Answer",
+    "ApiProfile",
     "Credential",
     "Deadline",
-    "FaultKind",
     "HttpClient",
-    "HttpFault",
-    "Manners",
-    "Outside",
+    "HttpError",
+    "HttpErrorKind",
     "Request",
     "Sender",
     "ServerAddress",
+    "StoreAccess",
+    "TimeBudget",
     "TimeLimit",
 ]

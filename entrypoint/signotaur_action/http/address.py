@@ -25,7 +25,7 @@ class ServerAddress:
     """The longest pause within an answer; after a longer one the answer counts as lost."""
 
 
-def sound_url(text: str) -> str:
+def parse_server_url(text: str) -> str:
     """Return a URL that a secret may be sent to, without final slash. Raises ValueError."""
     try:
         parts = urlsplit(text)
@@ -43,7 +43,7 @@ def sound_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def path_of(*parts: str) -> str:
+def join_path(*parts: str) -> str:
     """Return the path of these parts, each escaped whole; a name may hold a slash."""
     return "".join(f"/{quote(part, safe='')}" for part in parts)
 

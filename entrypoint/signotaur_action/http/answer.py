@@ -19,7 +19,7 @@ class Answer:
     retry_after: timedelta | None
     headers: Mapping[str, str]
     """By name, in whatever case it is asked for."""
-    said_at: datetime
+    server_time: datetime
     """The time of the answer, in UTC: the server's (RFC 9110 6.6.1), ours where it tells none."""
 
     @property
@@ -47,7 +47,7 @@ class Answer:
     def later(self, seconds: float) -> datetime:
         """Return the moment so many seconds after the answer, or the last one there is."""
         try:
-            return self.said_at + timedelta(seconds=seconds)
+            return self.server_time + timedelta(seconds=seconds)
         except OverflowError:
             return datetime.max.replace(tzinfo=UTC)
 
@@ -61,7 +61,7 @@ def http_date(text: str) -> datetime | None:
         return None
 
 
-def said_at(headers: Mapping[str, str], now: datetime) -> datetime:
+def server_time(headers: Mapping[str, str], now: datetime) -> datetime:
     """Return when an answer was made, as its server says; ``now`` where it does not say."""
     return http_date(headers.get("Date", "")) or now
 
@@ -72,4 +72,4 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     if re.fullmatch("[0-9]{1,6}", text):
         return timedelta(seconds=int(text))
     moment = http_date(text)
-    return None if moment is None else max(moment - said_at(headers, now), timedelta(0))
+    return None if moment is None else max(moment - server_time(headers, now), timedelta(0))

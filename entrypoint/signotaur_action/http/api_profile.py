@@ -13,7 +13,7 @@ TOO_MANY = 429
 
 
 @dataclass(frozen=True)
-class Manners:
+class ApiProfile:
     """How one kind of server is talked to."""
 
     kind: str

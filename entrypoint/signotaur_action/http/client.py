@@ -4,11 +4,11 @@ import json
 from collections.abc import Collection
 
 from signotaur_action.ci.redaction import Redaction
-from signotaur_action.ci.text import inert_value
+from signotaur_action.ci.text import escape_untrusted
 from signotaur_action.http.address import ServerAddress
-from signotaur_action.http.answer import FIRST_REFUSAL, Answer, retry_after, said_at
-from signotaur_action.http.api_profile import Manners
-from signotaur_action.http.errors import FaultKind, HttpFault
+from signotaur_action.http.answer import FIRST_REFUSAL, Answer, retry_after, server_time
+from signotaur_action.http.api_profile import ApiProfile
+from signotaur_action.http.errors import HttpError, HttpErrorKind
 from signotaur_action.http.sender import Credential, Reply, Request, Sender
 from signotaur_action.http.time_budget import TimeLimit
 from signotaur_action.model import Secret
@@ -22,7 +22,7 @@ class HttpClient:
     """Sends one request at a time. Not for several threads. Making it may raise HttpFault."""
 
     def __init__(
-        self, address: ServerAddress, manners: Manners, limit: TimeLimit, clock: Clock
+        self, address: ServerAddress, manners: ApiProfile, limit: TimeLimit, clock: Clock
     ) -> None:
         self.url = address.url
         self._manners = manners
@@ -41,7 +41,7 @@ class HttpClient:
         """Send a request and return its answer, whatever its status.
 
         ``hide``: what else the body holds that the answer must not show, besides the credential.
-        Raises HttpFault when no answer came within the time: network, TLS, redirect, another
+        Raises HttpError when no answer came within the time: network, TLS, redirect, another
         content, or more of it than the manners allow.
         """
         content = None if body is None else json.dumps(body, allow_nan=False).encode()
@@ -57,9 +57,9 @@ class HttpClient:
 
     def _answer(self, reply: Reply, redaction: Redaction) -> Answer:
         if _FIRST_REDIRECT <= reply.status < FIRST_REFUSAL:
-            raise HttpFault(
+            raise HttpError(
                 f"{self.url} answered with a redirect ({reply.status}); a key is never sent on.",
-                FaultKind.REDIRECT,
+                HttpErrorKind.REDIRECT,
             )
         now = self._clock.now()
         return Answer(
@@ -67,7 +67,7 @@ class HttpClient:
             self._document(reply, redaction),
             retry_after(reply.headers, now),
             reply.headers,
-            said_at=said_at(reply.headers, now),
+            server_time=server_time(reply.headers, now),
         )
 
     def _document(self, reply: Reply, redaction: Redaction) -> object:
@@ -81,8 +81,8 @@ class HttpClient:
             if reply.status >= FIRST_REFUSAL and not self._manners.json_only:
                 return None
         kind = redaction.text(reply.headers.get("Content-Type", "no content type"))
-        raise HttpFault(
-            f"{self.url} answered {reply.status} with {inert_value(kind)}, which is no answer of "
-            f"{self._manners.kind}. Is a proxy or another server in the way?",
-            FaultKind.CONTENT,
+        raise HttpError(
+            f"{self.url} answered {reply.status} with {escape_untrusted(kind)}, which is not an "
+            f"answer of {self._manners.kind}. Is a proxy or another server in the way?",
+            HttpErrorKind.CONTENT,
         )

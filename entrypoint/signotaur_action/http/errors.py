@@ -12,7 +12,7 @@ import requests
 import urllib3
 
 
-class FaultKind(Enum):
+class HttpErrorKind(Enum):
     """What a caller may want to tell apart."""
 
     NETWORK = auto()
@@ -23,19 +23,19 @@ class FaultKind(Enum):
     """Too large, or nothing that this client reads."""
 
 
-class HttpFault(Exception):
+class HttpError(Exception):
     """No answer came. The text is a whole sentence that names the address and holds no secret."""
 
-    def __init__(self, text: str, kind: FaultKind = FaultKind.NETWORK) -> None:
+    def __init__(self, text: str, kind: HttpErrorKind = HttpErrorKind.NETWORK) -> None:
         super().__init__(text)
         self.kind = kind
 
 
-class NotSent(HttpFault):
+class NotSentError(HttpError):
     """No connection: the server did not get the request. Any request may be sent again."""
 
 
-class LostAnswer(HttpFault):
+class LostAnswerError(HttpError):
     """The answer broke off, stalled or never came: nobody knows whether the server acted."""
 
 
@@ -54,20 +54,20 @@ _PASSING = (
 """The connection failed, and not what was said over it: a certificate, say, stays as it is."""
 
 
-def network_fault(error: Exception, url: str) -> HttpFault:
+def network_fault(error: Exception, url: str) -> HttpError:
     """Return what a foreign exception means."""
     causes = list(_causes(error))
     cause = causes[-1]
     if isinstance(cause, ssl.SSLCertVerificationError):
         refused = f"The certificate of {url} is refused: {cause.verify_message}."
-        return HttpFault(refused, FaultKind.CERTIFICATE)
+        return HttpError(refused, HttpErrorKind.CERTIFICATE)
     unreachable = f"{url} cannot be reached: {_reason(cause)}."
     if isinstance(error, requests.exceptions.ProxyError):
         unreachable = f"The proxy on the way to {url} fails: {_reason(cause)}."
     if any(isinstance(each, urllib3.exceptions.ConnectTimeoutError) for each in causes):
-        return NotSent(unreachable)
+        return NotSentError(unreachable)
     passing = any(isinstance(each, _PASSING) for each in causes)
-    return LostAnswer(unreachable) if passing else HttpFault(unreachable)
+    return LostAnswerError(unreachable) if passing else HttpError(unreachable)
 
 
 def reason(error: BaseException) -> str:

@@ -12,14 +12,14 @@ from requests.auth import AuthBase
 
 from signotaur_action.http.address import ServerAddress
 from signotaur_action.http.answer import retry_after
-from signotaur_action.http.api_profile import Manners
+from signotaur_action.http.api_profile import ApiProfile
 from signotaur_action.http.connection import ReadLimits
 from signotaur_action.http.errors import (
     FOREIGN,
-    FaultKind,
-    HttpFault,
-    LostAnswer,
-    NotSent,
+    HttpError,
+    HttpErrorKind,
+    LostAnswerError,
+    NotSentError,
     network_fault,
 )
 from signotaur_action.http.session import new_session
@@ -69,7 +69,7 @@ class Sender:
     """Sends one request at a time. Not for several threads. Making it may raise HttpFault."""
 
     def __init__(
-        self, address: ServerAddress, manners: Manners, limit: TimeLimit, clock: Clock
+        self, address: ServerAddress, manners: ApiProfile, limit: TimeLimit, clock: Clock
     ) -> None:
         self.url = address.url
         self._manners = manners
@@ -101,16 +101,16 @@ class Sender:
         """Send a request, again if need be, and return its answer, whatever the status.
 
         A lost answer and a temporary refusal are followed by another try, if the method allows
-        it and the time. Raises HttpFault when no answer came.
+        it and the time. Raises HttpError when no answer came.
         """
         repeatable = request.method in self._manners.repeatable
         for usual_pause in _pauses(self._manners.tries - 1):
             pause = usual_pause
             try:
                 reply = self._exchange(request)
-            except NotSent as fault:
-                end: HttpFault = fault
-            except LostAnswer as fault:
+            except NotSentError as fault:
+                end: HttpError = fault
+            except LostAnswerError as fault:
                 if not repeatable:
                     raise
                 end = fault
@@ -132,7 +132,7 @@ class Sender:
         left = self._left.seconds()
         if left <= 0:
             over = f"The time for talking to {self.url} is over ({self._limit.name})."
-            raise HttpFault(over, FaultKind.TIME)
+            raise HttpError(over, HttpErrorKind.TIME)
         named = {} if request.content is None else {"Content-Type": request.content_type}
         try:
             with self._session.request(
@@ -153,22 +153,24 @@ class Sender:
             raise network_fault(error, self.url) from None
 
     def _content(self, response: requests.Response) -> bytes:
-        """Return an answer's body. Raises HttpFault when it is too large, or of no length."""
+        """Return an answer's body. Raises HttpError when it is too large, or of no length."""
         length = response.headers.get("Content-Length")
         if length is not None and not re.fullmatch("[0-9]{1,18}", length.strip()):
             wrong = f"{self.url} answered with a Content-Length that is no number."
-            raise HttpFault(wrong, FaultKind.CONTENT)
+            raise HttpError(wrong, HttpErrorKind.CONTENT)
         content = bytearray()  # bytes would be copied whole at each +=
         # Not iter_content, which waits for a whole part, however slowly its bytes come.
         while part := response.raw.read1(_PART, decode_content=True):
             content += part
             if len(content) > self._manners.longest_answer:
                 most = f"{self._manners.longest_answer // 1024} KiB"
-                raise HttpFault(f"{self.url} answered with more than {most}.", FaultKind.CONTENT)
+                raise HttpError(
+                    f"{self.url} answered with more than {most}.", HttpErrorKind.CONTENT
+                )
         return bytes(content)
 
-    def _out_of_time(self, what: str) -> HttpFault:
-        return HttpFault(f"{self.url} {what} ({self._limit.name}).", FaultKind.TIME)
+    def _out_of_time(self, what: str) -> HttpError:
+        return HttpError(f"{self.url} {what} ({self._limit.name}).", HttpErrorKind.TIME)
 
 
 class _Header(AuthBase):

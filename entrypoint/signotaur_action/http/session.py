@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import create_urllib3_context
 
 from signotaur_action.http.connection import ReadLimits, bounded_connections
-from signotaur_action.http.errors import HttpFault, reason
+from signotaur_action.http.errors import HttpError, reason
 from signotaur_wire.version import VERSION
 
 
@@ -46,7 +46,7 @@ class _Adapter(HTTPAdapter):
 
 
 def _trusting(files: Sequence[Path]) -> ssl.SSLContext:
-    """Return a context that trusts these PEM files. Raises HttpFault.
+    """Return a context that trusts these PEM files. Raises HttpError.
 
     As urllib3 makes it for every other connection, and with the usual authorities loaded by
     requests; not by ``ssl.create_default_context``, which loads what ``SSL_CERT_FILE`` and
@@ -58,7 +58,7 @@ def _trusting(files: Sequence[Path]) -> ssl.SSLContext:
             context.load_verify_locations(path)
         except OSError as error:
             why = reason(error)
-            raise HttpFault(f"{path} gives no authorities to trust: {why}.") from None
+            raise HttpError(f"{path} gives no authorities to trust: {why}.") from None
     return context
 
 
@@ -67,7 +67,7 @@ def new_session(
 ) -> requests.Session:
     """Return a session that takes nothing from its environment, and repeats nothing by itself.
 
-    ``also_trusted``: PEM files of authorities besides the usual ones. Raises HttpFault.
+    ``also_trusted``: PEM files of authorities besides the usual ones. Raises HttpError.
     """
     session = requests.Session()
     session.trust_env = False

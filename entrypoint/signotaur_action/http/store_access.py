@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from signotaur_action.http.address import ServerAddress, proxy_for
-from signotaur_action.http.api_profile import Manners
+from signotaur_action.http.api_profile import ApiProfile
 from signotaur_action.http.client import HttpClient
-from signotaur_action.http.time_budget import Allowance
+from signotaur_action.http.time_budget import TimeBudget
 from signotaur_action.ports import Clock
 
 _SECONDS = 150
@@ -15,7 +15,7 @@ _SECONDS = 150
 watchdog's 300, so that a store that is slow, or asks to wait, is reported and not just killed."""
 
 
-class Outside:
+class StoreAccess:
     """The way to other servers: the proxy, the authorities to trust, the time that is left."""
 
     def __init__(
@@ -24,20 +24,20 @@ class Outside:
         clock: Clock,
         *,
         ca_file: Path | None = None,
-        allowance: Allowance | None = None,
+        allowance: TimeBudget | None = None,
     ) -> None:
         """``ca_file``: ``--ca-file``, here trusted besides the usual authorities."""
         self.environ = environ
         self.clock = clock
-        self.allowance = allowance or Allowance(
+        self.allowance = allowance or TimeBudget(
             _SECONDS, f"{_SECONDS} s for all stores of a run", clock
         )
         self._ca_file = ca_file
 
     def client(
-        self, url: str, manners: Manners, *, also_trusted: Sequence[Path] = ()
+        self, url: str, manners: ApiProfile, *, also_trusted: Sequence[Path] = ()
     ) -> HttpClient:
-        """Return a client for a server. Raises HttpFault when authorities cannot be read."""
+        """Return a client for a server. Raises HttpError when authorities cannot be read."""
         own = [self._ca_file] if self._ca_file else []
         return HttpClient(
             ServerAddress(url, proxy=proxy_for(url, self.environ)),

@@ -40,7 +40,7 @@ class Deadline:
         """See ``TimeLimit``."""
 
 
-class Allowance:
+class TimeBudget:
     """So many seconds may be spent in calls, waiting for rate limits included."""
 
     def __init__(self, seconds: float, name: str, clock: Clock) -> None:

@@ -4,31 +4,32 @@ Every call may be repeated (GET, PUT, and the POST that signs a digest: signed t
 more signed), so network faults, 429 and 5xx are retried within one total deadline.
 """
 
-from signotaur_action.errors import ServerFailure
+from signotaur_action.errors import ServerError
 from signotaur_action.http import (
     TEMPORARY,
     TOO_MANY,
     Answer,
+    ApiProfile,
     Credential,
     Deadline,
-    FaultKind,
     HttpClient,
-    HttpFault,
-    Manners,
+    HttpError,
+    HttpErrorKind,
     ServerAddress,
 )
 from signotaur_action.model import Secret
 from signotaur_action.ports import Clock
 from signotaur_wire.members import Json
 
-_MANNERS = Manners(
+_MANNERS = ApiProfile(
     kind="a key server",
     repeatable=("GET", "PUT", "POST"),
     temporary=TEMPORARY | {TOO_MANY},
 )
 _NEXT_STEPS = {
-    FaultKind.REDIRECT: "Give --sign-server the address that the server itself has.",
-    FaultKind.CERTIFICATE: "Give --ca-file the authority that signed it, or mend the certificate.",
+    HttpErrorKind.REDIRECT: "Give --sign-server the address that the server itself has.",
+    HttpErrorKind.CERTIFICATE: "Give --ca-file the authority that signed it, or replace the "
+    "certificate.",
 }
 
 
@@ -44,8 +45,8 @@ class Transport:
         self._deadline.renew()
 
     def call(self, method: str, path: str, key: Secret, body: Json | None = None) -> Answer:
-        """Send a request and return its JSON answer, whatever its status. Raises ServerFailure."""
+        """Send a request and return its JSON answer, whatever its status. Raises ServerError."""
         try:
             return self._client.call(method, path, Credential(key), body)
-        except HttpFault as fault:
-            raise ServerFailure(str(fault), next_step=_NEXT_STEPS.get(fault.kind)) from None
+        except HttpError as fault:
+            raise ServerError(str(fault), next_step=_NEXT_STEPS.get(fault.kind)) from None

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
 
-from signotaur_action.ci.text import inert_value
-from signotaur_action.errors import ServerFailure
+from signotaur_action.ci.text import escape_untrusted
+from signotaur_action.errors import ServerError
 from signotaur_action.http import ServerAddress
 from signotaur_action.key_server.calls import Transport
 from signotaur_action.key_server.problems import refusal
-from signotaur_action.model import KeyInfo, Opened, Rotation, RotationIntent, Secret
+from signotaur_action.model import KeyInfo, OpenRotation, Rotation, RotationIntent, Secret
 from signotaur_action.ports import Clock
 from signotaur_wire import keyformat, paths
 from signotaur_wire.members import Json, WireError
@@ -42,7 +42,7 @@ class HttpKeyService:
         """Make the candidate here: the server sees its hash, and later its use."""
         return Secret(keyformat.generate())
 
-    def open_rotation(self, key: Secret, intent: RotationIntent) -> Opened:
+    def open_rotation(self, key: Secret, intent: RotationIntent) -> OpenRotation:
         """``PUT /rotations/{uuid}``."""
         if intent.candidate is None:
             raise ValueError("this service needs the candidate that new_key made")
@@ -57,7 +57,7 @@ class HttpKeyService:
         )
         path = paths.rotation(intent.id)
         answer = self._call(RotationDescription.from_json, "PUT", path, key, body.to_json())
-        return Opened(self._rotation(answer, intent.id), intent.candidate)
+        return OpenRotation(self._rotation(answer, intent.id), intent.candidate)
 
     def rotation(self, key: Secret, rotation_id: UUID) -> Rotation | None:
         """``GET /rotations/{uuid}``."""
@@ -74,12 +74,12 @@ class HttpKeyService:
         path = paths.confirmation(rotation_id)
         answer = self._call(RotationDescription.from_json, "PUT", path, key)
         if answer.state is not RotationState.CONFIRMED:
-            raise ServerFailure(f"{self.address} did not confirm the rotation it was asked to.")
+            raise ServerError(f"{self.address} did not confirm the rotation it was asked to.")
         return self._rotation(answer, rotation_id)
 
     def _rotation(self, description: RotationDescription, asked: UUID) -> Rotation:
         if description.id != asked:
-            raise ServerFailure(f"{self.address} answered with another rotation than was asked of.")
+            raise ServerError(f"{self.address} answered with another rotation than was asked of.")
         return _rotation(description)
 
     def _call(
@@ -99,17 +99,15 @@ class HttpKeyService:
         try:
             return read(document)
         except WireError as error:
-            raise ServerFailure(
-                f"{self.address} gave no answer of the protocol: {error}."
-            ) from None
+            raise ServerError(f"{self.address} gave no answer of the protocol: {error}.") from None
 
 
 def _key_info(description: KeyDescription) -> KeyInfo:
     rotation = None if description.rotation is None else _rotation(description.rotation)
     return KeyInfo(
         id=description.id,
-        name=inert_value(description.name),
-        owner=inert_value(description.owner),
+        name=escape_untrusted(description.name),
+        owner=escape_untrusted(description.owner),
         may_rotate=any(canonical(role) == ROTATOR for role in description.roles),
         # A candidate that lost against another one keeps its state, but is nobody's successor.
         candidate=description.state is KeyState.CANDIDATE
@@ -130,7 +128,7 @@ def _rotation(description: RotationDescription) -> Rotation:
         state=description.state,
         old_key_id=description.old_key_id,
         new_key_id=description.new_key_id,
-        new_key_name=inert_value(description.new_key_name),
+        new_key_name=escape_untrusted(description.new_key_name),
         new_key_expires_at=description.new_key_expires_at,
         overlap_days=description.overlap_days,
         auto_revoke=description.auto_revoke,

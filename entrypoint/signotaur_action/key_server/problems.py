@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
-from signotaur_action.ci.text import inert_value
+from signotaur_action.ci.text import escape_untrusted
 from signotaur_action.errors import (
-    AlreadyRotated,
-    Busy,
-    InvalidOverlap,
-    ServerFailure,
+    AlreadyRotatedError,
+    BusyError,
+    InvalidOverlapError,
+    ServerError,
     SignotaurError,
-    Superseded,
-    Unauthorized,
+    SupersededError,
+    UnauthorizedError,
 )
 from signotaur_action.http import Answer
 from signotaur_wire.members import Members, WireError, format_time
@@ -43,30 +43,32 @@ def refusal(answer: Answer, server: str) -> SignotaurError:
         members = Members(answer.document)
         return _known(Problem(members.text("type")), members, answer, server)
     except (WireError, ValueError):
-        return ServerFailure(f"{server} answered {answer.status}, in no form this client knows.")
+        return ServerError(f"{server} answered {answer.status}, in no form this client knows.")
 
 
 def _known(problem: Problem, members: Members, answer: Answer, server: str) -> SignotaurError:
     if problem in _UNAUTHORIZED:
         cause, next_step = _UNAUTHORIZED[problem]
-        return Unauthorized(
+        return UnauthorizedError(
             f"{server} refuses the key: {cause}.", keys=_UNCHANGED, next_step=next_step
         )
     if problem in _CONFLICTS:
         return _CONFLICTS[problem](members, answer)
-    detail = inert_value(members.optional_text("detail") or problem.value)
-    return ServerFailure(f"{server} answered {answer.status}: {detail}")
+    detail = escape_untrusted(members.optional_text("detail") or problem.value)
+    return ServerError(f"{server} answered {answer.status}: {detail}")
 
 
-def _busy(members: Members, answer: Answer) -> Busy:
-    holder = inert_value(members.optional_text("holder") or "another run")
+def _busy(members: Members, answer: Answer) -> BusyError:
+    holder = escape_untrusted(members.optional_text("holder") or "another run")
     since = members.optional_time("openedAt")
     began = "" if since is None else f" since {format_time(since)}"
-    return Busy(f"This key is being rotated{began} by: {holder}.", retry_after=answer.retry_after)
+    return BusyError(
+        f"This key is being rotated{began} by: {holder}.", retry_after=answer.retry_after
+    )
 
 
-def _too_many(_members: Members, _answer: Answer) -> ServerFailure:
-    return ServerFailure(
+def _too_many(_members: Members, _answer: Answer) -> ServerError:
+    return ServerError(
         "This key has three unconfirmed successors that were all used: rotations that were begun "
         "and never finished.",
         next_step="Run the command with the key that a destination holds now, or revoke the "
@@ -77,14 +79,14 @@ def _too_many(_members: Members, _answer: Answer) -> ServerFailure:
 _CONFLICTS: dict[Problem, Callable[[Members, Answer], SignotaurError]] = {
     Problem.ROTATION_OPEN: _busy,
     Problem.TOO_MANY_CANDIDATES: _too_many,
-    Problem.ALREADY_ROTATED: lambda members, _: AlreadyRotated(
+    Problem.ALREADY_ROTATED: lambda members, _: AlreadyRotatedError(
         members.optional_integer("successorKeyId"),
         in_use_since=members.optional_time("successorInUseSince"),
     ),
-    Problem.INVALID_OVERLAP: lambda *_: InvalidOverlap(
+    Problem.INVALID_OVERLAP: lambda *_: InvalidOverlapError(
         "The server refuses the overlap: it must be between 0 and 30 days."
     ),
-    Problem.ROTATION_MISMATCH: lambda *_: Superseded(
+    Problem.ROTATION_MISMATCH: lambda *_: SupersededError(
         "The server no longer takes this rotation: it was aborted or another one replaced it."
     ),
 }

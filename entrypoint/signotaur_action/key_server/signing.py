@@ -6,15 +6,15 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
-from signotaur_action.ci.text import inert_value
-from signotaur_action.errors import ServerFailure, SigningRefused, Unauthorized
+from signotaur_action.ci.text import escape_untrusted
+from signotaur_action.errors import ServerError, SigningRefusedError, UnauthorizedError
 from signotaur_action.http import (
     TEMPORARY,
     TOO_MANY,
     Answer,
+    ApiProfile,
     Deadline,
-    HttpFault,
-    Manners,
+    HttpError,
     Request,
     Sender,
     ServerAddress,
@@ -39,7 +39,7 @@ _CLIENT = f"signotaur-action/{VERSION}"
 _OK, _FORBIDDEN, _NOT_FOUND, _METHOD_NOT_ALLOWED = 200, (401, 403), 404, 405
 _TIMESTAMP_SECONDS = 20
 _QUERY, _REPLY = "application/timestamp-query", "application/timestamp-reply"
-_TIMESTAMP_MANNERS = Manners(
+_TIMESTAMP_MANNERS = ApiProfile(
     kind="a timestamp server",
     repeatable=("POST",),
     temporary=TEMPORARY | {TOO_MANY},
@@ -65,9 +65,9 @@ class HttpSigningService:
         body = CertificateRequest(_CLIENT, **{selector.kind: value})
         answer = self._call(CertificateAnswer.from_json, signing.CERT_GET, key, body.to_json())
         if answer.result != signing.DONE or not answer.certificate:
-            raise SigningRefused(
+            raise SigningRefusedError(
                 f"{self.address} gives no certificate with the {selector.kind} "
-                f"{inert_value(selector.value)}{_because(answer.message)}",
+                f"{escape_untrusted(selector.value)}{_because(answer.message)}",
                 next_step="Check --thumbprint, --label or --subject, and whether the key's owner "
                 "may use the certificate.",
             )
@@ -85,7 +85,7 @@ class HttpSigningService:
         )
         answer = self._call(SignAnswer.from_json, signing.SIGN, key, body.to_json())
         if answer.result != signing.DONE or not answer.signature:
-            raise SigningRefused(f"the server does not sign it{_because(answer.message)}")
+            raise SigningRefusedError(f"the server does not sign it{_because(answer.message)}")
         return answer.signature
 
     def _call(self, read: Callable[[object], T], path: str, key: Secret, body: Json) -> T:
@@ -97,9 +97,7 @@ class HttpSigningService:
         try:
             return read(answer.document)
         except WireError as error:
-            raise ServerFailure(
-                f"{self.address} gave no answer of the protocol: {error}."
-            ) from None
+            raise ServerError(f"{self.address} gave no answer of the protocol: {error}.") from None
 
     def _transport(self) -> Transport:
         found: Transport | None = getattr(self._of_thread, "transport", None)
@@ -109,14 +107,14 @@ class HttpSigningService:
 
     def _refusal(self, answer: Answer) -> Exception:
         if answer.status in (_NOT_FOUND, _METHOD_NOT_ALLOWED):
-            return ServerFailure(
+            return ServerError(
                 f"{self.address} knows no signing by REST ({answer.status}): it is a v1 server "
                 "without the REST interface, or another server.",
                 next_step="Check --sign-server. A v1 server must be upgraded to v2 to sign.",
             )
         error = refusal(answer, self.address)
-        if answer.status in _FORBIDDEN and not isinstance(error, Unauthorized):
-            return Unauthorized(f"{self.address} refuses the key ({answer.status}).")
+        if answer.status in _FORBIDDEN and not isinstance(error, UnauthorizedError):
+            return UnauthorizedError(f"{self.address} refuses the key ({answer.status}).")
         return error
 
 
@@ -139,13 +137,13 @@ class HttpTimestampServer:
                 sender.call(),
             ):
                 reply = sender.send(query)
-        except HttpFault as fault:
-            raise ServerFailure(str(fault).removeprefix(f"{self.address} ")) from None
+        except HttpError as fault:
+            raise ServerError(str(fault).removeprefix(f"{self.address} ")) from None
         kind = reply.headers.get("Content-Type", "no content type")
         if reply.status != _OK or not kind.startswith(_REPLY):
-            raise ServerFailure(f"it answered {reply.status} with {inert_value(kind)}")
+            raise ServerError(f"it answered {reply.status} with {escape_untrusted(kind)}")
         return reply.content
 
 
 def _because(message: str) -> str:
-    return f": {inert_value(message).rstrip('.')}." if message else "."
+    return f": {escape_untrusted(message).rstrip('.')}." if message else "."

@@ -66,7 +66,7 @@ class Machine(Protocol):
         """The flags that every ``os.open`` needs: no child process inherits, no byte changes."""
 
     @property
-    def modes_tell(self) -> bool:
+    def has_posix_modes(self) -> bool:
         """Whether a file's mode tells who may use it."""
 
     # Private files
@@ -74,7 +74,7 @@ class Machine(Protocol):
     def open_private(self, path: Path) -> int:
         """Open a file to read and write; a link is not followed, a missing file is made private."""
 
-    def adopt(self, descriptor: int) -> None:
+    def claim(self, descriptor: int) -> None:
         """Prove that an open file is this user's own, and close it to all others.
 
         Raises OSError where that cannot be proved: nothing secret may be written then.
@@ -92,7 +92,7 @@ class Machine(Protocol):
     def folder(self, path: Path) -> Folder:
         """Open a folder."""
 
-    def give(self, descriptor: int, model: os.stat_result) -> None:
+    def set_owner(self, descriptor: int, model: os.stat_result) -> None:
         """Close a file to all but its owner, and make it the property of the model's owner.
 
         An owner that cannot be given is not: the file stays this user's.
@@ -115,10 +115,10 @@ class Machine(Protocol):
     def is_at(self, path: Path, descriptor: int) -> bool:
         """Return whether the open file is the one that the path names."""
 
-    def withdraw(self, path: Path, descriptor: int) -> None:
+    def take_back(self, path: Path, descriptor: int) -> None:
         """Take back an open file: remove it, or empty it where an open file cannot be removed."""
 
-    def discard(self, path: Path, descriptor: int) -> None:
+    def release(self, path: Path, descriptor: int) -> None:
         """Close a locked file and remove it, unless another process waits for it.
 
         Never raises for a file that stays.
@@ -160,7 +160,7 @@ class Machine(Protocol):
     def end_watchdog(self) -> None:
         """Let this process take its time."""
 
-    def write_no_dumps(self) -> None:
+    def disable_core_dumps(self) -> None:
         """Keep what this process remembers from files that are written when it crashes."""
 
     def limited(self, command: Sequence[str], limits: Limits) -> Sequence[str]:
@@ -173,7 +173,7 @@ class Machine(Protocol):
     def end_program(self, program: "subprocess.Popen[bytes]") -> None:
         """End a program, started with ``start_new_session``, and what it started itself."""
 
-    def run_below_init(self, run: Callable[[], int], last_words: str) -> int:
+    def run_as_child_of_pid_1(self, run: Callable[[], int], last_words: str) -> int:
         """Run, and return the exit code; where this process is PID 1, run as its child.
 
         ``last_words`` are said of a child that its watchdog ended.

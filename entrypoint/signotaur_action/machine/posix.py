@@ -97,7 +97,7 @@ class Posix:
     """
 
     open_flags = _CLOSE
-    modes_tell = True
+    has_posix_modes = True
     interrupts = (signal.SIGINT,)
     terminations = (signal.SIGTERM,)
 
@@ -108,7 +108,7 @@ class Posix:
         """See ``port.Machine``."""
         return os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o600)
 
-    def adopt(self, descriptor: int) -> None:
+    def claim(self, descriptor: int) -> None:
         """See ``port.Machine``."""
         owner = os.fstat(descriptor).st_uid
         if owner != os.geteuid():
@@ -136,7 +136,7 @@ class Posix:
         """See ``port.Machine``."""
         return PosixFolder(path, self.sync)
 
-    def give(self, descriptor: int, model: os.stat_result) -> None:
+    def set_owner(self, descriptor: int, model: os.stat_result) -> None:
         """See ``port.Machine``."""
         self.close_to_others(descriptor)
         if (model.st_uid, model.st_gid) == (os.geteuid(), os.getegid()):
@@ -176,11 +176,11 @@ class Posix:
         except FileNotFoundError:
             return False
 
-    def withdraw(self, path: Path, descriptor: int) -> None:  # noqa: ARG002 - others need it
+    def take_back(self, path: Path, descriptor: int) -> None:  # noqa: ARG002 - others need it
         """See ``port.Machine``."""
         path.unlink(missing_ok=True)
 
-    def discard(self, path: Path, descriptor: int) -> None:
+    def release(self, path: Path, descriptor: int) -> None:
         """See ``port.Machine``. Removed while it is locked: who waits finds that it is gone."""
         try:
             with suppress(OSError):
@@ -220,7 +220,7 @@ class Posix:
         """See ``port.Machine``."""
         signal.setitimer(signal.ITIMER_REAL, 0)
 
-    def write_no_dumps(self) -> None:
+    def disable_core_dumps(self) -> None:
         """See ``port.Machine``."""
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
@@ -249,7 +249,7 @@ class Posix:
         with suppress(ProcessLookupError):
             os.killpg(program.pid, signal.SIGKILL)
 
-    def run_below_init(self, run: Callable[[], int], last_words: str) -> int:
+    def run_as_child_of_pid_1(self, run: Callable[[], int], last_words: str) -> int:
         """See ``port.Machine``. The kernel ignores the watchdog's signal for PID 1.
 
         The parent forwards the stop signals, reaps every orphan and passes the code on.

@@ -136,7 +136,7 @@ class Win32:
         """See ``windows_calls.Calls``."""
         security.demand(_kernel.ReplaceFileW(str(file), str(copy), None, 0, None, None))
 
-    def write_no_dumps(self) -> None:
+    def disable_core_dumps(self) -> None:
         """See ``windows_calls.Calls``."""
         msvcrt.SetErrorMode(
             msvcrt.SEM_FAILCRITICALERRORS

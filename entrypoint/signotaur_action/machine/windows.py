@@ -88,7 +88,7 @@ class WindowsFolder:
 class Windows:
     """See ``port.Machine``."""
 
-    modes_tell = False
+    has_posix_modes = False
     interrupts = (signal.SIGINT,)
 
     def __init__(
@@ -107,7 +107,7 @@ class Windows:
         """See ``port.Machine``."""
         return self._calls.open(path, os.O_RDWR, self._rights(), new=None)
 
-    def adopt(self, descriptor: int) -> None:
+    def claim(self, descriptor: int) -> None:
         """See ``port.Machine``."""
         _demand_plain(descriptor)
         owner = self._calls.owner_of(descriptor)
@@ -170,7 +170,7 @@ class Windows:
                 return
         raise PermissionError(errno.EACCES, _KEPT_OPEN)
 
-    def give(self, descriptor: int, model: os.stat_result) -> None:
+    def set_owner(self, descriptor: int, model: os.stat_result) -> None:
         """See ``port.Machine``. A file is made private, and no other owner can be given."""
 
     def close_to_others(self, descriptor: int) -> None:
@@ -198,11 +198,11 @@ class Windows:
         """See ``port.Machine``. Always: nobody renames or removes an open file."""
         return True
 
-    def withdraw(self, path: Path, descriptor: int) -> None:  # noqa: ARG002 - others need it
+    def take_back(self, path: Path, descriptor: int) -> None:  # noqa: ARG002 - others need it
         """See ``port.Machine``."""
         os.ftruncate(descriptor, 0)
 
-    def discard(self, path: Path, descriptor: int) -> None:
+    def release(self, path: Path, descriptor: int) -> None:
         """See ``port.Machine``. Who opened it in between keeps it from being removed."""
         os.close(descriptor)
         with suppress(OSError):
@@ -237,9 +237,9 @@ class Windows:
         """See ``port.Machine``."""
         self._watchdog.stop()
 
-    def write_no_dumps(self) -> None:
+    def disable_core_dumps(self) -> None:
         """See ``port.Machine``. A dump that the machine's administrator demands is still made."""
-        self._calls.write_no_dumps()
+        self._calls.disable_core_dumps()
 
     def limited(self, command: Sequence[str], limits: Limits) -> Sequence[str]:  # noqa: ARG002
         """See ``port.Machine``. No limit is set here."""
@@ -250,7 +250,7 @@ class Windows:
         self._calls.end_tree(program.pid)
         program.kill()
 
-    def run_below_init(self, run: Callable[[], int], last_words: str) -> int:  # noqa: ARG002
+    def run_as_child_of_pid_1(self, run: Callable[[], int], last_words: str) -> int:  # noqa: ARG002
         """See ``port.Machine``. There is no PID 1."""
         return run()
 

@@ -55,7 +55,7 @@ class Calls(Protocol):
     def replace(self, copy: Path, file: Path) -> None:
         """Put a copy in a file's place, with the file's rights and attributes."""
 
-    def write_no_dumps(self) -> None:
+    def disable_core_dumps(self) -> None:
         """See ``port.Machine``."""
 
     def end_tree(self, pid: int) -> None:

@@ -5,6 +5,6 @@
 """
 
 from signotaur_action.reporting.report import Report
-from signotaur_action.reporting.report_content import Telling
+from signotaur_action.reporting.report_content import ReportContent
 
-__all__ = ["Report", "Telling"]
+__all__ = ["Report", "ReportContent"]

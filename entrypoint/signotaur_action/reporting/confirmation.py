@@ -2,18 +2,18 @@
 
 from types import MappingProxyType
 
-from signotaur_action.reporting.report_content import Rows, Telling
+from signotaur_action.reporting.report_content import ReportContent, Rows
 from signotaur_action.reporting.rotation import boolean, fate, key_rows
 from signotaur_action.rotation import Confirmed
 from signotaur_wire.members import format_time
 
 
-def confirmation_telling(outcome: Confirmed) -> Telling:
+def confirmation_telling(outcome: Confirmed) -> ReportContent:
     """Return what is told of a confirmation."""
     rotation = outcome.rotation
     end = "" if rotation is None else format_time(rotation.overlap_end)
     identity = "" if rotation is None else str(rotation.id)
-    return Telling(
+    return ReportContent(
         headline=_headline(outcome),
         rows=_rows(outcome),
         next_step="nothing; the key in use stays."

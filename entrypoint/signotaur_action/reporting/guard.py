@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from signotaur_action.ci.text import inert_value
+from signotaur_action.ci.text import escape_untrusted
 from signotaur_action.github.expiry_issue import Issue
 from signotaur_action.policy.expiry import Level, Verdict
-from signotaur_action.reporting.report_content import Telling
+from signotaur_action.reporting.report_content import ReportContent
 from signotaur_action.reporting.rotation import key_rows
 from signotaur_wire.members import format_optional_time
 
@@ -17,12 +17,12 @@ _HEADLINES = {
 }
 
 
-def guard_telling(verdict: Verdict, issue: str = "") -> Telling:
+def guard_report(verdict: Verdict, issue: str = "") -> ReportContent:
     """Return what is told of a verdict; ``issue`` is what became of the issue, if anything."""
     ends_at = format_optional_time(verdict.key.ends_at)
     days = verdict.days_left
     left = "" if days is None else str(days)
-    return Telling(
+    return ReportContent(
         headline=_HEADLINES[verdict.level],
         rows=(
             *key_rows(verdict.key),
@@ -58,11 +58,11 @@ def expiry_issue(verdict: Verdict, environ: Mapping[str, str]) -> Issue:
     """Return the issue about a key that passed a limit: its dates and ids, never a key."""
     ends_at = verdict.key.ends_at
     when = "is too old" if ends_at is None else f"ends on {ends_at:%Y-%m-%d}"
-    lines = [guard_telling(verdict).markdown(), _run_link(environ)]
+    lines = [guard_report(verdict).markdown(), _run_link(environ)]
     return Issue(f"Signing key {verdict.key.name} {when}", "\n".join(filter(None, lines)).rstrip())
 
 
 def _run_link(environ: Mapping[str, str]) -> str:
     names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
-    server, repository, run = (inert_value(environ.get(name, "")) for name in names)
+    server, repository, run = (escape_untrusted(environ.get(name, "")) for name in names)
     return f"Found by {server}/{repository}/actions/runs/{run}" if server and run else ""

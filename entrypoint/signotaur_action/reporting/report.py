@@ -7,8 +7,8 @@ from pathlib import Path
 from signotaur_action.ci.runner_files import append
 from signotaur_action.ci.text import file_record, json_line
 from signotaur_action.console.console import Console
-from signotaur_action.errors import DestinationRefused, SignotaurError
-from signotaur_action.reporting.report_content import Telling, failure
+from signotaur_action.errors import DestinationRefusedError, SignotaurError
+from signotaur_action.reporting.report_content import ReportContent, failure
 
 _OUTPUTS, _SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
 
@@ -26,18 +26,18 @@ class Report:
         }
 
     def check(self) -> None:
-        """Prove that outputs and summary can be written. Raises DestinationRefused."""
+        """Prove that outputs and summary can be written. Raises DestinationRefusedError."""
         for variable, path in self._files.items():
             try:
                 append(path, "")
             except OSError as error:
-                raise DestinationRefused(
+                raise DestinationRefusedError(
                     f"${variable}, {path}, cannot be written ({(error.strerror or '').lower()}).",
                     next_step="Run the container as root, as GitHub demands of container actions; "
                     f"outside a job, unset {variable}.",
                 ) from None
 
-    def tell(self, telling: Telling) -> None:
+    def tell(self, telling: ReportContent) -> None:
         """Tell an outcome. Raises OSError when a listener that asked cannot be reached."""
         for line in telling.lines():
             self._console.note(line)
@@ -61,13 +61,13 @@ class Report:
             with suppress(OSError):
                 write(telling)
 
-    def _write_outputs(self, telling: Telling) -> None:
+    def _write_outputs(self, telling: ReportContent) -> None:
         records = "".join(file_record(*pair) for pair in telling.outputs.items())
         append(self._files.get(_OUTPUTS), records)
 
-    def _write_summary(self, telling: Telling) -> None:
+    def _write_summary(self, telling: ReportContent) -> None:
         append(self._files.get(_SUMMARY), telling.markdown())
 
-    def _write_json(self, telling: Telling) -> None:
+    def _write_json(self, telling: ReportContent) -> None:
         if self._as_json:
             self._console.emit(json_line(telling.document) + "\n")

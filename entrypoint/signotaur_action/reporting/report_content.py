@@ -12,7 +12,7 @@ _MARKUP = re.compile(r"[&<>\\`*_\[\]!|~#@$]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Telling:
+class ReportContent:
     """What is told of an outcome, in every form at once."""
 
     headline: str
@@ -35,9 +35,11 @@ class Telling:
         return "\n".join([*lines, "", f"**Next:** {_cell(self.next_step)}", "", ""])
 
 
-def failure(error: SignotaurError, outputs: dict[str, str], document: dict[str, object]) -> Telling:
+def failure(
+    error: SignotaurError, outputs: dict[str, str], document: dict[str, object]
+) -> ReportContent:
     """Return what is told of a failure; the other two are what the command adds of its own."""
-    return Telling(
+    return ReportContent(
         headline=f"Not finished: {error.what}",
         rows=(
             ("Keys", error.keys),

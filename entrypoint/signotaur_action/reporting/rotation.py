@@ -2,17 +2,17 @@
 
 from types import MappingProxyType
 
-from signotaur_action.errors import SignotaurError, Unfinished
+from signotaur_action.errors import SignotaurError, UnfinishedError
 from signotaur_action.model import KeyInfo, Rotation
 from signotaur_action.policy.durations import describe_span
 from signotaur_action.reporting.report import Report
-from signotaur_action.reporting.report_content import Rows, Telling, result_objects
+from signotaur_action.reporting.report_content import ReportContent, Rows, result_objects
 from signotaur_action.rotation import NotDue, Outcome, Rotated, WouldRotate
 from signotaur_wire.members import format_optional_time, format_time
 
 
 def tell(outcome: Outcome, report: Report, *, key_on_stdout: bool = False) -> None:
-    """Tell an outcome. Raises Unfinished when a rotation cannot be told.
+    """Tell an outcome. Raises UnfinishedError when a rotation cannot be told.
 
     ``key_on_stdout``: the new key was asked for there, so the JSON object holds it.
     """
@@ -25,7 +25,7 @@ def tell(outcome: Outcome, report: Report, *, key_on_stdout: bool = False) -> No
 def _untold(outcome: Outcome, reason: str) -> SignotaurError:
     what = f"The outcome could not be reported ({reason.lower()})."
     if isinstance(outcome, Rotated):
-        return Unfinished(
+        return UnfinishedError(
             what,
             keys="The rotation itself is complete. The journal holds the new key until the "
             "outcome is reported.",
@@ -33,13 +33,13 @@ def _untold(outcome: Outcome, reason: str) -> SignotaurError:
     return SignotaurError(what, keys="Nothing was rotated; the key in use is unchanged.")
 
 
-def rotation_telling(outcome: Outcome, *, with_key: bool) -> Telling:
+def rotation_telling(outcome: Outcome, *, with_key: bool) -> ReportContent:
     """Return what is told of an outcome. Pure."""
     headline, rows, next_step = _prose(outcome)
     document = _document(outcome)
     if with_key and isinstance(outcome, Rotated):
         document["apiKey"] = outcome.key.reveal()
-    return Telling(
+    return ReportContent(
         headline, rows, next_step, MappingProxyType(_outputs(outcome)), MappingProxyType(document)
     )
 

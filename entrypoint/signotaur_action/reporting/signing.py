@@ -2,22 +2,22 @@
 
 from types import MappingProxyType
 
-from signotaur_action.ci.text import inert_line
-from signotaur_action.errors import SAME_COMMAND, NotAllSigned, SignotaurError
-from signotaur_action.reporting.report_content import Telling
-from signotaur_action.signing.values import Fate, FileResult, OnSigned, Outcome
+from signotaur_action.ci.text import escape_own_line
+from signotaur_action.errors import SAME_COMMAND, SigningIncompleteError, SignotaurError
+from signotaur_action.reporting.report_content import ReportContent
+from signotaur_action.signing.values import FileResult, FileStatus, OnSigned, Outcome
 
 _SHOWN = 20
 
 
-def signing_telling(outcome: Outcome) -> Telling:
+def signing_report(outcome: Outcome) -> ReportContent:
     """Return what is told when every file is signed."""
     seconds = f"{outcome.took.total_seconds():.1f} s"
-    return Telling(
-        headline=f"{_counted(outcome.count(Fate.SIGNED))} signed in {seconds}.",
+    return ReportContent(
+        headline=f"{_counted(outcome.count(FileStatus.SIGNED))} signed in {seconds}.",
         rows=(
             ("Certificate", outcome.thumbprint),
-            ("Signed already", str(outcome.count(Fate.SKIPPED))),
+            ("Signed already", str(outcome.count(FileStatus.SKIPPED))),
         ),
         next_step="nothing; every file that was named is signed.",
         outputs=MappingProxyType(signing_outputs(outcome)),
@@ -27,12 +27,12 @@ def signing_telling(outcome: Outcome) -> Telling:
 
 def signing_outputs(outcome: Outcome) -> dict[str, str]:
     """Return the step's outputs."""
-    return {fate.value: str(outcome.count(fate)) for fate in Fate}
+    return {fate.value: str(outcome.count(fate)) for fate in FileStatus}
 
 
 def signing_document(outcome: Outcome) -> dict[str, object]:
     """Return the object of ``--json``."""
-    counts = {fate.value: outcome.count(fate) for fate in Fate}
+    counts = {fate.value: outcome.count(fate) for fate in FileStatus}
     files = [
         {"path": str(each.path), "result": each.fate.value, "reason": each.reason}
         for each in outcome.files
@@ -42,9 +42,11 @@ def signing_document(outcome: Outcome) -> dict[str, object]:
 
 def not_all_signed(
     outcome: Outcome, cause: SignotaurError | None, on_signed: OnSigned
-) -> NotAllSigned:
+) -> SigningIncompleteError:
     """Return the error for an outcome in which files failed, each of which it names."""
-    failed = [each for each in outcome.files if each.fate in (Fate.FAILED, Fate.UNTRIED)]
+    failed = [
+        each for each in outcome.files if each.fate in (FileStatus.FAILED, FileStatus.UNTRIED)
+    ]
     lines = [_line(each) for each in failed[:_SHOWN]]
     if len(failed) > _SHOWN:
         lines.append(f"- and {len(failed) - _SHOWN} more")
@@ -55,10 +57,10 @@ def not_all_signed(
     )
     fix = "Fix the problem named for each file." if cause is None else cause.next
     next_step = again if fix == SAME_COMMAND else f"{fix} {again}"
-    error = NotAllSigned(
+    error = SigningIncompleteError(
         "\n".join([f"{len(failed)} of {_counted(len(outcome.files))} not signed:", *lines]),
-        keys=f"The key in use is unchanged. {_counted(outcome.count(Fate.SIGNED))} signed by this "
-        "run; each file that failed is as it was.",
+        keys=f"The key in use is unchanged. {_counted(outcome.count(FileStatus.SIGNED))} signed by "
+        "this run; the files that failed are unchanged.",
         next_step=next_step,
     )
     if cause is not None:
@@ -67,7 +69,7 @@ def not_all_signed(
 
 
 def _line(result: FileResult) -> str:
-    return f"- {inert_line(str(result.path))}: {result.reason}"
+    return f"- {escape_own_line(str(result.path))}: {result.reason}"
 
 
 def _counted(count: int) -> str:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from signotaur_action.errors import ServerFailure, SignotaurError, Superseded
+from signotaur_action.errors import ServerError, SignotaurError, SupersededError
 from signotaur_action.model import KeyInfo, Rotation, Secret
 from signotaur_action.ports import KeyService
 from signotaur_action.rotation.outcomes import Confirmed
@@ -15,7 +15,7 @@ def confirm(service: KeyService, key: Secret, rotation_id: UUID | None) -> Confi
     """Confirm the rotation whose new key this is. Safe to repeat.
 
     ``rotation_id``: that rotation and no other. Without it, a key that has no rotation to
-    confirm is no fault. Raises Superseded, and SignotaurError for the old key or another one.
+    confirm is no fault. Raises SupersededError, and SignotaurError for the old key or another one.
     """
     info = service.describe(key)  # the new key must work before the old one's end is armed
     rotation = info.rotation if rotation_id is None else _named(service, key, rotation_id)
@@ -26,8 +26,8 @@ def confirm(service: KeyService, key: Secret, rotation_id: UUID | None) -> Confi
     _demand_new_key(info, rotation)
     try:
         return Confirmed(info, service.confirm(key, rotation.id), already=False)
-    except ServerFailure as error:
-        raise ServerFailure(
+    except ServerError as error:
+        raise ServerError(
             error.what,
             keys="Both keys work until the overlap ends. Whether the old key's revocation is "
             "armed is not known.",
@@ -47,7 +47,7 @@ def _named(service: KeyService, key: Secret, rotation_id: UUID) -> Rotation:
 
 def _demand_new_key(info: KeyInfo, rotation: Rotation) -> None:
     if not rotation.unconfirmed:
-        raise Superseded(
+        raise SupersededError(
             f"Rotation {rotation.id} is over ({rotation.state.value}): another one replaced it.",
             keys="The old key, or the one that replaced this one, works.",
             next_step="Run rotate-key again, and store the key it gives.",

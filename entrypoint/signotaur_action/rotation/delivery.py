@@ -4,33 +4,38 @@ from collections.abc import Sequence
 
 from signotaur_action.errors import (
     NEW_KEY_EVERYWHERE,
-    DeliveryFailed,
-    ServerFailure,
+    DeliveryError,
+    ServerError,
     StopSignal,
-    Unfinished,
+    UnfinishedError,
 )
 from signotaur_action.files.journal import Journal
-from signotaur_action.model import Delivery, Opened, Rotation, Secret
-from signotaur_action.ports import KeyService, Narrator, Sink
+from signotaur_action.model import Delivery, OpenRotation, Rotation, Secret
+from signotaur_action.ports import KeyService, ProgressLog, Sink
 from signotaur_action.rotation.outcomes import DELIVERED, FAILED, HELD, WAITING, Results, Rotated
 from signotaur_wire.messages import RotationState
 
 
-class Delivering:
+class KeyDelivery:
     """Brings a candidate to every destination and only then confirms it.
 
     ``defer``: leave it unconfirmed, for somebody who stores the key by other means.
     """
 
     def __init__(
-        self, service: KeyService, sinks: Sequence[Sink], narrator: Narrator, *, defer: bool = False
+        self,
+        service: KeyService,
+        sinks: Sequence[Sink],
+        narrator: ProgressLog,
+        *,
+        defer: bool = False,
     ) -> None:
         self._service = service
         self._sinks = sinks
         self._narrator = narrator
         self._defer = defer
 
-    def finish(self, opened: Opened, journal: Journal) -> Rotated:
+    def finish(self, opened: OpenRotation, journal: Journal) -> Rotated:
         """Finish a rotation. Raises any SignotaurError; then nothing is armed."""
         self._narrator.mask(opened.key)
         if opened.rotation.state is RotationState.CONFIRMED:
@@ -43,7 +48,7 @@ class Delivering:
         durable = any(sink.durable for sink in self._sinks)
         return Rotated(rotation, opened.key, results, durable=durable)
 
-    def _repeat_fleeting(self, opened: Opened) -> Results:
+    def _repeat_fleeting(self, opened: OpenRotation) -> Results:
         """Every durable destination was proved before the confirmation: leave them alone.
 
         What a killed run wrote to its own stdout or job is gone, so that is written again.
@@ -53,7 +58,7 @@ class Delivering:
                 sink.deliver(_delivery(opened))
         return tuple((sink.name, HELD if sink.durable else DELIVERED) for sink in self._sinks)
 
-    def _decided(self, opened: Opened) -> Rotation:
+    def _decided(self, opened: OpenRotation) -> Rotation:
         if self._defer:
             self._narrator.note("Not confirmed, as asked: the old key's revocation is not armed.")
             return opened.rotation
@@ -61,21 +66,21 @@ class Delivering:
         self._narrator.note("Confirmed: every destination holds the new key.")
         return rotation
 
-    def _confirm(self, opened: Opened) -> Rotation:
+    def _confirm(self, opened: OpenRotation) -> Rotation:
         """Confirm. Until an answer came, nobody knows whether the server did it."""
         try:
             return self._service.confirm(opened.key, opened.rotation.id)
-        except ServerFailure as error:
-            raise Unfinished(error.what, keys=NEW_KEY_EVERYWHERE) from None
+        except ServerError as error:
+            raise UnfinishedError(error.what, keys=NEW_KEY_EVERYWHERE) from None
         except StopSignal as stop:
             stop.open_keys = NEW_KEY_EVERYWHERE
             raise
 
-    def _verify(self, opened: Opened) -> None:
+    def _verify(self, opened: OpenRotation) -> None:
         """Use the new key before delivering it: the server then knows that it may be somewhere."""
         info = self._service.describe(opened.key)
         if info.id != opened.rotation.new_key_id:
-            raise ServerFailure("The server does not know the new key as this rotation's.")
+            raise ServerError("The server does not know the new key as this rotation's.")
         self._narrator.note(f"The new key works (key {info.id}).")
 
     def _deliver(self, delivery: Delivery, journal: Journal) -> Results:
@@ -89,7 +94,7 @@ class Delivering:
                 break
             try:
                 results.append((sink.name, self._deliver_to(sink, delivery, journal)))
-            except DeliveryFailed as error:
+            except DeliveryError as error:
                 failures.append(error.what)
                 results.append((sink.name, FAILED))
         if failures:
@@ -132,20 +137,20 @@ def _fault_of(sink: Sink, key: Secret) -> str:
     """Return why a destination cannot be said to hold the key; empty where it can."""
     try:
         held = sink.read_back()
-    except DeliveryFailed as error:
+    except DeliveryError as error:
         return error.what
     if held is None or held == key:
         return ""
     return f"{sink.name} does not hold the key that was written to it."
 
 
-def _unfinished(what: str, results: Sequence[tuple[str, str]]) -> Unfinished:
-    error = Unfinished(what)
+def _unfinished(what: str, results: Sequence[tuple[str, str]]) -> UnfinishedError:
+    error = UnfinishedError(what)
     error.results = tuple(results)
     return error
 
 
-def _delivery(opened: Opened) -> Delivery:
+def _delivery(opened: OpenRotation) -> Delivery:
     return Delivery(
         key=opened.key,
         key_id=opened.rotation.new_key_id,

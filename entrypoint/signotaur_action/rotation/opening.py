@@ -6,18 +6,18 @@ from datetime import timedelta
 from uuid import uuid4
 
 from signotaur_action.errors import (
-    AlreadyRotated,
-    Busy,
-    DestinationRefused,
-    InvalidOverlap,
-    ServerFailure,
-    Superseded,
-    Unauthorized,
+    AlreadyRotatedError,
+    BusyError,
+    DestinationRefusedError,
+    InvalidOverlapError,
+    ServerError,
+    SupersededError,
+    UnauthorizedError,
 )
 from signotaur_action.files.journal import Journal, JournalEntry
-from signotaur_action.model import KeyInfo, Opened, Rotation, RotationIntent, Secret
+from signotaur_action.model import KeyInfo, OpenRotation, Rotation, RotationIntent, Secret
 from signotaur_action.policy.durations import is_due
-from signotaur_action.ports import KeyService, Narrator
+from signotaur_action.ports import KeyService, ProgressLog
 from signotaur_action.rotation.outcomes import NotDue, RotationPlan, WouldRotate
 from signotaur_wire.messages import RotationState
 from signotaur_wire.roles import ROTATOR
@@ -26,14 +26,14 @@ _FRESH = timedelta(days=1)
 """A confirmed rotation that was cut before its report is finished within this time only;
 later, the same command asks for another rotation."""
 
-_DEFINITE = (Unauthorized, InvalidOverlap, Busy, AlreadyRotated)
+_DEFINITE = (UnauthorizedError, InvalidOverlapError, BusyError, AlreadyRotatedError)
 """Refusals that say for certain that no rotation was opened."""
 
 
 class Opening:
     """Decides what this run works on, and asks the key service for it."""
 
-    def __init__(self, plan: RotationPlan, service: KeyService, narrator: Narrator) -> None:
+    def __init__(self, plan: RotationPlan, service: KeyService, narrator: ProgressLog) -> None:
         self._plan = plan
         self._service = service
         self._narrator = narrator
@@ -45,10 +45,10 @@ class Opening:
             return WouldRotate(info, continues=True)
         outcome = self._not_due(info) or self._rotatable(info)
         if isinstance(outcome, WouldRotate) and self._lost(info) and not self._plan.again:
-            raise AlreadyRotated(None)  # the server would say so, with the id of the other key
+            raise AlreadyRotatedError(None)  # the server would say so, with the id of the other key
         return outcome
 
-    def obtain(self, key: Secret, journal: Journal) -> NotDue | Opened:
+    def obtain(self, key: Secret, journal: Journal) -> NotDue | OpenRotation:
         """Return an open rotation, or a confirmed one that was cut before its report."""
         opened = self._continue(key, journal)
         if opened is not None:
@@ -72,14 +72,14 @@ class Opening:
 
     def _rotatable(self, info: KeyInfo) -> WouldRotate:
         if not info.may_rotate:
-            raise Unauthorized(
+            raise UnauthorizedError(
                 f"The owner of this key, {info.owner}, lacks the role {ROTATOR}.",
                 next_step="Ask an administrator to give the role to the key's owner.",
             )
         rotation = info.rotation
         confirmed = rotation is not None and rotation.state is RotationState.CONFIRMED
         if rotation is not None and confirmed and not self._plan.again:
-            raise AlreadyRotated(rotation.new_key_id)
+            raise AlreadyRotatedError(rotation.new_key_id)
         return WouldRotate(info, continues=False)
 
     @staticmethod
@@ -90,7 +90,7 @@ class Opening:
 
     # A new rotation
 
-    def _open(self, key: Secret, journal: Journal) -> Opened:
+    def _open(self, key: Secret, journal: Journal) -> OpenRotation:
         identity = uuid4()
         intent = RotationIntent(
             id=identity,
@@ -108,13 +108,13 @@ class Opening:
             journal.begin(JournalEntry(self._service.address, key.fingerprint(), intent))
         except OSError as error:
             _forget(journal)
-            raise DestinationRefused(
+            raise DestinationRefusedError(
                 f"The journal {journal.path} cannot be written ({error.strerror}).",
                 keys="Nothing was rotated; the old key is untouched and still works.",
                 next_step="Make room, or name another folder with --state-dir.",
             ) from None
 
-    def _request(self, key: Secret, intent: RotationIntent, journal: Journal) -> Opened:
+    def _request(self, key: Secret, intent: RotationIntent, journal: Journal) -> OpenRotation:
         try:
             opened = self._service.open_rotation(key, intent)
         except _DEFINITE:
@@ -130,11 +130,11 @@ class Opening:
 
     # A rotation that another run began
 
-    def _adopt(self, key: Secret, info: KeyInfo, journal: Journal) -> Opened:
+    def _adopt(self, key: Secret, info: KeyInfo, journal: Journal) -> OpenRotation:
         """Finish the rotation whose unconfirmed candidate this run was started with."""
         rotation = info.rotation
         if rotation is None:
-            raise ServerFailure("The server calls this key a candidate but tells no rotation.")
+            raise ServerError("The server calls this key a candidate but tells no rotation.")
         self._narrator.note(
             f"This key is the unconfirmed successor of key {rotation.old_key_id}; "
             "its rotation is finished now."
@@ -152,10 +152,10 @@ class Opening:
         opened = self._take_lease(key, intent, journal)
         if opened is None:
             _forget(journal)
-            raise Superseded("Another run decided this rotation just now.")
+            raise SupersededError("Another run decided this rotation just now.")
         return opened
 
-    def _continue(self, key: Secret, journal: Journal) -> Opened | None:
+    def _continue(self, key: Secret, journal: Journal) -> OpenRotation | None:
         """Return the journal's rotation if it is still to be finished; else clear the journal."""
         entry = journal.entry
         if entry is None:
@@ -172,12 +172,12 @@ class Opening:
             return None
         try:
             return self._service.rotation(entry.candidate, entry.intent.id)
-        except Unauthorized:
+        except UnauthorizedError:
             return None
 
     def _resume(
         self, key: Secret, entry: JournalEntry, rotation: Rotation | None, journal: Journal
-    ) -> Opened | None:
+    ) -> OpenRotation | None:
         intent = replace(entry.intent, holder=self._plan.holder or entry.intent.holder)
         if rotation is None:
             # Never opened, or over. The old key can tell: repeating its request opens at most
@@ -186,17 +186,19 @@ class Opening:
         if rotation.unconfirmed and entry.candidate is not None:
             return self._take_lease(entry.candidate, intent, journal)
         if entry.candidate is not None and self._unreported(rotation, entry.candidate):
-            return Opened(rotation, entry.candidate)
+            return OpenRotation(rotation, entry.candidate)
         return None
 
-    def _repeat(self, key: Secret, intent: RotationIntent, journal: Journal) -> Opened | None:
+    def _repeat(self, key: Secret, intent: RotationIntent, journal: Journal) -> OpenRotation | None:
         try:
             opened = self._request(key, intent, journal)
-        except Superseded:
+        except SupersededError:
             return None
         return opened if opened.rotation.unconfirmed else None
 
-    def _take_lease(self, key: Secret, intent: RotationIntent, journal: Journal) -> Opened | None:
+    def _take_lease(
+        self, key: Secret, intent: RotationIntent, journal: Journal
+    ) -> OpenRotation | None:
         """Renew the lease before anything else is done: another run may have it now.
 
         Or may have had it: None when the rotation was decided before the lease was ours.

@@ -4,17 +4,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from signotaur_action.errors import (
-    DestinationRefused,
+    DestinationRefusedError,
     SignotaurError,
     StopSignal,
-    Superseded,
-    Unfinished,
+    SupersededError,
+    UnfinishedError,
     listed,
 )
 from signotaur_action.files.journal import Journal
 from signotaur_action.model import Secret
-from signotaur_action.ports import KeyService, Narrator, Sink
-from signotaur_action.rotation.delivery import Delivering
+from signotaur_action.ports import KeyService, ProgressLog, Sink
+from signotaur_action.rotation.delivery import KeyDelivery
 from signotaur_action.rotation.opening import Opening
 from signotaur_action.rotation.outcomes import NotDue, Rotated, RotationPlan, WouldRotate
 
@@ -26,29 +26,29 @@ class RotationRun:
     """
 
     def __init__(
-        self, plan: RotationPlan, service: KeyService, sinks: Sequence[Sink], narrator: Narrator
+        self, plan: RotationPlan, service: KeyService, sinks: Sequence[Sink], narrator: ProgressLog
     ) -> None:
         self._sinks = sinks
         self._narrator = narrator
         self._opening = Opening(plan, service, narrator)
-        self._delivering = Delivering(service, sinks, narrator, defer=plan.defer)
+        self._delivering = KeyDelivery(service, sinks, narrator, defer=plan.defer)
 
     def check(self) -> None:
         """Take step 1: prove every destination usable, before anything is sent.
 
-        Raises DestinationRefused with all faults at once.
+        Raises DestinationRefusedError with all faults at once.
         """
         faults = []
         for sink in self._sinks:
             try:
                 for concern in sink.check():
                     self._narrator.warn(concern)
-            except DestinationRefused as error:
+            except DestinationRefusedError as error:
                 faults.append(error)
         if len(faults) == 1:
             raise faults[0]
         if faults:
-            raise DestinationRefused(listed([fault.what for fault in faults]))
+            raise DestinationRefusedError(listed([fault.what for fault in faults]))
 
     def preview(self, key: Secret, *, unfinished: bool) -> NotDue | WouldRotate:
         """Take step 2 alone, for a dry run. ``unfinished`` tells that a journal was found."""
@@ -72,21 +72,21 @@ def _as_unfinished() -> Iterator[None]:
     """Say of every failure from here on that both keys work and how to finish."""
     try:
         yield
-    except Superseded as error:
-        raise Unfinished(
+    except SupersededError as error:
+        raise UnfinishedError(
             error.what,
             keys="The old key still works. The key that this run delivered may retire when the "
             "other rotation's overlap ends.",
             next_step="Run the same command again: it starts from the rotation that replaced "
             "this one.",
         ) from None
-    except Unfinished:
+    except UnfinishedError:
         raise
     except StopSignal as stop:
         stop.rotation_open = True
         raise
     except SignotaurError as error:
-        raise Unfinished(error.what) from None
+        raise UnfinishedError(error.what) from None
     except OSError as error:  # of the journal, or of a stream that is closed
         reason = error.strerror or type(error).__name__
-        raise Unfinished(f"The rotation stopped: {reason}.") from None
+        raise UnfinishedError(f"The rotation stopped: {reason}.") from None

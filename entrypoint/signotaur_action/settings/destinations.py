@@ -10,7 +10,7 @@ from signotaur_action.settings.key import KeySource
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import github_token, outside
 from signotaur_action.sinks import TAKES_STDOUT, FileSink, emitter
-from signotaur_action.sinks.base import SinkContext, SinkFault
+from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.env_file import EnvFileSink
 from signotaur_action.sinks.key_file import KeyFileSink
 from signotaur_action.sinks.stdout import StdoutSink
@@ -64,7 +64,7 @@ def file_sink(option: str, path: str, settings: Settings, context: SinkContext) 
         if option == "write-key-file":
             return KeyFileSink(path, context)
         return EnvFileSink(path, settings.text("write-env-var-name"), context)
-    except SinkFault as fault:
+    except SinkError as fault:
         settings.faults.append(str(fault))
         return None
 
@@ -91,7 +91,7 @@ def _sink(option: str, value: str, settings: Settings, context: SinkContext) -> 
         return file_sink(option, value, settings, context)
     try:
         return emitter(value, context)
-    except SinkFault as fault:
+    except SinkError as fault:
         settings.faults.append(str(fault))
         return None
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from signotaur_action.console.prompt import Asker, NoAnswer
-from signotaur_action.errors import UsageFaults
+from signotaur_action.console.prompt import Prompt, PromptAbortedError
+from signotaur_action.errors import UsageError
 from signotaur_action.settings.layers import Settings
 from signotaur_action.workflows import validators
 from signotaur_action.workflows.answers import (
@@ -34,18 +34,18 @@ _RULES: Mapping[str, Callable[[str], Any]] = {
 }
 
 
-def answers(settings: Settings, ask: Asker | None) -> Answers:
-    """Return the answers. Raises UsageFaults with all faults; nothing is asked before."""
+def answers(settings: Settings, ask: Prompt | None) -> Answers:
+    """Return the answers. Raises UsageError with all faults; nothing is asked before."""
     _check_given(settings)
     found = _Answers(settings, ask)
     if ask is None:
         found.note_missing()
     if settings.faults:
-        raise UsageFaults(settings.faults)
+        raise UsageError(settings.faults)
     try:
         return found.read()
-    except NoAnswer:
-        raise UsageFaults(["the terminal was closed before all was answered"]) from None
+    except PromptAbortedError:
+        raise UsageError(["the terminal was closed before all was answered"]) from None
 
 
 def _check_given(settings: Settings) -> None:
@@ -64,7 +64,7 @@ def _check_given(settings: Settings) -> None:
 
 
 class _Answers:
-    def __init__(self, settings: Settings, ask: Asker | None) -> None:
+    def __init__(self, settings: Settings, ask: Prompt | None) -> None:
         self._settings = settings
         self._ask = ask
 

@@ -3,8 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
-from signotaur_action.http import Outside, ServerAddress
-from signotaur_action.http.address import proxy_for, sound_url
+from signotaur_action.http import ServerAddress, StoreAccess
+from signotaur_action.http.address import parse_server_url, proxy_for
 from signotaur_action.model import Secret
 from signotaur_action.policy.durations import parse_duration
 from signotaur_action.ports import Clock
@@ -33,16 +33,16 @@ def github_token(settings: Settings) -> Secret | None:
     return Secret(text) if text else None
 
 
-def outside(settings: Settings, clock: Clock) -> Outside:
+def outside(settings: Settings, clock: Clock) -> StoreAccess:
     """Return the way to other servers than the key server."""
     ca_file = settings.text("ca-file")
-    return Outside(settings.environ, clock, ca_file=Path(ca_file) if ca_file else None)
+    return StoreAccess(settings.environ, clock, ca_file=Path(ca_file) if ca_file else None)
 
 
 def _server_url(text: str) -> str:
     if not text:
         raise ValueError("no server is named; give --sign-server or set SIGNOTAUR_SERVER")
-    return sound_url(text)
+    return parse_server_url(text)
 
 
 def _allow_untrusted(settings: Settings) -> bool:

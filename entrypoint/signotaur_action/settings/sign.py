@@ -11,7 +11,7 @@ from signotaur_action.policy.expiry import parse_window
 from signotaur_action.ports import Clock
 from signotaur_action.settings.layers import Settings
 from signotaur_action.signing.certificate import CertificateError, certificates_in
-from signotaur_action.signing.files import FilesFault, matching, patterns_in
+from signotaur_action.signing.files import FilesError, matching, patterns_in
 from signotaur_action.signing.values import (
     PARALLELISM_DEFAULT,
     PARALLELISM_MAX,
@@ -81,7 +81,7 @@ def files_to_sign(settings: Settings, arguments: Sequence[str]) -> list[Path]:
         return []
     try:
         return matching(patterns, base)
-    except FilesFault as fault:
+    except FilesError as fault:
         settings.faults.extend(fault.faults)
         return []
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from signotaur_action.ports import FileFormats
 from signotaur_action.signing import der
-from signotaur_action.signing.values import FormatFault
+from signotaur_action.signing.values import FormatError
 from signotaur_wire.signing import DigestAlgorithm
 
 _SUFFIX = ".cat"
@@ -32,10 +32,10 @@ class Catalog:
     def attach(
         self, file: Path, message: bytes, out: Path, *, certificate: bytes, nested: bool
     ) -> None:
-        """Write the message. Raises FormatFault for a second signature."""
+        """Write the message. Raises FormatError for a second signature."""
         del file, certificate
         if nested:
-            raise FormatFault("a catalogue holds one signature; --replace would replace it")
+            raise FormatError("a catalogue holds one signature; --replace would replace it")
         out.write_bytes(message)
 
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 from asn1crypto import algos, x509
 from asn1crypto import pem as asn1_pem
 
-from signotaur_action.ci.text import inert_value
+from signotaur_action.ci.text import escape_untrusted
 from signotaur_action.signing import curves, der
 from signotaur_wire.signing import DigestAlgorithm
 
@@ -92,7 +92,7 @@ class SigningCertificate:
             fields = parsed["tbs_certificate"]
             return cls(
                 encoded,
-                inert_value(parsed.subject.human_friendly),
+                escape_untrusted(parsed.subject.human_friendly),
                 parsed.not_valid_after,
                 der.sequence(fields["issuer"].dump(), fields["serial_number"].dump()),
                 _public_key(parsed.public_key),

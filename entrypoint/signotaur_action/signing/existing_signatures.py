@@ -20,7 +20,7 @@ from signotaur_action.signing.compound_files import (
     directory_entries,
 )
 from signotaur_action.signing.der import DerError
-from signotaur_action.signing.values import FormatFault
+from signotaur_action.signing.values import FormatError
 
 _SUPPORTED = "sign supports PE, MSI, CAB, CAT and PowerShell files"
 _NOT_SUPPORTED = (".appx", ".appxbundle", ".msix", ".msixbundle", ".js", ".vbs", ".wsf")
@@ -60,11 +60,11 @@ class Existing(Enum):
 
 
 def existing_signature(file: Path) -> Existing:
-    """Read a file; links must be resolved. Raises FormatFault for other formats, and OSError."""
+    """Read a file; links must be resolved. Raises FormatError for other formats, and OSError."""
     name = file.name.lower()
     for ending in _NOT_SUPPORTED:
         if name.endswith(ending):
-            raise FormatFault(f"{ending} files are not supported; {_SUPPORTED}")
+            raise FormatError(f"{ending} files are not supported; {_SUPPORTED}")
     with file.open("rb") as stream:
         if catalog.is_catalog(file):
             return _in_catalog(stream.read())
@@ -78,14 +78,14 @@ def existing_signature(file: Path) -> Existing:
             return _in_program(stream)
         if magic.startswith(b"MSCF"):
             return _in_cabinet(stream)
-    raise FormatFault(f"its format is not supported; {_SUPPORTED}")
+    raise FormatError(f"its format is not supported; {_SUPPORTED}")
 
 
 def _in_catalog(content: bytes) -> Existing:
     try:
         return Existing.SIGNED if catalog.signers(content) else Existing.NONE
     except DerError:
-        raise FormatFault("it is not a catalog") from None
+        raise FormatError("it is not a catalog") from None
 
 
 def _in_script(content: bytes, before: str, after: str) -> Existing:
@@ -148,15 +148,15 @@ def _in_program(stream: BinaryIO) -> Existing:
     size = _size(stream)
     (at,) = struct.unpack("<I", _read(stream, 60, 4))
     if not 44 <= at <= size - _PE_HEADERS_SIZE:  # noqa: PLR2004 - as osslsigncode does
-        raise FormatFault("it is not a PE file, or is damaged")
+        raise FormatError("it is not a PE file, or is damaged")
     headers = _read(stream, at, _PE_HEADERS_SIZE)
     (kind,) = struct.unpack_from("<H", headers, 24)
     shift = _OPTIONAL_HEADERS.get(kind)
     if not headers.startswith(b"PE\0\0") or shift is None:
-        raise FormatFault("it is not a PE file, or is damaged")
+        raise FormatError("it is not a PE file, or is damaged")
     (directories,) = struct.unpack_from("<I", headers, 116 + shift)
     if directories < _CERTIFICATE_TABLE:
-        raise FormatFault("it is a PE file without room for a signature")
+        raise FormatError("it is a PE file without room for a signature")
     start, length = struct.unpack_from("<II", headers, 152 + shift)
     if not start and not length:
         return Existing.NONE
@@ -171,7 +171,7 @@ def _in_cabinet(stream: BinaryIO) -> Existing:
     (reserved,) = struct.unpack_from("<I", header, 4)
     (flags,) = struct.unpack_from("<H", header, 30)
     if reserved or flags & _CAB_PREVIOUS:
-        raise FormatFault("it is part of a set of CAB files, or is damaged")
+        raise FormatError("it is part of a set of CAB files, or is damaged")
     if not flags & _CAB_RESERVE:
         return Existing.NONE
     start, length = struct.unpack_from("<II", header, 44)
@@ -188,5 +188,5 @@ def _read(stream: BinaryIO, at: int, count: int) -> bytes:
     stream.seek(at)
     content = stream.read(count)
     if len(content) < count:
-        raise FormatFault("it is too short for its format")
+        raise FormatError("it is too short for its format")
     return content

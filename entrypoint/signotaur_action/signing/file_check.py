@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from signotaur_action.ci.text import inert_line
-from signotaur_action.errors import UsageFaults
+from signotaur_action.ci.text import escape_own_line
+from signotaur_action.errors import UsageError
 from signotaur_action.signing.catalog import is_catalog
 from signotaur_action.signing.existing_signatures import Existing, existing_signature
-from signotaur_action.signing.values import FormatFault, OnSigned
+from signotaur_action.signing.values import FormatError, OnSigned
 
 _LEAVE_OUT = "Leave these files out (!PATTERN), or correct them."
 _UPDATE = (
@@ -18,7 +18,7 @@ _UPDATE = (
 )
 
 
-class _SignatureRefused(FormatFault):
+class _SignatureRefusedError(FormatError):
     """A file with a signature that this osslsigncode must not read."""
 
 
@@ -33,23 +33,23 @@ class FileCheck:
     """Whether that program may be given files that carry a signature."""
 
     def demand_signable(self, files: Sequence[Path]) -> None:
-        """Raise UsageFaults with every file that must be refused, before any is signed."""
+        """Raise UsageError with every file that must be refused, before any is signed."""
         faults, next_step = [], _LEAVE_OUT
         for file in files:
             try:
                 self.is_signed(file)
-            except FormatFault as fault:
-                faults.append(f"{inert_line(str(file))}: {fault}")
-                next_step = _UPDATE if isinstance(fault, _SignatureRefused) else next_step
+            except FormatError as fault:
+                faults.append(f"{escape_own_line(str(file))}: {fault}")
+                next_step = _UPDATE if isinstance(fault, _SignatureRefusedError) else next_step
             except OSError:  # reported when it is the file's turn
                 continue
         if faults:
-            raise UsageFaults(faults, next_step=next_step)
+            raise UsageError(faults, next_step=next_step)
 
     def is_signed(self, path: Path) -> bool | None:
         """Return whether a file is signed; None where osslsigncode decides, and may do so.
 
-        Raises FormatFault for a file that must not be signed, and OSError.
+        Raises FormatError for a file that must not be signed, and OSError.
         """
         file = path.resolve()
         existing = existing_signature(file)
@@ -61,6 +61,10 @@ class FileCheck:
 
     def _demand_skipped(self, existing: Existing) -> None:
         if existing is Existing.UNCLEAR:
-            raise _SignatureRefused(f"it may carry a signature, which {self.program} must not read")
+            raise _SignatureRefusedError(
+                f"it may carry a signature, which {self.program} must not read"
+            )
         if self.on_signed is not OnSigned.SKIP:
-            raise _SignatureRefused(f"it carries a signature, which {self.program} must not read")
+            raise _SignatureRefusedError(
+                f"it carries a signature, which {self.program} must not read"
+            )

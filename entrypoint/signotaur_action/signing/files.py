@@ -9,7 +9,7 @@ _WILD = re.compile(r"[*?]")
 _EXCLUDES = "!"
 
 
-class FilesFault(ValueError):
+class FilesError(ValueError):
     """The files cannot be found as they were named; holds every fault."""
 
     def __init__(self, faults: Sequence[str]) -> None:
@@ -27,21 +27,21 @@ def matching(patterns: Sequence[str], base: Path) -> list[Path]:
     """Return the files that patterns name, each once, in the order of the patterns.
 
     ``*`` and ``?`` match within one name, ``**`` any folders; ``!`` in front takes files away: by
-    name if it holds no slash, else by path. Raises FilesFault: every pattern must name a file.
+    name if it holds no slash, else by path. Raises FilesError: every pattern must name a file.
     """
     includes = [each for each in patterns if not each.startswith(_EXCLUDES)]
     excludes = [each[len(_EXCLUDES) :] for each in patterns if each.startswith(_EXCLUDES)]
     if excludes and not includes:
-        raise FilesFault([f"!{excludes[0]} takes files away, but none are named"])
+        raise FilesError([f"!{excludes[0]} takes files away, but none are named"])
     found = {each: _named(each, base) for each in includes}
     faults = [_nothing(each, base) for each, files in found.items() if not files]
     if faults:
-        raise FilesFault(faults)
+        raise FilesError(faults)
     kept = [
         file for files in found.values() for file in files if not excluded(file, excludes, base)
     ]
     if includes and not kept:
-        raise FilesFault(["every file that was named is taken away again by a !pattern"])
+        raise FilesError(["every file that was named is taken away again by a !pattern"])
     return _once(kept)
 
 

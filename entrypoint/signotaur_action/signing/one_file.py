@@ -14,7 +14,13 @@ from signotaur_action.signing.cms import Attributes, Unsigned
 from signotaur_action.signing.der import DerError
 from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.stamping import Stamper
-from signotaur_action.signing.values import Fate, FileResult, FormatFault, OnSigned, SigningPlan
+from signotaur_action.signing.values import (
+    FileResult,
+    FileStatus,
+    FormatError,
+    OnSigned,
+    SigningPlan,
+)
 
 ALREADY_SIGNED = "it is signed already; --append or --replace would sign it"
 
@@ -36,19 +42,19 @@ class FileSigner:
         try:
             with replacement.workshop(file) as folder:
                 return self._sign(path, file, folder)
-        except (FormatFault, DerError) as fault:
+        except (FormatError, DerError) as fault:
             reason = str(fault) if replacement.has_room(file) else "no space left on its disk"
-            return FileResult(path, Fate.FAILED, reason)
+            return FileResult(path, FileStatus.FAILED, reason)
         except OSError as error:
             reason = (error.strerror or type(error).__name__).lower()
-            return FileResult(path, Fate.FAILED, reason)
+            return FileResult(path, FileStatus.FAILED, reason)
 
     def _sign(self, path: Path, file: Path, folder: Path) -> FileResult:
         is_signed = self.check.is_signed(file)
         if is_signed is None:
             is_signed = bool(self.formats.signature(file, folder))
         if is_signed and self.plan.on_signed is OnSigned.SKIP:
-            return FileResult(path, Fate.SKIPPED, ALREADY_SIGNED)
+            return FileResult(path, FileStatus.SKIPPED, ALREADY_SIGNED)
         unsigned = self._content(file, folder)
         attributes = unsigned.attributes(datetime.now(UTC), self.plan.description)
         signature = self._signature(attributes, file)
@@ -63,7 +69,7 @@ class FileSigner:
         self.formats.attach(file, message, copy, certificate=self.certificate.pem, nested=nested)
         self._verify(copy, unsigned, signature, folder)
         replacement.publish(copy, file)
-        return FileResult(path, Fate.SIGNED)
+        return FileResult(path, FileStatus.SIGNED)
 
     def _content(self, file: Path, folder: Path) -> Unsigned:
         message = self.formats.content(file, self.plan.algorithm, folder)
@@ -90,6 +96,6 @@ class FileSigner:
     def _verify(self, copy: Path, unsigned: Unsigned, signature: bytes, folder: Path) -> None:
         """Prove of the finished copy that it holds the signature, and what the signature covers."""
         if signature not in self.formats.signature(copy, folder):
-            raise FormatFault("the signed copy does not hold its signature")
+            raise FormatError("the signed copy does not hold its signature")
         if self._content(copy, folder) != unsigned:
-            raise FormatFault("the signed copy has another digest than was signed")
+            raise FormatError("the signed copy has another digest than was signed")

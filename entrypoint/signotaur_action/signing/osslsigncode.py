@@ -12,10 +12,10 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from signotaur_action.ci.text import inert_value
-from signotaur_action.errors import ToolMissing
+from signotaur_action.ci.text import escape_untrusted
+from signotaur_action.errors import ToolMissingError
 from signotaur_action.machine import MACHINE, Limits
-from signotaur_action.signing.values import FormatFault
+from signotaur_action.signing.values import FormatError
 from signotaur_wire.signing import DigestAlgorithm
 
 PROGRAM = "osslsigncode"
@@ -56,24 +56,24 @@ class Osslsigncode:
 
     @classmethod
     def find(cls, environ: Mapping[str, str]) -> "Osslsigncode":
-        """Return the installed program. Raises ToolMissing also when it is too old."""
+        """Return the installed program. Raises ToolMissingError also when it is too old."""
         program = shutil.which(PROGRAM, path=environ.get("PATH"))
         if program is None:
-            raise ToolMissing("osslsigncode is not installed, which knows the file formats.")
+            raise ToolMissingError("osslsigncode is not installed, which knows the file formats.")
         try:
             told = _run(program, "--help")[1]
-        except FormatFault as fault:
-            raise ToolMissing(f"{program} cannot be used: {fault}.") from None
+        except FormatError as fault:
+            raise ToolMissingError(f"{program} cannot be used: {fault}.") from None
         if "extract-data" not in told:  # the releases before 2.8
             version = re.search(r"osslsigncode ([0-9.]+[0-9])", told)
-            raise ToolMissing(
+            raise ToolMissingError(
                 f"{program} is {'no osslsigncode' if version is None else version[1]}: "
                 "signing with a key that is elsewhere needs 2.8 or newer."
             )
         return cls(program, told)
 
     def content(self, file: Path, algorithm: DigestAlgorithm, folder: Path) -> bytes:
-        """Return the PKCS #7 message with the file's digest. Raises FormatFault."""
+        """Return the PKCS #7 message with the file's digest. Raises FormatError."""
         out = folder / "content.p7"
         out.unlink(missing_ok=True)
         self._demand(file, "extract-data", "-h", algorithm.value.lower(), "-in", file, "-out", out)
@@ -89,7 +89,7 @@ class Osslsigncode:
     def attach(
         self, file: Path, message: bytes, out: Path, *, certificate: bytes, nested: bool
     ) -> None:
-        """Write a signed copy of a file. Raises FormatFault.
+        """Write a signed copy of a file. Raises FormatError.
 
         Afterwards osslsigncode verifies the chain up to a root, too, and fails where it knows no
         root: what counts is the copy, which the caller verifies. It is told to trust the
@@ -106,12 +106,12 @@ class Osslsigncode:
             *("-sigin", attached, "-in", file, "-out", out),
         )
         if not out.exists():
-            raise FormatFault(_reason(told))
+            raise FormatError(_reason(told))
 
     def _demand(self, file: Path, *arguments: str | Path) -> None:
         code, told = self._run(file, *arguments)
         if code:
-            raise FormatFault(_reason(told))
+            raise FormatError(_reason(told))
 
     def _run(self, file: Path, *arguments: str | Path) -> tuple[int, str]:
         return _run(self._program, *arguments, size=file.stat().st_size)
@@ -136,15 +136,15 @@ def _run(program: str, *arguments: str | Path, size: int = 0) -> tuple[int, str]
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise FormatFault(f"osslsigncode took more than {_LONGEST} s") from None
+        raise FormatError(f"osslsigncode took more than {_LONGEST} s") from None
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        raise FormatFault(f"osslsigncode does not start ({reason})") from None
+        raise FormatError(f"osslsigncode does not start ({reason})") from None
     if done.returncode < 0:  # what it has written until then is not to be trusted
-        raise FormatFault(f"osslsigncode was ended: {signal.strsignal(-done.returncode)}")
+        raise FormatError(f"osslsigncode was ended: {signal.strsignal(-done.returncode)}")
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
 def _reason(told: str) -> str:
     lines = [line for line in told.splitlines() if not _NOT_AN_ERROR.fullmatch(line)]
-    return f"osslsigncode: {inert_value(lines[-1].strip())}" if lines else "osslsigncode fails"
+    return f"osslsigncode: {escape_untrusted(lines[-1].strip())}" if lines else "osslsigncode fails"

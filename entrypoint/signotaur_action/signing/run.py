@@ -7,15 +7,15 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from signotaur_action.errors import Expiring, SigningRefused, SignotaurError
+from signotaur_action.errors import KeyExpiringError, SigningRefusedError, SignotaurError
 from signotaur_action.model import Secret
 from signotaur_action.policy.expiry import Level, Limits, verdict
-from signotaur_action.ports import FileFormats, KeyService, Onlooker, SigningService
+from signotaur_action.ports import FileFormats, KeyService, ProgressDisplay, SigningService
 from signotaur_action.signing.certificate import CertificateError, SigningCertificate
 from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.one_file import FileSigner
 from signotaur_action.signing.stamping import Stamper
-from signotaur_action.signing.values import Fate, FileResult, Outcome, SigningPlan
+from signotaur_action.signing.values import FileResult, FileStatus, Outcome, SigningPlan
 from signotaur_wire.members import format_time
 
 _UNTRIED = "not tried after what failed before"
@@ -32,7 +32,7 @@ class SigningRun:
         formats: FileFormats,
         check: FileCheck,
         stamper: Stamper,
-        onlooker: Onlooker,
+        onlooker: ProgressDisplay,
     ) -> None:
         self._plan = plan
         self._keys = keys
@@ -45,9 +45,9 @@ class SigningRun:
         self._cause: SignotaurError | None = None
 
     def sign(self, key: Secret, files: Sequence[Path]) -> Outcome:
-        """Sign the files. Raises when none can be signed: Expiring, SigningRefused and others.
+        """Sign the files. Raises KeyExpiringError, SigningRefusedError and others if none can be.
 
-        Raises UsageFaults, before the key is used, for files that must not be signed. What fails
+        Raises UsageError, before the key is used, for files that must not be signed. What fails
         with single files later is in the outcome; see ``cause``.
         """
         began = time.monotonic()
@@ -76,7 +76,7 @@ class SigningRun:
             return
         found = verdict(self._keys.describe(key), Limits(fail_within=self._plan.window))
         if found.level is Level.FAILURE:
-            raise Expiring(" ".join(found.findings), next_step=found.next_step)
+            raise KeyExpiringError(" ".join(found.findings), next_step=found.next_step)
         if found.level is Level.WARNING:
             self._onlooker.warn(" ".join([*found.findings, found.next_step]))
 
@@ -85,12 +85,12 @@ class SigningRun:
         try:
             certificate = SigningCertificate.read(encoded)
         except CertificateError as error:
-            raise SigningRefused(
+            raise SigningRefusedError(
                 f"{self._service.address} gave a certificate that cannot be used: {error}.",
                 next_step="Name another certificate, or ask who runs the server.",
             ) from None
         if certificate.ends_at <= datetime.now(UTC):
-            raise SigningRefused(
+            raise SigningRefusedError(
                 f"The certificate {certificate.subject} expired on "
                 f"{format_time(certificate.ends_at)}.",
                 next_step="Name another certificate, or ask who runs the server for a new one.",
@@ -111,20 +111,20 @@ class SigningRun:
 
     def _sign_one(self, signer: FileSigner, file: Path) -> FileResult:
         if self._stopped.is_set():
-            return FileResult(file, Fate.UNTRIED, _UNTRIED)
+            return FileResult(file, FileStatus.UNTRIED, _UNTRIED)
         try:
             return signer.sign(file)
-        except SigningRefused as refused:  # of this file alone, perhaps
-            return FileResult(file, Fate.FAILED, refused.what)
+        except SigningRefusedError as refused:  # of this file alone, perhaps
+            return FileResult(file, FileStatus.FAILED, refused.what)
         except SignotaurError as error:
             self._cause = self._cause or error
             self._stopped.set()
-            return FileResult(file, Fate.FAILED, error.what)
+            return FileResult(file, FileStatus.FAILED, error.what)
 
     def _tell(self, future: Future[FileResult], number: int, count: int) -> None:
         result = future.result()
         said = f"{result.fate}: {result.path}" + (f" ({result.reason})" if result.reason else "")
-        if self._onlooker.is_live and result.fate is Fate.SIGNED:
+        if self._onlooker.is_live and result.fate is FileStatus.SIGNED:
             self._onlooker.progress(f"{number} of {count}  {result.path}")
         else:
             self._onlooker.note(said)

@@ -3,8 +3,8 @@
 import secrets
 from collections.abc import Sequence
 
-from signotaur_action.ci.text import inert_value
-from signotaur_action.errors import ServerFailure
+from signotaur_action.ci.text import escape_untrusted
+from signotaur_action.errors import ServerError
 from signotaur_action.ports import TimestampServer
 from signotaur_action.signing import timestamps
 from signotaur_action.signing.timestamps import TimestampError
@@ -21,19 +21,19 @@ class Stamper:
         self._algorithm = algorithm
 
     def stamp(self, signature: bytes) -> bytes:
-        """Return the token for a signature. Raises ServerFailure when no server gives one."""
+        """Return the token for a signature. Raises ServerError when no server gives one."""
         failures = []
         for server in self._servers:
             try:
                 token = self._ask(server, signature)
-            except (ServerFailure, TimestampError) as error:
-                failures.append(f"{server.address}: {inert_value(str(error)).rstrip('.')}")
+            except (ServerError, TimestampError) as error:
+                failures.append(f"{server.address}: {escape_untrusted(str(error)).rstrip('.')}")
             else:
                 # A new list: other threads may be going through the old one.
                 self._servers = [server, *(each for each in self._servers if each is not server)]
                 return token
         if failures:
-            raise ServerFailure(f"No timestamp server gives a timestamp ({'; '.join(failures)}).")
+            raise ServerError(f"No timestamp server gives a timestamp ({'; '.join(failures)}).")
         return b""
 
     def _ask(self, server: TimestampServer, signature: bytes) -> bytes:

@@ -14,7 +14,7 @@ PARALLELISM_DEFAULT = 4
 PARALLELISM_MAX = 64
 
 
-class FormatFault(Exception):
+class FormatError(Exception):
     """One file cannot be signed. The message says why."""
 
 
@@ -52,7 +52,7 @@ class SigningPlan:
     parallelism: int = PARALLELISM_DEFAULT
 
 
-class Fate(StrEnum):
+class FileStatus(StrEnum):
     """What became of one file; all but ``SIGNED`` mean that it is as it was."""
 
     SIGNED = "signed"
@@ -66,7 +66,7 @@ class FileResult:
     """One file and what became of it."""
 
     path: Path
-    fate: Fate
+    fate: FileStatus
     reason: str = ""
 
 
@@ -78,11 +78,11 @@ class Outcome:
     files: Sequence[FileResult]
     took: timedelta
 
-    def count(self, fate: Fate) -> int:
+    def count(self, fate: FileStatus) -> int:
         """Return how many files had this fate."""
         return sum(each.fate is fate for each in self.files)
 
     @property
     def complete(self) -> bool:
         """Whether every file is signed now."""
-        return all(each.fate in (Fate.SIGNED, Fate.SKIPPED) for each in self.files)
+        return all(each.fate in (FileStatus.SIGNED, FileStatus.SKIPPED) for each in self.files)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from signotaur_action.ports import Sink
 from signotaur_action.sinks.azure import AzureSink
-from signotaur_action.sinks.base import SinkContext, SinkFault, demand_name
+from signotaur_action.sinks.base import SinkContext, SinkError, demand_name
 from signotaur_action.sinks.buildkite_secret import BuildkiteSecretSink
 from signotaur_action.sinks.command import CommandSink
 from signotaur_action.sinks.continua import ContinuaSink
@@ -27,7 +27,7 @@ def _env_file(argument: str, context: SinkContext) -> EnvFileSink:
     """``env-file:PATH#NAME``."""
     path, _, name = argument.rpartition("#")
     if not path:
-        raise SinkFault("env-file: needs PATH#NAME")
+        raise SinkError("env-file: needs PATH#NAME")
     return EnvFileSink(path, name, context)
 
 
@@ -62,10 +62,10 @@ TAKES_STDOUT = frozenset({"continua", "template", "azure", "teamcity"})
 
 
 def emitter(text: str, context: SinkContext) -> Sink:
-    """Make the sink that an ``--emit-secret`` names. Raises SinkFault."""
+    """Make the sink that an ``--emit-secret`` names. Raises SinkError."""
     kind, _, argument = text.partition(":")
     if kind not in EMITTERS:
-        raise SinkFault(
+        raise SinkError(
             f"--emit-secret has an unknown kind; the known ones are {', '.join(EMITTERS)}"
         )
     return EMITTERS[kind](argument, context)

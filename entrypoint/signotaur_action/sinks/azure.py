@@ -11,7 +11,7 @@ from signotaur_action.ci.text import azure_command
 from signotaur_action.model import Delivery
 from signotaur_action.sinks.base import (
     SinkContext,
-    SinkFault,
+    SinkError,
     demand_name,
     demand_reader,
     read_argument,
@@ -31,7 +31,7 @@ class AzureSink:
         variable, settings = read_argument("azure", argument, ("output",))
         demand_name("azure", variable, r"[A-Za-z_][A-Za-z0-9_.]*", "letters, digits, _ and .")
         if settings.get("output", "true") not in ("true", "false"):
-            raise SinkFault("azure: output= is true or false")
+            raise SinkError("azure: output= is true or false")
         self._is_output = settings.get("output") == "true"
         self._variable = variable
         self._context = context

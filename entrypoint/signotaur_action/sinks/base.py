@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from signotaur_action.ci.detect import System, systems
-from signotaur_action.errors import DestinationRefused
-from signotaur_action.http import Outside
+from signotaur_action.errors import DestinationRefusedError
+from signotaur_action.http import StoreAccess
 from signotaur_action.machine.clock import SystemClock
 from signotaur_action.model import Secret
 
@@ -25,7 +25,7 @@ class SinkContext:
     """Variables that hold a key or a token of this command: no program is given them."""
     old_key: Secret | None = None
     """The key that is rotated, where it is known: no program is given a variable with it in."""
-    outside: Outside | None = None
+    outside: StoreAccess | None = None
     """The way to servers; None where there is none."""
 
     def file_of(self, variable: str) -> Path | None:
@@ -38,17 +38,17 @@ class SinkContext:
         text = self.environ.get(variable, "").strip()
         return Secret(text) if text else None
 
-    def servers(self) -> Outside:
+    def servers(self) -> StoreAccess:
         """Return the way to servers."""
-        return self.outside or Outside(self.environ, SystemClock())
+        return self.outside or StoreAccess(self.environ, SystemClock())
 
 
-class SinkFault(ValueError):
+class SinkError(ValueError):
     """A destination is wrong as it is written: its kind, a name, a token."""
 
 
 def read_argument(kind: str, argument: str, known: Collection[str]) -> tuple[str, dict[str, str]]:
-    """Split ``NAME,key=value,…`` of an ``--emit-secret``. Raises SinkFault.
+    """Split ``NAME,key=value,…`` of an ``--emit-secret``. Raises SinkError.
 
     Every key is one of ``known``, is given once, and has a value.
     """
@@ -58,17 +58,17 @@ def read_argument(kind: str, argument: str, known: Collection[str]) -> tuple[str
         key, _, value = part.partition("=")
         if key not in known:
             names = ", ".join(f"{each}=…" for each in known)
-            raise SinkFault(f"{kind}: takes {names} behind the name, parted by commas")
+            raise SinkError(f"{kind}: takes {names} behind the name, parted by commas")
         if not value or key in settings:
-            raise SinkFault(f"{kind}: {key}= needs one value")
+            raise SinkError(f"{kind}: {key}= needs one value")
         settings[key] = value
     return name, settings
 
 
 def demand_name(kind: str, name: str, pattern: str, description: str) -> None:
-    """Raise SinkFault unless the name is of this form."""
+    """Raise SinkError unless the name is of this form."""
     if not re.fullmatch(pattern, name):
-        raise SinkFault(f"{kind}: needs a name of {description}")
+        raise SinkError(f"{kind}: needs a name of {description}")
 
 
 _WORKS_THERE = {
@@ -81,7 +81,7 @@ _WORKS_THERE = {
 
 
 def demand_reader(name: str, environ: Mapping[str, str], reader: System | None = None) -> None:
-    """Raise DestinationRefused where nobody would get the key that ``name`` prints on stdout.
+    """Raise DestinationRefusedError where nobody would get the key that ``name`` prints on stdout.
 
     A GitHub job masks the key in whatever is printed. Every other CI system reads its own
     messages only; ``reader`` is the one that a message is for, None for plain text. Where no
@@ -95,7 +95,7 @@ def demand_reader(name: str, environ: Mapping[str, str], reader: System | None =
     else:
         return
     its_own = f"{_WORKS_THERE[system]}, " if system in _WORKS_THERE else ""
-    raise DestinationRefused(
+    raise DestinationRefusedError(
         f"{name} cannot be used in a job of {system}: {reason}, so the new key would be lost.",
         next_step=f"Name a destination that works there: {its_own}vault, command, "
         "--write-key-file or --write-env-file.",

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from signotaur_action.http import Answer
-from signotaur_action.http.address import path_of
+from signotaur_action.http.address import join_path
 from signotaur_action.model import Delivery, Secret
-from signotaur_action.sinks.base import SinkContext, SinkFault, demand_name, read_argument
-from signotaur_action.sinks.errors import StoreRefused, check_faults, delivery_faults
+from signotaur_action.sinks.base import SinkContext, SinkError, demand_name, read_argument
+from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.store import (
     CONFLICT,
     FORBIDDEN,
@@ -36,7 +36,7 @@ _NEXT = (
 )
 _PAGE = 100
 _TRIES = 2
-_OTHERWISE = (NOT_FOUND, CONFLICT, 422)
+_RACE_STATUSES = (NOT_FOUND, CONFLICT, 422)
 """What Buildkite may answer when somebody made or removed the secret meanwhile."""
 
 
@@ -50,7 +50,7 @@ class _Place:
 
     def path(self, *parts: str) -> str:
         parents = ("organizations", self.organization, "clusters", self.cluster)
-        return path_of(*parents, "secrets", *parts)
+        return join_path(*parents, "secrets", *parts)
 
 
 class BuildkiteSecretSink:
@@ -88,13 +88,13 @@ class BuildkiteSecretSink:
         scopes = self._granted(answer).member("scopes")
         lacking = [each for each in _SCOPES if isinstance(scopes, list) and each not in scopes]
         if lacking:
-            raise StoreRefused(f"the token lacks the scope {' and '.join(lacking)}")
+            raise StoreRefusedError(f"the token lacks the scope {' and '.join(lacking)}")
 
     def _write(self, key: Secret) -> Answer:
         for _ in range(_TRIES):
             found = self._identity()
             answer = self._put(found, key) if found else self._post(key)
-            if answer.status not in _OTHERWISE:
+            if answer.status not in _RACE_STATUSES:
                 break
         return self._granted(answer)
 
@@ -111,9 +111,11 @@ class BuildkiteSecretSink:
         shown = self._granted(self._buildkite.call("GET", path))
         changed, known = written.moment("updated_at"), shown.moment("updated_at")
         if written.text("key") != self._place.key or changed is None:
-            raise StoreRefused("Buildkite answered, but does not name the secret as changed")
+            raise StoreRefusedError("Buildkite answered, but does not name the secret as changed")
         if known is None or known < changed:
-            raise StoreRefused("Buildkite took the key, but does not show the secret as changed")
+            raise StoreRefusedError(
+                "Buildkite took the key, but does not show the secret as changed"
+            )
 
     def _identity(self) -> str | None:
         """Return the secret's id; None where there is no such secret. Only the list tells."""
@@ -124,7 +126,7 @@ class BuildkiteSecretSink:
             answer = self._granted(self._buildkite.call("GET", path))
             listed = answer.document
             if not (isinstance(listed, list) and all(isinstance(each, dict) for each in listed)):
-                raise StoreRefused("Buildkite does not list the cluster's secrets")
+                raise StoreRefusedError("Buildkite does not list the cluster's secrets")
             for each in listed:
                 if each.get("key") == self._place.key:
                     return _id(each)
@@ -136,7 +138,7 @@ class BuildkiteSecretSink:
 
 
 def _place(argument: str, environ: Mapping[str, str]) -> _Place:
-    """Read an ``--emit-secret``. Raises SinkFault."""
+    """Read an ``--emit-secret``. Raises SinkError."""
     key, settings = read_argument(KIND, argument, _SETTINGS)
     demand_name(KIND, key, _KEY, "letters, digits and _ that begins with a letter, and not with bk")
     cluster = settings.get("cluster") or environ.get("BUILDKITE_CLUSTER_ID", "")
@@ -147,7 +149,7 @@ def _place(argument: str, environ: Mapping[str, str]) -> _Place:
         if not value
     ]
     if missing:
-        raise SinkFault(f"{KIND}: needs {' and '.join(missing)} outside a job of a cluster")
+        raise SinkError(f"{KIND}: needs {' and '.join(missing)} outside a job of a cluster")
     demand_name(f"{KIND}: cluster=", cluster, _UUID, "the form of a UUID")
     demand_name(f"{KIND}: organization=", organization, _SLUG, "letters, digits, - and _")
     return _Place(key, cluster, organization)
@@ -156,7 +158,7 @@ def _place(argument: str, environ: Mapping[str, str]) -> _Place:
 def _id(secret: object) -> str:
     identity = secret.get("id") if isinstance(secret, dict) else None
     if not isinstance(identity, str) or not re.fullmatch(_UUID, identity):
-        raise StoreRefused("Buildkite gave no id of the secret")
+        raise StoreRefusedError("Buildkite gave no id of the secret")
     return identity
 
 

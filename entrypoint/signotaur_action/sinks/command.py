@@ -15,12 +15,12 @@ from typing import IO, cast
 
 from signotaur_action.ci.disclosure import discloses
 from signotaur_action.ci.masks import encodings
-from signotaur_action.ci.text import inert_line, inert_value
-from signotaur_action.errors import DeliveryFailed, DestinationRefused
+from signotaur_action.ci.text import escape_own_line, escape_untrusted
+from signotaur_action.errors import DeliveryError, DestinationRefusedError
 from signotaur_action.machine import MACHINE
 from signotaur_action.model import Delivery, Secret
-from signotaur_action.sinks.base import SinkContext, SinkFault
-from signotaur_action.sinks.errors import StoreRefused, delivery_faults
+from signotaur_action.sinks.base import SinkContext, SinkError
+from signotaur_action.sinks.errors import StoreRefusedError, delivery_faults
 from signotaur_wire.members import format_optional_time, format_time
 
 SECONDS = 60
@@ -46,9 +46,9 @@ class CommandSink:
         try:
             self._words = shlex.split(argument)
         except ValueError as error:
-            raise SinkFault(f"command: cannot be split into words: {error}") from None
+            raise SinkError(f"command: cannot be split into words: {error}") from None
         if not self._words:
-            raise SinkFault("command: needs a program and its arguments")
+            raise SinkError("command: needs a program and its arguments")
         self._environ = {
             name: value
             for name, value in context.environ.items()
@@ -59,13 +59,14 @@ class CommandSink:
         servers = context.servers()
         self._allowance, self._clock = servers.allowance, servers.clock
         # Whole: of two commands with one name, only the first would be given the key.
-        self.name = f"command {inert_line(shlex.join(self._words))}"
+        self.name = f"command {escape_own_line(shlex.join(self._words))}"
 
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``. The program must be there; what it does only its run can show."""
         if self._program() is None:
-            raise DestinationRefused(
-                f"{self.name} cannot be used: {inert_value(self._words[0])} is no program here.",
+            raise DestinationRefusedError(
+                f"{self.name} cannot be used: "
+                f"{escape_untrusted(self._words[0])} is not a program on this machine.",
                 next_step="Install it or give its whole path. The action's image holds no "
                 "programs: use the client itself, or the action in the folder cli.",
             )
@@ -80,7 +81,7 @@ class CommandSink:
                 code, said = _run(words, delivery.key, environ, seconds)
         if code:
             how = "was ended: it took too long" if code == _TOO_LONG else f"ended with {code}"
-            raise DeliveryFailed(f"{self.name} {how}{_last_words(said, delivery.key)}.")
+            raise DeliveryError(f"{self.name} {how}{_last_words(said, delivery.key)}.")
 
     def read_back(self) -> None:
         """See ``ports.Sink``. Only the program knows where the key is."""
@@ -101,7 +102,7 @@ class CommandSink:
         try:
             left = until - self._clock.monotonic()
             if left <= 0:
-                raise StoreRefused(f"no time is left ({self._allowance.name})")
+                raise StoreRefusedError(f"no time is left ({self._allowance.name})")
             yield min(self._seconds, left)
         finally:
             self._allowance.end()
@@ -201,4 +202,4 @@ def _last_words(said: bytes, key: Secret) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()][-_LAST_LINES:]
     if discloses("".join(lines), key):
         return "; its output is withheld, because it holds parts of the key"
-    return f": {' / '.join(map(inert_value, lines))}" if lines else ""
+    return f": {' / '.join(map(escape_untrusted, lines))}" if lines else ""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from signotaur_action.ci.detect import System
 from signotaur_action.ci.text import continua_message
 from signotaur_action.model import Delivery
-from signotaur_action.sinks.base import SinkContext, SinkFault, demand_reader
+from signotaur_action.sinks.base import SinkContext, SinkError, demand_reader
 from signotaur_action.sinks.errors import delivery_faults
 
 _MESSAGES = {"serverVar": "setServerVariable", "buildVar": "setBuildVariable"}
@@ -22,9 +22,9 @@ class ContinuaSink:
     def __init__(self, argument: str, context: SinkContext) -> None:
         kind, _, variable = argument.partition("=")
         if kind not in _MESSAGES:
-            raise SinkFault("continua takes serverVar=NAME or buildVar=NAME")
+            raise SinkError("continua takes serverVar=NAME or buildVar=NAME")
         if not _NAME.fullmatch(variable):
-            raise SinkFault(f"continua:{kind}= needs a variable's name: letters, digits, _ and .")
+            raise SinkError(f"continua:{kind}= needs a variable's name: letters, digits, _ and .")
         self._context = context
         self._message = _MESSAGES[kind]
         self._variable = variable

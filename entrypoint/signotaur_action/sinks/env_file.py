@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from signotaur_action.errors import DestinationRefused
+from signotaur_action.errors import DestinationRefusedError
 from signotaur_action.files import dotenv
 from signotaur_action.files.atomic import FileRefusedError, OwnerOnlyFile
 from signotaur_action.files.dotenv import DotenvError
@@ -15,7 +15,7 @@ from signotaur_action.files.keytext import (
     parse_key,
 )
 from signotaur_action.model import Delivery, Secret
-from signotaur_action.sinks.base import SinkContext, SinkFault
+from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.errors import delivery_faults
 
 _BOM = b"\xef\xbb\xbf"
@@ -29,7 +29,7 @@ class EnvFileSink:
 
     def __init__(self, path: str, variable: str, context: SinkContext) -> None:
         if not dotenv.NAME.fullmatch(variable):
-            raise SinkFault("--write-env-var-name must be letters, digits and _, no digit first")
+            raise SinkError("--write-env-var-name must be letters, digits and _, no digit first")
         self._variable = variable
         self.file = OwnerOnlyFile(Path(path), follow_symlinks=context.follow_symlinks)
         self.name = f"dotenv file {self.file.path} ({variable})"
@@ -41,7 +41,7 @@ class EnvFileSink:
             self.file.check(len(self._changed(content, _TRIAL)))
             found = dotenv.assignments(decode(content), self._variable)
         except (FileRefusedError, OSError, DotenvError, KeyTextError) as error:
-            raise DestinationRefused(f"{self.name} cannot be used: {error}.") from None
+            raise DestinationRefusedError(f"{self.name} cannot be used: {error}.") from None
         repeated = f"{self.file.path}: sets {self._variable} {found} times; the last one is changed"
         return [*self.file.concerns(), *([repeated] if found > 1 else [])]
 
@@ -50,7 +50,7 @@ class EnvFileSink:
         self.store(delivery.key)
 
     def store(self, key: Secret) -> None:
-        """Write a key. Raises DeliveryFailed."""
+        """Write a key. Raises DeliveryError."""
         with delivery_faults(self.name):
             self.file.remove_leftovers()
             self.file.replace(self._changed(self._content(), key.reveal()))

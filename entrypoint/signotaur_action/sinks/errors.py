@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from signotaur_action.errors import DeliveryFailed, DestinationRefused
+from signotaur_action.errors import DeliveryError, DestinationRefusedError
 from signotaur_action.files.atomic import FileRefusedError
 from signotaur_action.files.dotenv import DotenvError
 from signotaur_action.files.keytext import KeyTextError
-from signotaur_action.http import HttpFault
+from signotaur_action.http import HttpError
 
 
-class StoreRefused(Exception):
+class StoreRefusedError(Exception):
     """A store did not do what was asked; the text says why, without a full stop."""
 
 
@@ -22,13 +22,13 @@ def delivery_faults(name: str, done: str = "written") -> Iterator[None]:
     """
     try:
         yield
-    except (FileRefusedError, DotenvError, KeyTextError, StoreRefused) as error:
-        raise DeliveryFailed(f"{name} could not be {done}: {error}.") from None
-    except HttpFault as fault:
-        raise DeliveryFailed(f"{name} could not be {done}: {fault}") from None
+    except (FileRefusedError, DotenvError, KeyTextError, StoreRefusedError) as error:
+        raise DeliveryError(f"{name} could not be {done}: {error}.") from None
+    except HttpError as fault:
+        raise DeliveryError(f"{name} could not be {done}: {fault}") from None
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        raise DeliveryFailed(f"{name} could not be {done}: {reason}.") from None
+        raise DeliveryError(f"{name} could not be {done}: {reason}.") from None
 
 
 @contextmanager
@@ -36,8 +36,10 @@ def check_faults(name: str, next_step: str) -> Iterator[None]:
     """Turn what a store's check finds into DestinationRefused, naming it and the next step."""
     try:
         yield
-    except StoreRefused as error:
+    except StoreRefusedError as error:
         refused = f"{name} cannot be used: {error}."
-        raise DestinationRefused(refused, next_step=next_step) from None
-    except HttpFault as fault:
-        raise DestinationRefused(f"{name} cannot be used: {fault}", next_step=next_step) from None
+        raise DestinationRefusedError(refused, next_step=next_step) from None
+    except HttpError as fault:
+        raise DestinationRefusedError(
+            f"{name} cannot be used: {fault}", next_step=next_step
+        ) from None

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from signotaur_action.ci.runner_files import append
 from signotaur_action.ci.text import file_record
-from signotaur_action.errors import DestinationRefused
+from signotaur_action.errors import DestinationRefusedError
 from signotaur_action.model import Delivery, Secret
-from signotaur_action.sinks.base import SinkContext, SinkFault
+from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.errors import delivery_faults
 
 _OUTPUT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -27,7 +27,7 @@ _OUR_OUTPUTS = frozenset(
         "confirmed",
     }
 )
-_NOT_OURS_TO_SET = re.compile(r"(GITHUB|RUNNER|ACTIONS|INPUT|LD)_.*|NODE_OPTIONS|PATH|HOME|CI")
+_RESERVED_VARIABLES = re.compile(r"(GITHUB|RUNNER|ACTIONS|INPUT|LD)_.*|NODE_OPTIONS|PATH|HOME|CI")
 
 
 class _CommandFile:
@@ -45,7 +45,7 @@ class _CommandFile:
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``. The runner's file must be there: it is never made or replaced."""
         if self._path is None:
-            raise DestinationRefused(
+            raise DestinationRefusedError(
                 f"{self.name} cannot be used: {self._variable} is not set, so this is no step "
                 "of a GitHub job."
             )
@@ -54,7 +54,7 @@ class _CommandFile:
                 pass
         except OSError as error:
             reason = (error.strerror or type(error).__name__).lower()
-            raise DestinationRefused(
+            raise DestinationRefusedError(
                 f"{self.name} cannot be used: {reason}.",
                 next_step="Run the container as root, as GitHub demands of container actions.",
             ) from None
@@ -82,9 +82,9 @@ class GithubOutputSink(_CommandFile):
     def __init__(self, argument: str, context: SinkContext) -> None:
         name = argument or "api-key"
         if not _OUTPUT_NAME.fullmatch(name):
-            raise SinkFault("github-output needs a name of letters, digits, _ and -")
+            raise SinkError("github-output needs a name of letters, digits, _ and -")
         if name.lower() in _OUR_OUTPUTS:  # the runner does not tell the cases apart
-            raise SinkFault(f"github-output:{name} is the name of another output of this action")
+            raise SinkError(f"github-output:{name} is the name of another output of this action")
         super().__init__("GITHUB_OUTPUT", name, context)
 
 
@@ -93,7 +93,7 @@ class GithubEnvSink(_CommandFile):
 
     def __init__(self, argument: str, context: SinkContext) -> None:
         if not _VARIABLE_NAME.fullmatch(argument):
-            raise SinkFault("github-env: needs a variable's name of letters, digits and _")
-        if _NOT_OURS_TO_SET.fullmatch(argument.upper()):
-            raise SinkFault(f"github-env:{argument} is a variable that the runner keeps")
+            raise SinkError("github-env: needs a variable's name of letters, digits and _")
+        if _RESERVED_VARIABLES.fullmatch(argument.upper()):
+            raise SinkError(f"github-env:{argument} is a variable that the runner keeps")
         super().__init__("GITHUB_ENV", argument, context)

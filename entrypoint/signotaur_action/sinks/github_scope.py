@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from signotaur_action.http.address import path_of
-from signotaur_action.sinks.base import SinkFault
+from signotaur_action.http.address import join_path
+from signotaur_action.sinks.base import SinkError
 
 KIND = "github-secret"
 SETTINGS = ("repo", "env", "org", "visibility", "app")
@@ -27,29 +27,29 @@ class Scope:
     @property
     def secrets(self) -> str:
         """The path of the secrets."""
-        return path_of(*self.parts, "secrets")
+        return join_path(*self.parts, "secrets")
 
 
 def secret_scope(settings: Mapping[str, str], environ: Mapping[str, str]) -> Scope:
     """Return whose secret the settings name; this job's repository unless they say otherwise.
 
-    Raises SinkFault.
+    Raises SinkError.
     """
     store = settings.get("app", _STORES[0])
     if store not in _STORES:
-        raise SinkFault(f"{KIND}: app= is one of {', '.join(_STORES)}")
+        raise SinkError(f"{KIND}: app= is one of {', '.join(_STORES)}")
     if "org" in settings:
         return _organisation(settings, store)
     if "visibility" in settings:
-        raise SinkFault(f"{KIND}: visibility= is for a secret of an organisation (org=)")
+        raise SinkError(f"{KIND}: visibility= is for a secret of an organisation (org=)")
     return _repository(settings, environ, store)
 
 
 def _organisation(settings: Mapping[str, str], store: str) -> Scope:
     if "repo" in settings or "env" in settings:
-        raise SinkFault(f"{KIND}: org= excludes repo= and env=")
+        raise SinkError(f"{KIND}: org= excludes repo= and env=")
     if settings.get("visibility", _VISIBILITIES[0]) not in _VISIBILITIES:
-        raise SinkFault(f"{KIND}: visibility= is one of {', '.join(_VISIBILITIES)}")
+        raise SinkError(f"{KIND}: visibility= is one of {', '.join(_VISIBILITIES)}")
     organisation = settings["org"]
     return Scope(
         ("orgs", organisation, store),
@@ -63,13 +63,13 @@ def _repository(settings: Mapping[str, str], environ: Mapping[str, str], store: 
     repository = settings.get("repo") or environ.get("GITHUB_REPOSITORY", "")
     owner, _, name = repository.partition("/")
     if not (owner and name) or "/" in name:
-        raise SinkFault(f"{KIND}: needs repo=OWNER/REPO outside a GitHub job")
+        raise SinkError(f"{KIND}: needs repo=OWNER/REPO outside a GitHub job")
     if "env" not in settings:
         permission = f"Repository permissions: {_permission(store)}: write"
         parts = ("repos", owner, name, store)
         return Scope(parts, f"{repository}{_in_words(store)}", permission, "repo")
     if store != _STORES[0]:
-        raise SinkFault(f"{KIND}: env= is for the secrets of Actions")
+        raise SinkError(f"{KIND}: env= is for the secrets of Actions")
     environment = settings["env"]
     return Scope(
         ("repos", owner, name, "environments", environment),

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from importlib import import_module
 
 from signotaur_action.github.rest import NOT_FOUND, GitHubRest, refusal_text
-from signotaur_action.http import Answer, HttpFault
+from signotaur_action.http import Answer, HttpError
 from signotaur_action.model import Delivery, Secret
-from signotaur_action.sinks.base import SinkContext, SinkFault, demand_name, read_argument
-from signotaur_action.sinks.errors import StoreRefused, check_faults, delivery_faults
+from signotaur_action.sinks.base import SinkContext, SinkError, demand_name, read_argument
+from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.github_scope import KIND, SETTINGS, secret_scope
 from signotaur_wire.members import Json
 
@@ -65,7 +65,7 @@ class GithubSecretSink:
         with delivery_faults(self.name):
             before = self._changed_at()
             written = self._write(delivery.key)
-            self._prove(before, written.said_at)
+            self._prove(before, written.server_time)
 
     def read_back(self) -> None:
         """See ``ports.Sink``. GitHub never gives a secret back."""
@@ -78,13 +78,15 @@ class GithubSecretSink:
         if scopes is None:  # no classic token
             return
         if self._scope.classic not in [each.strip() for each in scopes.split(",")]:
-            raise StoreRefused(f"the token lacks the scope {self._scope.classic}")
+            raise StoreRefusedError(f"the token lacks the scope {self._scope.classic}")
 
     def _concerns(self) -> Sequence[str]:
         found = self._found()
         stands = "" if found is None else found.text("visibility")
         if self._visibility == _SELECTED != stands:
-            raise StoreRefused("it is not for selected repositories; select them on GitHub first")
+            raise StoreRefusedError(
+                "it is not for selected repositories; select them on GitHub first"
+            )
         return [] if found else [f"{self.name} does not exist yet; it will be made."]
 
     # The delivery
@@ -139,7 +141,7 @@ class GithubSecretSink:
             # Changed, or written twice within what GitHub's clock can tell.
             if after != before or abs(after - written_at) <= _SAME_MOMENT:
                 return
-        raise StoreRefused("GitHub took the key, but does not show the secret as changed")
+        raise StoreRefusedError("GitHub took the key, but does not show the secret as changed")
 
     # Calls
 
@@ -158,24 +160,24 @@ class GithubSecretSink:
         if answer.refused:
             is_classic = _SCOPES in answer.headers
             needed = f"the scope {self._scope.classic}" if is_classic else self._scope.permission
-            raise StoreRefused(refusal_text(answer, needed))
+            raise StoreRefusedError(refusal_text(answer, needed))
         return answer
 
 
 def _github(context: SinkContext) -> GitHubRest:
     if context.github_token is None:
-        raise SinkFault(f"{KIND}: needs a token: give the input github-token, or set GH_TOKEN")
+        raise SinkError(f"{KIND}: needs a token: give the input github-token, or set GH_TOKEN")
     try:
         return GitHubRest(context.servers(), context.github_token)
-    except (ValueError, HttpFault) as error:
-        raise SinkFault(f"{KIND}: {error}") from None
+    except (ValueError, HttpError) as error:
+        raise SinkError(f"{KIND}: {error}") from None
 
 
 def _public_key(answer: Answer) -> tuple[str, str]:
     """Return id and text of a public key."""
     key_id, key = answer.text("key_id"), answer.text("key")
     if not (key_id and key):
-        raise StoreRefused("GitHub gave no public key")
+        raise StoreRefusedError("GitHub gave no public key")
     return key_id, key
 
 
@@ -185,12 +187,12 @@ def _identities(answer: Answer) -> list[int]:
     try:
         return [int(repository["id"]) for repository in repositories]  # type: ignore[attr-defined]
     except (TypeError, KeyError, ValueError):
-        raise StoreRefused("GitHub does not tell which repositories it is for") from None
+        raise StoreRefusedError("GitHub does not tell which repositories it is for") from None
 
 
 def _sealed(key: Secret, public_key: str) -> str:
     try:
         sealed: str = import_module("signotaur_action.github.sealed_box").seal(key, public_key)
     except ValueError as error:
-        raise StoreRefused(f"GitHub's public key is of no use ({error})") from None
+        raise StoreRefusedError(f"GitHub's public key is of no use ({error})") from None
     return sealed

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from signotaur_action.http import Answer
-from signotaur_action.http.address import path_of
+from signotaur_action.http.address import join_path
 from signotaur_action.model import Delivery, Secret
-from signotaur_action.sinks.base import SinkContext, SinkFault, demand_name, read_argument
-from signotaur_action.sinks.errors import StoreRefused, check_faults, delivery_faults
+from signotaur_action.sinks.base import SinkContext, SinkError, demand_name, read_argument
+from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.store import CONFLICT, NOT_FOUND, Access, Store, both
 from signotaur_wire.members import Json
 
@@ -44,11 +44,11 @@ class _Place:
 
     @property
     def variables(self) -> str:
-        return path_of(*self.owner, "variables")
+        return join_path(*self.owner, "variables")
 
     @property
     def variable(self) -> str:
-        return path_of(*self.owner, "variables", self.name)
+        return join_path(*self.owner, "variables", self.name)
 
     @property
     def query(self) -> str:
@@ -109,7 +109,7 @@ class GitlabVarSink:
         """Refuse a token that reads and does not write, where GitLab tells a token's scopes."""
         scopes = self._gitlab.call("GET", "/personal_access_tokens/self").member("scopes")
         if isinstance(scopes, list) and "read_api" in scopes and "api" not in scopes:
-            raise StoreRefused("the token has the scope read_api; it needs api")
+            raise StoreRefusedError("the token has the scope read_api; it needs api")
 
     # The delivery
 
@@ -145,23 +145,25 @@ class GitlabVarSink:
     def _prove(self, key: Secret, standing: Mapping[str, object]) -> None:
         found = self._found()
         if found is None:
-            raise StoreRefused("GitLab took the key, but shows no such variable")
+            raise StoreRefusedError("GitLab took the key, but shows no such variable")
         if not found.member("hidden") and Secret(found.text("value")) != key:
-            raise StoreRefused("GitLab took the key, but shows another value")
+            raise StoreRefusedError("GitLab took the key, but shows another value")
         changed = [name for name, member in standing.items() if found.member(name) != member]
         if changed:
-            raise StoreRefused(f"GitLab took the key, but changed: {', '.join(changed)}")
+            raise StoreRefusedError(f"GitLab took the key, but changed: {', '.join(changed)}")
 
     def _found(self) -> Answer | None:
         answer = self._gitlab.call("GET", self._place.variable + self._place.query)
         if _is_missing(answer):
             return None
         if answer.status == CONFLICT:
-            raise StoreRefused("it stands there in several environment scopes: name one by scope=")
+            raise StoreRefusedError(
+                "it stands there in several environment scopes: name one by scope="
+            )
         self._granted(answer)
         shown, scope = answer.text("key"), answer.text("environment_scope")
         if shown != self._place.name or scope != (self._place.scope or scope):
-            raise StoreRefused("GitLab does not show the variable that was asked for")
+            raise StoreRefusedError("GitLab does not show the variable that was asked for")
         return answer
 
     def _granted(self, answer: Answer) -> Answer:
@@ -169,15 +171,15 @@ class GitlabVarSink:
 
 
 def _place(argument: str, environ: Mapping[str, str]) -> _Place:
-    """Read an ``--emit-secret``. Raises SinkFault."""
+    """Read an ``--emit-secret``. Raises SinkError."""
     name, settings = read_argument(KIND, argument, _SETTINGS)
     demand_name(KIND, name, _NAME, "letters, digits and _")
     if "project" in settings and "group" in settings:
-        raise SinkFault(f"{KIND}: project= excludes group=")
+        raise SinkError(f"{KIND}: project= excludes group=")
     kind = "group" if "group" in settings else "project"
     path = settings.get(kind) or environ.get("CI_PROJECT_ID", "")
     if not path:
-        raise SinkFault(f"{KIND}: needs project= or group= outside a GitLab job")
+        raise SinkError(f"{KIND}: needs project= or group= outside a GitLab job")
     demand_name(f"{KIND}: {kind}=", path, _PATH, "letters, digits and . _ - between slashes")
     scope = settings.get("scope", "")
     if scope:

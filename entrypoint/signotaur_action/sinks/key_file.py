@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from signotaur_action.errors import DestinationRefused
+from signotaur_action.errors import DestinationRefusedError
 from signotaur_action.files.atomic import FileRefusedError, OwnerOnlyFile
 from signotaur_action.files.keytext import (
     LARGEST_FILE,
@@ -34,9 +34,9 @@ class KeyFileSink:
             self.file.check(_ROOM)
             content = self.file.read(LARGEST_FILE + 1)
         except (FileRefusedError, OSError) as error:
-            raise DestinationRefused(f"{self.name} cannot be used: {error}.") from None
+            raise DestinationRefusedError(f"{self.name} cannot be used: {error}.") from None
         if content and self._key(content) is None:
-            raise DestinationRefused(
+            raise DestinationRefusedError(
                 f"{self.name} holds something else than one key, which would be lost.",
                 next_step="Name another file; for a dotenv file use --write-env-file.",
             )
@@ -47,7 +47,7 @@ class KeyFileSink:
         self.store(delivery.key)
 
     def store(self, key: Secret) -> None:
-        """Write a key. Raises DeliveryFailed."""
+        """Write a key. Raises DeliveryError."""
         with delivery_faults(self.name):
             self.file.remove_leftovers()
             self.file.replace(key.reveal().encode() + b"\n")

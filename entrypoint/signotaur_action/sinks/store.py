@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import TypeVar
 
 from signotaur_action.ci.redaction import Redaction
-from signotaur_action.ci.text import inert_value
+from signotaur_action.ci.text import escape_untrusted
 from signotaur_action.http import (
     TEMPORARY,
     TOO_MANY,
     Answer,
+    ApiProfile,
     Credential,
     HttpClient,
-    HttpFault,
-    Manners,
+    HttpError,
 )
-from signotaur_action.http.address import sound_url
+from signotaur_action.http.address import parse_server_url
 from signotaur_action.model import Secret
-from signotaur_action.sinks.base import SinkContext, SinkFault
-from signotaur_action.sinks.errors import StoreRefused
+from signotaur_action.sinks.base import SinkContext, SinkError
+from signotaur_action.sinks.errors import StoreRefusedError
 from signotaur_wire.members import Json, format_time
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 401, 403, 404, 409
@@ -76,11 +76,11 @@ class Store:
     """
 
     def __init__(self, kind: str, access: Access, context: SinkContext) -> None:
-        """Raise SinkFault with all that is missing."""
+        """Raise SinkError with all that is missing."""
         self._access = access
         token = _token(kind, access, context)
         authorities = context.file_of(access.authorities) if access.authorities else None
-        manners = Manners(
+        manners = ApiProfile(
             kind=access.store,
             repeatable=("GET", "PUT", "POST"),
             temporary=access.temporary,
@@ -96,7 +96,7 @@ class Store:
     def call(
         self, method: str, path: str, body: Json | None = None, *, hide: Collection[Secret] = ()
     ) -> Answer:
-        """Send a request; ``path`` comes from ``path_of``, with a query or without."""
+        """Send a request; ``path`` comes from ``join_path``, with a query or without."""
         return self._client.call(method, path, self._credential, body, hide=hide)
 
     def granted(self, answer: Answer, needs: str, *, unsaid: Collection[str] = ()) -> Answer:
@@ -106,7 +106,7 @@ class Store:
         repeat.
         """
         if answer.refused:
-            raise StoreRefused(self._refusal(answer, needs, unsaid))
+            raise StoreRefusedError(self._refusal(answer, needs, unsaid))
         return answer
 
     def words(self, answer: Answer) -> str:
@@ -120,7 +120,7 @@ class Store:
             return f"{store}'s rate limit holds until {format_time(answer.later(pause))}"
         words = Redaction(map(Secret, unsaid)).text(self.words(answer))
         said = " ".join(words.split()).rstrip(".")
-        said = inert_value(said) or "it gave no reason"
+        said = escape_untrusted(said) or "it gave no reason"
         if answer.status in self._access.denials:
             return f"{store} refuses the token ({answer.status}: {said}): it needs {needs}"
         return f"{store} answered {answer.status}: {said}"
@@ -130,8 +130,8 @@ def both(first: Callable[[], First], second: Callable[[], Second]) -> tuple[Firs
     """Return what both make; raise what is wrong with either in one SinkFault."""
     try:
         made = first()
-    except SinkFault as fault:
-        raise SinkFault("; ".join([str(fault), *_faults_of(second)])) from None
+    except SinkError as fault:
+        raise SinkError("; ".join([str(fault), *_faults_of(second)])) from None
     return made, second()
 
 
@@ -146,20 +146,20 @@ def limit_pause(answer: Answer) -> float | None:
         return _UNNAMED_PAUSE
     told = float(reset)
     if told > _LATEST_SPAN:
-        told -= answer.said_at.timestamp()
+        told -= answer.server_time.timestamp()
     return max(_MARGIN, told + _MARGIN)
 
 
 def _faults_of(make: Callable[[], object]) -> list[str]:
     try:
         make()
-    except SinkFault as fault:
+    except SinkError as fault:
         return [str(fault)]
     return []
 
 
 def _token(kind: str, access: Access, context: SinkContext) -> Secret:
-    """Return the token. Raises SinkFault, which also tells that the address is missing."""
+    """Return the token. Raises SinkError, which also tells that the address is missing."""
     token = context.secret_of(access.token)
     missing = []
     if not (access.usual or context.environ.get(access.address)):
@@ -167,22 +167,22 @@ def _token(kind: str, access: Access, context: SinkContext) -> Secret:
     if token is None:
         missing.append(f"{access.token}, {access.token_is}")
     if missing:
-        raise SinkFault(f"{kind}: needs in the environment {'; and '.join(missing)}")
+        raise SinkError(f"{kind}: needs in the environment {'; and '.join(missing)}")
     if token is None or not re.fullmatch("[!-~]+", token.reveal()):
-        raise SinkFault(f"{kind}: {access.token} holds characters that no token has")
+        raise SinkError(f"{kind}: {access.token} holds characters that no token has")
     return token
 
 
 def _client(
-    kind: str, access: Access, context: SinkContext, manners: Manners, trusted: list[Path]
+    kind: str, access: Access, context: SinkContext, manners: ApiProfile, trusted: list[Path]
 ) -> HttpClient:
     try:
-        url = sound_url(context.environ.get(access.address) or access.usual)
+        url = parse_server_url(context.environ.get(access.address) or access.usual)
         url = url.removesuffix(access.version) + access.version
     except ValueError as error:
-        raise SinkFault(f"{kind}: {access.address}: {error}") from None
+        raise SinkError(f"{kind}: {access.address}: {error}") from None
     try:
         return context.servers().client(url, manners, also_trusted=trusted)
-    except HttpFault as fault:
+    except HttpError as fault:
         whence = f"{access.authorities} or --ca-file" if access.authorities else "--ca-file"
-        raise SinkFault(f"{kind}: {whence}: {fault}") from None
+        raise SinkError(f"{kind}: {whence}: {fault}") from None

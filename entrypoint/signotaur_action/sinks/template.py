@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from signotaur_action.model import Delivery
-from signotaur_action.sinks.base import SinkContext, SinkFault, demand_reader
+from signotaur_action.sinks.base import SinkContext, SinkError, demand_reader
 from signotaur_action.sinks.errors import delivery_faults
 from signotaur_wire.members import format_time
 
@@ -39,9 +39,9 @@ class TemplateSink:
         if unknown:
             known = " ".join(f"{{{{{token}}}}}" for token in _TOKENS)
             shown = " ".join(f"{{{{{token}}}}}" for token in unknown)
-            raise SinkFault(f"the template has unknown tokens: {shown} (known: {known})")
+            raise SinkError(f"the template has unknown tokens: {shown} (known: {known})")
         if "{{secret}}" not in template:
-            raise SinkFault("the template has no {{secret}}: the new key would be lost")
+            raise SinkError("the template has no {{secret}}: the new key would be lost")
         self._template = template
         self._context = context
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from signotaur_action.http import TEMPORARY, Answer
-from signotaur_action.http.address import path_of
+from signotaur_action.http.address import join_path
 from signotaur_action.model import Delivery, Secret
-from signotaur_action.sinks.base import SinkContext, SinkFault, demand_name, read_argument
-from signotaur_action.sinks.errors import StoreRefused, check_faults, delivery_faults
+from signotaur_action.sinks.base import SinkContext, SinkError, demand_name, read_argument
+from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.store import FORBIDDEN, NOT_FOUND, Access, Store, both
 
 KIND = "vault"
@@ -50,12 +50,12 @@ class _Place:
 
     @property
     def data(self) -> str:
-        return path_of("v1", *self.policy_path.split("/"))
+        return join_path("v1", *self.policy_path.split("/"))
 
     @property
     def mount_information(self) -> str:
         whole = f"{self.mount}/{self.path}"
-        return path_of("v1", "sys", "internal", "ui", "mounts", *whole.split("/"))
+        return join_path("v1", "sys", "internal", "ui", "mounts", *whole.split("/"))
 
 
 @dataclass(frozen=True)
@@ -118,12 +118,12 @@ class VaultSink:
         options = engine.get("options")
         version = options.get("version") if isinstance(options, dict) else None
         if answer.refused:
-            raise StoreRefused(
+            raise StoreRefusedError(
                 "there is no such secret yet, and Vault does not tell whether a KV engine of "
                 f"version 2 is at {self._place.mount}; make the secret first, with any value"
             )
         if version != "2":
-            raise StoreRefused(f"at {self._place.mount} is no KV engine of version 2")
+            raise StoreRefusedError(f"at {self._place.mount} is no KV engine of version 2")
 
     def _demand_right(self, right: str) -> None:
         path = self._place.policy_path
@@ -132,7 +132,7 @@ class VaultSink:
             return  # no right to ask for rights is no fault
         rights = self._vault.granted(answer, self._place.needs).member("capabilities")
         if not {right, "root"}.intersection(rights if isinstance(rights, list) else ()):
-            raise StoreRefused(f"the token's policy lacks {right} on {path}")
+            raise StoreRefusedError(f"the token's policy lacks {right} on {path}")
 
     def _concerns(self, found: _Found) -> Sequence[str]:
         if not found.version:
@@ -156,9 +156,11 @@ class VaultSink:
             unsaid = [key.reveal(), *_texts(found.fields)]
             self._vault.granted(answer, self._place.needs, unsaid=unsaid)
             if _version(answer.member("data")) is None:
-                raise StoreRefused("Vault names no version of it: it is no KV engine of version 2")
+                raise StoreRefusedError(
+                    "Vault names no version of it: it is no KV engine of version 2"
+                )
             return
-        raise StoreRefused("others change the secret all the time")
+        raise StoreRefusedError("others change the secret all the time")
 
     def _post(self, key: Secret, found: _Found) -> Answer:
         body = {
@@ -180,22 +182,22 @@ class VaultSink:
         self._vault.granted(answer, self._place.needs)
         fields = members.get("data")
         if version is None or not isinstance(fields, dict):
-            raise StoreRefused(f"at {self._place.mount} is no KV engine of version 2")
+            raise StoreRefusedError(f"at {self._place.mount} is no KV engine of version 2")
         _demand_writable(fields)
         return _Found(fields, version)
 
 
 def _place(argument: str) -> _Place:
-    """Read an ``--emit-secret``. Raises SinkFault."""
+    """Read an ``--emit-secret``. Raises SinkError."""
     text, settings = read_argument(KIND, argument, _SETTINGS)
     whole, _, field = text.rpartition("#")
     if not whole:
-        raise SinkFault(f"{KIND}: needs PATH#FIELD")
+        raise SinkError(f"{KIND}: needs PATH#FIELD")
     demand_name(KIND, field, _FIELD, "letters, digits and signs behind the #")
     first, _, rest = whole.partition("/")
     mount, path = (settings["mount"].strip("/"), whole) if "mount" in settings else (first, rest)
     if not path:
-        raise SinkFault(f"{KIND}: needs MOUNT/PATH#FIELD, or mount=")
+        raise SinkError(f"{KIND}: needs MOUNT/PATH#FIELD, or mount=")
     demand_name(f"{KIND}: the path", path, _PATH, "parts parted by slashes")
     demand_name(f"{KIND}: the mount", mount, _PATH, "parts parted by slashes")
     return _Place(mount, path, field)
@@ -220,7 +222,7 @@ def _demand_writable(fields: Mapping[str, object]) -> None:
     try:
         json.dumps(fields, allow_nan=False)
     except ValueError:
-        raise StoreRefused("another field is a number too large to be written again") from None
+        raise StoreRefusedError("another field is a number too large to be written again") from None
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -6,7 +6,7 @@ Whatever passes can stand in a workflow: it is one line of printable text and no
 import re
 from datetime import timedelta
 
-from signotaur_action.http.address import sound_url
+from signotaur_action.http.address import parse_server_url
 from signotaur_action.policy.durations import parse_duration
 from signotaur_action.policy.expiry import parse_window
 from signotaur_wire.keyformat import without_keys
@@ -26,7 +26,7 @@ _NOW = timedelta(0)
 
 def server(text: str) -> str:
     """Return the server's URL without its final slash."""
-    return sound_url(_one_line(text))
+    return parse_server_url(_one_line(text))
 
 
 def environment(text: str) -> str:

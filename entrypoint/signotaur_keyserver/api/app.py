@@ -20,12 +20,12 @@ from signotaur_keyserver.api import health_routes, key_routes, openapi, signing_
 from signotaur_keyserver.api.buckets import TokenBuckets
 from signotaur_keyserver.api.context import Context, context_of, source_of
 from signotaur_keyserver.api.metrics import RecentCensus, RequestCounts, SignatureCounts
-from signotaur_keyserver.api.middleware import METHODS, Envelope, RequestRules
+from signotaur_keyserver.api.middleware import METHODS, RequestBoundary, RequestRules
 from signotaur_keyserver.api.problems import problem_response, refusal_response
 from signotaur_keyserver.api.refusal_log import SUMMARY_SECONDS, RefusalLog
 from signotaur_keyserver.database.database import Database, DatabaseUnavailableError
 from signotaur_keyserver.domain import refusals
-from signotaur_keyserver.domain.refusals import Refused
+from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.private_keys import PrivateKeys
 from signotaur_keyserver.service.sweeper import Sweeper
@@ -78,12 +78,12 @@ def create_app(database: Database, options: Options) -> FastAPI:
     app.include_router(key_routes.router)
     app.include_router(signing_routes.router)
     app.include_router(health_routes.router)
-    app.exception_handler(Refused)(_refused)
+    app.exception_handler(RefusedError)(_refused)
     app.exception_handler(DatabaseUnavailableError)(_unavailable)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(HTTPException)(_no_route)
     app.add_middleware(RequestRules)
-    app.add_middleware(Envelope, requests=context.requests)
+    app.add_middleware(RequestBoundary, requests=context.requests)
     return app
 
 
@@ -114,7 +114,7 @@ async def _summarize(log: RefusalLog) -> None:
         log.summarize()
 
 
-async def _refused(request: Request, refused: Refused) -> Response:
+async def _refused(request: Request, refused: RefusedError) -> Response:
     if refused.key_id is not None:
         request.state.key_id = refused.key_id
     key_id = getattr(request.state, "key_id", None)

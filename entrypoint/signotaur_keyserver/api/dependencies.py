@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from signotaur_keyserver.api.context import context_of, network_of, source_of
 from signotaur_keyserver.domain import refusals
-from signotaur_keyserver.domain.refusals import Refused
+from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.service.authentication import Caller, authenticate, record_first_use
 from signotaur_keyserver.service.successor import record_use
 from signotaur_wire.members import WireError
@@ -34,11 +34,11 @@ _SIGN_MEMBERS = (
 
 
 async def authenticated(request: Request) -> Caller:
-    """Return who calls. Raises Refused, also for strangers and keys that ask too often."""
+    """Return who calls. Raises RefusedError, also for strangers and keys that ask too often."""
     context = context_of(request)
     try:
         caller = await context.read(authenticate, context.database, _bearer(request))
-    except Refused as refused:
+    except RefusedError as refused:
         if refused.problem is Problem.UNKNOWN_KEY:
             limit_strangers(request)
         raise
@@ -112,7 +112,7 @@ def _bearer(request: Request) -> str:
 
 
 def limit_strangers(request: Request) -> None:
-    """Count a failure to authenticate. Raises Refused when an address has too many."""
+    """Count a failure to authenticate. Raises RefusedError when an address has too many."""
     wait = context_of(request).strangers.take(network_of(source_of(request)))
     if wait:
         raise refusals.rate_limited("Too many failed attempts from this address.", wait)

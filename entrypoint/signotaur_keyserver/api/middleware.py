@@ -37,7 +37,7 @@ _access = logging.getLogger("signotaur_keyserver.access")
 _log = logging.getLogger(__name__)
 
 
-class Envelope:
+class RequestBoundary:
     """Gives every answer its headers, logs and counts it, and catches what nothing else did."""
 
     def __init__(self, app: ASGIApp, requests: RequestCounts) -> None:
@@ -131,5 +131,5 @@ def _counted(receive: Receive) -> Receive:
     return receive_counted
 
 
-def _too_large() -> refusals.Refused:
+def _too_large() -> refusals.RefusedError:
     return refusals.malformed(413, f"A body has at most {BODY_LIMIT} bytes.")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from starlette.responses import JSONResponse
 
-from signotaur_keyserver.domain.refusals import Refused
+from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_wire.members import Json
 from signotaur_wire.problems import MEDIA_TYPE, Problem
 
@@ -35,7 +35,7 @@ class ProblemResponse(JSONResponse):
     media_type = MEDIA_TYPE
 
 
-def refusal_response(refused: Refused) -> ProblemResponse:
+def refusal_response(refused: RefusedError) -> ProblemResponse:
     """Put a refusal into its answer."""
     headers = {}
     if refused.retry_after is not None:

@@ -18,13 +18,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from signotaur_keyserver.api.buckets import TokenBuckets
 from signotaur_keyserver.database.database import Database, DatabaseUnavailableError
 from signotaur_keyserver.domain.events import Event, EventType, Level
-from signotaur_keyserver.domain.refusals import Refused
+from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.store import events
 from signotaur_wire.problems import Problem
 
 _log = logging.getLogger(__name__)
 
-_TOLD = {
+_EVENT_LEVELS = {
     Problem.UNKNOWN_KEY: Level.SECURITY,
     Problem.KEY_EXPIRED: Level.WARNING,
     Problem.KEY_REVOKED: Level.SECURITY,
@@ -39,7 +39,7 @@ _PER_SUBJECT = (5, 1 / 60)
 """Burst and refill per second of one address, and of one key and reason."""
 _STRANGERS = (60, 1 / 10)
 """Burst and refill per second of all strangers together: at most 8,700 events a day."""
-_PATIENCE = 1.0
+_SHUTDOWN_TIMEOUT = 1.0
 """Seconds that an ending server waits for the last events."""
 SUMMARY_SECONDS = 60.0
 """How often ``summarize`` is to be called."""
@@ -68,11 +68,11 @@ class RefusalLog:
             self._write_suppressed(subject)
         with suppress(Full):
             self._queue.put_nowait(None)
-        self._thread.join(_PATIENCE)
+        self._thread.join(_SHUTDOWN_TIMEOUT)
 
-    def note(self, refused: Refused, source: str | None, key_id: int | None) -> None:
+    def note(self, refused: RefusedError, source: str | None, key_id: int | None) -> None:
         """Note a refused request. Never blocks."""
-        level = refused.level or _TOLD.get(refused.problem)
+        level = refused.level or _EVENT_LEVELS.get(refused.problem)
         if level is not None:
             self.add(_event(level, refused.problem, source, key_id))
 

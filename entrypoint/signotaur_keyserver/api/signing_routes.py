@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 from signotaur_keyserver.api import openapi
 from signotaur_keyserver.api.context import context_of, source_of
 from signotaur_keyserver.api.dependencies import CertificateBody, SignBody, Using
-from signotaur_keyserver.pki.selection import CertificateRefused
+from signotaur_keyserver.pki.selection import CertificateRefusedError
 from signotaur_keyserver.service.signing import certificate_refused, find_certificate, sign_digest
 from signotaur_wire import signing
 
@@ -24,7 +24,7 @@ async def get_certificate(request: Request, caller: Using, body: CertificateBody
     context = context_of(request)
     try:
         answer = await context.read(find_certificate, context.database, caller, body)
-    except CertificateRefused as refused:
+    except CertificateRefusedError as refused:
         context.refusals.add(certificate_refused(caller, body, refused, source_of(request)))
         answer = signing.CertificateAnswer(signing.FAILED, str(refused))
     return JSONResponse(answer.to_json())

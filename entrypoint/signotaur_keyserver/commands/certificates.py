@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from signotaur_keyserver.commands import data_folder
-from signotaur_keyserver.commands.faults import UsageFault
+from signotaur_keyserver.commands.faults import CommandError
 from signotaur_keyserver.commands.options import (
     AsJson,
     ClockOffset,
@@ -164,23 +164,23 @@ def export(
 
 def _require_one_of(*choices: bool) -> None:
     if sum(choices) != 1:
-        raise UsageFault("give exactly one of --pfx, --cert with --key, and --self-signed")
+        raise CommandError("give exactly one of --pfx, --cert with --key, and --self-signed")
 
 
 def _require_with(option: str, given: bool, *others: object) -> None:  # noqa: FBT001
     if not given and any(other is not None for other in others):
-        raise UsageFault(f"an option was given that goes with {option} alone")
+        raise CommandError(f"an option was given that goes with {option} alone")
 
 
 def _pfx_maker(pfx: Path, password_file: Path | None, password_env: str | None) -> Maker:
     if password_file is not None and password_env is not None:
-        raise UsageFault("give --pfx-password-file or --pfx-password-env, not both")
+        raise CommandError("give --pfx-password-file or --pfx-password-env, not both")
     password = None
     if password_file is not None:
         password = _content(password_file).partition(b"\n")[0].removesuffix(b"\r")
     elif password_env is not None:
         if password_env not in os.environ:
-            raise UsageFault(f"--pfx-password-env: {password_env} is not set")
+            raise CommandError(f"--pfx-password-env: {password_env} is not set")
         password = os.fsencode(os.environ[password_env])
     content = _content(pfx)
     return lambda _now: from_pfx(content, password)
@@ -188,21 +188,21 @@ def _pfx_maker(pfx: Path, password_file: Path | None, password_env: str | None) 
 
 def _files_maker(cert: Path | None, key: Path | None) -> Maker:
     if cert is None or key is None:
-        raise UsageFault("--cert and --key go together")
+        raise CommandError("--cert and --key go together")
     certificate, private = _content(cert), _content(key)
     return lambda _now: from_files(certificate, private)
 
 
 def _self_signed_maker(subject: str | None, expires_in: str, key_type: KeyType) -> Maker:
     if subject is None:
-        raise UsageFault("--self-signed needs --subject, such as CN=Example")
+        raise CommandError("--self-signed needs --subject, such as CN=Example")
     lifetime = duration("--expires-in", expires_in)
     if not lifetime:
-        raise UsageFault("--expires-in: must be longer than nothing")
+        raise CommandError("--expires-in: must be longer than nothing")
     try:
         name = subject_name(subject)
     except MaterialError as error:
-        raise UsageFault(f"--subject: {error}") from None
+        raise CommandError(f"--subject: {error}") from None
     return partial(self_signed, name, key_type, lifetime=lifetime)
 
 
@@ -211,7 +211,7 @@ def _content(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else "unknown"
-        raise UsageFault(f"cannot read {file}: {reason}") from None
+        raise CommandError(f"cannot read {file}: {reason}") from None
 
 
 def _warn(added: certificates.Added, vault: Vault) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from signotaur_keyserver.commands.faults import UsageFault
+from signotaur_keyserver.commands.faults import CommandError
 from signotaur_keyserver.database.database import Database, UnsupportedDatabaseError, sqlite_url
 from signotaur_keyserver.database.migrate import current_revision, migrate, newest_revision
 from signotaur_keyserver.pki.private_files import ExposedError, require_safe_folder
@@ -19,7 +19,7 @@ _FILE = "keyserver.db"
 def prepared(
     data_dir: Path, url: str | None, offset: timedelta = timedelta(0)
 ) -> Iterator[Database]:
-    """Open the database, made and migrated as needed. Raises UsageFault for an unusable folder."""
+    """Open the database, created and migrated as needed. Raises CommandError."""
     _require_writable(data_dir)
     with _opened(data_dir, url, offset) as database:
         migrate(database)
@@ -30,17 +30,17 @@ def prepared(
 def existing(
     data_dir: Path, url: str | None, offset: timedelta = timedelta(0)
 ) -> Iterator[Database]:
-    """Open a database that is there. Raises UsageFault that names the command to run first."""
+    """Open a database that is there. Raises CommandError that names the command to run first."""
     if data_dir.exists():
         _require_safe(data_dir)
     with _opened(data_dir, url, offset) as database:
         if not database.exists():
-            raise UsageFault(
+            raise CommandError(
                 f"there is no key server's database in {data_dir}. Begin with: "
                 f"signotaur-keyserver user add NAME --role ApiKeyRotator --data-dir {data_dir}"
             )
         if current_revision(database) != newest_revision():
-            raise UsageFault(
+            raise CommandError(
                 f"the database in {data_dir} is of another version. Run: "
                 f"signotaur-keyserver migrate --data-dir {data_dir}"
             )
@@ -52,7 +52,7 @@ def _opened(data_dir: Path, url: str | None, offset: timedelta) -> Iterator[Data
     try:
         database = Database(url or sqlite_url(data_dir / _FILE), offset=offset)
     except UnsupportedDatabaseError as error:
-        raise UsageFault(f"--database: {error}") from None
+        raise CommandError(f"--database: {error}") from None
     try:
         yield database
     finally:
@@ -63,7 +63,7 @@ def _require_safe(data_dir: Path) -> None:
     try:
         require_safe_folder(data_dir)
     except ExposedError as error:
-        raise UsageFault(str(error)) from None
+        raise CommandError(str(error)) from None
 
 
 def _require_writable(data_dir: Path) -> None:
@@ -75,4 +75,4 @@ def _require_writable(data_dir: Path) -> None:
             trial.write(b"x")
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else "unknown"
-        raise UsageFault(f"cannot write to the data folder {data_dir}: {reason}") from None
+        raise CommandError(f"cannot write to the data folder {data_dir}: {reason}") from None

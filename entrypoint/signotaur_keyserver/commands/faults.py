@@ -1,5 +1,5 @@
 """What a command can end with beside success."""
 
 
-class UsageFault(Exception):
+class CommandError(Exception):
     """The command cannot do this as it was called (exit 10); the message says how it could."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from signotaur_keyserver.commands import data_folder
-from signotaur_keyserver.commands.faults import UsageFault
+from signotaur_keyserver.commands.faults import CommandError
 from signotaur_keyserver.commands.options import (
     AsJson,
     ClockOffset,
@@ -91,7 +91,7 @@ def _lifetime(text: str) -> timedelta | None:
         return None
     lifetime = duration("--expires-in", text)
     if not lifetime:
-        raise UsageFault("--expires-in: must be longer than nothing")
+        raise CommandError("--expires-in: must be longer than nothing")
     return lifetime
 
 

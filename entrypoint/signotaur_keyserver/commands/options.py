@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from signotaur_keyserver.commands.faults import UsageFault
+from signotaur_keyserver.commands.faults import CommandError
 from signotaur_keyserver.domain.durations import DurationError, parse_duration
 
 DataDir = Annotated[
@@ -24,8 +24,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def duration(option: str, text: str) -> timedelta:
-    """Read an option's duration. Raises UsageFault that names the option."""
+    """Read an option's duration. Raises CommandError that names the option."""
     try:
         return parse_duration(text)
     except DurationError as error:
-        raise UsageFault(f"{option}: {error}") from None
+        raise CommandError(f"{option}: {error}") from None

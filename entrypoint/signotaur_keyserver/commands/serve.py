@@ -10,7 +10,7 @@ import typer
 
 from signotaur_keyserver.api.app import Options, create_app
 from signotaur_keyserver.commands import data_folder
-from signotaur_keyserver.commands.faults import UsageFault
+from signotaur_keyserver.commands.faults import CommandError
 from signotaur_keyserver.commands.options import ClockOffset, DatabaseUrl, DataDir, duration
 from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.private_files import ExposedError, require_not_shared
@@ -101,10 +101,10 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     """Run the server. When it listens, it prints one line of JSON: its URL and its CA file."""
     _require_one_of(self_signed, tls_cert is not None or tls_key is not None, insecure_http)
     if insecure_http and not _is_loopback(host):
-        raise UsageFault("--insecure-http needs a loopback --host: keys would cross the network")
+        raise CommandError("--insecure-http needs a loopback --host: keys would cross the network")
     interval = duration("--sweep-interval", sweep_interval)
     if not interval:
-        raise UsageFault("--sweep-interval: must be longer than nothing")
+        raise CommandError("--sweep-interval: must be longer than nothing")
     offset = duration("--clock-offset", clock_offset)
     retention = duration("--event-retention", event_retention)
     token = None if metrics_token_file is None else _token(metrics_token_file)
@@ -129,16 +129,16 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
 
 def _require_one_of(*choices: bool) -> None:
     if sum(choices) != 1:
-        raise UsageFault(
+        raise CommandError(
             "give exactly one of --self-signed, --tls-cert with --tls-key, and --insecure-http"
         )
 
 
 def _given_files(certificate: Path | None, key: Path | None) -> TlsFiles:
     if certificate is None or key is None:
-        raise UsageFault("--tls-cert and --tls-key go together")
+        raise CommandError("--tls-cert and --tls-key go together")
     if not certificate.is_file():
-        raise UsageFault(f"there is no file {certificate}")
+        raise CommandError(f"there is no file {certificate}")
     _require_not_shared(key)
     return TlsFiles(certificate, key)
 
@@ -148,19 +148,19 @@ def _token(file: Path) -> str:
     try:
         token = file.read_text("utf-8", "replace").strip()
     except OSError as error:
-        raise UsageFault(f"cannot read {file}: {error.strerror}") from None
+        raise CommandError(f"cannot read {file}: {error.strerror}") from None
     if not _TOKEN.fullmatch(token):
-        raise UsageFault(f"{file}: a token is 16 to 512 printable ASCII characters without space")
+        raise CommandError(f"{file}: a token is 16 to 512 printable ASCII characters without space")
     return token
 
 
 def _require_not_shared(file: Path) -> None:
     if not file.is_file():
-        raise UsageFault(f"there is no file {file}")
+        raise CommandError(f"there is no file {file}")
     try:
         require_not_shared(file)
     except ExposedError as error:
-        raise UsageFault(str(error)) from None
+        raise CommandError(str(error)) from None
 
 
 def _is_loopback(host: str) -> bool:

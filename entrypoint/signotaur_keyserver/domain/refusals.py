@@ -16,7 +16,7 @@ from signotaur_wire.problems import Problem
 from signotaur_wire.roles import ROTATOR
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The request is answered with a problem; the transaction it was raised in is rolled back."""
 
     def __init__(
@@ -43,9 +43,9 @@ class Refused(Exception):
         """Level of the refusal's event, where it is not the usual one of its problem."""
 
 
-def unknown_key() -> Refused:
+def unknown_key() -> RefusedError:
     """Refuse a stranger: the one answer for every cause that a stranger could probe."""
-    return Refused(Problem.UNKNOWN_KEY, 401, "No key, or no key that this server knows.")
+    return RefusedError(Problem.UNKNOWN_KEY, 401, "No key, or no key that this server knows.")
 
 
 _DEAD = {
@@ -55,48 +55,50 @@ _DEAD = {
 }
 
 
-def dead_key(state: KeyState, key_id: int) -> Refused:
+def dead_key(state: KeyState, key_id: int) -> RefusedError:
     """Refuse the proven holder of a key that is revoked, expired or disabled."""
     problem, detail = _DEAD[state]
-    return Refused(problem, 401, detail, key_id=key_id)
+    return RefusedError(problem, 401, detail, key_id=key_id)
 
 
-def role_required() -> Refused:
+def role_required() -> RefusedError:
     """Refuse a rotation by an owner without the role."""
-    return Refused(Problem.ROLE_REQUIRED, 403, f"The key's owner lacks the role {ROTATOR}.")
+    return RefusedError(Problem.ROLE_REQUIRED, 403, f"The key's owner lacks the role {ROTATOR}.")
 
 
-def invalid_overlap() -> Refused:
+def invalid_overlap() -> RefusedError:
     """Refuse an overlap outside the limits."""
-    return Refused(
+    return RefusedError(
         Problem.INVALID_OVERLAP,
         422,
         f"The overlap is {OVERLAP_DAYS_MIN} to {OVERLAP_DAYS_MAX} days.",
     )
 
 
-def other_request() -> Refused:
+def other_request() -> RefusedError:
     """Refuse an id that is known with another body or for another key; which, is not told."""
-    return Refused(
+    return RefusedError(
         Problem.ROTATION_MISMATCH, 422, "This id was used for another request. Make a new id."
     )
 
 
-def key_collision() -> Refused:
+def key_collision() -> RefusedError:
     """Refuse a new key whose public id or digest is already known."""
-    return Refused(
+    return RefusedError(
         Problem.ROTATION_MISMATCH, 409, "A key like this exists already. Make a new key."
     )
 
 
-def wrong_key(needed: str) -> Refused:
+def wrong_key(needed: str) -> RefusedError:
     """Refuse a step that belongs to the other key of the rotation (``needed``: new or old)."""
-    return Refused(Problem.ROTATION_MISMATCH, 409, f"Only the rotation's {needed} key can do this.")
+    return RefusedError(
+        Problem.ROTATION_MISMATCH, 409, f"Only the rotation's {needed} key can do this."
+    )
 
 
-def not_confirmable(state: RotationState) -> Refused:
+def not_confirmable(state: RotationState) -> RefusedError:
     """Refuse to confirm what was aborted or superseded."""
-    return Refused(
+    return RefusedError(
         Problem.ROTATION_MISMATCH,
         409,
         f"The rotation is {state.value}: it can no longer be confirmed.",
@@ -104,25 +106,25 @@ def not_confirmable(state: RotationState) -> Refused:
     )
 
 
-def unknown_rotation() -> Refused:
+def unknown_rotation() -> RefusedError:
     """Refuse to tell of a rotation that is not this key's to see, or that does not exist."""
-    return Refused(Problem.UNKNOWN_ROTATION, 404, "This key has no such rotation.")
+    return RefusedError(Problem.UNKNOWN_ROTATION, 404, "This key has no such rotation.")
 
 
-def rotation_open(rotation: Rotation, now: datetime) -> Refused:
+def rotation_open(rotation: Rotation, now: datetime) -> RefusedError:
     """Refuse while someone else holds the lease."""
     return _open(rotation, now, "Another run is rotating this key now.")
 
 
-def candidate_unconfirmed(rotation: Rotation, now: datetime) -> Refused:
+def candidate_unconfirmed(rotation: Rotation, now: datetime) -> RefusedError:
     """Refuse to rotate a key whose own rotation is not confirmed yet."""
     return _open(
         rotation, now, "This key is a candidate: its own rotation must be confirmed first."
     )
 
 
-def _open(rotation: Rotation, now: datetime, detail: str) -> Refused:
-    return Refused(
+def _open(rotation: Rotation, now: datetime, detail: str) -> RefusedError:
+    return RefusedError(
         Problem.ROTATION_OPEN,
         409,
         detail,
@@ -135,14 +137,14 @@ def _open(rotation: Rotation, now: datetime, detail: str) -> Refused:
     )
 
 
-def already_rotated(confirmed: Rotation) -> Refused:
+def already_rotated(confirmed: Rotation) -> RefusedError:
     """Refuse what a confirmed successor forbids."""
     return _already_rotated(
         confirmed, "This key was rotated and the rotation was confirmed: use its successor."
     )
 
 
-def successor_in_use(confirmed: Rotation) -> Refused:
+def successor_in_use(confirmed: Rotation) -> RefusedError:
     """Refuse to replace a successor as lost although it was used since its confirmation."""
     return _already_rotated(
         confirmed,
@@ -152,19 +154,19 @@ def successor_in_use(confirmed: Rotation) -> Refused:
     )
 
 
-def _already_rotated(confirmed: Rotation, detail: str, level: Level | None = None) -> Refused:
+def _already_rotated(confirmed: Rotation, detail: str, level: Level | None = None) -> RefusedError:
     members: Json = {
         "successorKeyId": confirmed.new_key_id,
         "confirmedAt": format_optional_time(confirmed.confirmed_at_utc),
     }
     if confirmed.new_key_is_in_use:
         members["successorInUseSince"] = format_optional_time(confirmed.new_in_use_since_utc)
-    return Refused(Problem.ALREADY_ROTATED, 409, detail, members=members, level=level)
+    return RefusedError(Problem.ALREADY_ROTATED, 409, detail, members=members, level=level)
 
 
-def candidate_in_use(rotation: Rotation) -> Refused:
+def candidate_in_use(rotation: Rotation) -> RefusedError:
     """Refuse to abort a rotation whose new key may be in a destination."""
-    return Refused(
+    return RefusedError(
         Problem.ROTATION_MISMATCH,
         409,
         "The new key of this rotation was used, so it may be stored already. Confirm it, or ask "
@@ -173,9 +175,9 @@ def candidate_in_use(rotation: Rotation) -> Refused:
     )
 
 
-def too_many_candidates(candidates: Sequence[Rotation]) -> Refused:
+def too_many_candidates(candidates: Sequence[Rotation]) -> RefusedError:
     """Refuse a further candidate when every present one may be in use somewhere."""
-    return Refused(
+    return RefusedError(
         Problem.TOO_MANY_CANDIDATES,
         409,
         f"{MAX_CANDIDATES} unconfirmed successors of this key are in use: confirm one, or ask an "
@@ -184,19 +186,19 @@ def too_many_candidates(candidates: Sequence[Rotation]) -> Refused:
     )
 
 
-def malformed(status: int, detail: str, fields: Sequence[str] = ()) -> Refused:
+def malformed(status: int, detail: str, fields: Sequence[str] = ()) -> RefusedError:
     """Refuse a request that is not of the protocol; ``fields`` are names, never values."""
-    return Refused(Problem.MALFORMED_REQUEST, status, detail, members={"fields": list(fields)})
+    return RefusedError(Problem.MALFORMED_REQUEST, status, detail, members={"fields": list(fields)})
 
 
-def rate_limited(detail: str, wait: float) -> Refused:
+def rate_limited(detail: str, wait: float) -> RefusedError:
     """Refuse whoever asks too often; ``wait`` is in seconds, until the next request is heard."""
-    return Refused(Problem.RATE_LIMITED, 429, detail, retry_after=max(1, ceil(wait)))
+    return RefusedError(Problem.RATE_LIMITED, 429, detail, retry_after=max(1, ceil(wait)))
 
 
-def unavailable() -> Refused:
+def unavailable() -> RefusedError:
     """Refuse while the database cannot be reached or is busy. Nothing was changed."""
-    return Refused(
+    return RefusedError(
         Problem.UNAVAILABLE,
         503,
         "The database is not available. Nothing was changed.",

@@ -16,14 +16,14 @@ _ALIVE = (KeyState.ACTIVE, KeyState.CANDIDATE)
 
 
 def require_alive(key: Key, now: datetime) -> None:
-    """Raise Refused unless the key may be used now."""
+    """Raise RefusedError unless the key may be used now."""
     state = key.state(now)
     if state not in _ALIVE:
         raise refusals.dead_key(state, key.id)
 
 
 def require_permission(key: Key, request: RotationRequest) -> None:
-    """Raise Refused unless the owner may rotate and the overlap is within the limits."""
+    """Raise RefusedError unless the owner may rotate and the overlap is within the limits."""
     if ROTATOR not in key.roles:
         raise refusals.role_required()
     if not OVERLAP_DAYS_MIN <= request.overlap_days <= OVERLAP_DAYS_MAX:
@@ -31,7 +31,7 @@ def require_permission(key: Key, request: RotationRequest) -> None:
 
 
 def require_free_lease(rotations: Sequence[Rotation], holder: str, now: datetime) -> None:
-    """Raise Refused while someone else holds a live lease on any of one old key's rotations.
+    """Raise RefusedError while someone else holds a live lease on any of one old key's rotations.
 
     Two runs that write the same destinations at once are the one way to lose a key that no
     later run can mend.
@@ -42,7 +42,7 @@ def require_free_lease(rotations: Sequence[Rotation], holder: str, now: datetime
 
 
 def require_repeat(rotation: Rotation, key: Key, request: RotationRequest) -> None:
-    """Raise Refused unless the request is the one that opened the rotation, by one of its keys.
+    """Raise RefusedError unless one of the rotation's keys repeats the request that opened it.
 
     The holder is not compared: another run may continue what a dead one began.
     """
@@ -63,7 +63,8 @@ def lost_successors(rotations: Sequence[Rotation], request: RotationRequest) -> 
 
     The client says so (``again``), and nothing shows the opposite: a successor that was used
     since its confirmation is in somebody's hands. Whoever stole the old key could otherwise end
-    the key that its owner rotated to. Raises Refused when there is a successor that is not lost.
+    the key that its owner rotated to. Raises RefusedError when there is a successor that is not
+    lost.
     """
     confirmed = [r for r in rotations if r.is_confirmed]
     if confirmed and not request.again:
@@ -86,7 +87,7 @@ def successor_expiry(key: Key, lost: Sequence[Rotation], now: datetime) -> datet
 
 
 def require_undelivered(rotation: Rotation, now: datetime) -> None:
-    """Raise Refused when a candidate may be in a destination: it lives and was used.
+    """Raise RefusedError when a candidate may be in a destination: it lives and was used.
 
     A client uses a key before it delivers it, and at last overwrites the old key with it. If
     the old key could end it then, whoever stole the old key would leave its owner without one.
@@ -99,7 +100,7 @@ def candidates_to_supersede(rotations: Sequence[Rotation], now: datetime) -> lis
     """Return the candidates that make room for one more, oldest first.
 
     A candidate that was never used is provably in no destination, because a client uses a key
-    before it delivers it; a dead one helps nobody. Raises Refused when all others were used.
+    before it delivers it; a dead one helps nobody. Raises RefusedError when all others were used.
     ``rotations`` are one old key's, oldest first, none leased to another holder.
     """
     candidates = [r for r in rotations if r.is_unconfirmed]

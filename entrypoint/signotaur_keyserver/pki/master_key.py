@@ -15,7 +15,7 @@ _KEY_BYTES = 32
 _NONCE_BYTES = 12
 
 
-class VaultError(Exception):
+class MasterKeyError(Exception):
     """Sealed keys cannot be opened, or none can be sealed. The message says what to do."""
 
 
@@ -31,14 +31,14 @@ class Vault:
         return cls(data_dir / FILE_NAME)
 
     def create(self) -> bool:
-        """Make a master key where there is none; False when there is one. Raises VaultError."""
+        """Make a master key where there is none; False when there is one. Raises MasterKeyError."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
             handle = os.open(self.file, flags, 0o600)
         except FileExistsError:
             return False
         except OSError as error:
-            raise VaultError(f"cannot make {self.file}: {_reason(error)}") from None
+            raise MasterKeyError(f"cannot make {self.file}: {_reason(error)}") from None
         with os.fdopen(handle, "wb") as file:
             file.write(secrets.token_bytes(_KEY_BYTES))
             file.flush()
@@ -47,17 +47,17 @@ class Vault:
         return True
 
     def seal(self, key_der: bytes, thumbprint: str) -> bytes:
-        """Return a private key as it is stored. Raises VaultError."""
+        """Return a private key as it is stored. Raises MasterKeyError."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return nonce + AESGCM(self._master_key()).encrypt(nonce, key_der, thumbprint.encode())
 
     def unseal(self, sealed_key: bytes, thumbprint: str) -> bytes:
-        """Return the private key of a certificate in clear. Raises VaultError."""
+        """Return the private key of a certificate in clear. Raises MasterKeyError."""
         nonce, sealed = sealed_key[:_NONCE_BYTES], sealed_key[_NONCE_BYTES:]
         try:
             return AESGCM(self._master_key()).decrypt(nonce, sealed, thumbprint.encode())
         except (InvalidTag, ValueError):
-            raise VaultError(
+            raise MasterKeyError(
                 f"{self.file} is not the master key that the private keys were sealed with: "
                 "put the right one back from its backup"
             ) from None
@@ -68,18 +68,18 @@ class Vault:
                 status = os.fstat(file.fileno())
                 master_key = file.read(_KEY_BYTES + 1)
         except FileNotFoundError:
-            raise VaultError(
+            raise MasterKeyError(
                 f"{self.file} is missing: the private keys in the database cannot be opened "
                 "without it. Put it back from its backup; it is never made anew"
             ) from None
         except OSError as error:
-            raise VaultError(f"cannot read {self.file}: {_reason(error)}") from None
+            raise MasterKeyError(f"cannot read {self.file}: {_reason(error)}") from None
         if len(master_key) != _KEY_BYTES:
-            raise VaultError(f"{self.file} is damaged: it must have {_KEY_BYTES} bytes")
+            raise MasterKeyError(f"{self.file} is damaged: it must have {_KEY_BYTES} bytes")
         try:
             require_owner_only(self.file, status)
         except ExposedError as error:
-            raise VaultError(str(error)) from None
+            raise MasterKeyError(str(error)) from None
         return master_key
 
 

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from threading import Lock
 
 from signotaur_keyserver.domain.records import Certificate
-from signotaur_keyserver.pki.master_key import Vault, VaultError
+from signotaur_keyserver.pki.master_key import MasterKeyError, Vault
 from signotaur_keyserver.pki.material import PrivateKey, load_key
 
 _CAPACITY = 64
@@ -20,9 +20,9 @@ class PrivateKeys:
         self._opened: OrderedDict[tuple[str, bytes], PrivateKey] = OrderedDict()
 
     def open(self, certificate: Certificate) -> PrivateKey:
-        """Return a certificate's private key. Raises VaultError."""
+        """Return a certificate's private key. Raises MasterKeyError."""
         if certificate.sealed_key is None or self._vault is None:
-            raise VaultError("this server has no private keys")
+            raise MasterKeyError("this server has no private keys")
         name = certificate.thumbprint, certificate.sealed_key
         with self._lock:
             key = self._opened.pop(name, None)

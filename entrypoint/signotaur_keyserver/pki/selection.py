@@ -19,7 +19,7 @@ class Candidate:
     granted: bool
 
 
-class CertificateRefused(Exception):
+class CertificateRefusedError(Exception):
     """The caller gets no certificate. The message is for the caller, and repeats nothing."""
 
     def __init__(self, message: str, level: Level, certificate: Certificate | None = None) -> None:
@@ -32,20 +32,20 @@ class CertificateRefused(Exception):
 def select(
     candidates: Iterable[Candidate], request: CertificateRequest, now: datetime
 ) -> Certificate:
-    """Return the certificate that a request means. Raises CertificateRefused.
+    """Return the certificate that a request means. Raises CertificateRefusedError.
 
     The first selector that is given decides: thumbprint, label, subject. Of several certificates
     of one subject it is a valid one, and the one that lasts longest.
     """
     fitting = [candidate for candidate in candidates if _fits(candidate.certificate, request)]
     if not _is_specific(request):
-        raise CertificateRefused(
+        raise CertificateRefusedError(
             "Name a certificate: by its thumbprint, its label or its subject.", Level.WARNING
         )
     granted = [candidate.certificate for candidate in fitting if candidate.granted]
     if not granted:
         denied = fitting[0].certificate if fitting else None
-        raise CertificateRefused(
+        raise CertificateRefusedError(
             "There is no such certificate, or this key may not use it.", Level.SECURITY, denied
         )
     chosen = max(
@@ -56,14 +56,14 @@ def select(
 
 
 def require_valid(certificate: Certificate, now: datetime) -> None:
-    """Raise CertificateRefused outside the certificate's time."""
+    """Raise CertificateRefusedError outside the certificate's time."""
     state = certificate.state(now)
     if state is CertificateState.EXPIRED:
         message = f"The certificate expired at {format_time(certificate.not_after_utc)}."
-        raise CertificateRefused(message, Level.WARNING, certificate)
+        raise CertificateRefusedError(message, Level.WARNING, certificate)
     if state is CertificateState.NOT_YET_VALID:
         message = f"The certificate is not valid before {format_time(certificate.not_before_utc)}."
-        raise CertificateRefused(message, Level.WARNING, certificate)
+        raise CertificateRefusedError(message, Level.WARNING, certificate)
 
 
 def _is_specific(request: CertificateRequest) -> bool:

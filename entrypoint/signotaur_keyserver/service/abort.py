@@ -17,7 +17,7 @@ def abort_rotation(
 ) -> RotationDescription:
     """Abort with the old key; the candidate dies at once. Repeatable.
 
-    Raises Refused: unknown-rotation; rotation-mismatch for the new key, and when the candidate
+    Raises RefusedError: unknown-rotation; rotation-mismatch for the new key, and when the candidate
     was used; already-rotated when the rotation was confirmed.
     """
     with change(database, caller, source) as this:

@@ -32,7 +32,7 @@ class Caller:
 def authenticate(database: Database, key_text: str) -> Caller:
     """Return the caller whose key this is. One statement for a key that is known, no write.
 
-    Raises Refused: ``unknown-key`` to whoever does not prove to hold a known key, and the true
+    Raises RefusedError: ``unknown-key`` to whoever does not prove to hold a known key, and the true
     cause to whoever does.
     """
     try:
@@ -57,7 +57,7 @@ def authenticate(database: Database, key_text: str) -> Caller:
 def record_first_use(database: Database, key: Key, source: str | None) -> None:
     """Record that a candidate was used: from now on it is never superseded as unused.
 
-    Raises Refused when it was superseded since it was authenticated: its holder must not think
+    Raises RefusedError when it was superseded since it was authenticated: its holder must not think
     that it holds a working key.
     """
     with database.write() as connection:

@@ -52,7 +52,7 @@ def add_certificate(
 ) -> Added:
     """Add what ``make`` returns for the present moment, its private key sealed.
 
-    Raises AdministrationError and VaultError.
+    Raises AdministrationError and MasterKeyError.
     """
     _require_label(label)
     with database.read() as connection:
@@ -125,7 +125,7 @@ def export_certificate(database: Database, name: str, *, with_chain: bool) -> st
 
 
 def require_master_key(database: Database, vault: Vault) -> None:
-    """Raise VaultError when there are private keys and the master key does not open them."""
+    """Raise MasterKeyError when there are private keys and the master key does not open them."""
     with database.read() as connection:
         _prove(connection, vault)
 

@@ -20,7 +20,7 @@ def confirm_rotation(
 ) -> RotationDescription:
     """Confirm with the new key; repeatable, also when the old key is dead. Needs no role.
 
-    Raises Refused: unknown-rotation, or rotation-mismatch for the old key and for a rotation
+    Raises RefusedError: unknown-rotation, or rotation-mismatch for the old key and for a rotation
     that was aborted or superseded, or rotation-open while another run delivers its candidate.
     An ``again`` is superseded by the first use of the successor that it says is lost
     (``service.successor``), so the confirmation need not ask for it.

@@ -23,7 +23,7 @@ def describe_self(database: Database, caller: Caller) -> KeyDescription:
 def describe_rotation_to(
     database: Database, caller: Caller, rotation_id: UUID
 ) -> RotationDescription:
-    """Describe a rotation to its old or new key. Raises Refused to any other."""
+    """Describe a rotation to its old or new key. Raises RefusedError to any other."""
     with database.read() as connection:
         rotation = rotations.find(connection, rotation_id)
     if rotation is None or caller.key.id not in (rotation.old_key_id, rotation.new_key_id):

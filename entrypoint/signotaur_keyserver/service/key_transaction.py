@@ -48,7 +48,7 @@ def event_of(
 
 @contextmanager
 def use(database: Database, caller: Caller, source: str | None) -> Iterator[Use]:
-    """Begin a use of a key. Raises Refused when the key died since it was authenticated."""
+    """Begin a use of a key. Raises RefusedError when the key died since it was authenticated."""
     with database.write() as connection:
         found = keys.find_used(connection, caller.key.public_id)
         if found is None:

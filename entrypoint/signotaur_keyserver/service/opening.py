@@ -36,7 +36,7 @@ def put_rotation(
 ) -> Put:
     """Open the rotation, or answer what it is now. Safe to repeat at any time.
 
-    Raises Refused for every reason that ``rules`` and ``refusals`` name.
+    Raises RefusedError for every reason that ``rules`` and ``refusals`` name.
     """
     with change(database, caller, source) as this:
         rules.require_permission(this.key, request)
@@ -78,7 +78,7 @@ def _open(this: Change, rotation_id: UUID, request: RotationRequest) -> None:
 
 
 def _require_decided(this: Change) -> None:
-    """Raise Refused when the caller is a candidate: it must be confirmed before it is rotated."""
+    """Raise RefusedError for a candidate: it must be confirmed before it is rotated."""
     if not this.key.is_unconfirmed:
         return
     own = rotations.of_new_key(this.connection, this.key.id)

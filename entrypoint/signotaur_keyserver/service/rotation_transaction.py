@@ -55,7 +55,7 @@ class Change:
         events.write(self.connection, self.now, event)
 
     def rotation(self, rotation_id: UUID) -> Rotation:
-        """Return a rotation of the caller's key. Raises Refused when it has no such one."""
+        """Return a rotation of the caller's key. Raises RefusedError when it has no such one."""
         rotation = rotations.find(self.connection, rotation_id)
         if rotation is None or self.key.id not in (rotation.old_key_id, rotation.new_key_id):
             raise refusals.unknown_rotation()
@@ -101,7 +101,7 @@ class Change:
 
 @contextmanager
 def change(database: Database, caller: Caller, source: str | None) -> Iterator[Change]:
-    """Begin a change asked for by a key. Raises Refused when the key died since it was read."""
+    """Begin a change that a key asks for. Raises RefusedError if the key died meanwhile."""
     with database.write() as connection:
         keys.lock(connection, caller.key.family)
         now = database.clock.now(connection)

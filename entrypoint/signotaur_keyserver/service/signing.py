@@ -11,9 +11,9 @@ from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.records import Certificate, Key
 from signotaur_keyserver.pki import selection, signatures
-from signotaur_keyserver.pki.master_key import VaultError
+from signotaur_keyserver.pki.master_key import MasterKeyError
 from signotaur_keyserver.pki.private_keys import PrivateKeys
-from signotaur_keyserver.pki.selection import CertificateRefused
+from signotaur_keyserver.pki.selection import CertificateRefusedError
 from signotaur_keyserver.service.authentication import Caller
 from signotaur_keyserver.service.key_transaction import Use, event_of, use
 from signotaur_keyserver.service.log_text import told
@@ -35,14 +35,17 @@ _NO_KEY = "The server cannot open this certificate's private key. Ask who runs i
 def find_certificate(
     database: Database, caller: Caller, request: CertificateRequest
 ) -> CertificateAnswer:
-    """Return the certificate that a key may use. Reads only. Raises CertificateRefused."""
+    """Return the certificate that a key may use. Reads only. Raises CertificateRefusedError."""
     with database.read() as connection:
         chosen = _select(connection, caller.key, request, caller.now)
     return CertificateAnswer(DONE, "", chosen.certificate_der, chosen.thumbprint)
 
 
 def certificate_refused(
-    caller: Caller, request: CertificateRequest, refused: CertificateRefused, source: str | None
+    caller: Caller,
+    request: CertificateRequest,
+    refused: CertificateRefusedError,
+    source: str | None,
 ) -> Event:
     """Return the event of a refused certificate."""
     data: Json = {
@@ -75,9 +78,9 @@ def sign_digest(
         try:
             chosen = _select(this.connection, this.key, _by_thumbprint(request), this.now)
             key = private_keys.open(chosen)
-        except CertificateRefused as refused:
+        except CertificateRefusedError as refused:
             return _refuse(this, request, refused)
-        except VaultError as error:
+        except MasterKeyError as error:
             return _fail(this, request, error, chosen)
         _log_signature(this, request, chosen)
     signature = signatures.sign(key, request.digest, request.algorithm)
@@ -103,7 +106,7 @@ def _log_signature(this: Use, request: SignRequest, chosen: Certificate) -> None
 
 
 def _refuse(
-    this: Use, request: SignRequest, refused: CertificateRefused
+    this: Use, request: SignRequest, refused: CertificateRefusedError
 ) -> tuple[SignAnswer, Event]:
     message = f"Key {this.key.id} was refused a signature."
     data = _record(request) | _reason(refused)
@@ -113,7 +116,7 @@ def _refuse(
 
 
 def _fail(
-    this: Use, request: SignRequest, error: VaultError, chosen: Certificate
+    this: Use, request: SignRequest, error: MasterKeyError, chosen: Certificate
 ) -> tuple[SignAnswer, Event]:
     message = f"No signature for key {this.key.id} with certificate {chosen.id}: {error}."
     data = _record(request) | {"certificateId": chosen.id, "label": chosen.label}
@@ -122,7 +125,7 @@ def _fail(
     return SignAnswer(FAILED, _NO_KEY), event
 
 
-def _reason(refused: CertificateRefused) -> Json:
+def _reason(refused: CertificateRefusedError) -> Json:
     denied = None if refused.certificate is None else refused.certificate.id
     return {"reason": str(refused), "certificateId": denied}
 

@@ -16,7 +16,7 @@ from signotaur_keyserver.store import keys, rotations
 def record_use(database: Database, caller: Caller, source: str | None = None) -> Caller:
     """Record the caller's use of its key, if it is the first one that counts; return it anew.
 
-    Raises Refused when the key died since it was authenticated.
+    Raises RefusedError when the key died since it was authenticated.
     """
     with change(database, caller, source) as this:
         note_use(this)

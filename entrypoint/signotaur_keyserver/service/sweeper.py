@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 _PAUSE = 0.05
 """Seconds between two batches of deleted events."""
-_PATIENCE = 1.0
+_SHUTDOWN_TIMEOUT = 1.0
 """Seconds that an ending server waits for a sweep."""
 
 
@@ -51,7 +51,7 @@ class Sweeper:
     def stop(self) -> None:
         """End; a sweep that waits for its turn is given up, and loses nothing."""
         self._stopped.set()
-        self._thread.join(_PATIENCE)
+        self._thread.join(_SHUTDOWN_TIMEOUT)
 
     def sweep_once(self) -> None:
         """Sweep and count."""

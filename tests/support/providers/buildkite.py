@@ -30,7 +30,7 @@ class Token:
     maintainer: bool
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(status, message)
         self.reply = Reply(status, {"message": message})
@@ -86,7 +86,7 @@ class Buildkite(StandIn):
         body = call.json if call.body else None
         try:
             reply = self._serve(call, body or {})
-        except _Refused as refused:
+        except _RefusedError as refused:
             reply = refused.reply
         for text in self._description.check(call.method, call.path, body, reply.status, reply.body):
             self.violation(text)
@@ -102,9 +102,9 @@ class Buildkite(StandIn):
             case ["v2", "organizations", organization, "clusters", cluster, "secrets", *rest]:
                 self._authorize(call)
                 if (organization, cluster) != (self.organization, self.cluster):
-                    raise _Refused(404, "Not Found")
+                    raise _RefusedError(404, "Not Found")
             case _:
-                raise _Refused(404, "Not Found")
+                raise _RefusedError(404, "Not Found")
         match (call.method, rest):
             case ("GET", []):
                 return self._list(call)
@@ -118,26 +118,28 @@ class Buildkite(StandIn):
                 found = self._by_id(each)
                 _check_value(body.get("value"))
                 return self._changed(found, {"value": body["value"]})
-        raise _Refused(404, "Not Found")
+        raise _RefusedError(404, "Not Found")
 
     def _token(self, call: Call) -> Token:
         scheme, _, text = call.headers.get("authorization", "").partition(" ")
         token = self.tokens.get(text)
         if scheme != "Bearer" or token is None:
-            raise _Refused(401, "Authentication required. Please supply a valid API Access Token")
+            raise _RefusedError(
+                401, "Authentication required. Please supply a valid API Access Token"
+            )
         return token
 
     def _authorize(self, call: Call) -> None:
         token = self._token(call)
         needed = "read_secret_details" if call.method == "GET" else "write_secrets"
         if needed not in token.scopes or not token.maintainer:
-            raise _Refused(403, "Forbidden")
+            raise _RefusedError(403, "Forbidden")
 
     def _by_id(self, wanted: str) -> dict[str, Any]:
         for each in self._secrets:
             if each["id"] == wanted:
                 return each
-        raise _Refused(404, "Not Found")
+        raise _RefusedError(404, "Not Found")
 
     def _list(self, call: Call) -> Reply:
         page, size = int(call.query.get("page", "1")), int(call.query.get("per_page", "30"))
@@ -149,7 +151,7 @@ class Buildkite(StandIn):
     def _create(self, body: dict[str, Any]) -> dict[str, Any]:
         key = body.get("key", "")
         if not KEY.fullmatch(key) or any(each["key"] == key for each in self._secrets):
-            raise _Refused(422, "Validation Failed")
+            raise _RefusedError(422, "Validation Failed")
         if "value" in body:
             _check_value(body["value"])
         cluster = f"{self.api}/organizations/{self.organization}/clusters/{self.cluster}"
@@ -174,9 +176,9 @@ class Buildkite(StandIn):
 
     def _update(self, found: dict[str, Any], body: dict[str, Any]) -> Reply:
         if "key" in body:
-            raise _Refused(422, "The key parameter cannot be updated.")
+            raise _RefusedError(422, "The key parameter cannot be updated.")
         if "value" in body:
-            raise _Refused(422, "The value parameter cannot be updated on this endpoint.")
+            raise _RefusedError(422, "The value parameter cannot be updated on this endpoint.")
         kept: dict[str, Any] = {
             name: body[name] for name in ("description", "policy") if name in body
         }
@@ -192,7 +194,7 @@ class Buildkite(StandIn):
 
 def _check_value(value: object) -> None:
     if not isinstance(value, str) or not value.strip() or len(value.encode()) > LARGEST_VALUE:
-        raise _Refused(422, "Validation Failed")
+        raise _RefusedError(422, "Validation Failed")
 
 
 def _shown(secret: dict[str, Any]) -> dict[str, Any]:

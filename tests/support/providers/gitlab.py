@@ -14,7 +14,7 @@ from support.providers.exchange import Call, Reply, fail
 from support.providers.gitlab_variables import (
     EVERYWHERE,
     Owner,
-    Refused,
+    RefusedError,
     body_of,
     create,
     pick,
@@ -120,7 +120,7 @@ class GitLab(StandIn):
         self._check_url(call)
         try:
             reply = self._serve(call)
-        except Refused as refused:
+        except RefusedError as refused:
             reply = refused.reply
         reply.headers |= self._quota((self.now() + timedelta(minutes=1)).timestamp())
         for text in self._description.check(
@@ -151,12 +151,12 @@ class GitLab(StandIn):
         if (call.method, parts[2:]) == ("GET", ["personal_access_tokens", "self"]):
             return Reply(200, _described(self._token(call)))
         if parts[:2] != ["api", "v4"] or len(parts) not in {5, 6} or parts[4] != "variables":
-            raise Refused(404, {"error": "404 Not Found"})
+            raise RefusedError(404, {"error": "404 Not Found"})
         token = self._token(call)
         if not self._suffices(token, call.method):
             wanted = "api read_api" if call.method == "GET" else "api"
             weak = {"error": "insufficient_scope", "error_description": WEAK, "scope": wanted}
-            raise Refused(403, weak)
+            raise RefusedError(403, weak)
         owner = self._owner(token, parts[2], parts[3])
         members = read_members(call)
         if len(parts) == 5 and call.method == "POST":
@@ -166,7 +166,7 @@ class GitLab(StandIn):
             return (
                 Reply(200, shown(found)) if call.method == "GET" else update(owner, found, members)
             )
-        raise Refused(405, {"error": "405 Not Allowed"})
+        raise RefusedError(405, {"error": "405 Not Allowed"})
 
     def _token(self, call: Call) -> Token:
         bearer = call.headers.get("authorization", "").removeprefix("Bearer ")
@@ -174,10 +174,10 @@ class GitLab(StandIn):
         token = next((each for each in self.tokens if each.text == text), None)
         # A job's token opens a short list of routes; those of the variables are not on it.
         if token is None or token.kind == "job":
-            raise Refused(401, {"message": "401 Unauthorized"})
+            raise RefusedError(401, {"message": "401 Unauthorized"})
         if token.state != "active":
             gone = {"error": "invalid_token", "error_description": GONE[token.state]}
-            raise Refused(401, gone)
+            raise RefusedError(401, gone)
         return token
 
     @staticmethod
@@ -187,15 +187,15 @@ class GitLab(StandIn):
     def _owner(self, token: Token, kind: str, name: str) -> Owner:
         noun = {"projects": "Project", "groups": "Group"}.get(kind)
         if noun is None:
-            raise Refused(404, {"error": "404 Not Found"})
+            raise RefusedError(404, {"error": "404 Not Found"})
         for owner in self.owners:
             if owner.kind == kind and name in {str(owner.number), owner.path}:
                 role = self._role(token, owner.path)
                 if role and role < ROLES[NEEDED[kind]]:
-                    raise Refused(403, {"message": "403 Forbidden"})
+                    raise RefusedError(403, {"message": "403 Forbidden"})
                 if role:
                     return owner
-        raise Refused(404, {"message": f"404 {noun} Not Found"})
+        raise RefusedError(404, {"message": f"404 {noun} Not Found"})
 
     @staticmethod
     def _role(token: Token, path: str) -> int:
@@ -209,12 +209,12 @@ class GitLab(StandIn):
         found = pick(owner.variables, key, scope)
         if not found:
             noun = "Variable" if owner.kind == "projects" else "GroupVariable"
-            raise Refused(404, {"message": f"404 {noun} Not Found"})
+            raise RefusedError(404, {"message": f"404 {noun} Not Found"})
         # Of a group's variables, a PUT without filter changes any one, so as not to
         # break older clients.
         any_will_do = owner.kind == "groups" and method == "PUT" and scope is None
         if len(found) > 1 and not any_will_do:
-            raise Refused(409, {"message": AMBIGUOUS})
+            raise RefusedError(409, {"message": AMBIGUOUS})
         return found[0]
 
     def _by_path(self, path: str) -> Owner:

@@ -26,7 +26,7 @@ class Owner:
     variables: list[dict[str, Any]] = field(default_factory=list)
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """GitLab says no."""
 
     def __init__(self, status: int, body: object) -> None:
@@ -60,21 +60,23 @@ def read_members(call: Call) -> dict[str, Any]:
     given = dict(call.query) | (body_of(call) or {})
     medium = _medium(call)
     if call.body and medium != JSON:
-        raise Refused(415, {"error": f"The provided content-type '{medium}' is not supported."})
+        raise RefusedError(
+            415, {"error": f"The provided content-type '{medium}' is not supported."}
+        )
     members: dict[str, Any] = {name: given[name] for name in TEXTS if name in given}
     members |= {name: _flag(name, given[name]) for name in FLAGS if name in given}
     scope = given.get("filter", {"environment_scope": given.get("filter[environment_scope]")})
     if not isinstance(scope, dict):
-        raise Refused(400, {"error": "filter is invalid"})
+        raise RefusedError(400, {"error": "filter is invalid"})
     members["filter"] = scope.get("environment_scope")
     if members.get("variable_type", "file") not in {"env_var", "file"}:
-        raise Refused(400, {"error": "variable_type does not have a valid value"})
+        raise RefusedError(400, {"error": "variable_type does not have a valid value"})
     return members
 
 
 def _flag(name: str, text: object) -> bool:
     if str(text).lower() not in {"true", "false"}:
-        raise Refused(400, {"error": f"{name} is invalid"})
+        raise RefusedError(400, {"error": f"{name} is invalid"})
     return str(text).lower() == "true"
 
 
@@ -82,7 +84,7 @@ def create(owner: Owner, members: dict[str, Any]) -> Reply:
     """Make a variable."""
     missing = [f"{name} is missing" for name in ("key", "value") if name not in members]
     if missing:
-        raise Refused(400, {"error": ", ".join(missing)})
+        raise RefusedError(400, {"error": ", ".join(missing)})
     hidden = members.pop("masked_and_hidden", False)
     made = {"environment_scope": EVERYWHERE, "variable_type": "env_var", "description": None}
     made |= dict.fromkeys(("masked", "protected", "raw"), False) | members
@@ -98,7 +100,7 @@ def update(owner: Owner, found: dict[str, Any], members: dict[str, Any]) -> Repl
     kept = {"key", "filter", "masked_and_hidden"}
     changed = found | {name: member for name, member in members.items() if name not in kept}
     if found["hidden"] and changed["masked"] != found["masked"]:
-        raise Refused(400, {"message": {"base": [STAYS_HIDDEN]}})
+        raise RefusedError(400, {"message": {"base": [STAYS_HIDDEN]}})
     _validate(changed, others=[each for each in owner.variables if each is not found])
     found.update(changed)
     return Reply(200, shown(found))
@@ -116,7 +118,7 @@ def _validate(made: dict[str, Any], *, others: list[dict[str, Any]]) -> None:
     if made["masked"] and not rule.fullmatch(made["value"]):
         errors["value"] = ["is invalid"]
     if errors:
-        raise Refused(400, {"message": errors})
+        raise RefusedError(400, {"message": errors})
 
 
 def shown(variable: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
-from signotaur_action.http import Allowance, Outside
+from signotaur_action.http import StoreAccess, TimeBudget
 from signotaur_action.model import Secret
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
@@ -88,8 +88,8 @@ class StorePlace(ABC, Generic[Server]):
     ) -> SinkContext:
         """Return the world as a sink sees it; ``environ`` is on top of the place's own."""
         variables = self.environ | environ
-        limit = Allowance(seconds, "the patience of a test", self.clock)
-        outside = Outside(variables, self.clock, ca_file=ca_file, allowance=limit)
+        limit = TimeBudget(seconds, "the patience of a test", self.clock)
+        outside = StoreAccess(variables, self.clock, ca_file=ca_file, allowance=limit)
         return SinkContext(_silent, variables, outside=outside)
 
     def sink(self, text: str = "", **how: Any) -> Sink:

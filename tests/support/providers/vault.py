@@ -15,7 +15,7 @@ from support.providers.vault_kv import (
     MERGE_PATCH,
     UNSUPPORTED,
     Engine,
-    Refused,
+    RefusedError,
     Secret,
     envelope,
     read_body,
@@ -112,7 +112,7 @@ class Vault(StandIn):
             self.violation(f"{call.method} {call.route}: a token in the URL")
         try:
             reply = self._serve(call)
-        except Refused as refused:
+        except RefusedError as refused:
             reply = refused.reply
         self._check(call, reply)
         return reply
@@ -142,13 +142,13 @@ class Vault(StandIn):
 
     def _serve(self, call: Call) -> Reply:
         if self.sealed:
-            raise Refused(503, "Vault is sealed")
+            raise RefusedError(503, "Vault is sealed")
         token = self._token(call)
         if call.segments[0] != "v1" or call.route.endswith(("/", ".")):
-            raise Refused(404, "1 error occurred:\n\t* unsupported path\n\n")
+            raise RefusedError(404, "1 error occurred:\n\t* unsupported path\n\n")
         path = _path(call)
         if not token.reaches(path):
-            raise Refused(403, "permission denied")
+            raise RefusedError(403, "permission denied")
         engine = self._engine_of(path)
         asked, namespace = _system(path) if engine is None else ("", "")
         if asked == "capabilities-self":
@@ -162,21 +162,21 @@ class Vault(StandIn):
         bearer = call.headers.get("authorization", "").removeprefix("Bearer ")
         text = call.headers.get("x-vault-token", bearer)
         if not text:
-            raise Refused(403, "permission denied")
+            raise RefusedError(403, "permission denied")
         if text not in self.tokens:
-            raise Refused(403, BAD_TOKEN)
+            raise RefusedError(403, BAD_TOKEN)
         return self.tokens[text]
 
     def _capabilities(self, call: Call, token: Token, namespace: str) -> Reply:
         allowed = token.root or (token.default and self.capabilities_self)
         own = token.capabilities(_join(namespace, "sys/capabilities-self"))
         if not allowed and "update" not in own:
-            raise Refused(403, "permission denied")
+            raise RefusedError(403, "permission denied")
         if call.method not in {"POST", "PUT"}:
-            raise Refused(405, UNSUPPORTED)
+            raise RefusedError(405, UNSUPPORTED)
         paths = read_body(call).get("paths") or []
         if not paths:
-            raise Refused(400, "paths must be supplied")
+            raise RefusedError(400, "paths must be supplied")
         told = {each: sorted(token.capabilities(_join(namespace, each))) for each in paths}
         if len(paths) == 1:
             told["capabilities"] = told[paths[0]]
@@ -185,7 +185,7 @@ class Vault(StandIn):
     def _preflight(self, token: Token, path: str, wanted: str) -> Reply:
         engine = self._engine_of(f"{path}/")
         if engine is None or not token.touches(engine.path):
-            raise Refused(403, f'{NO_ACCESS} "{wanted}/"')
+            raise RefusedError(403, f'{NO_ACCESS} "{wanted}/"')
         options = {"version": str(engine.version)}
         blank = dict.fromkeys(("description", "plugin_version", "running_sha256"), "")
         flags = dict.fromkeys(("external_entropy_access", "local", "seal_wrap"), False)
@@ -208,16 +208,16 @@ def _secrets(call: Call, token: Token, path: str, engine: Engine | None) -> Repl
     writing = "update" if engine and engine.knows(inner) else "create"
     needed = {"GET": "read", "POST": writing, "PUT": writing, "PATCH": "patch"}
     if call.method not in needed:
-        raise Refused(405, UNSUPPORTED)
+        raise RefusedError(405, UNSUPPORTED)
     if not {needed[call.method], "root"} & token.capabilities(path):
-        raise Refused(403, "permission denied")
+        raise RefusedError(403, "permission denied")
     if engine is None:
-        raise Refused(404, f'no handler for route "{path}". route entry not found.')
+        raise RefusedError(404, f'no handler for route "{path}". route entry not found.')
     if engine.version == 1:
         return engine.unversioned(call, inner)
     kind, _, name = inner.partition("/")
     if kind != "data" or not name:
-        raise Refused(404, warnings=[NOT_VERSIONED])
+        raise RefusedError(404, warnings=[NOT_VERSIONED])
     return engine.read(call, name) if call.method == "GET" else engine.write(call, name)
 
 

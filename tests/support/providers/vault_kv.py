@@ -14,7 +14,7 @@ MERGE_PATCH = "application/merge-patch+json"
 UNSUPPORTED = "1 error occurred:\n\t* unsupported operation\n\n"
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """Vault says no."""
 
     def __init__(self, status: int, *errors: str, **more: object) -> None:
@@ -80,12 +80,12 @@ class Engine:
     def unversioned(self, call: Call, path: str) -> Reply:
         """Serve version 1. It takes any members, those meant for version 2 too, and says 204."""
         if call.method == "PATCH":
-            raise Refused(405, UNSUPPORTED)
+            raise RefusedError(405, UNSUPPORTED)
         if call.method != "GET":
             self.plain[path] = read_body(call)
             return Reply(204)
         if path not in self.plain:
-            raise Refused(404)
+            raise RefusedError(404)
         return Reply(200, envelope(self.plain[path]))
 
     def read(self, call: Call, name: str) -> Reply:
@@ -94,7 +94,7 @@ class Engine:
         number = int(call.query.get("version", "0")) or secret.current
         version = secret.versions.get(number)
         if version is None:
-            raise Refused(404)
+            raise RefusedError(404)
         data = {
             "data": None if version.gone else version.data,
             "metadata": secret.metadata(number),
@@ -106,14 +106,14 @@ class Engine:
         medium = call.headers.get("content-type", "").partition(";")[0]
         if call.method == "PATCH" and medium != MERGE_PATCH:
             told = f"PATCH requires Content-Type of {MERGE_PATCH}, provided {medium}"
-            raise Refused(415, told)
+            raise RefusedError(415, told)
         body = read_body(call)
         data = body.get("data")
         if not isinstance(data, dict):
-            raise Refused(400, "no data provided")
+            raise RefusedError(400, "no data provided")
         secret = self.secrets.get(name, Secret())
         if call.method == "PATCH" and not secret.current:
-            raise Refused(404)
+            raise RefusedError(404)
         self._check_and_set(body.get("options") or {}, secret)
         if call.method == "PATCH":
             version = secret.versions[secret.current]
@@ -137,11 +137,11 @@ class Engine:
             try:
                 expected = int(options["cas"])
             except (TypeError, ValueError):
-                raise Refused(400, "error parsing check-and-set parameter") from None
+                raise RefusedError(400, "error parsing check-and-set parameter") from None
             if expected != secret.current:
-                raise Refused(400, "check-and-set parameter did not match the current version")
+                raise RefusedError(400, "check-and-set parameter did not match the current version")
         elif self.cas_required or secret.cas_required:
-            raise Refused(400, "check-and-set parameter required for this call")
+            raise RefusedError(400, "check-and-set parameter required for this call")
 
 
 def _merged(old: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
@@ -163,9 +163,9 @@ def read_body(call: Call) -> dict[str, Any]:
     try:
         body = json.loads(call.body or b"{}")
     except ValueError as error:
-        raise Refused(400, f"failed to parse JSON input: {error}") from None
+        raise RefusedError(400, f"failed to parse JSON input: {error}") from None
     if not isinstance(body, dict):
-        raise Refused(400, "failed to parse JSON input: not an object")
+        raise RefusedError(400, "failed to parse JSON input: not an object")
     return body
 
 

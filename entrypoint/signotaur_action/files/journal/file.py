@@ -10,7 +10,7 @@ import os
 import stat
 from pathlib import Path
 
-from signotaur_action.errors import Busy, DestinationRefused
+from signotaur_action.errors import BusyError, DestinationRefusedError
 from signotaur_action.files.journal.entry import JournalEntry, read_entry
 from signotaur_action.machine import Machine
 from signotaur_action.model import Secret
@@ -67,14 +67,14 @@ class Journal:
         try:
             _write_at(self._machine, self._descriptor, b"\n" * _RESERVE, 0)
         except OSError:
-            self._machine.withdraw(self.path, self._descriptor)
+            self._machine.take_back(self.path, self._descriptor)
             raise
         os.ftruncate(self._descriptor, 0)
 
     def close(self) -> None:
         """Unlock the file, and remove it if no rotation is in it."""
         if self.entry is None:
-            self._machine.discard(self.path, self._descriptor)  # one that stays means nothing
+            self._machine.release(self.path, self._descriptor)  # one that stays means nothing
         else:
             os.close(self._descriptor)
 
@@ -96,7 +96,7 @@ class Journal:
         try:
             return read_entry(content)
         except (ValueError, KeyError, TypeError):
-            raise DestinationRefused(
+            raise DestinationRefusedError(
                 f"The journal {self.path} is damaged or is not a journal.",
                 next_step="Move it away and run the command again; keep it until a key works.",
             ) from None
@@ -105,8 +105,8 @@ class Journal:
 def open_locked(path: Path, machine: Machine) -> Journal:
     """Open a journal, or make one, and lock it.
 
-    Raises Busy when a live run holds it, DestinationRefused when it is damaged, OSError when the
-    file cannot be used.
+    Raises BusyError when a live run has it, DestinationRefusedError when it is damaged, OSError
+    when the file cannot be used.
     """
     while True:
         descriptor = machine.open_private(path)
@@ -117,7 +117,7 @@ def open_locked(path: Path, machine: Machine) -> Journal:
                 return Journal(path, descriptor, machine)
         except BlockingIOError:
             os.close(descriptor)
-            raise Busy(f"Another run on this machine holds the journal {path}.") from None
+            raise BusyError(f"Another run on this machine holds the journal {path}.") from None
         except BaseException:
             os.close(descriptor)
             raise
@@ -129,7 +129,7 @@ def _demand_own(machine: Machine, descriptor: int) -> None:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
         raise OSError(errno.EPERM, "not a plain file")
-    machine.adopt(descriptor)
+    machine.claim(descriptor)
 
 
 def _write_at(machine: Machine, descriptor: int, content: bytes, offset: int) -> None:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from signotaur_action.errors import DestinationRefused
+from signotaur_action.errors import DestinationRefusedError
 from signotaur_action.files.atomic import folder_concerns
 from signotaur_action.files.journal.entry import JournalEntry, canonical_server, read_entry
 from signotaur_action.files.journal.file import Journal, open_locked
@@ -49,8 +49,8 @@ class JournalPlace:
         """Open and lock the journal of a key on a server; its entry is theirs, or None.
 
         A journal that another run left is found at any of the places. The file is removed at the
-        end if nothing is left in it. Raises Busy when a live run has it, DestinationRefused when
-        none of the places can be written.
+        end if nothing is left in it. Raises BusyError when a live run has it,
+        DestinationRefusedError when none of the places can be written.
         """
         reasons = []
         for spot in sorted(self._spots, key=lambda spot: not self._found(spot, key, server)):
@@ -66,7 +66,7 @@ class JournalPlace:
                     self._lock_file(stack)
                 yield journal
                 return
-        raise DestinationRefused(
+        raise DestinationRefusedError(
             "No place for the journal, which must hold the new key before the server hears "
             f"of it: {', '.join(reasons)}.",
             next_step="Name a writable folder with --state-dir and run the command again.",
@@ -89,7 +89,7 @@ class JournalPlace:
         Of the folder of the file, its destination tells.
         """
         folder = journal.path.parent
-        if not self._machine.modes_tell or (self._file and folder == self._file.folder):
+        if not self._machine.has_posix_modes or (self._file and folder == self._file.folder):
             return []
         return folder_concerns(folder, folder.stat())
 
@@ -136,14 +136,16 @@ class JournalPlace:
 def file_locked(file: Path, machine: Machine = MACHINE) -> Iterator[list[Path]]:
     """Keep rotations into a file out; yield the journals of those that were cut.
 
-    Raises Busy, or DestinationRefused.
+    Raises BusyError, or DestinationRefusedError.
     """
     spot = _Spot(file.parent, file.name)
     try:
         journal = open_locked(spot.beside, machine)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        raise DestinationRefused(f"The lock {spot.beside} cannot be used ({reason}).") from None
+        raise DestinationRefusedError(
+            f"The lock {spot.beside} cannot be used ({reason})."
+        ) from None
     with closing(journal):
         yield [path for path, _ in spot.journals(machine)]
 
