@@ -177,7 +177,7 @@ def test_an_output_that_could_not_be_handed_on_is_refused_before_anything_else(
 
 @pytest.mark.parametrize("version", [(3, 9), (3, 10), (2, 7)])
 def test_a_python_that_is_too_old_is_named(program: ModuleType, version: tuple[int, int]) -> None:
-    with pytest.raises(program.Refusal, match=r"needs Python 3\.11 or newer"):
+    with pytest.raises(program.InstallError, match=r"needs Python 3\.11 or newer"):
         program.demand_new_python(version)
     program.demand_new_python((3, 11))
 
