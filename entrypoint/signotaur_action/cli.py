@@ -5,18 +5,16 @@ A command's module is loaded by ``_run`` when the command runs, and nowhere else
 
 import os
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from io import TextIOWrapper
-from pathlib import Path
 from typing import Any
 
 import typer
 
 from signotaur_action import process
 from signotaur_action.ci.detect import under_github
-from signotaur_action.errors import SignotaurError, StopSignal, UsageError
+from signotaur_action.errors import SignotaurError, StopSignal, UsageError, internal_error
 from signotaur_action.machine.clock import SystemClock
 from signotaur_action.options.command_line import command_line
 from signotaur_action.settings.invocation import Invocation
@@ -24,7 +22,7 @@ from signotaur_action.settings.invocation import Invocation
 # Typer carries its own copy of Click from some release on: the class is found, not imported.
 _COMMAND_LINE_ERROR: Any = typer.BadParameter.__base__
 
-_EXTRAS = {"asn1crypto": "sign"}
+_EXTRAS = {"asn1crypto": "sign", "cryptography": "sign"}
 """Libraries that only some commands need, and the extra that brings them."""
 
 
@@ -41,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         error = expected
     except Exception as bug:  # noqa: BLE001 - the last resort; its text could hold anything
         error = SignotaurError(
-            f"Internal error: {_place_of(bug)}.",
+            internal_error(bug),
             keys="Every key that worked before still works.",
             next_step="Run the same command again; if that fails too, report it with --debug.",
         )
@@ -93,10 +91,3 @@ def _prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
-
-
-def _place_of(bug: BaseException) -> str:
-    frames = traceback.extract_tb(bug.__traceback__)
-    place = frames[-1] if frames else None
-    where = "" if place is None else f" in {place.name}, {Path(place.filename).name}:{place.lineno}"
-    return f"{type(bug).__name__}{where}"

@@ -4,9 +4,11 @@ Every error this package raises on purpose derives from ``SignotaurError``. Mess
 a key. Codes 0 to 3 are those of the documented command; ours begin at 10, so nothing collides.
 """
 
+import traceback
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
+from pathlib import Path
 
 from signotaur_wire.keyformat import without_keys
 from signotaur_wire.members import format_time
@@ -226,6 +228,14 @@ class StopSignal(BaseException):
         return RunInterruptedError(
             self.code, rotation_open=self.rotation_open, open_keys=self.open_keys
         )
+
+
+def internal_error(bug: BaseException) -> str:
+    """Describe an unexpected exception by its type and place; its text could contain a secret."""
+    frames = traceback.extract_tb(bug.__traceback__)
+    place = frames[-1] if frames else None
+    where = "" if place is None else f" in {place.name}, {Path(place.filename).name}:{place.lineno}"
+    return f"Internal error: {type(bug).__name__}{where}."
 
 
 def listed(faults: Sequence[str]) -> str:

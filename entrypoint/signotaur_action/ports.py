@@ -23,16 +23,16 @@ from signotaur_wire.signing import DigestAlgorithm
 
 
 class Clock(Protocol):
-    """The time, and waiting for it. Tests pass one that does not wait."""
+    """Time and sleep. Tests pass a clock whose sleep takes no time."""
 
     def now(self) -> datetime:
         """Return the time of day, in UTC."""
 
     def monotonic(self) -> float:
-        """Return seconds from any fixed moment; they never go back."""
+        """Return seconds since some fixed moment; they never decrease."""
 
     def sleep(self, seconds: float) -> None:
-        """Return after so many seconds."""
+        """Wait for some seconds."""
 
 
 class KeyService(Protocol):

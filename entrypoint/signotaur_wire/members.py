@@ -88,7 +88,7 @@ class Members:
     def time(self, name: str) -> datetime:
         """Return a member that is an ISO 8601 time with an offset, as an aware UTC moment.
 
-        In UTC it must lie in the years 1 to 9999, as all times in Python.
+        Converted to UTC it must be in the years 1 to 9999, which is Python's range.
         """
         try:
             moment = datetime.fromisoformat(self.text(name))
@@ -99,7 +99,7 @@ class Members:
         try:
             return moment.astimezone(UTC)
         except OverflowError:
-            raise WireError(f"{name} is a time out of range") from None
+            raise WireError(f"{name} is out of range") from None
 
     def optional_time(self, name: str) -> datetime | None:
         """Return a time member, or None when it is null or missing."""

@@ -385,7 +385,7 @@ class Terminal:
         except OSError:  # the terminal is gone with its last user
             pass
         os.close(self.ours)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=120)
 
 
 def test_a_person_is_asked_and_may_take_what_is_suggested(home: Path) -> None:

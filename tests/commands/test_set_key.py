@@ -21,7 +21,7 @@ def set_key(*options: str | Path, stdin: str = "", **env: str) -> Finished:
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     return Finished(done.returncode, done.stdout, done.stderr)
@@ -69,7 +69,7 @@ def test_a_person_types_the_key_without_seeing_it(tmp_path: Path) -> None:
     while b"API key (not shown): " not in shown:
         shown += os.read(ours, 1024)
     os.write(ours, f"{VENDOR_KEY}\n".encode())
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=120) == 0
     try:
         while part := os.read(ours, 1024):
             shown += part

@@ -24,7 +24,7 @@ def call(script: Path, *arguments: str, **env: str) -> subprocess.CompletedProce
         env=NO_ENGINE | env,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
 

@@ -42,7 +42,7 @@ class Site(NamedTuple):
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=500,
             check=False,
         )
 
@@ -166,7 +166,7 @@ def test_the_demo_runs_its_job_in_the_image(tmp_path: Path) -> None:
         env={**BARE, "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=500,
         check=False,
     )
     assert done.returncode == 0, done.stderr

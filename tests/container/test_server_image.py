@@ -66,7 +66,7 @@ def answer(server: Container, url: str, key: str, folder: Path) -> int:
     (folder / "ca.pem").write_text(output_of(server, "/usr/bin/python3", "-c", read))
     headers = {"Authorization": f"Bearer {key}"}
     return requests.get(
-        f"{url}/api/v1/keys/self", headers=headers, verify=str(folder / "ca.pem"), timeout=10
+        f"{url}/api/v1/keys/self", headers=headers, verify=str(folder / "ca.pem"), timeout=60
     ).status_code
 
 

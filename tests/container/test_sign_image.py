@@ -42,7 +42,7 @@ def test_it_signs_a_file_of_a_mounted_folder(
         env={"PATH": os.environ["PATH"], "SIGNOTAUR_API_KEY": ledger.add(fresh_name)},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=500,
         check=False,
     )
 

@@ -20,7 +20,9 @@ MOMENTS = {
 }
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGKILL": 137}
 WATCHDOG = 128 + 14
-STOP_S = 5
+STOP_S = 60
+"""What ``docker stop`` waits at most; a run that ends by itself takes a part of it."""
+WATCHDOG_S = 6
 
 
 class Gate:
@@ -101,7 +103,7 @@ def test_cancelled_job(
     key: str,
 ) -> None:
     with job.running(network_mode="host") as container:
-        assert gate.reached.wait(30)
+        assert gate.reached.wait(120)
         assert cancel(container, signal) == [signal]  # the first one is enough
         done = job.result(ended(container))
     assert done.code == CODES[signal]
@@ -118,10 +120,10 @@ def test_cancelled_job(
 def test_docker_stop(job: ContainerJob, gate: Gate) -> None:
     """PID 1 passes SIGTERM on: nobody waits for the kill that would follow."""
     with job.running(network_mode="host") as container:
-        assert gate.reached.wait(30)
+        assert gate.reached.wait(120)
         begin = time.monotonic()
-        container.stop(timeout=30)
-        assert time.monotonic() - begin < STOP_S
+        container.stop(timeout=STOP_S)
+        assert time.monotonic() - begin < STOP_S / 2
         assert ended(container).code == CODES["SIGTERM"]
 
 
@@ -136,13 +138,13 @@ def test_paused_past_its_watchdog(
 ) -> None:
     """Another run may have taken over: whoever wakes up late writes nothing."""
     gate.answer_late = True
-    job.job_env["SIGNOTAUR_WATCHDOG_SECONDS"] = "2"
+    job.job_env["SIGNOTAUR_WATCHDOG_SECONDS"] = str(WATCHDOG_S)
     with job.running(network_mode="host") as container:
-        assert gate.reached.wait(30)
+        assert gate.reached.wait(120)
         container.pause()
         before = _files(job)
         gate.opened.set()
-        time.sleep(2.2)
+        time.sleep(WATCHDOG_S + 0.2)
         container.unpause()
         ran = ended(container)
     done = job.result(ran)
@@ -163,7 +165,7 @@ def _files(job: ContainerJob) -> dict[str, bytes]:
 def test_run_is_not_the_first_process(job: ContainerJob, gate: Gate) -> None:
     """The kernel keeps the watchdog's signal from PID 1."""
     with job.running(network_mode="host") as container:
-        assert gate.reached.wait(30)
+        assert gate.reached.wait(120)
         listed = container.top(ps_args="-eo pid,ppid,args")
         assert len(listed["Processes"]) == 2
         assert runs(container)

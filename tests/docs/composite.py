@@ -88,7 +88,7 @@ class Composite:
             capture_output=True,
             text=True,
             check=False,
-            timeout=100,
+            timeout=500,
         )
         self.log += done.stdout + done.stderr
         records = _RECORD.findall(output.read_text())

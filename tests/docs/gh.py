@@ -29,10 +29,10 @@ def main() -> None:
     secrets = (
         f"{os.environ['GITHUB_API_URL']}/repos/{given.repo}/environments/{environment}/secrets"
     )
-    key = _checked(requests.get(f"{secrets}/public-key", headers=HEADERS, timeout=10)).json()
+    key = _checked(requests.get(f"{secrets}/public-key", headers=HEADERS, timeout=60)).json()
     sealed = seal(Secret(sys.stdin.read()), key["key"])
     body = {"encrypted_value": sealed, "key_id": key["key_id"]}
-    _checked(requests.put(f"{secrets}/{given.words[2]}", json=body, headers=HEADERS, timeout=10))
+    _checked(requests.put(f"{secrets}/{given.words[2]}", json=body, headers=HEADERS, timeout=60))
 
 
 def _checked(answer: requests.Response) -> requests.Response:

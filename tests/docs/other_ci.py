@@ -39,7 +39,7 @@ def run(words: Sequence[str], env: Mapping[str, str], folder: Path) -> Ran:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=500,
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)

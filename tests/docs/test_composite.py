@@ -251,5 +251,5 @@ def test_a_signal_reaches_the_client_and_its_code_comes_back(
     assert process.stdout is not None
     assert process.stdout.readline() == "on\n"
     process.send_signal(number)
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert process.returncode == code

@@ -39,7 +39,7 @@ def shell(script: str, home: Path, **env: str) -> subprocess.CompletedProcess[st
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=500,
         check=False,
     )
 
@@ -183,7 +183,7 @@ def test_the_key_servers_commands_work_as_they_stand(tmp_path: Path) -> None:
         assert '"url": "https://127.0.0.1:' in server.stdout.readline()
     finally:
         server.terminate()
-        server.communicate(timeout=10)
+        server.communicate(timeout=60)
 
 
 COMMANDS = {

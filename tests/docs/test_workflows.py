@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ OWN = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 EXAMPLES = sorted((ROOT / "examples" / "github").glob("*.yml"))
 STARTERS = sorted((ROOT / ".github" / "workflow-templates").glob("*.yml"))
 MANUAL_WORKFLOWS = workflows()
+LONGEST_OWN_LIMIT = 60
+"""Minutes that the whole check may take on a slow machine before a limit of ours may stop it."""
+SLOWER = 3
+SLOWEST_TEST_S = 90
 
 
 def load(path: Path) -> dict[Any, Any]:
@@ -87,6 +92,23 @@ def test_a_gate_needs_every_other_job(path: Path) -> None:
         assert set(jobs["gate"]["needs"]) == set(jobs) - {"gate"}
     else:
         assert path.name == "release.yml"
+
+
+def test_limits_leave_room_for_a_slower_machine() -> None:
+    """Before, .ci/run stopped itself after 14.5 minutes, and pytest a test after 2."""
+    script = (ROOT / ".ci/run").read_text()
+    [limit] = re.findall(r"^readonly LIMIT_S=\$\(\((\d+) \* 60\)\)$", script, re.MULTILINE)
+    assert int(limit) >= LONGEST_OWN_LIMIT
+    whole = [
+        job
+        for path in OWN
+        for job in load(path)["jobs"].values()
+        if any(step.get("run") == ".ci/run" for step in job["steps"])
+    ]
+    assert len(whole) == 2
+    assert min(job["timeout-minutes"] for job in whole) > int(limit)
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]
+    assert settings["ini_options"]["timeout"] >= SLOWER * SLOWEST_TEST_S
 
 
 @pytest.mark.parametrize("text", MANUAL_WORKFLOWS, ids=["hosted", "self-hosted"])

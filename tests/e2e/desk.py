@@ -79,7 +79,7 @@ class Ledger:
 
     def write(self, statement: str, *values: object) -> None:
         """Change the database behind the running server's back."""
-        connection = sqlite3.connect(self.server.data_dir / "keyserver.db", timeout=10)
+        connection = sqlite3.connect(self.server.data_dir / "keyserver.db", timeout=60)
         try:
             with connection:
                 connection.execute(statement, values)
@@ -88,7 +88,7 @@ class Ledger:
 
     def _select(self, query: str, *values: object) -> list[dict[str, Any]]:
         file = f"file:{self.server.data_dir / 'keyserver.db'}?mode=ro"
-        connection = sqlite3.connect(file, uri=True, timeout=10)
+        connection = sqlite3.connect(file, uri=True, timeout=60)
         connection.row_factory = sqlite3.Row
         try:
             return [dict(row) for row in connection.execute(query, values)]

@@ -600,7 +600,7 @@ def test_timeout(front: Front, tmp_path: Path, plain_server: KeyServer) -> None:
     front.faults.append(answering(503))
     started = time.monotonic()
     done = desk.run("rotate-key", *front.options, "--timeout", "1s", "--af", desk.store(key))
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 30  # --timeout's default is twice that
     assert_explained(done, 1, "answered 503", "--timeout", "still works")
 
 

@@ -1,5 +1,6 @@
 """Whole runs of the client that deliver to stores: GitLab, Vault, Buildkite."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -12,8 +13,9 @@ from e2e.desk import Desk, assert_explained
 from support.client import Finished
 from support.providers.exchange import fail
 from support.providers.stores import OLDER, BuildkitePlace, GitlabPlace, StorePlace, VaultPlace
+from support.tls import Authority
 
-Make = Callable[[], StorePlace[Any]]
+Make = Callable[..., StorePlace[Any]]
 MAKES: dict[str, Make] = {
     "gitlab": GitlabPlace,
     "gitlab hidden": partial(GitlabPlace, hidden=True),
@@ -101,3 +103,55 @@ def test_one_run_delivers_to_three_stores_and_resumes_where_it_failed(desk: Desk
         assert rotate(desk, key, *options, env=env).code == 0
         assert len({place.read() for place in places}) == 1
         assert [len(place.server.calls("PUT")) for place in places] == [1, 0, 1]
+
+
+# Certificate authorities
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("good"), "The company's own authority")
+
+
+@pytest.fixture(scope="module")
+def evil(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("evil"), "Somebody else")
+
+
+def trusting(evil: Authority, folder: Path) -> dict[str, dict[str, str]]:
+    """Return the variables that make OpenSSL itself trust an authority."""
+    folder.mkdir()
+    hashed = subprocess.run(
+        ["openssl", "x509", "-noout", "-subject_hash", "-in", evil.ca_file],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    (folder / f"{hashed.stdout.strip()}.0").write_bytes(evil.ca_file.read_bytes())
+    file, directory = {"SSL_CERT_FILE": str(evil.ca_file)}, {"SSL_CERT_DIR": str(folder)}
+    return {"file": file, "folder": directory, "both": file | directory}
+
+
+@pytest.mark.parametrize("by", ["file", "folder", "both"])
+@pytest.mark.parametrize("kind", ["gitlab", "vault", "buildkite"])
+def test_variables_of_openssl_make_no_store_trusted(
+    kind: str, by: str, desk: Desk, key: str, good: Authority, evil: Authority
+) -> None:
+    """With --ca-file they did: a store with a certificate of that CA was sent the token."""
+    variables = trusting(evil, desk.folder / "authorities")[by]
+    place: StorePlace[Any]
+    with MAKES[kind](tls=evil.issue()) as place:
+        if place.authorities_variable:
+            variables[place.authorities_variable] = str(good.ca_file)
+        done = rotate(desk, key, "--emit-secret", place.text, env=place.environ | variables)
+        assert_explained(done, 11, "The certificate of ", "is refused")
+        assert place.server.requests == []
+
+
+def test_the_authority_that_is_given_is_trusted_beside_such_variables(
+    desk: Desk, key: str, good: Authority, evil: Authority
+) -> None:
+    with VaultPlace(tls=good.issue()) as place:
+        variables = trusting(evil, desk.folder / "authorities")["both"]
+        variables[place.authorities_variable] = str(good.ca_file)
+        done = rotate(desk, key, "--emit-secret", place.text, env=place.environ | variables)
+        assert done.code == 0, done.said
+        assert desk.server.accepts(place.read())

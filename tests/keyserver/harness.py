@@ -58,7 +58,7 @@ class Running:
         self._server.should_exit = True
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait until a condition holds; fail when it does not in time."""
     deadline = monotonic() + seconds
     while not condition():

@@ -14,7 +14,7 @@ PROGRAM = (sys.executable, "-m", "signotaur_keyserver")
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
     return subprocess.run(
-        [*PROGRAM, *arguments], capture_output=True, text=True, timeout=60, check=False
+        [*PROGRAM, *arguments], capture_output=True, text=True, timeout=300, check=False
     )
 
 
@@ -59,7 +59,7 @@ class Process:
     def end(self, number: signal.Signals) -> int:
         """Send a signal and return the exit code."""
         os.kill(self.popen.pid, number)
-        return self.popen.wait(timeout=10)
+        return self.popen.wait(timeout=60)
 
     def rest_of_stdout(self) -> str:
         """Return what came on stdout after the ready line, once the process has ended."""

@@ -17,7 +17,8 @@ HOST = b"Host: 127.0.0.1\r\n"
 GET = b"GET /healthz HTTP/1.1\r\n" + HOST
 LAST = b"Connection: close\r\n"
 CHUNKED = b"POST /api/v1/sign HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
-FAR_ABOVE = 8 * 2**20
+FAR_ABOVE = 64 * 2**20
+"""Bytes; above all that the buffers of two sockets hold."""
 
 
 def _port(world: World) -> int:

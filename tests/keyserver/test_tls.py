@@ -118,6 +118,6 @@ def test_given_certificates_are_used(data_dir: Path, tmp_path: Path) -> None:
     options = (f"--tls-cert={files.certificate}", f"--tls-key={files.key}")
     with Process(data_dir, *options) as server:
         assert server.ready["caFile"] is None
-        answer = requests.get(f"{server.url}/healthz", verify=str(tmp_path / "ca.pem"), timeout=10)
+        answer = requests.get(f"{server.url}/healthz", verify=str(tmp_path / "ca.pem"), timeout=60)
         assert answer.ok
     assert not (data_dir / "ca.pem").exists()

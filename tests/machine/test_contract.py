@@ -279,7 +279,7 @@ def test_a_program_and_what_it_started_is_ended(place: Place, path: Path) -> Non
     )
     for _ in range(2):  # the second time it has ended already
         place.machine.end_program(program)
-    assert program.wait(20) != 0
+    assert program.wait(60) != 0
     program.communicate()
 
 

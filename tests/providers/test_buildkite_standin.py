@@ -25,7 +25,7 @@ def ask(buildkite: Buildkite) -> Ask:
         method: str, path: str = "", token: str = "token", **more: object
     ) -> requests.Response:
         headers = {"Authorization": f"Bearer {token}"}
-        return requests.request(method, secrets + path, headers=headers, timeout=5, **more)  # type: ignore[arg-type]
+        return requests.request(method, secrets + path, headers=headers, timeout=60, **more)  # type: ignore[arg-type]
 
     return send
 
@@ -46,7 +46,7 @@ def test_a_secret_is_found_by_listing(buildkite: Buildkite, ask: Ask) -> None:
     first = ask("GET", "?per_page=2")
     assert [each["key"] for each in first.json()] == ["A", "B"]
     rest = requests.get(
-        first.links["next"]["url"], headers={"Authorization": "Bearer token"}, timeout=5
+        first.links["next"]["url"], headers={"Authorization": "Bearer token"}, timeout=60
     )
     assert [each["key"] for each in rest.json()] == ["C"]
     assert "next" not in rest.links
@@ -92,14 +92,14 @@ def test_requests_out_of_shape_fail_the_test(path: str, request_: dict[str, obje
     secrets = f"{stand_in.api}/organizations/acme/clusters/{stand_in.cluster}/secrets"
     headers = {"Authorization": "Bearer token"}
     with pytest.raises(AssertionError, match="against the service's rules"), stand_in:
-        requests.put(f"{secrets}/{own}{path}", headers=headers, timeout=5, **request_)  # type: ignore[arg-type]
+        requests.put(f"{secrets}/{own}{path}", headers=headers, timeout=60, **request_)  # type: ignore[arg-type]
 
 
 def test_a_token_learns_its_scopes() -> None:
     with Buildkite() as buildkite:
         known = buildkite.add_token(scopes=("read_builds",))
         answers = [
-            requests.get(f"{buildkite.api}/access-token", headers=headers, timeout=5)
+            requests.get(f"{buildkite.api}/access-token", headers=headers, timeout=60)
             for headers in ({"Authorization": f"Bearer {known}"}, {})
         ]
     assert [each.status_code for each in answers] == [200, 401]

@@ -66,7 +66,7 @@ def ended(pid: int) -> bool:
 
 
 def wait_until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not done():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -271,7 +271,7 @@ def test_a_key_at_the_edge_of_what_is_kept_is_not_told() -> None:
 
 def test_endless_words_cost_nothing() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert told(sink("yes", "no", seconds=0.4)).startswith("was ended: it took too long: ")
+    assert told(sink("yes", "no", seconds=2)).startswith("was ended: it took too long: ")
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 64 * 1024  # KiB
 
@@ -282,19 +282,20 @@ def test_endless_words_cost_nothing() -> None:
 def test_all_programs_of_a_run_share_its_time(tmp_path: Path) -> None:
     outside = StoreAccess(PATH, CLOCK, allowance=TimeBudget(0.5, "half a second", CLOCK))
     context = SinkContext(lambda _: None, PATH, outside=outside)
-    slow, late = (CommandSink(words, context) for words in ("sleep 9", f"touch {tmp_path / 'new'}"))
+    slow = CommandSink("sleep 99", context)
+    late = CommandSink(f"touch {tmp_path / 'new'}", context)
     began = time.monotonic()
     assert told(slow) == "was ended: it took too long."
     assert told(late) == "could not be written: no time is left (half a second)."
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 50
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_program_that_never_ends_is_ended_with_its_children(tmp_path: Path) -> None:
     code = 'sleep 99 & echo $! >>"$1"; echo $$ >>"$1"; echo waiting; wait'
     began = time.monotonic()
-    said = told(shell(code, tmp_path / "pids", seconds=0.3))
-    assert time.monotonic() - began < 5
+    said = told(shell(code, tmp_path / "pids", seconds=2))
+    assert time.monotonic() - began < 50
     assert said == "was ended: it took too long: waiting."
     pids = [int(line) for line in (tmp_path / "pids").read_text().split()]
     assert len(pids) == 2
@@ -304,7 +305,7 @@ def test_a_program_that_never_ends_is_ended_with_its_children(tmp_path: Path) ->
 def test_a_program_that_leaves_children_behind_has_ended(tmp_path: Path) -> None:
     began = time.monotonic()
     shell('sleep 99 & echo $! >"$1"', tmp_path / "pid").deliver(delivery(KEY))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 50
     wait_until(lambda: ended(int((tmp_path / "pid").read_text())))
 
 
@@ -354,12 +355,12 @@ def test_a_signal_to_the_client_ends_the_program(
     client = start_client(*command, env=env)
     wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2)
     client.send_signal(number)
-    _, err = client.communicate(timeout=20)
+    _, err = client.communicate(timeout=120)
     assert client.returncode == 128 + number, err
     wait_until(lambda: all(ended(int(pid)) for pid in pids.read_text().split()))
 
     program.write_text('#!/bin/sh\ncat >"$2"\n')
     client = start_client(*command, env=env)
-    _, err = client.communicate(timeout=20)
+    _, err = client.communicate(timeout=120)
     assert client.returncode == os.EX_OK, err
     assert shared_server.accepts(stored.read_text())

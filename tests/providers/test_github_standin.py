@@ -41,7 +41,7 @@ class Client:
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> requests.Response:
         url, sent = f"{self.github.url}/{path}", self.headers | headers
-        return requests.request(method, url, json=body, headers=sent, timeout=10)
+        return requests.request(method, url, json=body, headers=sent, timeout=60)
 
     def seal(self, folder: str, value: str) -> dict[str, Any]:
         key = self.call("GET", f"{folder}/public-key").json()
@@ -194,7 +194,7 @@ def test_issues_live_and_are_listed_in_pages(github: GitHub, client: Client) -> 
     query = "labels=rotation,&per_page=2"
     first = client.call("GET", f"{REPO}/issues?{query}")
     assert ["pull_request" in each for each in first.json()] == [True, False]
-    second = requests.get(first.links["next"]["url"], headers=client.headers, timeout=10)
+    second = requests.get(first.links["next"]["url"], headers=client.headers, timeout=60)
     assert [each["title"] for each in second.json()] == ["T1"]
     assert "next" not in second.links
     assert [each.title for each in github.open_issues("octo/signing")] == ["T1", "T2"]

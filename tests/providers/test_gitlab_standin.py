@@ -28,7 +28,7 @@ def ask(gitlab: GitLab) -> Iterator[Ask]:
         def send(method: str, path: str, token: str = "token", **more: object) -> requests.Response:
             headers = {"PRIVATE-TOKEN": token} if token else {}
             url = f"{gitlab.api}/{path}"
-            return session.request(method, url, headers=headers, timeout=5, **more)  # type: ignore[arg-type]
+            return session.request(method, url, headers=headers, timeout=60, **more)  # type: ignore[arg-type]
 
         yield send
 
@@ -165,14 +165,14 @@ def test_requests_out_of_shape_fail_the_test(path: str, request_: dict[str, obje
     stand_in.set_variable("acme/app", "KEY", "old-value")
     own = {"PRIVATE-TOKEN": "token", **request_.pop("headers", {})}  # type: ignore[dict-item]
     with pytest.raises(AssertionError, match="against the service's rules"), stand_in:
-        requests.put(f"{stand_in.api}/{path}", headers=own, timeout=5, **request_)  # type: ignore[arg-type]
+        requests.put(f"{stand_in.api}/{path}", headers=own, timeout=60, **request_)  # type: ignore[arg-type]
 
 
 def test_a_token_learns_its_scopes() -> None:
     with GitLab() as gitlab:
         known = gitlab.add_token(scopes=("read_api",))
         answers = [
-            requests.get(f"{gitlab.api}/personal_access_tokens/self", headers=headers, timeout=5)
+            requests.get(f"{gitlab.api}/personal_access_tokens/self", headers=headers, timeout=60)
             for headers in ({"PRIVATE-TOKEN": known}, {})
         ]
     assert [each.status_code for each in answers] == [200, 401]

@@ -26,6 +26,14 @@ def test_other_fields_are_written_as_they_were(vault: VaultPlace) -> None:
     assert list(vault.held()) == [*others, NAME], "in their order"
 
 
+def test_the_token_itself_may_stand_beside_the_key(vault: VaultPlace) -> None:
+    """The field was read with the token replaced by *** and written back like that."""
+    others = {"VAULT_TOKEN": vault.token, "NOTE": f"made with {vault.token}"}
+    vault.server.put_secret("secret", "ci/signotaur", {**others, NAME: OLDER})
+    vault.sink().deliver(delivery(KEY))
+    assert vault.held() == {**others, NAME: KEY}
+
+
 def test_a_field_that_is_missing_is_told_and_added(vault: VaultPlace) -> None:
     sink = vault.sink("vault:secret/ci/signotaur#OTHER")
     [concern] = sink.check()

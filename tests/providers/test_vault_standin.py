@@ -34,7 +34,7 @@ def ask(vault: Vault) -> Iterator[Ask]:
         ) -> requests.Response:
             own = ({"X-Vault-Token": token} if token else {}) | (headers or {})
             url = f"{vault.url}/v1/{path}"
-            return session.request(method, url, headers=own, timeout=5, **more)  # type: ignore[arg-type]
+            return session.request(method, url, headers=own, timeout=60, **more)  # type: ignore[arg-type]
 
         yield send
 
@@ -189,4 +189,4 @@ def test_requests_out_of_shape_fail_the_test(
     stand_in = Vault()
     own = {"X-Vault-Token": ROOT}
     with pytest.raises(AssertionError, match="against the service's rules"), stand_in:
-        requests.request(method, f"{stand_in.url}/v1/{path}", headers=own, timeout=5, **request_)  # type: ignore[arg-type]
+        requests.request(method, f"{stand_in.url}/v1/{path}", headers=own, timeout=60, **request_)  # type: ignore[arg-type]

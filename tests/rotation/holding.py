@@ -45,5 +45,5 @@ def held_back(
 
 def wait(process: "subprocess.Popen[str]") -> Finished:
     """Wait for a started client."""
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     return Finished(process.returncode, out, err)

@@ -1,9 +1,9 @@
-"""Answers that are cut at any byte: closed, reset, or followed by silence.
+"""Answers that are cut at any byte: connection closed, reset, or silent.
 
-``http.client`` takes a status line or headers that end too early for whole ones, so that
-``HTTP/1.1 201 Crea`` was an answer without a body and ended the run; and an answer that stalled
-in its body ended the run after one read time-out. All of them are lost answers. The same request
-is sent again, and finds what the first one did.
+``http.client`` accepts a status line or headers that end too early, so ``HTTP/1.1 201 Crea`` was an
+answer without a body and ended the run (102 of 450 offsets of one answer). An answer that stalled
+in its body ended the run after one read time-out (36 of 50 offsets). Both are lost answers: the
+client sends the same request again, which is safe.
 """
 
 import json
@@ -39,13 +39,13 @@ EVERY_CUT = pytest.mark.parametrize("how", list(Cut), ids=lambda how: how.value)
 
 
 class Cutter:
-    """A server that says one answer to all requests, and cuts it when it is told to."""
+    """Gives the same answer to all requests, and cuts it on demand."""
 
     def __init__(self, answer: bytes) -> None:
         self._answer = answer
         self._cut: tuple[int, Cut] | None = None
         self.whole = 0
-        """How often the answer was said to its end."""
+        """How often the complete answer was sent."""
 
     def cut_next(self, after: int, how: Cut) -> None:
         self._cut = (after, how)
@@ -62,7 +62,7 @@ class Cutter:
 
 
 def real_answer(server: KeyServer, name: str, call: str) -> bytes:
-    """Return what the real server says to a call of a rotation."""
+    """Return the bytes of the real server's answer to a call of a rotation."""
     (old,) = add_keys(server, [name])
     with Relay(server.url) as relay:
         asked = HttpKeyService(ServerAddress(relay.url), VirtualClock())
@@ -77,10 +77,10 @@ def real_answer(server: KeyServer, name: str, call: str) -> bytes:
             "confirmation": lambda: asked.confirm(candidate, intent.id),
         }
         for each, make in calls.items():
-            before = len(relay.said)
+            before = len(relay.received)
             make()
             if each == call:
-                return relay.said[before:]
+                return relay.received[before:]
     raise AssertionError(call)
 
 
@@ -91,7 +91,7 @@ def test_an_answer_that_is_cut_at_any_byte_is_asked_for_again(
 ) -> None:
     answer = real_answer(plain_server, fresh_name, call)
     assert len(answer) > 500
-    # So many tries that a machine which is slower than the silence only costs more of them.
+    # Many tries: a slow machine needs more of them and does not fail.
     manners = ApiProfile("a test", repeatable=("PUT",), tries=1000)
 
     def try_at(offsets: range) -> None:
@@ -119,7 +119,7 @@ def test_an_answer_that_is_cut_at_any_byte_is_asked_for_again(
 def test_a_rotation_in_which_an_answer_is_cut_makes_one_key(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path, fresh_name: str, how: Cut
 ) -> None:
-    """With TLS from the handshake on: what is cut are records, not lines."""
+    """With TLS, the handshake is cut too, and TLS records instead of lines."""
     server: KeyServer = request.getfixturevalue(kind)
     names = [f"{fresh_name} {number}" for number in range(17)]
     first, *keys = add_keys(server, names)
@@ -134,7 +134,7 @@ def test_a_rotation_in_which_an_answer_is_cut_makes_one_key(
 
 
 def rotated(server: KeyServer, folder: Path, key: str, cut: tuple[int, Cut] | None = None) -> int:
-    """Rotate a key into a file, and return how many bytes the server said."""
+    """Rotate a key into a file and return how many bytes the server sent."""
     file = folder / f"{key}.txt"
     sink = emitter(f"key-file:{file}", SinkContext(lambda _text: None, {}))
     with Relay(server.url) as relay:
@@ -153,7 +153,7 @@ def rotated(server: KeyServer, folder: Path, key: str, cut: tuple[int, Cut] | No
         assert relay.count >= (2 if cut else 1), cut
     assert isinstance(outcome, Rotated)
     assert Secret(file.read_text().strip()) == outcome.key
-    return len(relay.said)
+    return len(relay.received)
 
 
 def assert_one_new_key_each(server: KeyServer, names: list[str]) -> None:
@@ -166,7 +166,7 @@ def assert_one_new_key_each(server: KeyServer, names: list[str]) -> None:
 def test_a_run_in_which_an_answer_is_cut_exits_0(
     plain_server: KeyServer, nursery: Nursery, tmp_path: Path, fresh_name: str, how: Cut
 ) -> None:
-    """The real command. A stall would take its whole read time-out of 15 s."""
+    """The real command, without stalls: its read time-out is 15 s."""
     names = [f"{fresh_name} {number}" for number in range(12)]
     for number, key in enumerate(add_keys(plain_server, names)):
         place = KeyFile(tmp_path / str(number), key)

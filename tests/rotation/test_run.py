@@ -325,6 +325,31 @@ def test_a_confirmation_without_an_answer_is_repeated_by_the_same_command(
     assert_finished(either_bench)
 
 
+class Broken(FakeKeyService):
+    """Fails after confirming, as a bug in our own code would."""
+
+    def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:
+        super().confirm(key, rotation_id)
+        raise OverflowError("date value out of range")
+
+
+def test_a_fault_of_our_own_in_an_open_rotation_says_how_to_finish(bench: Bench) -> None:
+    """It ended with exit 1 and said that every key still works, which could be untrue."""
+    keys = bench.service.keys
+    bench.service = Broken(calls=bench.log, keys=keys)
+    with pytest.raises(
+        UnfinishedError, match="Internal error: OverflowError in confirm"
+    ) as unfinished:
+        bench.run()
+    assert "armed is not known" in unfinished.value.keys
+    assert "date value" not in unfinished.value.what
+    assert bench.entry is not None
+    rotations = bench.service.rotations
+    bench.service = FakeKeyService(calls=bench.log, keys=keys, rotations=rotations)
+    bench.rotated()
+    assert_finished(bench)
+
+
 def test_nothing_is_remembered_when_the_first_question_has_no_answer(bench: Bench) -> None:
     failing(bench, "describe")
     with pytest.raises(ServerError):

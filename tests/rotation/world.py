@@ -169,7 +169,7 @@ class Oracle:
             f"{self._server.url}/api/v1/keys/self",
             headers={"Authorization": f"Bearer {key}"},
             verify=str(self._server.ca_file),
-            timeout=10,
+            timeout=60,
         )
 
 

@@ -88,4 +88,4 @@ def served(answer: Answer) -> Iterator[tuple[str, list[bytes]]]:
 
 
 def _openssl(*arguments: str | Path) -> None:
-    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, timeout=60)
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, timeout=120)

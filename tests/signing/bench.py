@@ -41,7 +41,7 @@ class SigningServer:
             json=CertificateRequest("test", label=label).to_json(),
             headers={"Authorization": f"Bearer {self.key}"},
             verify=str(self.server.ca_file) if self.server.tls else True,
-            timeout=10,
+            timeout=60,
         )
         return CertificateAnswer.from_json(answer.json()).certificate
 
@@ -86,6 +86,6 @@ def judge(file: Path, trusted: Path, *options: str | Path) -> Judgement:
     """Verify a file as others would."""
     done = subprocess.run(
         ["osslsigncode", "verify", "-CAfile", trusted, *map(str, options), "-in", file],
-        capture_output=True, text=True, errors="replace", timeout=30, check=False,
+        capture_output=True, text=True, errors="replace", timeout=120, check=False,
     )  # fmt: skip
     return Judgement(done.stdout + done.stderr, done.returncode == 0)

@@ -8,7 +8,7 @@ from signing import samples
 from signotaur_action.signing import der
 from signotaur_action.signing.certificate import SigningCertificate
 from signotaur_action.signing.cms import Unsigned
-from signotaur_action.signing.values import Description
+from signotaur_action.signing.plan import Description
 from signotaur_wire.signing import DigestAlgorithm
 
 _CERTIFICATE_TABLE = 0x40 + 168

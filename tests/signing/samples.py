@@ -44,7 +44,7 @@ def installer(path: Path) -> Path:
     """Make an MSI with one table."""
     summary = ("-s", "Test", "Test", ";1033", "{12345678-1234-1234-1234-111111111111}")
     for options in (summary, ("-q", _MSI_TABLE)):
-        subprocess.run(["msibuild", path, *options], check=True, capture_output=True, timeout=30)
+        subprocess.run(["msibuild", path, *options], check=True, capture_output=True, timeout=120)
     return path
 
 
@@ -54,7 +54,7 @@ def cabinet(path: Path) -> Path:
         (path.parent / name).write_bytes(MARKER * 100)
     subprocess.run(
         ["gcab", "-c", path.name, "one.bin", "two.bin"],
-        cwd=path.parent, check=True, capture_output=True, timeout=30,
+        cwd=path.parent, check=True, capture_output=True, timeout=120,
     )  # fmt: skip
     for name in ("one.bin", "two.bin"):
         (path.parent / name).unlink()

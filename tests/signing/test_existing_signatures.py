@@ -18,7 +18,7 @@ from signing.bench import SigningServer, judge
 from signing.programs import Program, program_called
 from signotaur_action.signing.existing_signatures import Existing, existing_signature
 from signotaur_action.signing.osslsigncode import Osslsigncode
-from signotaur_action.signing.values import FormatError
+from signotaur_action.signing.outcomes import FormatError
 
 NAME = "\5DigitalSignature\0".encode("utf-16-le")
 ADDED = Path("added.bin")
@@ -262,6 +262,26 @@ def test_a_new_osslsigncode_gets_signed_files(
     done = signer.sign("--label", "curve", "--append", file, PATH=new.path)
     assert done.code == 0, done.err
     assert judge(file, signer.trusted).signatures == 2
+
+
+def test_osslsigncode_2_14_attaches_without_certificates_to_trust(
+    signer: SigningServer, work: Path, tmp_path: Path
+) -> None:
+    """Before, every file failed there: `attach-signature` has no -CAfile any more."""
+    as_2_14 = """
+    if [ "$1" = --help ]; then
+        '{program}' --help | sed -e '1s/.*/{heading}, using:/' \\
+            -e '/^ attach-signature/,/^$/{{/CAfile/d}}'
+        exit
+    fi
+    case "$*" in attach-signature*-CAfile*) exit 255 ;; esac"""
+    new = program_called("osslsigncode 2.14", tmp_path / "new", as_2_14)
+    file = samples.tiny_pe(work / "a.exe")
+    for label, option in (("production", ()), ("curve", ("--append",))):
+        done = signer.sign("--label", label, *option, file, PATH=new.path)
+        assert done.code == 0, done.err
+    assert judge(file, signer.trusted).signatures == 2
+    assert len(new.calls("attach-signature")) == 2
 
 
 def test_a_signed_catalog_needs_no_new_osslsigncode(

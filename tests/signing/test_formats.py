@@ -51,7 +51,7 @@ def test_openssl_finds_the_certificate_and_the_signature(signer: SigningServer, 
 
     listed = subprocess.run(
         ["openssl", "pkcs7", "-inform", "DER", "-in", file, "-print_certs"],
-        capture_output=True, text=True, check=True, timeout=30,
+        capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
     body = signer.certificate("production").split("-----")[2].split()
     assert "".join(body) in "".join(listed.stdout.split())

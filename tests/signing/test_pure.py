@@ -5,21 +5,26 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from asn1crypto import cms, core, tsp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    Prehashed,
+    decode_dss_signature,
+    encode_dss_signature,
+)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from signotaur_action.errors import ServerError
-from signotaur_action.signing import curves, der, timestamps
+from signotaur_action.signing import der
 from signotaur_action.signing.certificate import (
     CertificateError,
     SigningCertificate,
     certificates_in,
 )
-from signotaur_action.signing.stamping import Stamper
+from signotaur_action.signing.timestamp_client import TimestampClient
 from signotaur_wire.signing import DigestAlgorithm
 
 CURVES = {"secp256r1": ec.SECP256R1(), "secp384r1": ec.SECP384R1(), "secp521r1": ec.SECP521R1()}
@@ -80,19 +85,42 @@ def test_a_signature_is_known_by_its_certificate(
 
 
 @pytest.mark.parametrize("name", CURVES)
-def test_values_outside_a_curve_are_no_signature(keys: dict[str, PrivateKey], name: str) -> None:
-    private = keys[name]
-    assert isinstance(private, ec.EllipticCurvePrivateKey)
-    curve, numbers = curves.CURVES[name], private.public_key().public_numbers()
-    public, digest = (numbers.x, numbers.y), hashlib.sha256(b"content").digest()
-    r, s = decode_dss_signature(signed(private, digest, DigestAlgorithm.SHA256))
+def test_an_ecdsa_signature_with_numbers_out_of_range_is_none(
+    keys: dict[str, PrivateKey], name: str
+) -> None:
+    certificate = SigningCertificate.read(certified(keys[name]))
+    digest, order = hashlib.sha256(b"content").digest(), CURVES[name].group_order
+    signature = signed(keys[name], digest, DigestAlgorithm.SHA256)
+    r, s = decode_dss_signature(signature)
 
-    assert curves.made(curve, public, r, s, digest)
-    for wrong_r, wrong_s in ((0, s), (r, 0), (r + curve.n, s), (r, s + curve.n), (s, r)):
-        assert not curves.made(curve, public, wrong_r, wrong_s, digest)
-    assert not curves.made(curve, (public[0], public[1] ^ 1), r, s, digest)
-    assert curve.sum_of(curve.n, curve.g, 0, curve.g) is None
-    assert curve.sum_of(curve.n - 1, curve.g, 1, curve.g) is None
+    assert certificate.made(signature, digest, DigestAlgorithm.SHA256)
+    for wrong in ((0, s), (r, 0), (0, 0), (r + order, s), (r, s + order), (order, s), (s, r)):
+        encoded = encode_dss_signature(*wrong)
+        assert not certificate.made(encoded, digest, DigestAlgorithm.SHA256), wrong
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_a_point_that_is_not_on_the_curve_is_no_key(keys: dict[str, PrivateKey], name: str) -> None:
+    encoded = certified(keys[name])
+    point = keys[name].public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    elsewhere = point[:-1] + bytes([point[-1] ^ 1])
+    with pytest.raises(CertificateError, match="public key is not valid"):
+        SigningCertificate.read(encoded.replace(point, elsewhere))
+
+
+def test_other_paddings_and_digests_are_no_rsa_signature(keys: dict[str, PrivateKey]) -> None:
+    private = keys["rsa"]
+    assert isinstance(private, rsa.RSAPrivateKey)
+    certificate = SigningCertificate.read(certified(private))
+    digest = hashlib.sha256(b"content").digest()
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.MAX_LENGTH)
+    for wrong in (
+        private.sign(digest, pss, Prehashed(hashes.SHA256())),
+        private.sign(digest[:20], padding.PKCS1v15(), Prehashed(hashes.SHA1())),  # noqa: S303
+        bytes(256),
+        b"\xff" * 256,
+    ):
+        assert not certificate.made(wrong, digest, DigestAlgorithm.SHA256)
 
 
 def test_a_certificate_says_what_it_is(keys: dict[str, PrivateKey]) -> None:
@@ -137,20 +165,34 @@ class OneServer:
         self._works = works
 
     def ask(self, request: bytes) -> bytes:
-        del request
         if not self._works:
             raise ServerError("it is closed")
-        return b"answer"
+        asked = tsp.TimeStampReq.load(request)
+        info = tsp.TSTInfo(
+            {
+                "version": "v1",
+                "policy": "1.2.3.4.1",
+                "message_imprint": asked["message_imprint"],
+                "serial_number": 1,
+                "gen_time": datetime.now(UTC),
+                "nonce": asked["nonce"],
+            }
+        )
+        content = {"content_type": "tst_info", "content": core.ParsableOctetString(info.dump())}
+        signed = cms.SignedData(
+            {"version": "v3", "digest_algorithms": [], "encap_content_info": content,
+             "signer_infos": []}
+        )  # fmt: skip
+        token = cms.ContentInfo({"content_type": "signed_data", "content": signed}).dump()
+        return der.sequence(der.sequence(der.integer(0)), token)
 
 
-def test_threads_that_share_servers_always_get_a_timestamp(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(timestamps, "request", lambda *_: b"")
-    monkeypatch.setattr(timestamps, "token", lambda *_: b"token")
+def test_threads_that_share_servers_always_get_a_timestamp() -> None:
     servers = [OneServer(str(number), works=number % 3 == 0) for number in range(1, 13)]
-    stamper = Stamper(servers, DigestAlgorithm.SHA256)
+    client = TimestampClient(servers, DigestAlgorithm.SHA256)
+    signatures = [b"signature %d" % number for number in range(300)]
     with ThreadPoolExecutor(16) as pool:
-        stamps = list(pool.map(stamper.stamp, [b"signature"] * 2000))
-    assert set(stamps) == {b"token"}
-    assert Stamper([], DigestAlgorithm.SHA256).stamp(b"signature") == b""
+        tokens = list(pool.map(client.timestamp, signatures))
+    for signature, token in zip(signatures, tokens, strict=True):
+        assert hashlib.sha256(signature).digest() in token
+    assert TimestampClient([], DigestAlgorithm.SHA256).timestamp(b"signature") == b""

@@ -38,7 +38,7 @@ def run_client(
     *arguments: str | Path,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    timeout: float = 60,
+    timeout: float = 300,
     prefix: tuple[str, ...] = (),
 ) -> Finished:
     """Run ``signotaur-action ARGUMENTS`` and wait; ``prefix`` is a program to start it with."""
@@ -51,7 +51,7 @@ def run_program(
     *,
     env: Mapping[str, str],
     cwd: Path | None = None,
-    timeout: float = 60,
+    timeout: float = 300,
 ) -> Finished:
     """Run a program with these variables alone, and wait."""
     done = subprocess.run(

@@ -1,13 +1,13 @@
-"""A clock for clients that wait: sleeping takes no time, and moves the clock."""
+"""A clock for tests: sleeping takes no time and moves the clock."""
 
 import time
 from datetime import UTC, datetime, timedelta
 
 
 class VirtualClock:
-    """See ``ports.Clock``. Give it to a stand-in, too, that notes who comes back early.
+    """See ``ports.Clock``. A stand-in that checks pauses needs the same clock.
 
-    Real time passes as well, for real servers answer; not if it is ``frozen``.
+    Real time passes as well, unless the clock is ``frozen``.
     """
 
     def __init__(self, *, frozen: bool = False) -> None:
@@ -25,5 +25,5 @@ class VirtualClock:
         return now + sum(self.slept)
 
     def sleep(self, seconds: float) -> None:
-        """Note it, and return at once."""
+        """Record the pause and return at once."""
         self.slept.append(seconds)

@@ -29,8 +29,9 @@ SERVER_IMAGE = "signotaur-keyserver:dev"
 SOCKET = Path("/var/run/docker.sock")
 RUNNER_UID = 1001
 """The user of a hosted runner, to whom all folders of a job belong."""
-TERMINATE_AFTER, KILL_AFTER = 7.5, 2.5
-"""Seconds that a runner waits after SIGINT, and then after SIGTERM."""
+SIGNAL_PATIENCE = 30.0
+"""Seconds that each signal has. A runner waits 7.5 after SIGINT and 2.5 after SIGTERM; a busy
+machine takes longer, and the client must end by the first signal it gets on any."""
 
 
 def engine() -> docker.DockerClient:
@@ -91,7 +92,7 @@ def started(client: docker.DockerClient, *command: str, **options: Any) -> Itera
         container.remove(force=True, v=True)
 
 
-def ended(container: Container, patience: float = 60) -> Ran:
+def ended(container: Container, patience: float = 1200) -> Ran:
     """Wait for a container's end."""
     code = container.wait(timeout=patience)["StatusCode"]
     container.reload()
@@ -117,7 +118,7 @@ def run(client: docker.DockerClient, *command: str, **options: Any) -> Ran:
         return ended(container)
 
 
-def first_lines(container: Container, count: int = 1, patience: float = 30) -> list[str]:
+def first_lines(container: Container, count: int = 1, patience: float = 120) -> list[str]:
     """Wait until a container has printed so many lines on stdout, and return them."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
@@ -145,13 +146,12 @@ def runs(container: Container) -> bool:
 
 def cancel(container: Container, first: str = "SIGINT") -> list[str]:
     """End a container as a cancelled job does; return the signals that it took."""
-    steps = (("SIGINT", TERMINATE_AFTER), ("SIGTERM", KILL_AFTER), ("SIGKILL", 5.0))
-    names = [name for name, _ in steps]
+    names = ["SIGINT", "SIGTERM", "SIGKILL"]
     sent = []
-    for name, patience in steps[names.index(first) :]:
+    for name in names[names.index(first) :]:
         container.kill(name)
         sent.append(name)
-        end = time.monotonic() + patience
+        end = time.monotonic() + SIGNAL_PATIENCE
         while time.monotonic() < end:
             if not runs(container):
                 return sent

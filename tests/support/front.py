@@ -149,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         front: Front = self.server.front  # type: ignore[attr-defined]
-        connection = http.client.HTTPConnection(front.upstream, timeout=10)
+        connection = http.client.HTTPConnection(front.upstream, timeout=60)
         headers = {
             name: value
             for name, value in self.headers.items()

@@ -38,12 +38,12 @@ class Normaliser:
         for given, name in self._fixed.items():
             text = text.replace(given, name)
         text = _KEY.sub(lambda match: self.key(match[0]), text)
+        text = _OTHER_MASKS.sub("::add-mask::<its other spellings>\n", text)
         for key, name in self._keys.items():
             text = text.replace(hashlib.sha256(key.encode()).hexdigest(), f"<sha256 of {name}>")
             text = text.replace(key[4:19], f"<public id of {name}>")
         text = re.sub(r'"publicId": "\w{15}"', '"publicId": "<of a key never used>"', text)
         text = re.sub(r'"keySha256": "\w{64}"', '"keySha256": "<of a key never used>"', text)
-        text = _OTHER_MASKS.sub("::add-mask::<its other spellings>\n", text)
         text = _UUID.sub(self._rotation, text)
         text = _TIME.sub(self._moment, text)
         text = re.sub(r"ghadelimiter_[0-9a-f]{32}", "ghadelimiter_<random>", text)

@@ -68,7 +68,7 @@ class KeyServer:
         if self._process is None:
             return
         self._process.terminate()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=60)
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._process = None
@@ -86,7 +86,7 @@ class KeyServer:
             [*SERVER, *arguments, f"--data-dir={self.data_dir}"],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         assert done.returncode == 0, done.stderr
@@ -123,7 +123,7 @@ class KeyServer:
             f"{self.url}/api/v1/keys/self",
             headers={"Authorization": f"Bearer {key}"},
             verify=str(self.ca_file) if self.tls else True,
-            timeout=10,
+            timeout=60,
         )
 
     def accepts(self, key: str) -> bool:

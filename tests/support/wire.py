@@ -1,4 +1,4 @@
-"""Servers of bytes: one says what a script tells it to, one cuts what a real server says."""
+"""TCP servers below HTTP: one follows a script, one cuts the answers of a real server."""
 
 import socket
 import ssl
@@ -15,20 +15,20 @@ from support.tls import Certificate
 
 _PART = 65536
 _SHUTDOWN_TIMEOUT = 60.0
-"""For peers that neither speak nor leave, in seconds; no test waits so long."""
+"""Seconds to wait for a peer that does nothing; no test waits that long."""
 
 
 class Cut(Enum):
-    """How a connection ends before all is said."""
+    """How a connection fails before the answer is complete."""
 
     FIN = "fin"
     RESET = "reset"
     STALL = "stall"
-    """It does not end: nothing more comes."""
+    """It stays open, and nothing more is sent."""
 
 
 def cut(connection: socket.socket, how: Cut) -> None:
-    """End a connection, or wait until its peer does."""
+    """End a connection, or keep it open and silent until its peer closes it."""
     if how is Cut.STALL:
         _wait_until_closed(connection)
     if how is Cut.RESET:
@@ -46,13 +46,13 @@ def _wait_until_closed(connection: socket.socket) -> None:
 
 
 class _Listener:
-    """Accepts connections on 127.0.0.1, each in a thread of its own. A context manager."""
+    """Accepts connections on 127.0.0.1, each in its own thread. A context manager."""
 
     scheme = "http"
 
     def __init__(self) -> None:
         self.count = 0
-        """Connections so far."""
+        """Number of connections so far."""
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"{self.scheme}://127.0.0.1:{self._socket.getsockname()[1]}"
         self._served: list[tuple[threading.Thread, socket.socket]] = []
@@ -97,7 +97,7 @@ class _Listener:
 
 
 class ScriptedServer(_Listener):
-    """Lets ``script`` answer each request of a connection; it returns whether to go on."""
+    """Answers each request by ``script``, which returns whether to read another request."""
 
     def __init__(
         self, script: Callable[[socket.socket], bool], tls: Certificate | None = None
@@ -121,26 +121,26 @@ class ScriptedServer(_Listener):
 
 
 class Relay(_Listener):
-    """Passes bytes on, both ways, and cuts what the server says on chosen connections."""
+    """Forwards bytes in both directions and cuts the answers on chosen connections."""
 
     def __init__(self, upstream: str) -> None:
         parts = urlsplit(upstream)
         self.scheme = parts.scheme
         self._upstream = (parts.hostname, parts.port)
         self._cut: tuple[int, Cut] | None = None
-        self.said = b""
-        """What the server said on the last connection, before any cut."""
+        self.received = b""
+        """What the server sent on the last connection, including what was cut off."""
         super().__init__()
 
     def cut_next(self, after: int, how: Cut) -> None:
-        """Cut the next connection when the server has said so many bytes."""
+        """Cut the next connection after so many bytes from the server."""
         self._cut = (after, how)
 
     def serve(self, connection: socket.socket) -> None:
         """See ``_Listener``."""
         after, how = self._cut or (None, Cut.FIN)
         self._cut = None
-        self.said = b""
+        self.received = b""
         with socket.create_connection(self._upstream) as server:
             while True:
                 ready, _, _ = select([connection, server], [], [], _SHUTDOWN_TIMEOUT)
@@ -150,9 +150,9 @@ class Relay(_Listener):
                     server.sendall(part)
                 if server in ready:
                     part = server.recv(_PART)
-                    before = len(self.said)
-                    self.said += part
-                    if after is not None and len(self.said) > after:
+                    before = len(self.received)
+                    self.received += part
+                    if after is not None and len(self.received) > after:
                         connection.sendall(part[: after - before])
                         cut(connection, how)
                         return

@@ -1,12 +1,13 @@
 """Where the key comes from, what a key file may hold, and that no message shows any of it."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from signotaur_action.files.keytext import KeyTextError, decode, parse_key, without_line_end
-from signotaur_action.settings.key import KeySource, key_source
+from signotaur_action.settings.key import KeySource, key_source, read_at_most
 from signotaur_action.settings.layers import Settings
 from signotaur_wire import keyformat
 
@@ -118,6 +119,41 @@ def test_a_pipe_is_read() -> None:
     assert faults == []
     assert source is not None
     assert source.key.reveal() == VENDOR
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("writer", [False, True], ids=["nobody writes", "a silent writer"])
+def test_a_pipe_that_stays_silent_is_refused(tmp_path: Path, *, writer: bool) -> None:
+    """The run waited in ``open`` until the watchdog ended it after 300 s."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    silent = os.open(pipe, os.O_RDWR) if writer else None
+    with pytest.raises(KeyTextError, match=r"a pipe, and nothing was written to it for 0\.1 s"):
+        read_at_most(pipe, 100, silence=0.1)
+    if silent is not None:
+        os.close(silent)
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_read_part_by_part(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    def write() -> None:
+        with pipe.open("wb", buffering=0) as file:
+            for part in (VENDOR[:5], VENDOR[5:], "\n"):
+                file.write(part.encode())
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert read_at_most(pipe, 100) == f"{VENDOR}\n".encode()
+    writer.join()
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("device", ["/dev/null", "/dev/zero"])
+def test_a_device_is_no_key_file(device: str) -> None:
+    assert "is neither a file nor a pipe" in refused(Path(device))
 
 
 # Dotenv files

@@ -1,8 +1,8 @@
-"""Foreign texts without our secrets: what servers and programs say may repeat what they were given.
+"""Removes secrets from the output of servers and programs, which may repeat their input.
 
-A text is redacted when it is decoded, not before: JSON may write any character of a secret as an
-escape. Two rules hold. Every form that ``masks`` knows of a secret becomes ``***``. If what is left
-still tells of a secret, the whole text becomes ``***``.
+Redact decoded text only: JSON can escape any character of a secret. There are two rules. Every
+form of a secret that ``masks`` knows is replaced by ``***``. If the rest still contains a large
+part of a secret, the whole text is replaced by ``***``.
 """
 
 import re
@@ -20,27 +20,27 @@ from signotaur_wire.keyformat import parse as parse_key
 
 HIDDEN = "***"
 _MIN_LEAK_LENGTH = 12
-"""So many letters and digits of a secret in a row, in any form, are too many to be shown."""
-_LONGEST = 4096
-"""Longer texts are no keys or tokens: they are looked for as they are, and in no other form."""
+"""This many consecutive letters and digits of a secret, in any form, count as a leak."""
+_LONGEST_ENCODED = 4096
+"""Longer secrets are not keys or tokens. They are replaced verbatim, without encoded forms."""
 _BACKSLASHED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 
 
 class Redaction:
-    """Hides some secrets in texts of any length. An empty secret hides nothing."""
+    """Hides the given secrets. Empty secrets are ignored."""
 
     def __init__(self, secrets: Iterable[Secret]) -> None:
         self._secrets = [secret for secret in secrets if secret.reveal()]
 
     def text(self, text: str) -> str:
-        """Return a text without the secrets; ``***`` alone if it tells of them all the same."""
-        shown = self.replaced(text)
-        return HIDDEN if self.tells(shown) else shown
+        """Return the text without the secrets, or only ``***`` if replacing is not enough."""
+        shown = self.replace(text)
+        return HIDDEN if self.leaks(shown) else shown
 
     def document(self, value: object) -> object:
-        """Return what JSON says, without the secrets in its texts and names of members.
+        """Return a decoded JSON value with all strings and member names redacted.
 
-        Raises RecursionError for what is nested too deep.
+        Raises RecursionError for a value that is nested too deeply.
         """
         if isinstance(value, str):
             return self.text(value)
@@ -50,49 +50,50 @@ class Redaction:
             return {self.text(name): self.document(each) for name, each in value.items()}
         return value
 
-    def replaced(self, text: str) -> str:
-        """Return a text in which every known form of the secrets is ``***``."""
+    def replace(self, text: str) -> str:
+        """Return the text with every known form of the secrets replaced by ``***``."""
         for form in self._forms:
             text = text.replace(form, HIDDEN)
         return text
 
-    def tells(self, text: str) -> bool:
-        """Return whether a text holds much of a secret: a part, or with other signs between.
+    def leaks(self, text: str) -> bool:
+        """Return whether the text contains a large part of a secret.
 
-        Upper and lower case count as one. Escapes of JSON, URLs and HTML are read.
+        Case is ignored, and so is everything between letters and digits: spaces, dashes, line
+        ends. Escapes of JSON, URLs and HTML are also decoded.
         """
         return any(
-            part in self._telling
-            for reading in {text, _backslashes_read(text), unquote(text), unescape(text)}
-            for part in _parts(reading)
+            part in self._fragments
+            for decoded in {text, _unescape_backslashes(text), unquote(text), unescape(text)}
+            for part in _parts(decoded)
         )
 
     @cached_property
     def _forms(self) -> list[str]:
-        """Longest first: a form may be a part of another one."""
+        """Longest first, because a form can contain another one."""
         forms = {form for secret in self._secrets for form in _forms_of(secret)}
         return sorted(forms, key=len, reverse=True)
 
     @cached_property
-    def _telling(self) -> frozenset[str]:
-        short = [form for form in self._forms if len(form) <= 4 * _LONGEST]
-        telling = {part for form in short for part in _parts(form)}
+    def _fragments(self) -> frozenset[str]:
+        short = [form for form in self._forms if len(form) <= 4 * _LONGEST_ENCODED]
+        fragments = {part for form in short for part in _parts(form)}
         public = {part for secret in self._secrets for part in _parts(_public_part(secret))}
-        return frozenset(telling - public)
+        return frozenset(fragments - public)
 
 
 def _forms_of(secret: Secret) -> Iterator[str]:
-    """Yield the texts that a secret appears as. Of a short one, masks know none."""
+    """Yield the forms of a secret; ``masks_for`` has none for a short one."""
     text = secret.reveal()
     yield text
     yield dumps(text)[1:-1]
-    if len(text) <= _LONGEST:
-        with suppress(UnicodeEncodeError):  # half a character, which JSON can hold
+    if len(text) <= _LONGEST_ENCODED:
+        with suppress(UnicodeEncodeError):  # a lone surrogate, which JSON can contain
             yield from masks_for(secret)
 
 
 def _public_part(secret: Secret) -> str:
-    """Return what a key of ours has in common with its public name; empty for other secrets."""
+    """Return prefix and public id of a key in our format; empty for other secrets."""
     try:
         return PREFIX + parse_key(secret.reveal()).public_id
     except KeyFormatError:
@@ -107,7 +108,7 @@ def _parts(text: str) -> Iterator[str]:
     )
 
 
-def _backslashes_read(text: str) -> str:
+def _unescape_backslashes(text: str) -> str:
     return _BACKSLASHED.sub(_character, text)
 
 

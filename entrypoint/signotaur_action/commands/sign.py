@@ -28,12 +28,12 @@ from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.key import KeySource, key_source
 from signotaur_action.settings.server import server_address
 from signotaur_action.settings.sign import files_to_sign, signing_plan, timestamp_servers
-from signotaur_action.signing.catalog import ByKind
+from signotaur_action.signing.cat_files import SupportedFormats
 from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.osslsigncode import Osslsigncode
+from signotaur_action.signing.plan import SigningPlan
 from signotaur_action.signing.run import SigningRun
-from signotaur_action.signing.stamping import Stamper
-from signotaur_action.signing.values import SigningPlan
+from signotaur_action.signing.timestamp_client import TimestampClient
 
 _INTERRUPTED = (
     "The key in use is unchanged. Each file is signed or as it was; those that were told as "
@@ -93,9 +93,9 @@ def _sign(
         plan,
         HttpKeyService(command.server, clock),
         HttpSigningService(command.server, clock),
-        ByKind(program),
+        SupportedFormats(program),
         FileCheck(plan.on_signed, program.name, reads_signatures),
-        Stamper(command.timestamp_servers, plan.timestamp_algorithm),
+        TimestampClient(command.timestamp_servers, plan.timestamp_algorithm),
         console,
     )
     outcome = run.sign(command.source.key, command.files)

@@ -22,7 +22,7 @@ class ServerAddress:
     allow_untrusted: bool = False
     proxy: str | None = None
     read_timeout: timedelta = timedelta(seconds=15)
-    """The longest pause within an answer; after a longer one the answer counts as lost."""
+    """The longest pause in an answer; after a longer one the answer counts as lost."""
 
 
 def parse_server_url(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A server's answer, and the times in it. A server may say anything: no time raises here."""
+"""A server's answer and the times in it. Times that are invalid or out of range never raise."""
 
 import re
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ class Answer:
     """What the JSON says; None where the answer had none."""
     retry_after: timedelta | None
     headers: Mapping[str, str]
-    """By name, in whatever case it is asked for."""
+    """By name; case is ignored."""
     server_time: datetime
-    """The time of the answer, in UTC: the server's (RFC 9110 6.6.1), ours where it tells none."""
+    """The server's time of the answer (RFC 9110 6.6.1) in UTC, or ours if it sends none."""
 
     @property
     def refused(self) -> bool:
@@ -45,7 +45,7 @@ class Answer:
             return None
 
     def later(self, seconds: float) -> datetime:
-        """Return the moment so many seconds after the answer, or the last one there is."""
+        """Return the time so many seconds after the answer, at most the end of year 9999."""
         try:
             return self.server_time + timedelta(seconds=seconds)
         except OverflowError:
@@ -53,7 +53,7 @@ class Answer:
 
 
 def http_date(text: str) -> datetime | None:
-    """Return a date of RFC 9110 5.6.7, in UTC; None for anything else."""
+    """Parse a date as of RFC 9110 5.6.7 into UTC; None if it is invalid or out of range."""
     try:
         moment = parsedate_to_datetime(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
@@ -62,12 +62,12 @@ def http_date(text: str) -> datetime | None:
 
 
 def server_time(headers: Mapping[str, str], now: datetime) -> datetime:
-    """Return when an answer was made, as its server says; ``now`` where it does not say."""
+    """Return the time of the Date header, or ``now`` if there is no valid one."""
     return http_date(headers.get("Date", "")) or now
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """Return what Retry-After asks for, in seconds or as a date (RFC 9110 10.2.3)."""
+    """Return the pause that Retry-After asks for, in seconds or as a date (RFC 9110 10.2.3)."""
     text = headers.get("Retry-After", "")
     if re.fullmatch("[0-9]{1,6}", text):
         return timedelta(seconds=int(text))

@@ -8,7 +8,7 @@ from signotaur_action.http.answer import Answer
 from signotaur_wire.limits import MAX_BODY_BYTES
 
 TEMPORARY = frozenset({408, 425, 500, 502, 503, 504})
-"""What a server answers that may do better in a moment."""
+"""Statuses of a failure that may soon be over."""
 TOO_MANY = 429
 
 
@@ -23,13 +23,13 @@ class ApiProfile:
     temporary: Collection[int] = TEMPORARY
     """Statuses after which these methods are sent again."""
     tries: int = 7
-    """How often a request is sent at most, if the time allows."""
+    """How often a request is sent at most, within the time limit."""
     headers: Mapping[str, str] = field(default_factory=dict)
     json_only: bool = True
     """Whether anything else than JSON is no answer; else answers may be empty, refusals prose."""
     verbatim: bool = False
-    """Whether a success is given back as it came, because the caller writes parts of it again.
-    Its texts must not be shown. Refusals, and all answers otherwise, come without secrets."""
+    """Whether successful answers are not redacted, because the caller writes parts of them back.
+    Do not show their texts. All other answers are redacted."""
     longest_answer: int = MAX_BODY_BYTES
     """In bytes."""
     pause: Callable[[Answer], float | None] = lambda _answer: None

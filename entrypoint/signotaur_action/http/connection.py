@@ -1,9 +1,8 @@
-"""Connections over which an answer comes whole and in time, or not at all.
+"""Connections that respect the time limit of a call and detect incomplete headers.
 
-``http.client`` takes a status line or headers that break off for whole ones, and its time-out
-counts anew with every byte that comes. Both are a matter of how bytes are read, so both are
-settled here, for headers, bodies, chunks, trailers, interim answers, a proxy's answer to CONNECT,
-with TLS and without.
+``http.client`` accepts a status line or headers that end too early, and its time-out starts again
+with every byte. Both are solved where bytes are read, so that it holds for headers, bodies,
+chunks, trailers, 1xx answers and a proxy's answer to CONNECT, with and without TLS.
 """
 
 import io
@@ -18,31 +17,31 @@ from signotaur_action.http.time_budget import TimeLeft
 
 
 @dataclass(frozen=True)
-class ReadLimits:
-    """How long bytes of an answer are waited for."""
+class WaitLimits:
+    """How long to wait until the next bytes are sent or received."""
 
     silence: float
-    """The longest pause between two bytes, in seconds."""
+    """Seconds between two bytes at most."""
     left: TimeLeft
     """The time of the whole call."""
 
     def seconds(self) -> float:
-        """Return how long to wait for the next bytes. Raises TimeoutError when time is over."""
+        """Return the seconds to wait for the next bytes. Raises TimeoutError after the limit."""
         left = self.left.seconds()
         if left <= 0:
-            raise TimeoutError("the time of the call is over")
+            raise TimeoutError("the time limit of the call is reached")
         return min(self.silence, left)
 
 
 class _Incoming(io.RawIOBase):
-    """The bytes of one answer, from its status line on."""
+    """The bytes of one answer, starting with its status line."""
 
-    def __init__(self, connection: socket, limits: ReadLimits) -> None:
+    def __init__(self, connection: socket, limits: WaitLimits) -> None:
         self._socket = connection
         self._bytes = connection.makefile("rb", buffering=0)
         self._limits = limits
         self.head_is_open = True
-        """Whether status line and headers have not ended yet."""
+        """Whether the end of the headers has not been read yet."""
 
     def readable(self) -> bool:
         return True
@@ -60,9 +59,9 @@ class _Incoming(io.RawIOBase):
 
 
 class _BoundedResponse(HTTPResponse):
-    """An answer that is read within limits, whose headers must have an end."""
+    """An answer that is read within the limits and must have complete headers."""
 
-    limits: ReadLimits
+    limits: WaitLimits
 
     def __init__(self, sock: socket, *arguments: Any, **settings: Any) -> None:
         super().__init__(sock, *arguments, **settings)
@@ -75,18 +74,30 @@ class _BoundedResponse(HTTPResponse):
         self._incoming.head_is_open = False
 
 
+class _BoundedConnection(HTTPConnection):
+    """A connection that sends requests and reads answers within the limits."""
+
+    limits: WaitLimits
+
+    def send(self, data: Any) -> None:
+        if self.sock is not None:  # otherwise it connects first, which has its own time-out
+            self.sock.settimeout(self.limits.seconds())
+        super().send(data)
+
+
 def bounded_connections(
-    read_limits: ReadLimits,
+    wait_limits: WaitLimits,
 ) -> dict[str, type[HTTPConnection | HTTPSConnection]]:
-    """Return the classes of connection, by scheme, whose answers are read within limits."""
+    """Return the connection classes that respect these limits, by URL scheme."""
 
     class Response(_BoundedResponse):
-        limits = read_limits
+        limits = wait_limits
 
-    class Plain(HTTPConnection):
+    class Plain(_BoundedConnection):
+        limits = wait_limits
         response_class = Response
 
-    class Tls(HTTPSConnection):
-        response_class = Response
+    class Tls(Plain, HTTPSConnection):
+        pass
 
     return {"http": Plain, "https": Tls}

@@ -32,11 +32,11 @@ class HttpError(Exception):
 
 
 class NotSentError(HttpError):
-    """No connection: the server did not get the request. Any request may be sent again."""
+    """There was no connection, so the server did not get the request: repeating is safe."""
 
 
 class LostAnswerError(HttpError):
-    """The answer broke off, stalled or never came: nobody knows whether the server acted."""
+    """The answer was incomplete, stalled or missing: the server may have acted or not."""
 
 
 FOREIGN = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
@@ -51,7 +51,7 @@ _PASSING = (
     ssl.SSLEOFError,
     ssl.SSLZeroReturnError,
 )
-"""The connection failed, and not what was said over it: a certificate, say, stays as it is."""
+"""Failures of the connection itself. Others, like a refused certificate, do not go away."""
 
 
 def network_fault(error: Exception, url: str) -> HttpError:
@@ -77,7 +77,7 @@ def reason(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what is inside: requests and urllib3 wrap the real one three times."""
+    """Yield an exception and its causes: requests and urllib3 wrap the real one three times."""
     yield error
     inner = getattr(error, "reason", None)
     if not isinstance(inner, BaseException):

@@ -1,4 +1,4 @@
-"""One request until its answer came: the tries, the pauses between them, the answer's bounds."""
+"""Sends a request until it is answered: tries, the pauses between them, and size limits."""
 
 import random
 import re
@@ -13,7 +13,7 @@ from requests.auth import AuthBase
 from signotaur_action.http.address import ServerAddress
 from signotaur_action.http.answer import retry_after
 from signotaur_action.http.api_profile import ApiProfile
-from signotaur_action.http.connection import ReadLimits
+from signotaur_action.http.connection import WaitLimits
 from signotaur_action.http.errors import (
     FOREIGN,
     HttpError,
@@ -30,7 +30,7 @@ from signotaur_action.ports import Clock
 _CONNECT_TIMEOUT = 5.0
 _LONGEST_RETRY_AFTER = 30.0
 _PAUSES = (0.0, 0.4, 0.8, 1.6, 3.2)
-"""Before each further try, in seconds; the last one before all that follow."""
+"""Seconds before each further try; the last value is used for all later tries."""
 _JITTER = 0.2
 _PART = 8192
 
@@ -46,7 +46,7 @@ class Credential:
 
 @dataclass(frozen=True)
 class Request:
-    """What to send; ``path`` follows the server's base URL."""
+    """What to send; ``path`` is appended to the server's base URL."""
 
     method: str
     path: str
@@ -57,11 +57,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole answer, its content decoded as its encoding says."""
+    """A complete answer; Content-Encoding is already decoded."""
 
     status: int
     headers: Mapping[str, str]
-    """By name, in whatever case it is asked for."""
+    """By name; case is ignored."""
     content: bytes
 
 
@@ -76,12 +76,12 @@ class Sender:
         self._limit = limit
         self._clock = clock
         self._left = TimeLeft(clock)
-        self._reads = ReadLimits(address.read_timeout.total_seconds(), self._left)
+        self._waits = WaitLimits(address.read_timeout.total_seconds(), self._left)
         self._verify: str | bool = str(address.ca_file) if address.ca_file else True
         if address.allow_untrusted:
             self._verify = False
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        self._session = new_session(address.proxy, self._reads, also_trusted=manners.also_trusted)
+        self._session = new_session(address.proxy, self._waits, also_trusted=manners.also_trusted)
         self._session.headers.update(manners.headers)
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class Sender:
 
     @contextmanager
     def call(self) -> Iterator[TimeLeft]:
-        """Begin a call, to which all requests within belong: they share its time."""
+        """Begin a call. All requests sent inside share its time."""
         self._left.until = self._limit.begin()
         try:
             yield self._left
@@ -98,10 +98,10 @@ class Sender:
             self._limit.end()
 
     def send(self, request: Request) -> Reply:
-        """Send a request, again if need be, and return its answer, whatever the status.
+        """Send a request and return the answer, whatever its status.
 
-        A lost answer and a temporary refusal are followed by another try, if the method allows
-        it and the time. Raises HttpError when no answer came.
+        After a lost answer or a temporary refusal the request is sent again if its method is
+        repeatable and time is left. Raises HttpError when there is no answer.
         """
         repeatable = request.method in self._manners.repeatable
         for usual_pause in _pauses(self._manners.tries - 1):
@@ -141,7 +141,7 @@ class Sender:
                 headers=named,
                 auth=_Header(request.credential) if request.credential else None,
                 data=request.content,
-                timeout=(min(_CONNECT_TIMEOUT, left), self._reads.seconds()),
+                timeout=(min(_CONNECT_TIMEOUT, left), self._waits.seconds()),
                 verify=self._verify,
                 allow_redirects=False,
                 stream=True,
@@ -149,17 +149,17 @@ class Sender:
                 return Reply(response.status_code, response.headers, self._content(response))
         except FOREIGN as error:
             if self._left.seconds() <= 0:
-                raise self._out_of_time("gave no whole answer before the time was over") from None
+                raise self._out_of_time("did not answer completely in time") from None
             raise network_fault(error, self.url) from None
 
     def _content(self, response: requests.Response) -> bytes:
-        """Return an answer's body. Raises HttpError when it is too large, or of no length."""
+        """Return an answer's body. Raises HttpError if it is too large or its length is invalid."""
         length = response.headers.get("Content-Length")
         if length is not None and not re.fullmatch("[0-9]{1,18}", length.strip()):
-            wrong = f"{self.url} answered with a Content-Length that is no number."
+            wrong = f"{self.url} answered with an invalid Content-Length."
             raise HttpError(wrong, HttpErrorKind.CONTENT)
-        content = bytearray()  # bytes would be copied whole at each +=
-        # Not iter_content, which waits for a whole part, however slowly its bytes come.
+        content = bytearray()  # += on bytes copies everything each time
+        # Not iter_content: it waits until a whole part has arrived.
         while part := response.raw.read1(_PART, decode_content=True):
             content += part
             if len(content) > self._manners.longest_answer:
@@ -186,7 +186,7 @@ class _Header(AuthBase):
 
 
 def _pauses(count: int) -> Iterator[float]:
-    """Yield the pauses before further tries, a little at random so that jobs spread out."""
+    """Yield the pauses before further tries, with jitter so that jobs do not come in step."""
     for number in range(count):
         pause = _PAUSES[min(number, len(_PAUSES) - 1)]
-        yield pause + random.random() * _JITTER if number else pause  # noqa: S311 - no secret
+        yield pause + random.random() * _JITTER if number else pause  # noqa: S311 - not a secret

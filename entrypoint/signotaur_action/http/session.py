@@ -13,15 +13,15 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import create_urllib3_context
 
-from signotaur_action.http.connection import ReadLimits, bounded_connections
+from signotaur_action.http.connection import WaitLimits, bounded_connections
 from signotaur_action.http.errors import HttpError, reason
 from signotaur_wire.version import VERSION
 
 
 class _Adapter(HTTPAdapter):
-    """Reads answers within limits, and trusts authorities of files besides the usual ones."""
+    """Applies the limits to connections, and trusts additional authorities."""
 
-    def __init__(self, limits: ReadLimits, also_trusted: Sequence[Path]) -> None:
+    def __init__(self, limits: WaitLimits, also_trusted: Sequence[Path]) -> None:
         self._connections = bounded_connections(limits)
         self._context = _trusting(also_trusted) if also_trusted else None
         super().__init__()
@@ -46,11 +46,11 @@ class _Adapter(HTTPAdapter):
 
 
 def _trusting(files: Sequence[Path]) -> ssl.SSLContext:
-    """Return a context that trusts these PEM files. Raises HttpError.
+    """Return a TLS context that trusts these PEM files. Raises HttpError.
 
-    As urllib3 makes it for every other connection, and with the usual authorities loaded by
-    requests; not by ``ssl.create_default_context``, which loads what ``SSL_CERT_FILE`` and
-    ``SSL_CERT_DIR`` name, too.
+    The context has the settings that urllib3 uses for every other connection; requests adds the
+    authorities of certifi. ``ssl.create_default_context`` would also trust what the variables
+    ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name.
     """
     context = create_urllib3_context()
     for path in files:
@@ -63,9 +63,9 @@ def _trusting(files: Sequence[Path]) -> ssl.SSLContext:
 
 
 def new_session(
-    proxy: str | None, limits: ReadLimits, *, also_trusted: Sequence[Path] = ()
+    proxy: str | None, limits: WaitLimits, *, also_trusted: Sequence[Path] = ()
 ) -> requests.Session:
-    """Return a session that takes nothing from its environment, and repeats nothing by itself.
+    """Return a session that ignores the environment and does not repeat requests.
 
     ``also_trusted``: PEM files of authorities besides the usual ones. Raises HttpError.
     """

@@ -60,7 +60,7 @@ class TimeBudget:
 
 
 class TimeLeft:
-    """The time of one call. Every try, wait and read of the call asks here what is left of it."""
+    """The time limit of one call, shared by all its tries, pauses and reads."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -68,5 +68,5 @@ class TimeLeft:
         """In monotonic seconds."""
 
     def seconds(self) -> float:
-        """Return the seconds until the call must end; not more than 0 when its time is over."""
+        """Return the seconds until the limit; 0 or less after it."""
         return self.until - self._clock.monotonic()

@@ -1,4 +1,4 @@
-"""The clock of this machine: what ``ports.Clock`` is in a real run."""
+"""The real clock."""
 
 import time
 from datetime import UTC, datetime

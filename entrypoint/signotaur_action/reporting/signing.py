@@ -5,7 +5,8 @@ from types import MappingProxyType
 from signotaur_action.ci.text import escape_own_line
 from signotaur_action.errors import SAME_COMMAND, SigningIncompleteError, SignotaurError
 from signotaur_action.reporting.report_content import ReportContent
-from signotaur_action.signing.values import FileResult, FileStatus, OnSigned, Outcome
+from signotaur_action.signing.outcomes import FileResult, FileStatus, Outcome
+from signotaur_action.signing.plan import OnSigned
 
 _SHOWN = 20
 

@@ -9,6 +9,7 @@ from signotaur_action.errors import (
     StopSignal,
     SupersededError,
     UnfinishedError,
+    internal_error,
     listed,
 )
 from signotaur_action.files.journal import Journal
@@ -17,6 +18,11 @@ from signotaur_action.ports import KeyService, ProgressLog, Sink
 from signotaur_action.rotation.delivery import KeyDelivery
 from signotaur_action.rotation.opening import Opening
 from signotaur_action.rotation.outcomes import NotDue, Rotated, RotationPlan, WouldRotate
+
+_NOT_KNOWN = (
+    "The new key works and is in the journal until this rotation is finished. Whether the old "
+    "key's revocation is armed is not known."
+)
 
 
 class RotationRun:
@@ -90,3 +96,5 @@ def _as_unfinished() -> Iterator[None]:
     except OSError as error:  # of the journal, or of a stream that is closed
         reason = error.strerror or type(error).__name__
         raise UnfinishedError(f"The rotation stopped: {reason}.") from None
+    except Exception as bug:  # noqa: BLE001 - a bug must not hide the state of the keys
+        raise UnfinishedError(internal_error(bug), keys=_NOT_KNOWN) from None

@@ -1,6 +1,8 @@
 """Which key to use: an option, a file, or a variable. Never config.json: keys are no settings."""
 
 import os
+import select
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from signotaur_action.files.keytext import (
     parse_key,
     without_line_end,
 )
+from signotaur_action.machine import MACHINE
 from signotaur_action.model import Secret
 from signotaur_action.settings.layers import Settings
 
@@ -105,10 +108,36 @@ def _key_in(text: str, name: str, path: Path) -> Secret:
 
 def _content(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
+        content = read_at_most(path, LARGEST_FILE + 1)
     except OSError as error:
         raise KeyTextError(f"{path} cannot be read ({(error.strerror or '').lower()})") from None
     if len(content) > LARGEST_FILE:
         raise KeyTextError(f"{path} is larger than 64 KiB, so it is no key file")
     return content
+
+
+def read_at_most(path: Path, size: int, silence: float = 10.0) -> bytes:
+    """Return at most ``size`` bytes of a file or a pipe, such as a shell's ``<(command)``.
+
+    ``silence``: seconds to wait for the next bytes of a pipe. Raises OSError, and KeyTextError
+    for a device, or a pipe to which nothing is written in that time.
+    """
+    without_waiting = getattr(os, "O_NONBLOCK", 0)  # opening a named pipe waits for a writer
+    descriptor = os.open(path, os.O_RDONLY | MACHINE.open_flags | without_waiting)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISFIFO(mode)):
+            raise KeyTextError(f"{path} is neither a file nor a pipe")
+        content = bytearray()
+        while len(content) < size:
+            if stat.S_ISFIFO(mode) and not select.select([descriptor], [], [], silence)[0]:
+                raise KeyTextError(
+                    f"{path} is a pipe, and nothing was written to it for {silence:g} s"
+                )
+            part = os.read(descriptor, size - len(content))  # raises IsADirectoryError
+            if not part:
+                break
+            content += part
+        return bytes(content)
+    finally:
+        os.close(descriptor)

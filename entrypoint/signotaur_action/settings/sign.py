@@ -12,7 +12,7 @@ from signotaur_action.ports import Clock
 from signotaur_action.settings.layers import Settings
 from signotaur_action.signing.certificate import CertificateError, certificates_in
 from signotaur_action.signing.files import FilesError, matching, patterns_in
-from signotaur_action.signing.values import (
+from signotaur_action.signing.plan import (
     PARALLELISM_DEFAULT,
     PARALLELISM_MAX,
     Description,

@@ -1,6 +1,7 @@
-"""The signer's certificate: what the signature needs of it, and whether a signature is its own.
+"""The signer's certificate: what a signature needs of it, and whether a signature is its own.
 
-The private key is elsewhere, so nothing here is secret, and nothing need take constant time.
+Its bytes are read with asn1crypto, because a signature repeats some of them exactly; signatures
+are verified by the library cryptography.
 """
 
 import hashlib
@@ -8,11 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from asn1crypto import algos, x509
 from asn1crypto import pem as asn1_pem
+from asn1crypto import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from signotaur_action.ci.text import escape_untrusted
-from signotaur_action.signing import curves, der
+from signotaur_action.signing import der
 from signotaur_wire.signing import DigestAlgorithm
 
 DIGEST = {
@@ -22,6 +30,12 @@ DIGEST = {
 }
 """The object identifiers of the digests."""
 
+_HASHES = {
+    DigestAlgorithm.SHA256: hashes.SHA256(),
+    DigestAlgorithm.SHA384: hashes.SHA384(),
+    DigestAlgorithm.SHA512: hashes.SHA512(),
+}
+_CURVES = [("named", name) for name in ("secp256r1", "secp384r1", "secp521r1")]
 _RSA = "1.2.840.113549.1.1.1"
 _ECDSA = {
     DigestAlgorithm.SHA256: "1.2.840.10045.4.3.2",
@@ -35,46 +49,8 @@ class CertificateError(ValueError):
 
 
 @dataclass(frozen=True)
-class RsaKey:
-    """A public key."""
-
-    modulus: int
-    exponent: int
-
-    def made(self, signature: bytes, digest: bytes, algorithm: DigestAlgorithm) -> bool:
-        """Return whether the private key made this PKCS#1 v1.5 signature of a digest.
-
-        The padded digest is rebuilt and compared, never parsed.
-        """
-        size = (self.modulus.bit_length() + 7) // 8
-        info = der.sequence(der.sequence(der.oid(DIGEST[algorithm]), der.NULL), der.octets(digest))
-        padded = b"\x00\x01" + b"\xff" * (size - len(info) - 3) + b"\x00" + info
-        number = int.from_bytes(signature)
-        if len(signature) != size or number >= self.modulus:
-            return False
-        return pow(number, self.exponent, self.modulus).to_bytes(size) == padded
-
-
-@dataclass(frozen=True)
-class CurveKey:
-    """A public key on a curve."""
-
-    curve: curves.Curve
-    point: tuple[int, int]
-
-    def made(self, signature: bytes, digest: bytes, algorithm: DigestAlgorithm) -> bool:
-        """Return whether the private key made this ECDSA signature of a digest."""
-        del algorithm
-        try:
-            values = algos.DSASignature.load(signature, strict=True).native
-        except ValueError:
-            return False
-        return curves.made(self.curve, self.point, values["r"], values["s"], digest)
-
-
-@dataclass(frozen=True)
 class SigningCertificate:
-    """A certificate with an RSA key or one on a NIST curve. Plain values: threads share it."""
+    """A certificate with an RSA key or one on a NIST curve. It never changes: threads share it."""
 
     encoded: bytes
     subject: str
@@ -82,7 +58,7 @@ class SigningCertificate:
     """The moment after which it signs nothing that is believed."""
     issuer_and_serial: bytes
     """How a signature names it."""
-    key: RsaKey | CurveKey
+    key: RSAPublicKey | EllipticCurvePublicKey
 
     @classmethod
     def read(cls, encoded: bytes) -> "SigningCertificate":
@@ -114,23 +90,35 @@ class SigningCertificate:
 
     def signature_algorithm(self, algorithm: DigestAlgorithm) -> bytes:
         """Return the AlgorithmIdentifier of its signatures."""
-        if isinstance(self.key, RsaKey):
+        if isinstance(self.key, RSAPublicKey):
             return der.sequence(der.oid(_RSA), der.NULL)
         return der.sequence(der.oid(_ECDSA[algorithm]))
 
     def made(self, signature: bytes, digest: bytes, algorithm: DigestAlgorithm) -> bool:
-        """Return whether its private key made this signature of a digest."""
-        return self.key.made(signature, digest, algorithm)
+        """Return whether its private key made this signature of a digest.
+
+        The signature is PKCS #1 v1.5, or ECDSA as DER.
+        """
+        known = Prehashed(_HASHES[algorithm])
+        try:
+            if isinstance(self.key, RSAPublicKey):
+                self.key.verify(signature, digest, PKCS1v15(), known)
+            else:
+                self.key.verify(signature, digest, ECDSA(known))
+        except InvalidSignature:
+            return False
+        return True
 
 
-def _public_key(info: Any) -> RsaKey | CurveKey:
-    if info.algorithm == "rsa":
-        numbers = info["public_key"].parsed.native
-        return RsaKey(numbers["modulus"], numbers["public_exponent"])
-    name = info.curve[1] if info.algorithm == "ec" and info.curve[0] == "named" else ""
-    if name not in curves.CURVES:
+def _public_key(info: Any) -> RSAPublicKey | EllipticCurvePublicKey:
+    is_rsa = info.algorithm == "rsa"
+    if not is_rsa and not (info.algorithm == "ec" and info.curve in _CURVES):
         raise CertificateError("its key is neither RSA nor on the curve P-256, P-384 or P-521")
-    return CurveKey(curves.CURVES[name], info["public_key"].to_coords())
+    try:
+        key = load_der_public_key(info.dump())
+    except (ValueError, UnsupportedAlgorithm):
+        raise CertificateError("its public key is not valid") from None
+    return cast("RSAPublicKey | EllipticCurvePublicKey", key)
 
 
 def certificates_in(text: bytes) -> tuple[bytes, ...]:

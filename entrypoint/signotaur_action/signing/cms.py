@@ -14,7 +14,7 @@ from asn1crypto import core
 
 from signotaur_action.signing import der
 from signotaur_action.signing.certificate import DIGEST, SigningCertificate
-from signotaur_action.signing.values import Description
+from signotaur_action.signing.plan import Description
 from signotaur_wire.signing import DigestAlgorithm
 
 _SIGNED_DATA = "1.2.840.113549.1.7.2"

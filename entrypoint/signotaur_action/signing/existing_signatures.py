@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
 
-from signotaur_action.signing import catalog
+from signotaur_action.signing import cat_files
 from signotaur_action.signing.compound_files import (
     ENTRY_SIZE,
     MAGIC,
@@ -20,7 +20,7 @@ from signotaur_action.signing.compound_files import (
     directory_entries,
 )
 from signotaur_action.signing.der import DerError
-from signotaur_action.signing.values import FormatError
+from signotaur_action.signing.outcomes import FormatError
 
 _SUPPORTED = "sign supports PE, MSI, CAB, CAT and PowerShell files"
 _NOT_SUPPORTED = (".appx", ".appxbundle", ".msix", ".msixbundle", ".js", ".vbs", ".wsf")
@@ -66,7 +66,7 @@ def existing_signature(file: Path) -> Existing:
         if name.endswith(ending):
             raise FormatError(f"{ending} files are not supported; {_SUPPORTED}")
     with file.open("rb") as stream:
-        if catalog.is_catalog(file):
+        if cat_files.is_catalog(file):
             return _in_catalog(stream.read())
         for ending, comment in _SCRIPTS.items():
             if name.endswith(ending):
@@ -83,7 +83,7 @@ def existing_signature(file: Path) -> Existing:
 
 def _in_catalog(content: bytes) -> Existing:
     try:
-        return Existing.SIGNED if catalog.signers(content) else Existing.NONE
+        return Existing.SIGNED if cat_files.signers(content) else Existing.NONE
     except DerError:
         raise FormatError("it is not a catalog") from None
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from signotaur_action.ci.text import escape_own_line
 from signotaur_action.errors import UsageError
-from signotaur_action.signing.catalog import is_catalog
+from signotaur_action.signing.cat_files import is_catalog
 from signotaur_action.signing.existing_signatures import Existing, existing_signature
-from signotaur_action.signing.values import FormatError, OnSigned
+from signotaur_action.signing.outcomes import FormatError
+from signotaur_action.signing.plan import OnSigned
 
 _LEAVE_OUT = "Leave these files out (!PATTERN), or correct them."
 _UPDATE = (

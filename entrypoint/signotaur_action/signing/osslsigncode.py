@@ -15,7 +15,7 @@ from pathlib import Path
 from signotaur_action.ci.text import escape_untrusted
 from signotaur_action.errors import ToolMissingError
 from signotaur_action.machine import MACHINE, Limits
-from signotaur_action.signing.values import FormatError
+from signotaur_action.signing.outcomes import FormatError
 from signotaur_wire.signing import DigestAlgorithm
 
 PROGRAM = "osslsigncode"
@@ -26,6 +26,8 @@ _OUTPUT, _OUTPUT_PER_BYTE = 16 << 20, 2
 _OPEN_FILES = 32
 _VERSION = re.compile(r"osslsigncode (\d+)\.(\d+)(?:\.\d+)*, using:")
 """A development version counts as unknown: it may be older than the release of its number."""
+_ATTACH_TRUSTS = re.compile(r"^ attach-signature .*\n(?:  .*\n)*? +\[ -CAfile", re.MULTILINE)
+"""Up to 2.13 ``attach-signature`` takes certificates to trust; 2.14 fails with that option."""
 _SAFE = (2, 13)
 """2.12 fixed a buffer overflow in reading digests, 2.13 others in page hashes: upstream's NEWS."""
 _NOT_AN_ERROR = re.compile(r"Failed|Succeeded|Usage:.*|[0-9A-F]{8,}:error:.*|\s*|.*checksum.*")
@@ -39,6 +41,7 @@ class Osslsigncode:
         self._program = program
         found = _VERSION.search(help_text)
         self._version = (int(found[1]), int(found[2])) if found else None
+        self._attach_verifies_chain = _ATTACH_TRUSTS.search(help_text) is not None
 
     @property
     def name(self) -> str:
@@ -91,18 +94,19 @@ class Osslsigncode:
     ) -> None:
         """Write a signed copy of a file. Raises FormatError.
 
-        Afterwards osslsigncode verifies the chain up to a root, too, and fails where it knows no
-        root: what counts is the copy, which the caller verifies. It is told to trust the
-        certificate alone, so that it looks for nothing in the network.
+        Up to 2.13 osslsigncode then verifies the chain up to a root, and fails where it knows none:
+        what counts is the copy, which the caller verifies. It is given this certificate alone to
+        trust, so that it looks for nothing in the network.
         """
         attached, trusted = out.with_name("attached.p7"), out.with_name("trusted.pem")
         attached.write_bytes(message)
         trusted.write_bytes(certificate)
+        trust = ("-CAfile", trusted, "-TSA-CAfile", trusted) if self._attach_verifies_chain else ()
         _, told = self._run(
             file,
             "attach-signature",
             *(["-nest"] if nested else []),
-            *("-CAfile", trusted, "-TSA-CAfile", trusted),
+            *trust,
             *("-sigin", attached, "-in", file, "-out", out),
         )
         if not out.exists():

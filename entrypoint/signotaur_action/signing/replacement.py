@@ -15,7 +15,7 @@ _ANYBODY_WRITES = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 @contextmanager
-def workshop(file: Path) -> Iterator[Path]:
+def temporary_folder_beside(file: Path) -> Iterator[Path]:
     """Give a folder of our own beside a file; it is gone afterwards, with all that is in it.
 
     It is on the file's own disk, so that the copy can be moved over the file.

@@ -13,9 +13,10 @@ from signotaur_action.policy.expiry import Level, Limits, verdict
 from signotaur_action.ports import FileFormats, KeyService, ProgressDisplay, SigningService
 from signotaur_action.signing.certificate import CertificateError, SigningCertificate
 from signotaur_action.signing.file_check import FileCheck
-from signotaur_action.signing.one_file import FileSigner
-from signotaur_action.signing.stamping import Stamper
-from signotaur_action.signing.values import FileResult, FileStatus, Outcome, SigningPlan
+from signotaur_action.signing.file_signer import FileSigner
+from signotaur_action.signing.outcomes import FileResult, FileStatus, Outcome
+from signotaur_action.signing.plan import SigningPlan
+from signotaur_action.signing.timestamp_client import TimestampClient
 from signotaur_wire.members import format_time
 
 _UNTRIED = "not tried after what failed before"
@@ -31,7 +32,7 @@ class SigningRun:
         service: SigningService,
         formats: FileFormats,
         check: FileCheck,
-        stamper: Stamper,
+        timestamp_client: TimestampClient,
         onlooker: ProgressDisplay,
     ) -> None:
         self._plan = plan
@@ -39,7 +40,7 @@ class SigningRun:
         self._service = service
         self._formats = formats
         self._check = check
-        self._stamper = stamper
+        self._timestamp_client = timestamp_client
         self._onlooker = onlooker
         self._stopped = threading.Event()
         self._cause: SignotaurError | None = None
@@ -59,7 +60,7 @@ class SigningRun:
             certificate,
             self._formats,
             self._check,
-            self._stamper,
+            self._timestamp_client,
             lambda request: self._service.sign(key, request),
         )
         results = self._sign_all(signer, files)

@@ -48,7 +48,7 @@ MaxConnections = Annotated[
     typer.Option(
         "--max-connections",
         min=2,
-        help="Connections at a time; half of them at most without a valid key.",
+        help="Open connections; at most half of them without a valid key.",
     ),
 ]
 MaxConnectionsPerAddress = Annotated[
@@ -56,19 +56,21 @@ MaxConnectionsPerAddress = Annotated[
     typer.Option(
         "--max-connections-per-address",
         min=2,
-        help="Of these from one IPv4 address or IPv6 /64; half without a valid key.",
+        help="The same for one IPv4 address or IPv6 /64.",
     ),
 ]
 KeyRequestsPerMinute = Annotated[
     int,
     typer.Option(
-        "--key-requests-per-minute", min=0, help="Of one key, over a minute; 0: without a limit."
+        "--key-requests-per-minute",
+        min=0,
+        help="Requests of one key in a minute; 0 means no limit.",
     ),
 ]
 MetricsTokenFile = Annotated[
     Path | None,
     typer.Option(
-        "--metrics-token-file", help="File with the token that /metrics demands; default: none."
+        "--metrics-token-file", help="File with the token that /metrics requires; without it, none."
     ),
 ]
 SweepInterval = Annotated[
@@ -76,7 +78,9 @@ SweepInterval = Annotated[
 ]
 EventRetention = Annotated[
     str,
-    typer.Option("--event-retention", help="Age after which events are deleted; 0s: never."),
+    typer.Option(
+        "--event-retention", help="Delete events that are older than this; 0s keeps them."
+    ),
 ]
 
 

@@ -13,14 +13,14 @@ from signotaur_wire.signing import DigestAlgorithm
 _NONCE_BITS = 63
 
 
-class Stamper:
+class TimestampClient:
     """Timestamps signatures; without servers it gives empty timestamps. Threads may share it."""
 
     def __init__(self, servers: Sequence[TimestampServer], algorithm: DigestAlgorithm) -> None:
         self._servers = list(servers)
         self._algorithm = algorithm
 
-    def stamp(self, signature: bytes) -> bytes:
+    def timestamp(self, signature: bytes) -> bytes:
         """Return the token for a signature. Raises ServerError when no server gives one."""
         failures = []
         for server in self._servers:

@@ -13,14 +13,9 @@ from signotaur_action.signing.certificate import SigningCertificate
 from signotaur_action.signing.cms import Attributes, Unsigned
 from signotaur_action.signing.der import DerError
 from signotaur_action.signing.file_check import FileCheck
-from signotaur_action.signing.stamping import Stamper
-from signotaur_action.signing.values import (
-    FileResult,
-    FileStatus,
-    FormatError,
-    OnSigned,
-    SigningPlan,
-)
+from signotaur_action.signing.outcomes import FileResult, FileStatus, FormatError
+from signotaur_action.signing.plan import OnSigned, SigningPlan
+from signotaur_action.signing.timestamp_client import TimestampClient
 
 ALREADY_SIGNED = "it is signed already; --append or --replace would sign it"
 
@@ -33,14 +28,14 @@ class FileSigner:
     certificate: SigningCertificate
     formats: FileFormats
     check: FileCheck
-    stamper: Stamper
+    timestamp_client: TimestampClient
     sign_digest: Callable[[DigestToSign], bytes]
 
     def sign(self, path: Path) -> FileResult:
         """Sign a file, or leave it as it is. Raises SignotaurError where no file can be signed."""
         file = path.resolve()
         try:
-            with replacement.workshop(file) as folder:
+            with replacement.temporary_folder_beside(file) as folder:
                 return self._sign(path, file, folder)
         except (FormatError, DerError) as fault:
             reason = str(fault) if replacement.has_room(file) else "no space left on its disk"
@@ -62,7 +57,7 @@ class FileSigner:
             signature,
             self.certificate,
             more_certificates=self.plan.more_certificates,
-            timestamp=self.stamper.stamp(signature),
+            timestamp=self.timestamp_client.timestamp(signature),
         )
         copy = folder / file.name
         nested = is_signed and self.plan.on_signed is OnSigned.APPEND

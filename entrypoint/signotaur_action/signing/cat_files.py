@@ -4,7 +4,7 @@ from pathlib import Path
 
 from signotaur_action.ports import FileFormats
 from signotaur_action.signing import der
-from signotaur_action.signing.values import FormatError
+from signotaur_action.signing.outcomes import FormatError
 from signotaur_wire.signing import DigestAlgorithm
 
 _SUFFIX = ".cat"
@@ -39,7 +39,7 @@ class Catalog:
         out.write_bytes(message)
 
 
-class ByKind:
+class SupportedFormats:
     """See ``ports.FileFormats``: catalogues here, all other files by ``other``."""
 
     def __init__(self, other: FileFormats) -> None:

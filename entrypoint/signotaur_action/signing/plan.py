@@ -1,10 +1,7 @@
-"""What a signing is asked to do, and what can come of it. Outcomes are values, not log lines."""
+"""What a run of ``sign`` is asked to do."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from enum import Enum, StrEnum
-from pathlib import Path
+from enum import Enum
 
 from signotaur_action.model import CertificateSelector
 from signotaur_action.policy.expiry import Window
@@ -12,10 +9,6 @@ from signotaur_wire.signing import DigestAlgorithm
 
 PARALLELISM_DEFAULT = 4
 PARALLELISM_MAX = 64
-
-
-class FormatError(Exception):
-    """One file cannot be signed. The message says why."""
 
 
 class OnSigned(Enum):
@@ -50,39 +43,3 @@ class SigningPlan:
     window: Window | None = None
     """Sign nothing if the key ends within this time."""
     parallelism: int = PARALLELISM_DEFAULT
-
-
-class FileStatus(StrEnum):
-    """What became of one file; all but ``SIGNED`` mean that it is as it was."""
-
-    SIGNED = "signed"
-    SKIPPED = "skipped"
-    FAILED = "failed"
-    UNTRIED = "untried"
-
-
-@dataclass(frozen=True)
-class FileResult:
-    """One file and what became of it."""
-
-    path: Path
-    fate: FileStatus
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of all files, in the order in which they were named."""
-
-    thumbprint: str
-    files: Sequence[FileResult]
-    took: timedelta
-
-    def count(self, fate: FileStatus) -> int:
-        """Return how many files had this fate."""
-        return sum(each.fate is fate for each in self.files)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every file is signed now."""
-        return all(each.fate in (FileStatus.SIGNED, FileStatus.SKIPPED) for each in self.files)
