@@ -80,11 +80,11 @@ def singles(options: list[Option]) -> list[Any]:
 
 def value_of(settings: Settings, option: Option) -> object:
     if option.is_flag:
-        return settings.flag(option.name)
+        return settings.flag(option)
     if option.repeatable:
-        found = settings.one_of(option.name)
+        found = settings.one_of(option)
         return None if found is None else list(found[1])
-    return settings.text(option.name)
+    return settings.text(option)
 
 
 def test_every_option_is_of_one_kind() -> None:
@@ -96,7 +96,7 @@ def test_an_option_that_nobody_gives_has_its_default(world: World, option: Optio
     settings = world.settings()
     expected = False if option.is_flag else (None if option.repeatable else option.default)
     assert value_of(settings, option) == expected
-    assert not settings.is_given(option.name)
+    assert not settings.is_given(option)
     assert settings.faults == []
 
 
@@ -108,7 +108,7 @@ def test_an_option_is_taken_from_each_of_its_layers(
     expected = option.is_flag or (["some value"] if option.repeatable else "some value")
     settings = world.settings()
     assert value_of(settings, option) == expected
-    assert settings.is_given(option.name)
+    assert settings.is_given(option)
     assert settings.faults == []
 
 
@@ -127,7 +127,7 @@ def test_the_higher_layer_turns_a_flag_on_and_off(
 ) -> None:
     world.put(low, option, not upper)
     world.put(high, option, upper)
-    assert world.settings().flag(option.name) is upper
+    assert world.settings().flag(option) is upper
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\n", "\t \n"])
@@ -136,14 +136,14 @@ def test_the_higher_layer_turns_a_flag_on_and_off(
 def test_an_empty_variable_is_unset(world: World, option: Option, layer: str, blank: str) -> None:
     world.put(layer, option, blank)
     settings = world.settings()
-    assert not settings.is_given(option.name)
+    assert not settings.is_given(option)
     assert settings.faults == []
 
 
 def test_an_empty_input_lets_the_environment_speak(world: World) -> None:
     world.put("input", OPTIONS["sign-server"], "")
     world.put("environment", OPTIONS["sign-server"], "https://env")
-    assert world.settings().text("sign-server") == "https://env"
+    assert world.settings().text(OPTIONS["sign-server"]) == "https://env"
 
 
 def test_the_key_itself_has_no_variable_of_its_own_and_no_place_in_the_configuration() -> None:
@@ -167,7 +167,7 @@ def test_a_flags_text_is_read_as_the_toolkit_reads_booleans(
     text = case["env_value"]
     world.put("input", option, text)
     settings = world.settings()
-    value = settings.flag(option.name)
+    value = settings.flag(option)
     if not text:  # the toolkit's reading of an input that is unset; here it means unset
         assert (value, settings.faults) == (False, [])
     elif isinstance(case["expect"], bool):
@@ -187,7 +187,7 @@ def test_any_flags_text_means_what_it_means_to_the_toolkit(world: World, text: s
         expected: tuple[bool, int] = (boolean_input(text), 0)
     except TypeError:
         expected = (False, 1)
-    assert (settings.flag("again"), len(settings.faults)) == expected
+    assert (settings.flag(OPTIONS["again"]), len(settings.faults)) == expected
 
 
 # Several values, and those that exclude one another
@@ -213,45 +213,55 @@ def test_blank_lines_and_indents_do_not_count(world: World, layer: str, text: st
 
 def test_a_repeated_option_keeps_its_order_and_drops_what_is_empty(world: World) -> None:
     world.given["emit_secret"] = ["b", "", "a"]
-    assert world.settings().one_of("emit-secret") == ("emit-secret", ["b", "a"])
+    assert world.settings().one_of(OPTIONS["emit-secret"]) == (OPTIONS["emit-secret"], ["b", "a"])
 
 
 def test_an_option_repeated_with_nothing_is_not_given(world: World) -> None:
     world.given["emit_secret"] = ["", ""]
     world.put("input", OPTIONS["emit-secret"], "from the input")
-    assert world.settings().one_of("emit-secret") == ("emit-secret", ["from the input"])
+    assert world.settings().one_of(OPTIONS["emit-secret"]) == (
+        OPTIONS["emit-secret"],
+        ["from the input"],
+    )
 
 
-DESTINATIONS = ("write-key-file", "write-env-file", "emit-secret")
+DESTINATIONS = tuple(OPTIONS[name] for name in ("write-key-file", "write-env-file", "emit-secret"))
 
 
 @pytest.mark.parametrize("layer", ["command line", "input", "environment"])
 @pytest.mark.parametrize(
-    "names", [DESTINATIONS, DESTINATIONS[:2], DESTINATIONS[1:], ("api-key-file", "api-key")]
+    "options",
+    [
+        DESTINATIONS,
+        DESTINATIONS[:2],
+        DESTINATIONS[1:],
+        (OPTIONS["api-key-file"], OPTIONS["api-key"]),
+    ],
+    ids=lambda options: " and ".join(option.name for option in options),
 )
 def test_two_that_exclude_one_another_in_one_layer_are_a_fault(
-    world: World, layer: str, names: tuple[str, ...]
+    world: World, layer: str, options: tuple[Option, ...]
 ) -> None:
-    if layer == "environment" and "api-key" in names:
-        names = DESTINATIONS[:2]
-    for name in names:
-        world.put(layer, OPTIONS[name], "x")
+    if layer == "environment" and OPTIONS["api-key"] in options:
+        options = DESTINATIONS[:2]
+    for option in options:
+        world.put(layer, option, "x")
     settings = world.settings()
-    assert settings.one_of(*names) == (names[0], ["x"])
-    expected = f"{' and '.join(f'--{name}' for name in names)} exclude one another"
+    assert settings.one_of(*options) == (options[0], ["x"])
+    expected = f"{' and '.join(map(str, options))} exclude one another"
     assert settings.faults == [f"{expected} (both given by {layer})"]
 
 
-@pytest.mark.parametrize("high", DESTINATIONS)
-@pytest.mark.parametrize("low", DESTINATIONS)
+@pytest.mark.parametrize("high", DESTINATIONS, ids=str)
+@pytest.mark.parametrize("low", DESTINATIONS, ids=str)
 @pytest.mark.parametrize(
     "layers", [("command line", "input"), ("input", "environment")], ids=" over ".join
 )
 def test_of_those_that_exclude_one_another_the_higher_layers_holds(
-    world: World, high: str, low: str, layers: tuple[str, str]
+    world: World, high: Option, low: Option, layers: tuple[str, str]
 ) -> None:
-    world.put(layers[1], OPTIONS[low], "low")
-    world.put(layers[0], OPTIONS[high], "high")
+    world.put(layers[1], low, "low")
+    world.put(layers[0], high, "high")
     settings = world.settings()
     assert settings.one_of(*DESTINATIONS) == (high, ["high"])
     assert settings.faults == []
@@ -286,8 +296,8 @@ def test_a_configuration_that_is_wrong_is_told_once(
     world.write(content)
     settings = world.settings()
     for _ in range(2):
-        assert settings.text("sign-server") == ""
-        assert settings.flag("allow-untrusted") is False
+        assert settings.text(OPTIONS["sign-server"]) == ""
+        assert settings.flag(OPTIONS["allow-untrusted"]) is False
     assert len(settings.faults) == 1
     assert settings.faults[0].endswith(fault)
 
@@ -309,7 +319,7 @@ def test_a_folder_in_the_configurations_place_is_told(world: World, tmp_path: Pa
 def test_members_that_are_null_empty_or_unknown_are_nothing(world: World, content: bytes) -> None:
     world.write(content)
     settings = world.settings()
-    assert settings.text("sign-server") == ""
+    assert settings.text(OPTIONS["sign-server"]) == ""
     assert settings.faults == []
 
 
@@ -320,7 +330,10 @@ def test_no_home_is_no_fault(environ: dict[str, str]) -> None:
 
 def test_windows_home_is_known(world: World, tmp_path: Path) -> None:
     world.put("config.json", OPTIONS["sign-server"], "https://config")
-    assert Settings({}, {"USERPROFILE": str(tmp_path)}).text("sign-server") == "https://config"
+    assert (
+        Settings({}, {"USERPROFILE": str(tmp_path)}).text(OPTIONS["sign-server"])
+        == "https://config"
+    )
 
 
 @pytest.mark.parametrize("content", [b"{", b'{"signServer": "https://evil.example"}'])
@@ -332,7 +345,7 @@ def test_a_github_job_reads_no_configuration(world: World, content: bytes) -> No
     world.write(content)
     world.environ["GITHUB_ACTIONS"] = "true"
     settings = world.settings()
-    assert settings.text("sign-server") == ""
+    assert settings.text(OPTIONS["sign-server"]) == ""
     assert settings.faults == []
 
 
@@ -352,8 +365,8 @@ def refuse(message: str) -> Callable[[str], int]:
 
 def test_a_value_that_cannot_be_read_is_a_fault_and_the_fallback_holds(world: World) -> None:
     settings = world.settings()
-    assert settings.checked("overlap-days", number, 3) == 7
-    assert settings.checked("timeout", refuse("no"), 3) == 3
+    assert settings.checked(OPTIONS["overlap-days"], number, 3) == 7
+    assert settings.checked(OPTIONS["timeout"], refuse("no"), 3) == 3
     assert settings.faults == ["--timeout: no"]
 
 
@@ -361,12 +374,12 @@ def test_all_faults_gather(world: World) -> None:
     world.write(b'{"signServer": 7}')
     world.put("input", OPTIONS["again"], "perhaps")
     world.put("environment", OPTIONS["debug"], "2")
-    for name in DESTINATIONS:
-        world.put("command line", OPTIONS[name], "x")
+    for option in DESTINATIONS:
+        world.put("command line", option, "x")
     settings = world.settings()
-    settings.flag("again")
-    settings.flag("debug")
-    settings.text("sign-server")
+    settings.flag(OPTIONS["again"])
+    settings.flag(OPTIONS["debug"])
+    settings.text(OPTIONS["sign-server"])
     settings.one_of(*DESTINATIONS)
-    settings.checked("timeout", refuse("too long"), 0)
+    settings.checked(OPTIONS["timeout"], refuse("too long"), 0)
     assert len(settings.faults) == 5

@@ -6,6 +6,7 @@ from signotaur_action.commands.runner import run_with_report, tell, warn_of_acce
 from signotaur_action.console.console import Console
 from signotaur_action.errors import ExitCode, UsageError
 from signotaur_action.key_server import HttpKeyService
+from signotaur_action.options.common import ROTATION_ID
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.confirmation import confirmation_telling
 from signotaur_action.rotation import confirm
@@ -22,7 +23,7 @@ def run(invocation: Invocation) -> ExitCode:
         source = key_source(settings)
         demand_no_arguments(settings)
         server = server_address(settings)
-        rotation_id = settings.checked("rotation-id", _identity, None)
+        rotation_id = settings.checked(ROTATION_ID, _identity, None)
         if settings.faults or source is None:
             raise UsageError(settings.faults)
         console.mask(source.key)

@@ -11,6 +11,12 @@ from signotaur_action.github.expiry_issue import ExpiryIssue, IssueError
 from signotaur_action.github.rest import GitHubRest
 from signotaur_action.http import HttpError
 from signotaur_action.key_server import HttpKeyService, ServerAddress
+from signotaur_action.options.common import (
+    FAIL_IF_EXPIRING_WITHIN,
+    MAX_AGE,
+    REPORT_ISSUE,
+    WARN_IF_EXPIRING_WITHIN,
+)
 from signotaur_action.policy.durations import parse_duration
 from signotaur_action.policy.expiry import Level, Limits, Verdict, parse_window, verdict
 from signotaur_action.ports import Clock
@@ -101,14 +107,14 @@ def _read(settings: Settings, clock: Clock) -> Guard:
     demand_no_arguments(settings)
     server = server_address(settings)
     limits = Limits(
-        fail_within=settings.checked("fail-if-expiring-within", parse_window, None),
-        warn_within=settings.checked("warn-if-expiring-within", parse_window, None),
-        max_age=settings.checked("max-age", _age, None),
+        fail_within=settings.checked(FAIL_IF_EXPIRING_WITHIN, parse_window, None),
+        warn_within=settings.checked(WARN_IF_EXPIRING_WITHIN, parse_window, None),
+        max_age=settings.checked(MAX_AGE, _age, None),
     )
-    asked = ("fail-if-expiring-within", "warn-if-expiring-within", "max-age")
-    if not any(settings.is_given(name) for name in asked):
+    limit_options = (FAIL_IF_EXPIRING_WITHIN, WARN_IF_EXPIRING_WITHIN, MAX_AGE)
+    if not any(map(settings.is_given, limit_options)):
         settings.faults.append("the guard needs a limit, such as --fail-if-expiring-within 7d")
-    issue = _issue_place(settings, clock) if settings.flag("report-issue") else None
+    issue = _issue_place(settings, clock) if settings.flag(REPORT_ISSUE) else None
     if settings.faults or source is None:
         raise UsageError(settings.faults)
     return Guard(source, server, limits, issue)

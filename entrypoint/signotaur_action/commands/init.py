@@ -7,6 +7,7 @@ from signotaur_action.console.console import Console
 from signotaur_action.console.prompt import asker
 from signotaur_action.errors import DestinationRefusedError, ExitCode, SignotaurError, StopSignal
 from signotaur_action.files.write_together import write_together
+from signotaur_action.options.init import FOLDER, FORCE
 from signotaur_action.process import end_watchdog
 from signotaur_action.settings.init import answers
 from signotaur_action.settings.invocation import Invocation
@@ -35,8 +36,8 @@ def run(invocation: Invocation) -> ExitCode:
 
 def _written(invocation: Invocation) -> tuple[Answers, list[Path]]:
     settings = invocation.settings()
-    folder = Path(settings.text("folder"))
-    overwrite = settings.flag("force")
+    folder = Path(settings.text(FOLDER))
+    overwrite = settings.flag(FORCE)
     _demand_free(settings, [folder / name for name in INIT_FILES], overwrite=overwrite)
     found = answers(settings, asker(invocation.stdin, invocation.stderr))
     texts = {folder / name: text for name, text in workflows(found).items()}

@@ -16,6 +16,15 @@ from signotaur_action.errors import (
 )
 from signotaur_action.files.journal import Journal, JournalPlace
 from signotaur_action.key_server import HttpKeyService, ServerAddress
+from signotaur_action.options.common import (
+    AGAIN,
+    DEFER_CONFIRM,
+    DRY_RUN,
+    IF_EXPIRING_WITHIN,
+    NO_AUTO_REVOKE,
+    OVERLAP_DAYS,
+    STATE_DIR,
+)
 from signotaur_action.policy.durations import overlap_allowed, parse_duration
 from signotaur_action.ports import Clock, Sink
 from signotaur_action.reporting import Report
@@ -119,16 +128,16 @@ def _read(settings: Settings, console: Console, clock: Clock) -> RotateKey:
     demand_no_arguments(settings)
     server = server_address(settings)
     sinks = destinations(settings, console.emit, source, clock)
-    overlap = settings.checked("overlap-days", _whole_number, OVERLAP_DAYS_DEFAULT)
+    overlap = settings.checked(OVERLAP_DAYS, _whole_number, OVERLAP_DAYS_DEFAULT)
     plan = RotationPlan(
         overlap_days=overlap,
-        auto_revoke=not settings.flag("no-auto-revoke"),
-        again=settings.flag("again"),
+        auto_revoke=not settings.flag(NO_AUTO_REVOKE),
+        again=settings.flag(AGAIN),
         holder=run_name(settings.environ),
-        window=settings.checked("if-expiring-within", _window, None),
-        defer=settings.flag("defer-confirm"),
+        window=settings.checked(IF_EXPIRING_WITHIN, _window, None),
+        defer=settings.flag(DEFER_CONFIRM),
     )
-    dry_run = settings.flag("dry-run")
+    dry_run = settings.flag(DRY_RUN)
     _demand_sound(settings, overlap)
     if source is None:  # its fault was raised above
         raise UsageError(["no API key"])
@@ -161,7 +170,7 @@ def _window(text: str) -> timedelta | None:
 
 
 def _journal_place(settings: Settings, sinks: Sequence[Sink]) -> JournalPlace:
-    state = settings.text("state-dir")
+    state = settings.text(STATE_DIR)
     if state:
         return JournalPlace(folders=[Path(state)])
     # A file that is mounted alone may have nothing of its container's own beside it.

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from signotaur_action.console.console import Console
 from signotaur_action.errors import ExitCode, SignotaurError, StopSignal
 from signotaur_action.http import ServerAddress
+from signotaur_action.options.common import API_KEY, DEBUG, GITHUB_TOKEN, JSON
 from signotaur_action.reporting import Report, ReportContent
 from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.layers import Settings
@@ -24,8 +25,8 @@ def run_with_report(
     ``outputs`` and ``document`` are what the command sets besides when it fails.
     """
     listeners = invocation.settings()  # read on its own: faults are told to these, too
-    console = invocation.console(debug=listeners.flag("debug"))
-    report = Report(console, invocation.environ, as_json=listeners.flag("json"))
+    console = invocation.console(debug=listeners.flag(DEBUG))
+    report = Report(console, invocation.environ, as_json=listeners.flag(JSON))
     try:
         return work(console, report)
     except StopSignal as stop:
@@ -51,12 +52,12 @@ def tell(report: Report, telling: ReportContent) -> None:
 
 def warn_of_access(settings: Settings, server: ServerAddress, console: Console) -> None:
     """Warn of secrets on the command line and of a server that is not checked, every time."""
-    if settings.is_on_command_line("api-key"):
+    if settings.is_on_command_line(API_KEY):
         console.warn(
             "--api-key shows the key in process lists and shell histories; "
             "prefer --api-key-file or a variable."
         )
-    if settings.is_on_command_line("github-token"):
+    if settings.is_on_command_line(GITHUB_TOKEN):
         console.warn(
             "--github-token shows the token in process lists and shell histories; "
             "prefer the variable GH_TOKEN."

@@ -16,6 +16,8 @@ from signotaur_action.files.journal import file_locked
 from signotaur_action.files.keytext import KeyTextError, parse_key, without_line_end
 from signotaur_action.key_server import HttpKeyService
 from signotaur_action.model import Secret
+from signotaur_action.options.common import API_KEY, FROM_ENV, FROM_STDIN, IF_MISSING, VERIFY
+from signotaur_action.options.declare import Option
 from signotaur_action.ports import Clock
 from signotaur_action.reporting import Report
 from signotaur_action.settings.destinations import FILES, demand_env_file, file_sink, sink_context
@@ -24,7 +26,7 @@ from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import server_address
 from signotaur_action.sinks import FileSink
 
-_SOURCES = ("from-stdin", "from-env", "api-key")
+_SOURCES = (FROM_STDIN, FROM_ENV, API_KEY)
 _LONGEST = 4096
 _NOT_STORED = "Nothing was stored; the destination is as it was."
 
@@ -48,11 +50,11 @@ def _set_key(invocation: Invocation, console: Console) -> None:
     settings, clock = invocation.settings(), invocation.clock
     sink = _destination(settings, console, clock)
     source = _source(settings)
-    verify = settings.flag("verify")
+    verify = settings.flag(VERIFY)
     server = server_address(settings) if verify else None
     if settings.faults or sink is None or source is None:
         raise UsageError(settings.faults)
-    if settings.flag("if-missing") and sink.file.path.exists():
+    if settings.flag(IF_MISSING) and sink.file.path.exists():
         console.note(f"{sink.file.path} exists already: left alone (--if-missing).")
         return
     for concern in sink.check():
@@ -88,7 +90,7 @@ def _destination(settings: Settings, console: Console, clock: Clock) -> FileSink
     return file_sink(chosen[0], chosen[1][0], settings, sink_context(settings, console.emit, clock))
 
 
-def _source(settings: Settings) -> tuple[str, Sequence[str]] | None:
+def _source(settings: Settings) -> tuple[Option, Sequence[str]] | None:
     source = settings.one_of(*_SOURCES)
     if source is None:
         settings.faults.append("no key: give --from-stdin, --from-env NAME or --api-key")
@@ -96,12 +98,12 @@ def _source(settings: Settings) -> tuple[str, Sequence[str]] | None:
 
 
 def _key(
-    source: tuple[str, Sequence[str]], settings: Settings, console: Console, stdin: TextIO
+    source: tuple[Option, Sequence[str]], settings: Settings, console: Console, stdin: TextIO
 ) -> Secret:
     option, values = source
-    if option == "from-stdin":
+    if option is FROM_STDIN:
         text, label = _typed_or_piped(stdin), "stdin"
-    elif option == "from-env":
+    elif option is FROM_ENV:
         text, label = settings.environ.get(values[0], ""), f"the variable {values[0]}"
     else:
         text, label = values[0], "--api-key"

@@ -31,6 +31,10 @@ class Option:
     input_help: str = ""
     """The help of the action's input where it differs from the command line's."""
 
+    def __str__(self) -> str:
+        """Return the long flag, as messages name the option."""
+        return f"--{self.name}"
+
     @property
     def is_flag(self) -> bool:
         """Whether the option takes no value."""

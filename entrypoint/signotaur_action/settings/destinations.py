@@ -4,7 +4,18 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from signotaur_action.options.commands import OPTIONS
+from signotaur_action.options.common import (
+    API_KEY,
+    API_KEY_NAME,
+    EMIT_SECRET,
+    FOLLOW_SYMLINKS,
+    GITHUB_TOKEN,
+    JSON,
+    WRITE_ENV_FILE,
+    WRITE_ENV_VAR_NAME,
+    WRITE_KEY_FILE,
+)
+from signotaur_action.options.declare import Option
 from signotaur_action.ports import Clock, Sink
 from signotaur_action.settings.key import KeySource
 from signotaur_action.settings.layers import Settings
@@ -15,8 +26,7 @@ from signotaur_action.sinks.env_file import EnvFileSink
 from signotaur_action.sinks.key_file import KeyFileSink
 from signotaur_action.sinks.stdout import StdoutSink
 
-EMIT = "emit-secret"
-FILES = ("write-key-file", "write-env-file")
+FILES = (WRITE_KEY_FILE, WRITE_ENV_FILE)
 
 
 def destinations(
@@ -24,13 +34,13 @@ def destinations(
 ) -> list[Sink]:
     """Return the sinks, the old key's own file last; faults gather in ``settings``."""
     context = sink_context(settings, emit, clock, source)
-    chosen = settings.one_of(*FILES, EMIT)
+    chosen = settings.one_of(*FILES, EMIT_SECRET)
     demand_env_file(settings, chosen)
     if chosen is None:
         return [_stdout(settings, context)]
     option, values = chosen
     sinks = [sink for value in values if (sink := _sink(option, value, settings, context))]
-    if option == EMIT and settings.flag("json") and any(map(_takes_stdout, values)):
+    if option is EMIT_SECRET and settings.flag(JSON) and any(map(_takes_stdout, values)):
         settings.faults.append("--json and an --emit-secret that prints exclude one another")
     return sorted(sinks, key=lambda sink: _is_source(sink, source))
 
@@ -45,7 +55,7 @@ def sink_context(
     return SinkContext(
         emit,
         settings.environ,
-        settings.flag("follow-symlinks"),
+        settings.flag(FOLLOW_SYMLINKS),
         github_token=github_token(settings),
         key_variables=_key_variables(settings),
         old_key=source.key if source else None,
@@ -54,25 +64,27 @@ def sink_context(
 
 
 def _key_variables(settings: Settings) -> frozenset[str]:
-    names = [OPTIONS["api-key"].input_variable, OPTIONS["github-token"].input_variable]
-    return frozenset([*names, settings.text("api-key-name")])
+    names = [API_KEY.input_variable, GITHUB_TOKEN.input_variable]
+    return frozenset([*names, settings.text(API_KEY_NAME)])
 
 
-def file_sink(option: str, path: str, settings: Settings, context: SinkContext) -> FileSink | None:
+def file_sink(
+    option: Option, path: str, settings: Settings, context: SinkContext
+) -> FileSink | None:
     """Return the sink of a file option; None with the fault in ``settings``."""
     try:
-        if option == "write-key-file":
+        if option is WRITE_KEY_FILE:
             return KeyFileSink(path, context)
-        return EnvFileSink(path, settings.text("write-env-var-name"), context)
+        return EnvFileSink(path, settings.text(WRITE_ENV_VAR_NAME), context)
     except SinkError as fault:
         settings.faults.append(str(fault))
         return None
 
 
-def demand_env_file(settings: Settings, chosen: tuple[str, Sequence[str]] | None) -> None:
+def demand_env_file(settings: Settings, chosen: tuple[Option, Sequence[str]] | None) -> None:
     """Note the fault when a variable's name is given and no dotenv file."""
-    for_env_file = chosen is not None and chosen[0] == "write-env-file"
-    if settings.is_given("write-env-var-name") and not for_env_file:
+    for_env_file = chosen is not None and chosen[0] is WRITE_ENV_FILE
+    if settings.is_given(WRITE_ENV_VAR_NAME) and not for_env_file:
         settings.faults.append("--write-env-var-name can only be used with --write-env-file")
 
 
@@ -86,7 +98,7 @@ def in_workspace(sinks: Sequence[Sink], environ: Mapping[str, str]) -> list[Path
     return [path for path in written if path.is_relative_to(resolved)]
 
 
-def _sink(option: str, value: str, settings: Settings, context: SinkContext) -> Sink | None:
+def _sink(option: Option, value: str, settings: Settings, context: SinkContext) -> Sink | None:
     if option in FILES:
         return file_sink(option, value, settings, context)
     try:
@@ -99,7 +111,7 @@ def _sink(option: str, value: str, settings: Settings, context: SinkContext) -> 
 def _stdout(settings: Settings, context: SinkContext) -> Sink:
     # With --json the report prints the key as a member of its one object.
     silent = SinkContext(lambda _text: None, context.environ)
-    return StdoutSink(silent if settings.flag("json") else context)
+    return StdoutSink(silent if settings.flag(JSON) else context)
 
 
 def _is_source(sink: Sink, source: KeySource | None) -> bool:

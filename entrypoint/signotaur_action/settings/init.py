@@ -5,6 +5,9 @@ from typing import Any, TypeVar
 
 from signotaur_action.console.prompt import Prompt, PromptAbortedError
 from signotaur_action.errors import UsageError
+from signotaur_action.options.common import FAIL_IF_EXPIRING_WITHIN, IF_EXPIRING_WITHIN, SIGN_SERVER
+from signotaur_action.options.declare import Option
+from signotaur_action.options.init import ACTION, BRANCH, ENVIRONMENT, KEY_FILE, RUNNER, SECRET
 from signotaur_action.settings.layers import Settings
 from signotaur_action.workflows import validators
 from signotaur_action.workflows.answers import (
@@ -18,19 +21,19 @@ from signotaur_action.workflows.answers import (
 T = TypeVar("T")
 
 _IN_A_SECRET, _IN_A_FILE = "secret", "file"
-_FOR_A_SECRET = ("secret", "action")
+_FOR_A_SECRET = (SECRET, ACTION)
 """What makes no sense beside a key file."""
 
-_RULES: Mapping[str, Callable[[str], Any]] = {
-    "sign-server": validators.server,
-    "environment": validators.environment,
-    "secret": validators.secret,
-    "key-file": validators.key_file,
-    "runner": validators.runner,
-    "if-expiring-within": validators.due,
-    "fail-if-expiring-within": validators.window,
-    "branch": validators.branch,
-    "action": validators.action,
+_RULES: Mapping[Option, Callable[[str], Any]] = {
+    SIGN_SERVER: validators.server,
+    ENVIRONMENT: validators.environment,
+    SECRET: validators.secret,
+    KEY_FILE: validators.key_file,
+    RUNNER: validators.runner,
+    IF_EXPIRING_WITHIN: validators.due,
+    FAIL_IF_EXPIRING_WITHIN: validators.window,
+    BRANCH: validators.branch,
+    ACTION: validators.action,
 }
 
 
@@ -49,17 +52,19 @@ def answers(settings: Settings, ask: Prompt | None) -> Answers:
 
 
 def _check_given(settings: Settings) -> None:
-    for name, rule in _RULES.items():
-        if settings.is_given(name):
-            settings.checked(name, rule, None)
-    if settings.is_given("key-file"):
-        for name in _FOR_A_SECRET:
-            if settings.is_given(name):
-                settings.faults.append(f"--{name} is for a key in a secret, not in a --key-file")
-    due, window = settings.text("if-expiring-within"), settings.text("fail-if-expiring-within")
+    for option, rule in _RULES.items():
+        if settings.is_given(option):
+            settings.checked(option, rule, None)
+    if settings.is_given(KEY_FILE):
+        settings.faults += [
+            f"{option} is for a key in a secret, not in a --key-file"
+            for option in _FOR_A_SECRET
+            if settings.is_given(option)
+        ]
+    due, window = settings.text(IF_EXPIRING_WITHIN), settings.text(FAIL_IF_EXPIRING_WITHIN)
     if due and window and not settings.faults:
         settings.checked(
-            "fail-if-expiring-within", lambda text: validators.window_below(text, due), ""
+            FAIL_IF_EXPIRING_WITHIN, lambda text: validators.window_below(text, due), ""
         )
 
 
@@ -71,34 +76,30 @@ class _Answers:
     def note_missing(self) -> None:
         """Note as faults what nobody is there to be asked for."""
         settings = self._settings
-        needed = ["sign-server", "if-expiring-within", "fail-if-expiring-within"]
-        if settings.is_given("key-file"):
-            needed.append("runner")
+        needed = [SIGN_SERVER, IF_EXPIRING_WITHIN, FAIL_IF_EXPIRING_WITHIN]
+        if settings.is_given(KEY_FILE):
+            needed.append(RUNNER)
         elif not self._names_a_secret():
             settings.faults.append(
                 "where does the key live? Give --environment NAME for its secret, or --key-file"
             )
-        settings.faults += [
-            f"--{each} is missing" for each in needed if not settings.is_given(each)
-        ]
+        settings.faults += [f"{each} is missing" for each in needed if not settings.is_given(each)]
 
     def read(self) -> Answers:
         """Return the answers, asking for what the options leave open."""
-        server = self._take("sign-server", "URL of the code-signing server", validators.server)
+        server = self._take(SIGN_SERVER, "URL of the code-signing server", validators.server)
         in_file = self._is_in_a_file()
-        environment = self._take("environment", "GitHub environment", validators.environment)
+        environment = self._take(ENVIRONMENT, "GitHub environment", validators.environment)
         if in_file:
-            secret, key_file = (
-                "",
-                self._take("key-file", "Its path on the runner", validators.key_file),
-            )
-            runner = self._take("runner", "Labels of that runner", validators.runner)
+            secret = ""
+            key_file = self._take(KEY_FILE, "Its path on the runner", validators.key_file)
+            runner = self._take(RUNNER, "Labels of that runner", validators.runner)
         else:
-            secret, key_file = self._take("secret", "Name of the secret", validators.secret), ""
+            secret, key_file = self._take(SECRET, "Name of the secret", validators.secret), ""
             runner = HOSTED_RUNNER
-            if self._settings.is_given("runner"):
-                runner = validators.runner(self._settings.text("runner"))
-        due = self._take("if-expiring-within", "Rotate in the last", self._due_rule(), DUE)
+            if self._settings.is_given(RUNNER):
+                runner = validators.runner(self._settings.text(RUNNER))
+        due = self._take(IF_EXPIRING_WITHIN, "Rotate in the last", self._due_rule(), DUE)
         return Answers(
             server=server,
             environment=environment,
@@ -107,32 +108,34 @@ class _Answers:
             runner=runner,
             due=due,
             window=self._take(
-                "fail-if-expiring-within",
+                FAIL_IF_EXPIRING_WITHIN,
                 "Let builds fail in the last",
                 lambda text: validators.window_below(validators.window(text), due),
                 WINDOW,
             ),
-            branch=self._take("branch", "Branch whose pushes are signed", validators.branch),
-            action=self._settings.text("action") or PLACEHOLDER_ACTION,
+            branch=self._take(BRANCH, "Branch whose pushes are signed", validators.branch),
+            action=self._settings.text(ACTION) or PLACEHOLDER_ACTION,
         )
 
-    def _take(self, name: str, question: str, rule: Callable[[str], T], suggestion: str = "") -> T:
-        text = self._settings.text(name)
-        if self._ask is None or self._settings.is_given(name):
+    def _take(
+        self, option: Option, question: str, rule: Callable[[str], T], suggestion: str = ""
+    ) -> T:
+        text = self._settings.text(option)
+        if self._ask is None or self._settings.is_given(option):
             return rule(text)
         return self._ask(question, rule, suggestion or text)
 
     def _is_in_a_file(self) -> bool:
-        if self._ask is None or self._names_a_secret() or self._settings.is_given("key-file"):
-            return self._settings.is_given("key-file")
+        if self._ask is None or self._names_a_secret() or self._settings.is_given(KEY_FILE):
+            return self._settings.is_given(KEY_FILE)
         question = "The key is in a GitHub secret, or in a file on a self-hosted runner"
         return self._ask(question, _place, _IN_A_SECRET) == _IN_A_FILE
 
     def _names_a_secret(self) -> bool:
-        return self._settings.is_given("environment") or self._settings.is_given("secret")
+        return self._settings.is_given(ENVIRONMENT) or self._settings.is_given(SECRET)
 
     def _due_rule(self) -> Callable[[str], str]:
-        window = self._settings.text("fail-if-expiring-within")
+        window = self._settings.text(FAIL_IF_EXPIRING_WITHIN)
 
         def rule(text: str) -> str:
             due = validators.due(text)

@@ -16,6 +16,7 @@ from signotaur_action.files.keytext import (
 )
 from signotaur_action.machine import MACHINE
 from signotaur_action.model import Secret
+from signotaur_action.options.common import API_KEY, API_KEY_FILE, API_KEY_NAME, GITHUB_TOKEN
 from signotaur_action.settings.layers import Settings
 
 
@@ -39,18 +40,18 @@ def key_source(settings: Settings) -> KeySource | None:
     ``--api-key`` or ``--api-key-file`` (not both), else the variable that ``--api-key-name``
     names, as ``docs/design.md`` says.
     """
-    name = settings.text("api-key-name")
-    given = settings.one_of("api-key", "api-key-file")
+    name = settings.text(API_KEY_NAME)
+    given = settings.one_of(API_KEY, API_KEY_FILE)
     try:
         if given is None:
             return _from_variable(settings, name)
         option, values = given
-        if option == "api-key":
+        if option is API_KEY:
             key = parse_key(values[0].strip())
             return KeySource(key, "--api-key")
         return _from_file(Path(values[0]), name)
     except KeyTextError as error:
-        label = f"--{given[0]}" if given else name
+        label = str(given[0]) if given else name
         settings.faults.append(f"{label}: {error}")
         return None
 
@@ -60,10 +61,10 @@ def demand_no_arguments(settings: Settings) -> None:
     if "INPUT_COMMAND" not in settings.environ:  # only an action's step has this variable
         return
     settings.faults.extend(
-        f"--{name} stands in the step's args, which the runner shows in its log: take it for "
-        f"leaked; give it as the input {name} or as a variable"
-        for name in ("api-key", "github-token")
-        if settings.is_on_command_line(name)
+        f"{option} stands in the step's args, which the runner shows in its log: take it for "
+        f"leaked; give it as the input {option.name} or as a variable"
+        for option in (API_KEY, GITHUB_TOKEN)
+        if settings.is_on_command_line(option)
     )
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from signotaur_action.ci.detect import under_github
-from signotaur_action.options.commands import OPTIONS
 from signotaur_action.options.declare import Option
 
 Value = str | bool | Sequence[str]
@@ -39,61 +38,60 @@ class Settings:
             ("config.json", self._from_config),
         )
 
-    def text(self, name: str) -> str:
+    def text(self, option: Option) -> str:
         """Return an option's text, its default, or an empty text."""
-        value = self._value(OPTIONS[name])
-        return value if isinstance(value, str) else OPTIONS[name].default
+        value = self._value(option)
+        return value if isinstance(value, str) else option.default
 
-    def flag(self, name: str) -> bool:
+    def flag(self, option: Option) -> bool:
         """Return an option that is on or off."""
-        return self._value(OPTIONS[name]) is True
+        return self._value(option) is True
 
-    def is_given(self, name: str) -> bool:
+    def is_given(self, option: Option) -> bool:
         """Return whether any layer sets the option."""
-        return self.layer_of(name) is not None
+        return self.layer_of(option) is not None
 
-    def layer_of(self, name: str) -> str | None:
+    def layer_of(self, option: Option) -> str | None:
         """Return the highest layer that sets the option, by its name; None where none does."""
-        option = OPTIONS[name]
         return next((layer for layer, read in self._layers if read(option) is not None), None)
 
-    def is_on_command_line(self, name: str) -> bool:
+    def is_on_command_line(self, option: Option) -> bool:
         """Return whether the command line itself sets the option."""
-        return self.layer_of(name) == self._layers[0][0]
+        return self.layer_of(option) == self._layers[0][0]
 
-    def one_of(self, *names: str) -> tuple[str, Sequence[str]] | None:
+    def one_of(self, *options: Option) -> tuple[Option, Sequence[str]] | None:
         """Return which of several exclusive options holds, and its texts; None when none does."""
         for layer, read in self._layers:
-            found = {name: read(OPTIONS[name]) for name in names}
-            present = [name for name in names if found[name] not in (None, False)]
+            values = {option: read(option) for option in options}
+            present = [option for option in options if values[option] not in (None, False)]
             if len(present) > 1:
-                options = " and ".join(f"--{name}" for name in present)
-                self.faults.append(f"{options} exclude one another (both given by {layer})")
+                names = " and ".join(map(str, present))
+                self.faults.append(f"{names} exclude one another (both given by {layer})")
             if present:
-                value = found[present[0]]
+                value = values[present[0]]
                 return present[0], [value] if isinstance(value, str) else _texts(value)
         return None
 
-    def preferred(self, *names: str) -> tuple[str, str] | None:
+    def preferred(self, *options: Option) -> tuple[Option, str] | None:
         """Return the first option in the highest layer that has any of these, and its text."""
         for _, read in self._layers:
-            for name in names:
-                value = read(OPTIONS[name])
+            for option in options:
+                value = read(option)
                 if isinstance(value, str):
-                    return name, value
+                    return option, value
         return None
 
-    def texts(self, name: str) -> Sequence[str]:
+    def texts(self, option: Option) -> Sequence[str]:
         """Return all texts of an option that may be repeated."""
-        value = self._value(OPTIONS[name])
+        value = self._value(option)
         return [] if value is None or isinstance(value, bool) else [text for text in value if text]
 
-    def checked(self, name: str, read: Callable[[str], T], fallback: T) -> T:
+    def checked(self, option: Option, read: Callable[[str], T], fallback: T) -> T:
         """Read an option's text with ``read``; its ValueError becomes a fault."""
         try:
-            return read(self.text(name))
+            return read(self.text(option))
         except ValueError as error:
-            self.faults.append(f"--{name}: {error}")
+            self.faults.append(f"{option}: {error}")
             return fallback
 
     def _value(self, option: Option) -> Value | None:

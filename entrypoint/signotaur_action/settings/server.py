@@ -6,6 +6,13 @@ from pathlib import Path
 from signotaur_action.http import ServerAddress, StoreAccess
 from signotaur_action.http.address import parse_server_url, proxy_for
 from signotaur_action.model import Secret
+from signotaur_action.options.common import (
+    ALLOW_UNTRUSTED,
+    CA_FILE,
+    GITHUB_TOKEN,
+    SIGN_SERVER,
+    TIMEOUT,
+)
 from signotaur_action.policy.durations import parse_duration
 from signotaur_action.ports import Clock
 from signotaur_action.settings.layers import Settings
@@ -17,11 +24,11 @@ _LONGEST = timedelta(minutes=4)
 
 def server_address(settings: Settings) -> ServerAddress:
     """Return the server's address; faults gather in ``settings``."""
-    url = settings.checked("sign-server", _server_url, "")
+    url = settings.checked(SIGN_SERVER, _server_url, "")
     return ServerAddress(
         url=url,
-        timeout=settings.checked("timeout", _timeout, _LONGEST),
-        ca_file=settings.checked("ca-file", _ca_file, None),
+        timeout=settings.checked(TIMEOUT, _timeout, _LONGEST),
+        ca_file=settings.checked(CA_FILE, _ca_file, None),
         allow_untrusted=_allow_untrusted(settings),
         proxy=proxy_for(url, settings.environ),
     )
@@ -29,13 +36,13 @@ def server_address(settings: Settings) -> ServerAddress:
 
 def github_token(settings: Settings) -> Secret | None:
     """Return the token for GitHub, if one is given."""
-    text = settings.text("github-token").strip()
+    text = settings.text(GITHUB_TOKEN).strip()
     return Secret(text) if text else None
 
 
 def outside(settings: Settings, clock: Clock) -> StoreAccess:
     """Return the way to other servers than the key server."""
-    ca_file = settings.text("ca-file")
+    ca_file = settings.text(CA_FILE)
     return StoreAccess(settings.environ, clock, ca_file=Path(ca_file) if ca_file else None)
 
 
@@ -47,9 +54,9 @@ def _server_url(text: str) -> str:
 
 def _allow_untrusted(settings: Settings) -> bool:
     """Return the flag; together with a CA file, which it would make useless, it is a fault."""
-    given = settings.flag("allow-untrusted")
-    if given and settings.text("ca-file"):
-        layers = (settings.layer_of("allow-untrusted"), settings.layer_of("ca-file"))
+    given = settings.flag(ALLOW_UNTRUSTED)
+    if given and settings.text(CA_FILE):
+        layers = (settings.layer_of(ALLOW_UNTRUSTED), settings.layer_of(CA_FILE))
         settings.faults.append(
             "--allow-untrusted (given by {}) would switch off the check against --ca-file (given "
             "by {}); give one of them".format(*layers)

@@ -7,6 +7,25 @@ from urllib.parse import urlsplit
 from signotaur_action.http.address import proxy_for
 from signotaur_action.key_server.signing import HttpTimestampServer
 from signotaur_action.model import CertificateSelector
+from signotaur_action.options.common import FAIL_IF_EXPIRING_WITHIN
+from signotaur_action.options.sign import (
+    ADDITIONAL_CERTIFICATES,
+    APPEND,
+    BASE_DIRECTORY,
+    DESCRIPTION,
+    DESCRIPTION_URL,
+    FALLBACK_TIMESTAMP_SERVER,
+    FILE_DIGEST,
+    FILE_LIST,
+    LABEL,
+    MAX_DEGREE_OF_PARALLELISM,
+    REPLACE,
+    SUBJECT,
+    THUMBPRINT,
+    TIMESTAMP_DIGEST,
+    TIMESTAMP_SERVER,
+    TRUST_EXISTING_SIGNATURES,
+)
 from signotaur_action.policy.expiry import parse_window
 from signotaur_action.ports import Clock
 from signotaur_action.settings.layers import Settings
@@ -21,60 +40,59 @@ from signotaur_action.signing.plan import (
 )
 from signotaur_wire.signing import DigestAlgorithm, normal_thumbprint
 
-_SELECTORS = ("thumbprint", "label", "subject")
+_SELECTORS = (THUMBPRINT, LABEL, SUBJECT)
 _SHA1_DIGITS = 40
-_FALLBACK = "fallback-timestamp-server"
 
 
 def signing_plan(settings: Settings) -> SigningPlan | None:
     """Return what is asked for; None with the fault in ``settings``."""
     selector = _selector(settings)
-    digest = settings.checked("file-digest", _digest, DigestAlgorithm.SHA256)
-    if settings.flag("append") and settings.flag("replace"):
+    digest = settings.checked(FILE_DIGEST, _digest, DigestAlgorithm.SHA256)
+    if settings.flag(APPEND) and settings.flag(REPLACE):
         settings.faults.append("--append and --replace exclude one another")
     plan = SigningPlan(
         selector=selector or CertificateSelector("label", ""),
         algorithm=digest,
-        timestamp_algorithm=settings.checked("timestamp-digest", _digest, digest),
+        timestamp_algorithm=settings.checked(TIMESTAMP_DIGEST, _digest, digest),
         on_signed=_on_signed(settings),
-        trust_signatures=settings.flag("trust-existing-signatures"),
+        trust_signatures=settings.flag(TRUST_EXISTING_SIGNATURES),
         description=Description(
-            settings.text("description"), settings.checked("description-url", _ascii, "")
+            settings.text(DESCRIPTION), settings.checked(DESCRIPTION_URL, _ascii, "")
         ),
-        more_certificates=settings.checked("additional-certificates", _certificates, ()),
-        window=settings.checked("fail-if-expiring-within", parse_window, None),
-        parallelism=settings.checked(
-            "max-degree-of-parallelism", _parallelism, PARALLELISM_DEFAULT
-        ),
+        more_certificates=settings.checked(ADDITIONAL_CERTIFICATES, _certificates, ()),
+        window=settings.checked(FAIL_IF_EXPIRING_WITHIN, parse_window, None),
+        parallelism=settings.checked(MAX_DEGREE_OF_PARALLELISM, _parallelism, PARALLELISM_DEFAULT),
     )
     return None if selector is None else plan
 
 
 def timestamp_servers(settings: Settings, clock: Clock) -> list[HttpTimestampServer]:
     """Return the servers to ask for timestamps, best first."""
-    first = settings.text("timestamp-server")
-    fallbacks = settings.texts(_FALLBACK)
+    first = settings.text(TIMESTAMP_SERVER)
+    fallbacks = settings.texts(FALLBACK_TIMESTAMP_SERVER)
     if fallbacks and not first:
-        settings.faults.append(f"--{_FALLBACK} can only be used with --timestamp-server")
-    if settings.is_given("timestamp-digest") and not first:
+        settings.faults.append(
+            f"{FALLBACK_TIMESTAMP_SERVER} can only be used with --timestamp-server"
+        )
+    if settings.is_given(TIMESTAMP_DIGEST) and not first:
         settings.faults.append("--timestamp-digest can only be used with --timestamp-server")
-    named = [("timestamp-server", first)] if first else []
-    named += [(_FALLBACK, url) for url in fallbacks]
+    named = [(TIMESTAMP_SERVER, first)] if first else []
+    named += [(FALLBACK_TIMESTAMP_SERVER, url) for url in fallbacks]
     for option, url in named:
         if not _is_url(url):
-            settings.faults.append(f"--{option}: it must be an http or https URL")
+            settings.faults.append(f"{option}: it must be an http or https URL")
             return []
     return [HttpTimestampServer(url, clock, proxy_for(url, settings.environ)) for _, url in named]
 
 
 def files_to_sign(settings: Settings, arguments: Sequence[str]) -> list[Path]:
     """Return the files that arguments and ``--file-list`` name."""
-    base = Path(settings.text("base-directory"))
+    base = Path(settings.text(BASE_DIRECTORY))
     if not base.is_dir():
         settings.faults.append(f"--base-directory: {base} is no folder")
         return []
     nothing: list[str] = []
-    listed = settings.checked("file-list", _listed, nothing)
+    listed = settings.checked(FILE_LIST, _listed, nothing)
     patterns = [*filter(None, arguments), *listed]
     if not patterns:
         settings.faults.append("no files to sign: name them, or give --file-list")
@@ -91,10 +109,10 @@ def _selector(settings: Settings) -> CertificateSelector | None:
     if chosen is None:
         settings.faults.append("no certificate is named; give --label, --thumbprint or --subject")
         return None
-    kind, value = chosen
-    if kind == "thumbprint" and not _is_thumbprint(value):
+    option, value = chosen
+    if option is THUMBPRINT and not _is_thumbprint(value):
         settings.faults.append("--thumbprint: it must be the SHA-1 of a certificate, 40 hex digits")
-    return CertificateSelector(kind, value)
+    return CertificateSelector(option.name, value)
 
 
 def _is_thumbprint(text: str) -> bool:
@@ -103,9 +121,9 @@ def _is_thumbprint(text: str) -> bool:
 
 
 def _on_signed(settings: Settings) -> OnSigned:
-    if settings.flag("append"):
+    if settings.flag(APPEND):
         return OnSigned.APPEND
-    return OnSigned.REPLACE if settings.flag("replace") else OnSigned.SKIP
+    return OnSigned.REPLACE if settings.flag(REPLACE) else OnSigned.SKIP
 
 
 def _digest(text: str) -> DigestAlgorithm:
