@@ -25,7 +25,7 @@ def _rows(start: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
 
 
-def test_every_option_of_serve_is_told_as_its_help_tells_it() -> None:
+def test_the_options_of_serve_are_those_of_its_help() -> None:
     serve = typer.main.get_command(app).commands["serve"]  # type: ignore[attr-defined]
     declared = [
         [f"`{each.opts[0]}`", f"`{each.default}`" if each.default else "", each.help]
@@ -35,13 +35,13 @@ def test_every_option_of_serve_is_told_as_its_help_tells_it() -> None:
 
 
 def test_the_limits_are_those_of_the_code() -> None:
-    told = " ".join(value for _what, value in _rows("## What it limits"))
+    limits = " ".join(value for _what, value in _rows("## What it limits"))
     assert HEAD_LIMIT == BODY_LIMIT == 16 * 1024
-    assert re.findall(r"(\d+) s\b", told) == [
+    assert re.findall(r"(\d+) s\b", limits) == [
         f"{seconds:g}" for seconds in (DEFAULT.head, DEFAULT.body, DEFAULT.answer, DEFAULT.idle)
     ]
     options = Options()
-    assert f"{options.failures_burst} at once, then one a second" in told
+    assert f"{options.failures_burst} at once, then one a second" in limits
     assert options.failures_per_second == 1
     assert options.sweep_interval == timedelta(hours=1)
     assert f"at most once in {CENSUS_SECONDS:g} seconds" in PAGE

@@ -120,7 +120,7 @@ def test_strangers_are_limited_and_valid_keys_are_not(world: World) -> None:
 
 
 def test_an_unknown_id_costs_what_a_wrong_secret_costs(world: World) -> None:
-    """The server's work does not tell whether a public id exists.
+    """The server's work does not show whether a public id exists.
 
     Before: one statement for both, which found a row or none; a known id took 16 % longer than
     an unknown one (1,031 and 887 us, fastest tenth). After: 1,089 and 1,079 us.

@@ -10,7 +10,7 @@ LIMITS = Limits(connections=8, per_address=4, head=15, body=30, answer=60, idle=
 
 
 class Hall:
-    """Connections with a clock that stands still, and the names of those that were ended."""
+    """Connections with a clock that a test moves, and the names of those that were ended."""
 
     def __init__(self, limits: Limits = LIMITS) -> None:
         self.now = 0.0

@@ -182,7 +182,7 @@ def _metrics(url: str) -> str:
 @pytest.mark.parametrize(
     "header", [None, "Bearer", "Bearer wrong", "Bearer \xff", "Basic t0ken-of-the-metrics"]
 )
-def test_metrics_may_demand_a_token(world: World, header: str | None) -> None:
+def test_metrics_may_require_a_token(world: World, header: str | None) -> None:
     client = world.serving(metrics_token="t0ken-of-the-metrics", failures_burst=2)
     headers = {} if header is None else {"Authorization": header}
     for status in (401, 401, 429):

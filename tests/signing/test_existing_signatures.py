@@ -9,7 +9,9 @@ import shutil
 import struct
 import subprocess
 import zipfile
+from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -136,6 +138,41 @@ def test_a_loop_in_a_directory_ends(tools: None, work: Path) -> None:  # noqa: A
     struct.pack_into("<I", content, (table + 1) * 512 + 4 * directory, directory)
     file.write_bytes(content)
     assert existing_signature(file) is Existing.UNCLEAR
+
+
+def test_the_program_finds_no_signature_where_the_readers_find_none(
+    signer: SigningServer, work: Path
+) -> None:
+    """Signed files with damaged headers, read by both; the readers may only be more careful."""
+    files = [each for each in samples.one_of_each(work) if each.suffix != ".cat"]
+    assert signer.sign("--label", "production", *files).code == 0
+    random = Random(20260202)  # noqa: S311 - the same damage every time
+    answers = Counter[str]()
+    for number in range(240):
+        file = files[number % len(files)]
+        content = bytearray(file.read_bytes())
+        if file.suffix == ".msi" and number % 2:  # its directory
+            start = (struct.unpack_from("<I", content, 48)[0] + 1) * 512
+        else:
+            start = len(content) - 2000 if file.suffix.startswith(".ps") else 0
+        at = random.randrange(start, min(start + 1000, len(content) - 4))
+        damage = random.choice([b"\0", b"\4", b"\xff", bytes(4), b"\xff" * 4, b"\5\0", b"\n"])
+        content[at : at + len(damage)] = damage
+        damaged = work / f"damaged{file.suffix}"
+        damaged.write_bytes(content)
+        try:
+            answer = existing_signature(damaged).value
+        except FormatError:
+            answer = "refused"
+        answers[answer] += 1
+        out = work / "out.p7"
+        out.unlink(missing_ok=True)
+        subprocess.run(
+            ["osslsigncode", "extract-signature", "-in", damaged, "-out", out],
+            capture_output=True, timeout=30, check=False,
+        )  # fmt: skip
+        assert answer != "none" or not out.exists(), (number, at, damage)
+    assert set(answers) >= {"none", "signed", "unclear"}
 
 
 # What is done about it

@@ -150,7 +150,7 @@ def test_an_answer_that_is_no_certificate(
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b'{"result": 0, "signedData": "AAAA"}', "not one of the certificate"),
+        (b'{"result": 0, "signedData": "AAAA"}', "was not made with the certificate"),
         (b'{"result": 1, "message": "limit of the day"}', "limit of the day"),
     ],
 )

@@ -53,7 +53,7 @@ def test_all_that_names_nothing_is_told(tree: Path) -> None:
     with pytest.raises(FilesError) as caught:
         matching(["none.exe", "*.none", "sub", "a.exe"], tree)
     assert caught.value.faults == (
-        "none.exe does not exist", "no file matches *.none", "sub is no file"
+        "none.exe does not exist", "no file matches *.none", "sub is not a file"
     )  # fmt: skip
 
 

@@ -74,14 +74,14 @@ def test_a_signature_is_known_by_its_certificate(
     other = hashlib.new(algorithm.value, b"other").digest()
     signature = signed(private, digest, algorithm)
 
-    assert certificate.made(signature, digest, algorithm)
-    assert not certificate.made(signature, other, algorithm)
-    assert not certificate.made(signature[:-1], digest, algorithm)
-    assert not certificate.made(signature + b"\0", digest, algorithm)
-    assert not certificate.made(b"", digest, algorithm)
+    assert certificate.verifies(signature, digest, algorithm)
+    assert not certificate.verifies(signature, other, algorithm)
+    assert not certificate.verifies(signature[:-1], digest, algorithm)
+    assert not certificate.verifies(signature + b"\0", digest, algorithm)
+    assert not certificate.verifies(b"", digest, algorithm)
     broken = bytearray(signature)
     broken[-1] ^= 1
-    assert not certificate.made(bytes(broken), digest, algorithm)
+    assert not certificate.verifies(bytes(broken), digest, algorithm)
 
 
 @pytest.mark.parametrize("name", CURVES)
@@ -93,10 +93,10 @@ def test_an_ecdsa_signature_with_numbers_out_of_range_is_none(
     signature = signed(keys[name], digest, DigestAlgorithm.SHA256)
     r, s = decode_dss_signature(signature)
 
-    assert certificate.made(signature, digest, DigestAlgorithm.SHA256)
+    assert certificate.verifies(signature, digest, DigestAlgorithm.SHA256)
     for wrong in ((0, s), (r, 0), (0, 0), (r + order, s), (r, s + order), (order, s), (s, r)):
         encoded = encode_dss_signature(*wrong)
-        assert not certificate.made(encoded, digest, DigestAlgorithm.SHA256), wrong
+        assert not certificate.verifies(encoded, digest, DigestAlgorithm.SHA256), wrong
 
 
 @pytest.mark.parametrize("name", CURVES)
@@ -120,7 +120,7 @@ def test_other_paddings_and_digests_are_no_rsa_signature(keys: dict[str, Private
         bytes(256),
         b"\xff" * 256,
     ):
-        assert not certificate.made(wrong, digest, DigestAlgorithm.SHA256)
+        assert not certificate.verifies(wrong, digest, DigestAlgorithm.SHA256)
 
 
 def test_a_certificate_says_what_it_is(keys: dict[str, PrivateKey]) -> None:
@@ -136,9 +136,9 @@ def test_a_certificate_says_what_it_is(keys: dict[str, PrivateKey]) -> None:
 
 @pytest.mark.parametrize("bad", [b"", b"\0", b"0\0", b"rubbish", b"0\x03\x02\x01\x01"])
 def test_what_is_no_certificate(bad: bytes) -> None:
-    with pytest.raises(CertificateError, match="no certificate"):
+    with pytest.raises(CertificateError, match="not a certificate"):
         SigningCertificate.read(bad)
-    with pytest.raises(CertificateError, match="no certificates in PEM form"):
+    with pytest.raises(CertificateError, match="no certificates in PEM format"):
         certificates_in(bad)
 
 

@@ -153,10 +153,10 @@ def test_everything_wrong_is_told_at_once_and_nothing_sent(
         "--timestamp-digest can only be used with --timestamp-server",
         "--fallback-timestamp-server can only be used with --timestamp-server",
         "--append and --replace exclude one another",
-        "--description-url: it must hold ASCII characters only",
+        "--description-url: it must contain ASCII characters only",
         "--max-degree-of-parallelism: it must be a whole number from 1 to 64",
         "--fail-if-expiring-within: a duration is",
-        "more.pem: it holds no certificates in PEM form",
+        "more.pem: it contains no certificates in PEM format",
         "none.txt cannot be read",
         "missing.exe does not exist",
         "no file matches *.none",
@@ -168,9 +168,9 @@ def test_everything_wrong_is_told_at_once_and_nothing_sent(
     ("given", "arguments", "said"),
     [
         ({}, [], "no files to sign"),
-        ({}, ["!*.dll"], "takes files away, but none are named"),
-        ({}, ["a.exe", "!a.*"], "every file that was named is taken away"),
-        ({"base_directory": "nowhere"}, ["a.exe"], "nowhere is no folder"),
+        ({}, ["!*.dll"], "excludes files, but no files are named"),
+        ({}, ["a.exe", "!a.*"], "the !patterns exclude every file"),
+        ({"base_directory": "nowhere"}, ["a.exe"], "nowhere is not a folder"),
         ({"thumbprint": "abc"}, ["a.exe"], "40 hex digits"),
         ({"timestamp_server": "ftp://tsa"}, ["a.exe"], "it must be an http or https URL"),
     ],
@@ -204,7 +204,7 @@ def test_a_program_that_is_missing_or_old(signer: SigningServer, work: Path) -> 
     old = folder / "osslsigncode"
     old.write_text("#!/bin/sh\necho 'osslsigncode 2.5, using:'\necho 'attach-signature'\n")
     old.chmod(0o755)
-    with pytest.raises(ToolMissingError, match=r"is 2\.5: signing .* needs 2\.8"):
+    with pytest.raises(ToolMissingError, match=r"is 2\.5; sign needs osslsigncode 2\.8"):
         Osslsigncode.find({"PATH": str(folder)})
 
 

@@ -15,7 +15,7 @@ def test_skip_append_and_replace(signer: SigningServer, work: Path) -> None:
     assert skipped.code == 0
     assert skipped.json["skipped"] == len(files)
     assert "skipped: " in skipped.err
-    assert "it is signed already; --append or --replace would sign it" in skipped.err
+    assert "it is already signed; use --append or --replace to sign it again" in skipped.err
     assert before == {file: file.read_bytes() for file in files}
 
     trusting = "--trust-existing-signatures"
@@ -39,7 +39,7 @@ def test_a_catalogue_takes_one_signature(signer: SigningServer, work: Path) -> N
 
     appended = signer.sign("--label", "curve", "--append", file)
     assert appended.code == 1
-    assert "a catalogue holds one signature" in appended.err
+    assert "a catalog can have one signature only" in appended.err
     assert file.read_bytes() == first
 
     assert signer.sign("--label", "curve", "--replace", file).code == 0

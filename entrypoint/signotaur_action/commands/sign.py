@@ -1,4 +1,4 @@
-"""``sign``: read the settings, build the parts, sign the files, tell what became of each."""
+"""``sign``: read the settings, build the parts, sign the files, report each result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,8 +36,8 @@ from signotaur_action.signing.run import SigningRun
 from signotaur_action.signing.timestamp_client import TimestampClient
 
 _INTERRUPTED = (
-    "The key in use is unchanged. Each file is signed or as it was; those that were told as "
-    "signed are."
+    "The key in use is unchanged. Every file is either fully signed or unchanged; the files listed "
+    "as signed are signed."
 )
 
 
@@ -53,7 +53,7 @@ class Sign:
 
 
 def run(invocation: Invocation) -> ExitCode:
-    """Sign the files; every failure is told. Returns the exit code."""
+    """Sign the files and report every failure. Returns the exit code."""
     outputs: dict[str, str] = {"signed": "0"}
     document: dict[str, object] = {"signed": 0}
 
@@ -81,10 +81,10 @@ def _sign(
     invocation: Invocation,
     console: Console,
     report: Report,
-    told: tuple[dict[str, str], dict[str, object]],
+    results: tuple[dict[str, str], dict[str, object]],
 ) -> None:
-    """Sign, and tell; what must be told of a failure is left in ``told``."""
-    end_watchdog()  # many files take their time, and no lease runs out meanwhile
+    """Sign and report; ``results`` gets the outputs and the document of a failure."""
+    end_watchdog()  # many files take time, and no lease is at stake
     console.mask(command.source.key)
     report.check()
     plan, program, clock = command.plan, Osslsigncode.find(invocation.environ), invocation.clock
@@ -100,8 +100,8 @@ def _sign(
     )
     outcome = run.sign(command.source.key, command.files)
     if not outcome.complete:
-        told[0].update(signing_outputs(outcome))
-        told[1].update(signing_document(outcome))
+        results[0].update(signing_outputs(outcome))
+        results[1].update(signing_document(outcome))
         raise not_all_signed(outcome, run.cause, plan.on_signed)
     tell(report, signing_report(outcome))
 

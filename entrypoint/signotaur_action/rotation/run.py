@@ -63,6 +63,7 @@ class RotationRun:
     def rotate(self, key: Secret, journal: Journal) -> NotDue | Rotated:
         """Take steps 2 to 9. The caller reports the outcome, then clears the journal (step 10).
 
+        ``journal`` is empty or holds a rotation of this key on this server.
         Raises the errors of the exit codes; whenever something was opened, the journal holds
         what the same command needs to finish it.
         """

@@ -1,4 +1,4 @@
-"""The settings of ``sign`` alone: which certificate, which files, how. Faults gather."""
+"""The settings that only ``sign`` has: certificate, files, options. Collects every fault."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,7 +45,7 @@ _SHA1_DIGITS = 40
 
 
 def signing_plan(settings: Settings) -> SigningPlan | None:
-    """Return what is asked for; None with the fault in ``settings``."""
+    """Return the plan; None, with the fault in ``settings``, if no certificate is selected."""
     selector = _selector(settings)
     digest = settings.checked(FILE_DIGEST, _digest, DigestAlgorithm.SHA256)
     if settings.flag(APPEND) and settings.flag(REPLACE):
@@ -67,7 +67,7 @@ def signing_plan(settings: Settings) -> SigningPlan | None:
 
 
 def timestamp_servers(settings: Settings, clock: Clock) -> list[HttpTimestampServer]:
-    """Return the servers to ask for timestamps, best first."""
+    """Return the timestamp servers, in the order in which they are asked."""
     first = settings.text(TIMESTAMP_SERVER)
     fallbacks = settings.texts(FALLBACK_TIMESTAMP_SERVER)
     if fallbacks and not first:
@@ -89,7 +89,7 @@ def files_to_sign(settings: Settings, arguments: Sequence[str]) -> list[Path]:
     """Return the files that arguments and ``--file-list`` name."""
     base = Path(settings.text(BASE_DIRECTORY))
     if not base.is_dir():
-        settings.faults.append(f"--base-directory: {base} is no folder")
+        settings.faults.append(f"--base-directory: {base} is not a folder")
         return []
     nothing: list[str] = []
     listed = settings.checked(FILE_LIST, _listed, nothing)
@@ -141,7 +141,7 @@ def _parallelism(text: str) -> int:
 
 def _ascii(text: str) -> str:
     if not text.isascii():
-        raise ValueError("it must hold ASCII characters only")
+        raise ValueError("it must contain ASCII characters only")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Catalogues (CAT files), whose whole content is the signed message: no program is needed."""
+"""CAT files: the whole file is the signed message, so osslsigncode is not needed."""
 
 from pathlib import Path
 
@@ -19,12 +19,12 @@ class Catalog:
     """See ``ports.FileFormats``."""
 
     def content(self, file: Path, algorithm: DigestAlgorithm, folder: Path) -> bytes:
-        """Return the file itself: it is the message."""
+        """Return the file, which is the message itself."""
         del algorithm, folder
         return file.read_bytes()
 
     def signature(self, file: Path, folder: Path) -> bytes:
-        """Return the file itself if it has a signer. Raises DerError."""
+        """Return the file if it has a signer, else nothing. Raises DerError."""
         del folder
         message = file.read_bytes()
         return message if signers(message) else b""
@@ -35,29 +35,29 @@ class Catalog:
         """Write the message. Raises FormatError for a second signature."""
         del file, certificate
         if nested:
-            raise FormatError("a catalogue holds one signature; --replace would replace it")
+            raise FormatError("a catalog can have one signature only; --replace replaces it")
         out.write_bytes(message)
 
 
 class SupportedFormats:
-    """See ``ports.FileFormats``: catalogues here, all other files by ``other``."""
+    """See ``ports.FileFormats``: CAT files here, all other files by ``other``."""
 
     def __init__(self, other: FileFormats) -> None:
         self._other = other
         self._catalog = Catalog()
 
     def content(self, file: Path, algorithm: DigestAlgorithm, folder: Path) -> bytes:
-        """Return a message with the file's digest and no signer."""
+        """Return a message with the file's digest and without a signer."""
         return self._of(file).content(file, algorithm, folder)
 
     def signature(self, file: Path, folder: Path) -> bytes:
-        """Return the message that signs a file; empty when none does."""
+        """Return the signature of a file; empty if there is none."""
         return self._of(file).signature(file, folder)
 
     def attach(
         self, file: Path, message: bytes, out: Path, *, certificate: bytes, nested: bool
     ) -> None:
-        """Write a copy of a file that this message signs."""
+        """Write a copy of a file with this signature."""
         self._of(file).attach(file, message, out, certificate=certificate, nested=nested)
 
     def _of(self, file: Path) -> FileFormats:
@@ -70,4 +70,4 @@ def signers(message: bytes) -> bytes:
         _kind, wrapped = der.children(message)[:2]
         return der.contents(der.children(der.contents(wrapped))[-1])
     except (ValueError, IndexError):
-        raise der.DerError("it is no PKCS #7 message") from None
+        raise der.DerError("it is not a PKCS #7 message") from None

@@ -55,9 +55,9 @@ class SigningCertificate:
     encoded: bytes
     subject: str
     ends_at: datetime
-    """The moment after which it signs nothing that is believed."""
+    """When it expires."""
     issuer_and_serial: bytes
-    """How a signature names it."""
+    """Its issuer and serial number, DER: how a signature refers to it."""
     key: RSAPublicKey | EllipticCurvePublicKey
 
     @classmethod
@@ -76,11 +76,11 @@ class SigningCertificate:
         except CertificateError:
             raise
         except (ValueError, TypeError, KeyError):
-            raise CertificateError("it is no certificate") from None
+            raise CertificateError("it is not a certificate") from None
 
     @property
     def thumbprint(self) -> str:
-        """Its SHA-1 in hexadecimal, as Windows shows it."""
+        """Its SHA-1 digest in hexadecimal, as Windows shows it."""
         return hashlib.sha1(self.encoded, usedforsecurity=False).hexdigest().upper()
 
     @property
@@ -89,13 +89,13 @@ class SigningCertificate:
         return cast("bytes", asn1_pem.armor("CERTIFICATE", self.encoded))
 
     def signature_algorithm(self, algorithm: DigestAlgorithm) -> bytes:
-        """Return the AlgorithmIdentifier of its signatures."""
+        """Return the AlgorithmIdentifier of its signatures, DER."""
         if isinstance(self.key, RSAPublicKey):
             return der.sequence(der.oid(_RSA), der.NULL)
         return der.sequence(der.oid(_ECDSA[algorithm]))
 
-    def made(self, signature: bytes, digest: bytes, algorithm: DigestAlgorithm) -> bool:
-        """Return whether its private key made this signature of a digest.
+    def verifies(self, signature: bytes, digest: bytes, algorithm: DigestAlgorithm) -> bool:
+        """Return whether a signature of a digest was made with its private key.
 
         The signature is PKCS #1 v1.5, or ECDSA as DER.
         """
@@ -122,11 +122,11 @@ def _public_key(info: Any) -> RSAPublicKey | EllipticCurvePublicKey:
 
 
 def certificates_in(text: bytes) -> tuple[bytes, ...]:
-    """Return the certificates in PEM text, DER. Raises CertificateError."""
+    """Return the certificates in PEM text, as DER. Raises CertificateError."""
     try:
         found = tuple(encoded for _, _, encoded in asn1_pem.unarmor(text, multiple=True))
         for each in found:
             x509.Certificate.load(each, strict=True).subject.human_friendly  # noqa: B018
     except (ValueError, TypeError, KeyError):
-        raise CertificateError("it holds no certificates in PEM form") from None
+        raise CertificateError("it contains no certificates in PEM format") from None
     return found

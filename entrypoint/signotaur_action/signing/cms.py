@@ -1,8 +1,14 @@
 """The signature of a file: Microsoft's Authenticode form of a PKCS #7 message. Bytes in and out.
 
-It begins as what a file's format gives: a PKCS #7 message that holds the digest of the file
-and nobody's signature. ``Unsigned`` says what the server is to sign of it, and puts the
-certificate and the signature that came back into it.
+It starts as a PKCS #7 message with the digest of the file and without a signer. ``Unsigned``
+returns the attributes that the server signs, and ``Attributes`` builds the message with the
+certificate and the server's signature.
+
+The messages are built with ``der`` and not with ``asn1crypto.cms``, for two reasons. The content
+must stay exactly as osslsigncode wrote it, since the file's digest and the signature cover those
+bytes; it is PKCS #7 version 1.5, whose content is a SEQUENCE and not the OCTET STRING of CMS
+(RFC 5652, section 5.2.1). And osslsigncode writes further bytes behind the message of a
+CAB file, which a strict parser refuses.
 """
 
 import hashlib
@@ -38,27 +44,26 @@ class Unsigned:
     """The content that a signature is made for."""
 
     content_info: bytes
-    """Its type and the content itself, as they stand in the message."""
+    """Its type and the content itself, DER, exactly as in the message."""
     algorithm: DigestAlgorithm
 
     @classmethod
     def read(cls, message: bytes, algorithm: DigestAlgorithm) -> "Unsigned":
         """Take the content out of a PKCS #7 message, with or without signers.
 
-        What stands behind the message is ignored: osslsigncode leaves something there for CAB
-        files. Raises DerError.
+        Bytes behind the message are ignored, see above. Raises DerError.
         """
         try:
             kind, wrapped = der.children(message)[:2]
             _version, _digests, content_info = der.children(der.contents(wrapped))[:3]
         except ValueError:
-            raise der.DerError("it is no PKCS #7 message") from None
+            raise der.DerError("it is not a PKCS #7 message") from None
         if kind != der.oid(_SIGNED_DATA):
-            raise der.DerError("it is no PKCS #7 message for a signature")
+            raise der.DerError("it is not PKCS #7 signed data")
         return cls(content_info, algorithm)
 
     def attributes(self, moment: datetime, description: Description) -> "Attributes":
-        """Return what is to be signed: the content's digest, and what is said of the signature."""
+        """Return what the server signs: the content's digest, the time and the description."""
         kind, content = der.children(self.content_info)
         # The digest covers the content's octets without its own tag and length.
         digest = digest_of(der.contents(der.contents(content)), self.algorithm)
@@ -76,14 +81,14 @@ class Unsigned:
 
 @dataclass(frozen=True)
 class Attributes:
-    """What the server signs the digest of."""
+    """The signed attributes; the server signs their digest."""
 
     unsigned: Unsigned
     encoded: bytes
 
     @property
     def digest(self) -> bytes:
-        """What travels to the server."""
+        """What is sent to the server."""
         return digest_of(self.encoded, self.unsigned.algorithm)
 
     def signed(
@@ -94,7 +99,7 @@ class Attributes:
         more_certificates: Sequence[bytes] = (),
         timestamp: bytes = b"",
     ) -> bytes:
-        """Return the whole message: content, certificates, signature, and its timestamp."""
+        """Return the whole message: content, certificates, signature and timestamp."""
         algorithm = der.sequence(der.oid(DIGEST[self.unsigned.algorithm]), der.NULL)
         stamps = der.tagged(1, _attribute(_TIMESTAMP, timestamp)) if timestamp else b""
         signer = der.sequence(

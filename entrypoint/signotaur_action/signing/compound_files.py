@@ -1,6 +1,6 @@
 """Compound files, the container of MSI: the entries of their directory, as [MS-CFB] defines them.
 
-Whoever made the file is not trusted: every number in it is checked before it is used.
+The file is not trusted: every number in it is checked before it is used.
 """
 
 import struct
@@ -9,15 +9,15 @@ from typing import BinaryIO
 
 MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENTRY_SIZE = 128
-"""The bytes of one entry: entries start at multiples of it, from the start of the file on."""
+"""Size of one entry in bytes. Every entry starts at a multiple of it in the file."""
 
 _HEADER_SIZE = 512
 _LITTLE_ENDIAN = 0xFFFE
 _SECTOR_SHIFTS = {3: 9, 4: 12}
-"""The size of a sector, as a power of two, in each major version."""
+"""The sector size of each major version, as a power of two."""
 _END_OF_CHAIN = 0xFFFFFFFE
 _IN_HEADER = 109
-"""How many sectors of the allocation table the header itself lists."""
+"""Number of sectors of the allocation table that the header lists."""
 
 
 class CompoundFileError(ValueError):
@@ -62,7 +62,7 @@ class _CompoundFile:
         return following
 
     def _table_sector(self, number: int) -> int:
-        """Return the sector with this part of the allocation table."""
+        """Return the sector that contains this part of the allocation table."""
         per_sector = self._sector_size // 4 - 1  # the last number leads to the next list
         while number >= len(self._table_sectors):
             content = self._read(self._first_list_sector)

@@ -1,4 +1,8 @@
-"""DER, as little as signatures need: put values together, take them apart. Pure."""
+"""DER: encode the few types that a signature needs, and split encoded values. Pure.
+
+asn1crypto encodes and parses each value. This module only joins and splits them, so that parts of
+a message are copied byte for byte; ``cms`` says why that is needed.
+"""
 
 from typing import cast
 
@@ -9,7 +13,7 @@ _SEQUENCE, _SET = 16, 17
 
 
 class DerError(ValueError):
-    """Bytes are not the DER that was expected."""
+    """The bytes are not the DER that was expected."""
 
 
 def sequence(*parts: bytes) -> bytes:
@@ -18,22 +22,22 @@ def sequence(*parts: bytes) -> bytes:
 
 
 def set_of(*parts: bytes) -> bytes:
-    """Return a SET OF in the order that DER demands."""
+    """Return a SET OF, sorted as DER requires."""
     return _emit(_UNIVERSAL, _SET, b"".join(sorted(parts)))
 
 
 def tagged(number: int, content: bytes) -> bytes:
-    """Return ``[number]`` around parts that are encoded already."""
+    """Return ``[number]`` around content that is already encoded."""
     return _emit(_CONTEXT, number, content)
 
 
 def text(number: int, value: str) -> bytes:
-    """Return ``[number]`` in the place of a BMPString's own tag."""
+    """Return a BMPString with the implicit tag ``[number]``."""
     return cast("bytes", parser.emit(_CONTEXT, 0, number, value.encode("utf-16-be")))
 
 
 def ascii_text(number: int, value: str) -> bytes:
-    """Return ``[number]`` in the place of an IA5String's own tag."""
+    """Return an IA5String with the implicit tag ``[number]``."""
     return cast("bytes", parser.emit(_CONTEXT, 0, number, value.encode("ascii")))
 
 
@@ -56,12 +60,12 @@ NULL = b"\x05\x00"
 
 
 def contents(encoded: bytes) -> bytes:
-    """Return what stands in a value, without its tag and length. Bytes behind it do not count."""
+    """Return the content of a value, without tag and length. Bytes behind it are ignored."""
     return _parsed(encoded)[0]
 
 
 def children(encoded: bytes) -> list[bytes]:
-    """Return the values in a constructed value, each with its own tag and length."""
+    """Return the values inside a constructed value, each with its tag and length."""
     rest = contents(encoded)
     found = []
     while rest:
@@ -80,6 +84,6 @@ def _parsed(encoded: bytes) -> tuple[bytes, int]:
     try:
         parts = parser.parse(encoded)
     except ValueError:
-        raise DerError("it is no DER") from None
+        raise DerError("it is not valid DER") from None
     header, content, trailer = parts[3:6]
     return content, len(header) + len(content) + len(trailer)

@@ -1,9 +1,10 @@
-"""Whether a file carries a signature, read here and not by osslsigncode.
+"""Find out whether a file carries a signature, without osslsigncode.
 
-osslsigncode before 2.13 can run code from a crafted signature when it verifies one. So this is
-decided before that program sees a file. Where the readers below answer ``NONE``, osslsigncode 2.8
-to 2.12 finds no signature either: they accept a file as a format only where that program does,
-and its code for APPX, which had holes of its own, sees none of them.
+osslsigncode before 2.13 can run code from a crafted signature when it verifies it, so this is
+decided before that program reads the file. If the answer is ``NONE``, osslsigncode 2.8 to 2.12
+finds no signature either: the readers recognise a format by the same rules as that program.
+Files that they do not recognise are refused, so its code for APPX, which had memory errors of its
+own, is never reached.
 """
 
 import re
@@ -30,7 +31,7 @@ _SCRIPTS = {
     ".ps1": _HASH, ".psm1": _HASH, ".psd1": _HASH,
     ".ps1xml": _XML, ".psc1": _XML, ".cdxml": _XML, ".mof": _C,
 }  # fmt: skip
-"""How a line of a script becomes a comment; the signature stands in comments."""
+"""The start and end of a comment line in each kind of script; comments contain the signature."""
 _BEGIN, _END = "SIG # Begin signature block", "SIG # End signature block"
 
 _CHUNK = 1 << 20
@@ -39,10 +40,10 @@ _STREAM_NAME = "\5DigitalSignature\0".encode("utf-16-le")
 _END_OF_ZIP, _END_OF_ZIP_SIZE = b"PK\5\6", 22
 
 _OPTIONAL_HEADERS = {0x10B: 0, 0x20B: 16}
-"""How far the data directories move with the kind of a PE's optional header."""
+"""How much further behind the data directories are in each kind of optional header of a PE."""
 _PE_HEADERS_SIZE = 176
 _CERTIFICATE_TABLE = 5
-"""A PE has so many data directories at least if it can hold a signature."""
+"""The fifth data directory of a PE refers to the signature."""
 _REVISION_AND_TYPE = (0x200, 2)
 
 _CAB_HEADER_SIZE = 52
@@ -51,16 +52,16 @@ _CAB_RESERVE_SIZES = (20, 0x100000)
 
 
 class Existing(Enum):
-    """What a file shows of a signature."""
+    """Whether a file carries a signature."""
 
     NONE = "none"
     SIGNED = "signed"
     UNCLEAR = "unclear"
-    """There may be one: the file is damaged, unusual, or made to look so."""
+    """It may carry one: the file is damaged, unusual, or crafted."""
 
 
 def existing_signature(file: Path) -> Existing:
-    """Read a file; links must be resolved. Raises FormatError for other formats, and OSError."""
+    """Read a file, whose path is resolved. Raises FormatError for other formats, and OSError."""
     name = file.name.lower()
     for ending in _NOT_SUPPORTED:
         if name.endswith(ending):
@@ -101,9 +102,9 @@ def _in_script(content: bytes, before: str, after: str) -> Existing:
 
 
 def _in_installer(stream: BinaryIO) -> Existing:
-    """Look for a stream of the signature's name, first in every place that can hold an entry.
+    """Search every place where the directory can have an entry, then the directory itself.
 
-    Behind a damaged compound file osslsigncode looks for an APPX, which ends as ZIP files do.
+    osslsigncode takes a damaged compound file for an APPX if it ends like a ZIP file.
     """
     stream.seek(-min(_END_OF_ZIP_SIZE, _size(stream)), 2)
     if stream.read(len(_END_OF_ZIP)) == _END_OF_ZIP:
@@ -129,7 +130,7 @@ def _has_possible_entry(stream: BinaryIO) -> bool:
 
 
 def _may_name_signature(entry: bytes) -> bool:
-    """Return whether osslsigncode takes the entry for the signature: it compares the beginning."""
+    """Return whether osslsigncode takes the entry for the signature: it compares prefixes."""
     if len(entry) < ENTRY_SIZE:
         return False
     (length,) = struct.unpack_from("<H", entry, 64)

@@ -1,4 +1,4 @@
-"""Which files may be signed: the check before the key is used, and before osslsigncode runs."""
+"""Check which files may be signed, before the key is used and before osslsigncode runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,16 +25,16 @@ class _SignatureRefusedError(FormatError):
 
 @dataclass(frozen=True)
 class FileCheck:
-    """Decides from the files themselves; threads may share it."""
+    """Decides by reading the files; threads may share it."""
 
     on_signed: OnSigned
     program: str
     """The installed osslsigncode, for messages: ``osslsigncode 2.9``."""
     reads_signatures: bool
-    """Whether that program may be given files that carry a signature."""
+    """True if that program may read files that carry a signature."""
 
     def demand_signable(self, files: Sequence[Path]) -> None:
-        """Raise UsageError with every file that must be refused, before any is signed."""
+        """Raise UsageError that lists every file that must not be signed."""
         faults, next_step = [], _LEAVE_OUT
         for file in files:
             try:
@@ -48,7 +48,7 @@ class FileCheck:
             raise UsageError(faults, next_step=next_step)
 
     def is_signed(self, path: Path) -> bool | None:
-        """Return whether a file is signed; None where osslsigncode decides, and may do so.
+        """Return whether a file is signed; None if osslsigncode may, and must, find out.
 
         Raises FormatError for a file that must not be signed, and OSError.
         """

@@ -1,4 +1,4 @@
-"""One file: its digest, the server's signature of it, the signed copy, the proof, the exchange."""
+"""Sign one file: digest, the server's signature, signed copy, verification, replacement."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from signotaur_action.signing.outcomes import FileResult, FileStatus, FormatErro
 from signotaur_action.signing.plan import OnSigned, SigningPlan
 from signotaur_action.signing.timestamp_client import TimestampClient
 
-ALREADY_SIGNED = "it is signed already; --append or --replace would sign it"
+ALREADY_SIGNED = "it is already signed; use --append or --replace to sign it again"
 
 
 @dataclass(frozen=True)
 class FileSigner:
-    """Signs one file after the other; threads may share it."""
+    """Signs files, one per call; threads may share it."""
 
     plan: SigningPlan
     certificate: SigningCertificate
@@ -32,13 +32,15 @@ class FileSigner:
     sign_digest: Callable[[DigestToSign], bytes]
 
     def sign(self, path: Path) -> FileResult:
-        """Sign a file, or leave it as it is. Raises SignotaurError where no file can be signed."""
+        """Sign a file, or leave it unchanged. Raises SignotaurError if no file can be signed."""
         file = path.resolve()
         try:
             with replacement.temporary_folder_beside(file) as folder:
                 return self._sign(path, file, folder)
         except (FormatError, DerError) as fault:
-            reason = str(fault) if replacement.has_room(file) else "no space left on its disk"
+            reason = (
+                str(fault) if replacement.has_space_for_copy(file) else "no space left on its disk"
+            )
             return FileResult(path, FileStatus.FAILED, reason)
         except OSError as error:
             reason = (error.strerror or type(error).__name__).lower()
@@ -81,16 +83,16 @@ class FileSigner:
                 file_size=file.stat().st_size,
             )
         )
-        if not self.certificate.made(signature, attributes.digest, algorithm):
+        if not self.certificate.verifies(signature, attributes.digest, algorithm):
             raise SignotaurError(
-                "The server's signature is not one of the certificate's private key.",
-                next_step="Tell who runs the server; nothing was written.",
+                "The server's signature was not made with the certificate's private key.",
+                next_step="Report this to whoever runs the server; nothing was written.",
             )
         return signature
 
     def _verify(self, copy: Path, unsigned: Unsigned, signature: bytes, folder: Path) -> None:
-        """Prove of the finished copy that it holds the signature, and what the signature covers."""
+        """Verify that the finished copy contains the signature, and the content that it covers."""
         if signature not in self.formats.signature(copy, folder):
-            raise FormatError("the signed copy does not hold its signature")
+            raise FormatError("the signed copy does not contain its signature")
         if self._content(copy, folder) != unsigned:
-            raise FormatError("the signed copy has another digest than was signed")
+            raise FormatError("the digest of the signed copy is not the one that was signed")

@@ -1,4 +1,4 @@
-"""The program osslsigncode, which knows the file formats. The only module that starts it.
+"""The program osslsigncode, which reads and writes the file formats. Only this module starts it.
 
 It never gets a key: it computes the digest of a file, and later puts a finished signature into a
 copy of it. It needs no network, but nothing cuts it off: that takes privileges that a job lacks.
@@ -51,39 +51,41 @@ class Osslsigncode:
 
     @property
     def reads_signatures_safely(self) -> bool:
-        """Whether it may read signatures of others; no if the version is unknown.
+        """Return whether it may read existing signatures; False if the version is unknown.
 
-        A fix that a distribution took back into an older version is not seen.
+        A fix that a distribution has applied to an older version cannot be seen.
         """
         return self._version is not None and self._version >= _SAFE
 
     @classmethod
     def find(cls, environ: Mapping[str, str]) -> "Osslsigncode":
-        """Return the installed program. Raises ToolMissingError also when it is too old."""
+        """Return the installed program. Raises ToolMissingError if there is none, or it is too old."""
         program = shutil.which(PROGRAM, path=environ.get("PATH"))
         if program is None:
-            raise ToolMissingError("osslsigncode is not installed, which knows the file formats.")
+            raise ToolMissingError(
+                "osslsigncode is not installed; sign needs it for the file formats."
+            )
         try:
-            told = _run(program, "--help")[1]
+            help_text = _run(program, "--help")[1]
         except FormatError as fault:
             raise ToolMissingError(f"{program} cannot be used: {fault}.") from None
-        if "extract-data" not in told:  # the releases before 2.8
-            version = re.search(r"osslsigncode ([0-9.]+[0-9])", told)
+        if "extract-data" not in help_text:  # the releases before 2.8
+            version = re.search(r"osslsigncode ([0-9.]+[0-9])", help_text)
             raise ToolMissingError(
-                f"{program} is {'no osslsigncode' if version is None else version[1]}: "
-                "signing with a key that is elsewhere needs 2.8 or newer."
+                f"{program} is {'not osslsigncode' if version is None else version[1]}; "
+                "sign needs osslsigncode 2.8 or newer."
             )
-        return cls(program, told)
+        return cls(program, help_text)
 
     def content(self, file: Path, algorithm: DigestAlgorithm, folder: Path) -> bytes:
-        """Return the PKCS #7 message with the file's digest. Raises FormatError."""
+        """Return a PKCS #7 message with the file's digest, without a signer. Raises FormatError."""
         out = folder / "content.p7"
         out.unlink(missing_ok=True)
         self._demand(file, "extract-data", "-h", algorithm.value.lower(), "-in", file, "-out", out)
         return out.read_bytes()
 
     def signature(self, file: Path, folder: Path) -> bytes:
-        """Return the signature in a file; empty when it has none."""
+        """Return the signature of a file; empty if it has none."""
         out = folder / "signature.p7"
         out.unlink(missing_ok=True)
         code, _ = self._run(file, "extract-signature", "-in", file, "-out", out)
@@ -102,7 +104,7 @@ class Osslsigncode:
         attached.write_bytes(message)
         trusted.write_bytes(certificate)
         trust = ("-CAfile", trusted, "-TSA-CAfile", trusted) if self._attach_verifies_chain else ()
-        _, told = self._run(
+        _, output = self._run(
             file,
             "attach-signature",
             *(["-nest"] if nested else []),
@@ -110,12 +112,12 @@ class Osslsigncode:
             *("-sigin", attached, "-in", file, "-out", out),
         )
         if not out.exists():
-            raise FormatError(_reason(told))
+            raise FormatError(_reason(output))
 
     def _demand(self, file: Path, *arguments: str | Path) -> None:
-        code, told = self._run(file, *arguments)
+        code, output = self._run(file, *arguments)
         if code:
-            raise FormatError(_reason(told))
+            raise FormatError(_reason(output))
 
     def _run(self, file: Path, *arguments: str | Path) -> tuple[int, str]:
         return _run(self._program, *arguments, size=file.stat().st_size)
@@ -135,7 +137,7 @@ def _run(program: str, *arguments: str | Path, size: int = 0) -> tuple[int, str]
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={"LC_ALL": "C"},  # OPENSSL_CONF and its like have no say
+            env={"LC_ALL": "C"},  # no OPENSSL_CONF or similar variables
             timeout=_LONGEST,
             check=False,
         )
@@ -149,6 +151,6 @@ def _run(program: str, *arguments: str | Path, size: int = 0) -> tuple[int, str]
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
-def _reason(told: str) -> str:
-    lines = [line for line in told.splitlines() if not _NOT_AN_ERROR.fullmatch(line)]
+def _reason(output: str) -> str:
+    lines = [line for line in output.splitlines() if not _NOT_AN_ERROR.fullmatch(line)]
     return f"osslsigncode: {escape_untrusted(lines[-1].strip())}" if lines else "osslsigncode fails"

@@ -12,7 +12,7 @@ class FormatError(Exception):
 
 
 class FileStatus(StrEnum):
-    """What became of one file; all but ``SIGNED`` mean that it is as it was."""
+    """The outcome for one file; it is unchanged unless ``SIGNED``."""
 
     SIGNED = "signed"
     SKIPPED = "skipped"
@@ -22,7 +22,7 @@ class FileStatus(StrEnum):
 
 @dataclass(frozen=True)
 class FileResult:
-    """One file and what became of it."""
+    """One file and its outcome."""
 
     path: Path
     fate: FileStatus
@@ -31,17 +31,17 @@ class FileResult:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of all files, in the order in which they were named."""
+    """The outcome for all files, in the order in which they were named."""
 
     thumbprint: str
     files: Sequence[FileResult]
     took: timedelta
 
     def count(self, fate: FileStatus) -> int:
-        """Return how many files had this fate."""
+        """Return how many files had this outcome."""
         return sum(each.fate is fate for each in self.files)
 
     @property
     def complete(self) -> bool:
-        """Whether every file is signed now."""
+        """Return whether every file is signed now."""
         return all(each.fate in (FileStatus.SIGNED, FileStatus.SKIPPED) for each in self.files)

@@ -12,7 +12,7 @@ PARALLELISM_MAX = 64
 
 
 class OnSigned(Enum):
-    """What to do with a file that is signed already."""
+    """What to do with a file that is already signed."""
 
     SKIP = "skip"
     APPEND = "append"
@@ -21,7 +21,7 @@ class OnSigned(Enum):
 
 @dataclass(frozen=True)
 class Description:
-    """What Windows shows of the signed program; it becomes part of the signature."""
+    """What Windows shows about the signed program; it is part of the signature."""
 
     text: str = ""
     url: str = ""
@@ -39,7 +39,7 @@ class SigningPlan:
     """Let any osslsigncode read the signatures that files carry."""
     description: Description = Description()
     more_certificates: tuple[bytes, ...] = ()
-    """DER: what stands between the certificate and its root."""
+    """The certificates between the signing certificate and its root, DER."""
     window: Window | None = None
-    """Sign nothing if the key ends within this time."""
+    """Sign nothing if the key expires within this time."""
     parallelism: int = PARALLELISM_DEFAULT

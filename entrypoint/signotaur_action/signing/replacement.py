@@ -1,4 +1,4 @@
-"""A file is replaced by its signed copy, whole or not at all."""
+"""Replace a file by its signed copy: completely or not at all."""
 
 import errno
 import os
@@ -16,10 +16,10 @@ _ANYBODY_WRITES = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 @contextmanager
 def temporary_folder_beside(file: Path) -> Iterator[Path]:
-    """Give a folder of our own beside a file; it is gone afterwards, with all that is in it.
+    """Create a temporary folder next to a file, and remove it with its content afterwards.
 
-    It is on the file's own disk, so that the copy can be moved over the file.
-    Raises OSError for a file that may not be written, though moving would not need it.
+    It is on the same disk as the file, so that a copy can be moved over the file. Raises OSError
+    for a file that is not writable, although moving would not need that.
     """
     if not file.stat().st_mode & _ANYBODY_WRITES:
         raise PermissionError(errno.EACCES, "it is read-only")
@@ -29,10 +29,10 @@ def temporary_folder_beside(file: Path) -> Iterator[Path]:
 
 
 def publish(copy: Path, file: Path) -> None:
-    """Put a finished copy in the file's place, with its mode and owner, or its rights."""
+    """Move a finished copy over the file; mode and owner, or access rights, stay."""
     MACHINE.publish_copy(copy, file)
 
 
-def has_room(file: Path) -> bool:
-    """Return whether the file's disk has room for a copy of it."""
+def has_space_for_copy(file: Path) -> bool:
+    """Return whether the file's disk has space for a copy of it."""
     return shutil.disk_usage(file.parent).free > file.stat().st_size

@@ -1,4 +1,4 @@
-"""The use case: judge the key, fetch the certificate, sign all files in parallel."""
+"""The use case: check the files and the key, fetch the certificate, sign files in parallel."""
 
 import threading
 import time
@@ -19,11 +19,11 @@ from signotaur_action.signing.plan import SigningPlan
 from signotaur_action.signing.timestamp_client import TimestampClient
 from signotaur_wire.members import format_time
 
-_UNTRIED = "not tried after what failed before"
+_UNTRIED = "not tried because of the earlier failure"
 
 
 class SigningRun:
-    """One run of ``sign``. Files that it does not sign are left as they are."""
+    """One run of ``sign``. Files that it does not sign are left unchanged."""
 
     def __init__(
         self,
@@ -87,14 +87,14 @@ class SigningRun:
             certificate = SigningCertificate.read(encoded)
         except CertificateError as error:
             raise SigningRefusedError(
-                f"{self._service.address} gave a certificate that cannot be used: {error}.",
-                next_step="Name another certificate, or ask who runs the server.",
+                f"{self._service.address} returned a certificate that cannot be used: {error}.",
+                next_step="Select another certificate, or ask whoever runs the server.",
             ) from None
         if certificate.ends_at <= datetime.now(UTC):
             raise SigningRefusedError(
                 f"The certificate {certificate.subject} expired on "
                 f"{format_time(certificate.ends_at)}.",
-                next_step="Name another certificate, or ask who runs the server for a new one.",
+                next_step="Select another certificate, or ask whoever runs the server for one.",
             )
         return certificate
 
@@ -103,7 +103,7 @@ class SigningRun:
         try:
             futures = [pool.submit(self._sign_one, signer, file) for file in files]
             for number, future in enumerate(as_completed(futures), start=1):
-                self._tell(future, number, len(files))
+                self._report(future, number, len(files))
             return [future.result() for future in futures]
         finally:
             self._stopped.set()
@@ -115,17 +115,17 @@ class SigningRun:
             return FileResult(file, FileStatus.UNTRIED, _UNTRIED)
         try:
             return signer.sign(file)
-        except SigningRefusedError as refused:  # of this file alone, perhaps
+        except SigningRefusedError as refused:  # perhaps only for this file
             return FileResult(file, FileStatus.FAILED, refused.what)
         except SignotaurError as error:
             self._cause = self._cause or error
             self._stopped.set()
             return FileResult(file, FileStatus.FAILED, error.what)
 
-    def _tell(self, future: Future[FileResult], number: int, count: int) -> None:
+    def _report(self, future: Future[FileResult], number: int, count: int) -> None:
         result = future.result()
-        said = f"{result.fate}: {result.path}" + (f" ({result.reason})" if result.reason else "")
+        line = f"{result.fate}: {result.path}" + (f" ({result.reason})" if result.reason else "")
         if self._onlooker.is_live and result.fate is FileStatus.SIGNED:
             self._onlooker.progress(f"{number} of {count}  {result.path}")
         else:
-            self._onlooker.note(said)
+            self._onlooker.note(line)

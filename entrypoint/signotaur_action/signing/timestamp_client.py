@@ -1,4 +1,4 @@
-"""Timestamps from the first server that gives one; the one that did is asked first next time."""
+"""Timestamps from the first server that returns one; it is asked first the next time."""
 
 import secrets
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ _NONCE_BITS = 63
 
 
 class TimestampClient:
-    """Timestamps signatures; without servers it gives empty timestamps. Threads may share it."""
+    """Timestamps signatures; without servers it returns empty ones. Threads may share it."""
 
     def __init__(self, servers: Sequence[TimestampServer], algorithm: DigestAlgorithm) -> None:
         self._servers = list(servers)
         self._algorithm = algorithm
 
     def timestamp(self, signature: bytes) -> bytes:
-        """Return the token for a signature. Raises ServerError when no server gives one."""
+        """Return the token for a signature. Raises ServerError if no server returns one."""
         failures = []
         for server in self._servers:
             try:
@@ -29,11 +29,11 @@ class TimestampClient:
             except (ServerError, TimestampError) as error:
                 failures.append(f"{server.address}: {escape_untrusted(str(error)).rstrip('.')}")
             else:
-                # A new list: other threads may be going through the old one.
+                # A new list, because other threads may be iterating over the old one.
                 self._servers = [server, *(each for each in self._servers if each is not server)]
                 return token
         if failures:
-            raise ServerError(f"No timestamp server gives a timestamp ({'; '.join(failures)}).")
+            raise ServerError(f"No timestamp server returned a timestamp ({'; '.join(failures)}).")
         return b""
 
     def _ask(self, server: TimestampServer, signature: bytes) -> bytes:

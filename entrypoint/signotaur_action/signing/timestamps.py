@@ -1,4 +1,4 @@
-"""Timestamps by RFC 3161: the request, and the token in an answer to it. Bytes in and out."""
+"""RFC 3161 timestamps: the request, and the token in its response. Bytes in and out."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +10,11 @@ from signotaur_action.signing.cms import digest_of
 from signotaur_wire.signing import DigestAlgorithm
 
 _GRANTED = (b"\x00", b"\x01")
-"""The states granted, and granted with modifications."""
+"""The statuses "granted" and "granted with modifications"."""
 
 
 class TimestampError(ValueError):
-    """An answer holds no timestamp for what was asked. The message says why."""
+    """A response contains no timestamp for the request. The message says why."""
 
 
 def request(signature: bytes, algorithm: DigestAlgorithm, nonce: int) -> bytes:
@@ -31,20 +31,20 @@ def request(signature: bytes, algorithm: DigestAlgorithm, nonce: int) -> bytes:
 
 
 def token(answer: bytes, signature: bytes, algorithm: DigestAlgorithm, nonce: int) -> bytes:
-    """Return the timestamp in an answer, if it is for this signature. Raises TimestampError.
+    """Return the timestamp in a response, if it is for this signature. Raises TimestampError.
 
-    Who made it is not judged here: whoever verifies the file decides whom to trust.
+    The timestamp's own signature is not verified: whoever verifies the file decides whom to trust.
     """
     try:
         info, *tokens = der.children(answer)
         status = der.contents(der.children(info)[0])
         found = _Token.read(tokens[0]) if status in _GRANTED else None
     except (ValueError, TypeError, KeyError, AttributeError, IndexError):
-        raise TimestampError("the answer is no timestamp") from None
+        raise TimestampError("the response is not a timestamp") from None
     if found is None:
         raise TimestampError(f"the request was refused (status {int.from_bytes(status)})")
     if found.nonce != nonce or found.digest != digest_of(signature, algorithm):
-        raise TimestampError("the answer is a timestamp of something else")
+        raise TimestampError("the response is a timestamp of something else")
     return found.encoded
 
 

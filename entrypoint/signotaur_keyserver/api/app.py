@@ -36,7 +36,7 @@ _METHOD_NOT_ALLOWED = 405
 
 @dataclass(frozen=True)
 class Options:
-    """What whoever runs a server may choose."""
+    """What an administrator may configure."""
 
     vault: Vault | None = None
     """None: no private key is opened, and nothing signed."""
@@ -49,7 +49,7 @@ class Options:
     key_requests_per_minute: int | None = None
     """Of one key, over a minute; None: as many as it likes."""
     metrics_token: str | None = None
-    """What ``/metrics`` demands; None: nothing."""
+    """Token that ``/metrics`` requires; None: it needs no token."""
     clock: Callable[[], float] = monotonic
     """In seconds from any moment; for rates and caches alone."""
 

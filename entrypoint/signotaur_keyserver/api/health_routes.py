@@ -33,7 +33,7 @@ def readyz(request: Request) -> JSONResponse:
 
 @router.get("/metrics", **openapi.METRICS)
 async def get_metrics(request: Request) -> PlainTextResponse:
-    """Give counts in Prometheus' text format; with a token, where the server demands one."""
+    """Return counts in Prometheus' text format. The server may require a token."""
     context = context_of(request)
     if context.metrics_token is not None:
         _require(context.metrics_token, request)

@@ -107,8 +107,11 @@ def _refusal(scope: Scope, headers: Headers) -> Response | None:
     hosts, version = headers.getlist("host"), scope["http_version"]
     if version not in ("1.0", "1.1") or len(hosts) > 1 or (version == "1.1" and not hosts):
         detail = "A request is of HTTP/1.1 and has one Host header."
-        return refusal_response(refusals.malformed(400, detail))
-    # No path of ours needs an escape. With %2F, %5C, %2E or %00 in it, a proxy in front could
+        answer = refusal_response(refusals.malformed(400, detail))
+        # Client and server may disagree on where this request ends, so it is the last one.
+        answer.headers["Connection"] = "close"
+        return answer
+    # No path of the API needs an escape. With %2F, %5C, %2E or %00 in it, a proxy in front could
     # apply its rules to another path than the one that is served here.
     if b"%" in scope["raw_path"]:
         return problem_response(Problem.NOT_FOUND, 404, "There is nothing here.")

@@ -42,7 +42,7 @@ _STRANGERS = (60, 1 / 10)
 _SHUTDOWN_TIMEOUT = 1.0
 """Seconds that an ending server waits for the last events."""
 SUMMARY_SECONDS = 60.0
-"""How often ``summarize`` is to be called."""
+"""Interval at which to call ``summarize``."""
 
 _Subject = tuple[int | None, str]
 

@@ -1,7 +1,7 @@
-"""Accepting connections: each gets a place, or is closed, before a byte of it is read.
+"""Accept connections: each gets a place, or is closed, before a byte of it is read.
 
-asyncio's own servers accept without asking, and tell of a connection only after its TLS
-handshake; until then nobody could count or end it.
+asyncio's own servers accept every connection, and report it only after its TLS handshake: until
+then it can be neither counted nor closed.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class Acceptor:
         except (BlockingIOError, ConnectionAbortedError):
             return
         except OSError as error:
-            # Out of descriptors or memory. It would be told again at once, for ever.
+            # Out of descriptors or memory: without a pause the loop would fail again at once.
             _log.warning("cannot accept connections for a moment: %s", error.strerror)
             self._loop.remove_reader(self._listener)
             self._loop.call_later(_PAUSE_SECONDS, self._resume)

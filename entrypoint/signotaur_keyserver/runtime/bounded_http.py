@@ -16,7 +16,7 @@ from signotaur_keyserver.runtime.connections import Connection, Connections, Pha
 from signotaur_wire.problems import Problem
 
 HEAD_LIMIT = 16 * 1024
-"""Bytes of a request that are no body: request line, headers, and what frames chunks."""
+"""Bytes of a request besides its body: request line, headers, trailers and chunk framing."""
 _PART = 4096
 """Bytes that are parsed before they are counted again."""
 
@@ -43,11 +43,12 @@ class BoundedHttp(HttpToolsProtocol):
         self._places.remove(self._place)
 
     def data_received(self, data: bytes) -> None:
-        """Parse in small parts, so that no more than the limit is ever kept of a head."""
+        """Parse in small parts, so that little more than the limit is ever kept in memory."""
         if self._place.phase is Phase.IDLE:
             self._places.enter(self._place, Phase.HEAD)
-        for start in range(0, len(data), _PART):
-            part = data[start : start + _PART]
+        while data:
+            size = min(_PART, HEAD_LIMIT + 1 - self._framing)
+            part, data = data[:size], data[size:]
             self._framing += len(part)
             super().data_received(part)
             if self.transport.is_closing():
@@ -90,7 +91,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._places.enter(self._place, Phase.ANSWER if self._unanswered else Phase.IDLE)
 
     def pause_writing(self) -> None:
-        """Wait for a client that does not read: it has no claim to its place."""
+        """Wait for a client that does not read. It may be closed for a newcomer meanwhile."""
         super().pause_writing()
         self._place.busy = False
 
@@ -100,13 +101,13 @@ class BoundedHttp(HttpToolsProtocol):
         self._place.busy = self._unanswered > 0
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP."""
+        """Refuse what cannot be parsed as HTTP."""
         del msg
         self._refuse(400, "This is not a request of HTTP/1.1.")
 
     def _refuse(self, status: int, detail: str) -> None:
         if self._place.phase is not Phase.HEAD or self._unanswered:
-            # An answer was sent or begun: another one would be taken for a part of it.
+            # An answer was sent or begun: the client would read another one as a part of it.
             self.transport.abort()
             return
         answer = problem_response(Problem.MALFORMED_REQUEST, HTTPStatus(status), detail)

@@ -148,7 +148,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
-        """Look for connections that take too long, and tell of those that were closed."""
+        """Close connections that take too long, and log how many were closed."""
         if counter % _TICKS_PER_SECOND == 0:
             self._connections.end_overdue()
         if counter % _TICKS_PER_MINUTE == 0 and self._connections.turned_away:

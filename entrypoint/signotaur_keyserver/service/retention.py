@@ -1,4 +1,4 @@
-"""Deleting events that are older than whoever runs the server wants to keep."""
+"""Delete events whose retention is over."""
 
 from datetime import timedelta
 
@@ -8,13 +8,13 @@ from signotaur_keyserver.store import events
 from signotaur_wire.members import format_time
 
 BATCH = 1000
-"""Events that one transaction deletes: other writers wait for no more than that."""
+"""Most events that one transaction deletes, so that other writers wait a short time only."""
 
 
 def prune_events(database: Database, retention: timedelta) -> int:
     """Delete the oldest events above an age, ``BATCH`` at most; return how many there were.
 
-    The event that tells of it is written in the same transaction.
+    The event that records it is written in the same transaction.
     """
     with database.write() as connection:
         now = database.clock.now(connection)

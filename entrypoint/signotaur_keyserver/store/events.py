@@ -1,4 +1,4 @@
-"""Statements on the event log, to whose end events are added and whose oldest may be deleted."""
+"""Statements on the event log: append events, read the latest, delete the oldest."""
 
 from dataclasses import dataclass
 from datetime import datetime
