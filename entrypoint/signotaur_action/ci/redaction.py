@@ -3,6 +3,9 @@
 Redact decoded text only: JSON can escape any character of a secret. There are two rules. Every
 form of a secret that ``masks`` knows is replaced by ``***``. If the rest still contains a large
 part of a secret, the whole text is replaced by ``***``.
+
+This is for one text of any length, such as a member of an answer. ``disclosure`` judges the few
+last lines of a program together, where the pieces may be shorter.
 """
 
 import re
@@ -13,7 +16,7 @@ from html import unescape
 from json import dumps
 from urllib.parse import unquote
 
-from signotaur_action.ci.masks import masks_for
+from signotaur_action.ci.masks import encodings
 from signotaur_action.model import Secret
 from signotaur_wire.keyformat import PREFIX, KeyFormatError
 from signotaur_wire.keyformat import parse as parse_key
@@ -89,7 +92,7 @@ def _forms_of(secret: Secret) -> Iterator[str]:
     yield dumps(text)[1:-1]
     if len(text) <= _LONGEST_ENCODED:
         with suppress(UnicodeEncodeError):  # a lone surrogate, which JSON can contain
-            yield from masks_for(secret)
+            yield from encodings(secret)
 
 
 def _public_part(secret: Secret) -> str:

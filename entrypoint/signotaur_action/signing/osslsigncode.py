@@ -59,7 +59,7 @@ class Osslsigncode:
 
     @classmethod
     def find(cls, environ: Mapping[str, str]) -> "Osslsigncode":
-        """Return the installed program. Raises ToolMissingError if there is none, or it is too old."""
+        """Return the installed program. Raises ToolMissingError if it is missing or too old."""
         program = shutil.which(PROGRAM, path=environ.get("PATH"))
         if program is None:
             raise ToolMissingError(
