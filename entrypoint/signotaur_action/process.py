@@ -23,9 +23,9 @@ _CODES = {
     **dict.fromkeys(MACHINE.terminations, ExitCode.TERMINATED),
 }
 _OVERDUE = (
-    "Error: The run took longer than its watchdog allows and was stopped.\n"
-    "Keys: Every key that worked still works; no revocation was armed by this run.\n"
-    "Next: Run the same command again: it finishes what this run began.\n"
+    "Error: The run took longer than its watchdog allows and was stopped.\nKeys: Every key that "
+    "worked still works; no revocation was armed by this run.\nNext: Run the same command again: "
+    "it finishes what this run started.\n"
 )
 _STDOUT, _STDERR = 1, 2
 

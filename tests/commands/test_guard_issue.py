@@ -183,6 +183,6 @@ def test_what_is_missing_is_told_at_once(house: House) -> None:
 def test_what_is_no_token_is_bad_usage_and_is_not_shown(house: House, token: str) -> None:
     done = house.guard(NEAR, GH_TOKEN=token)
     assert done.code == 10
-    assert "the token holds characters that no token has" in done.err
+    assert "the token contains characters that are not valid in a token" in done.err
     assert token not in done.said
     assert not house.github.requests

@@ -286,7 +286,7 @@ def test_a_link_or_a_folder_in_the_way_is_refused(home: Path) -> None:
     (home / FOLDER / INIT_FILES[1]).mkdir()
     done = init(home, *SECRET, "--force")
     assert done.code == 10
-    assert done.err.count("is no regular file") == 2
+    assert done.err.count("is not a regular file") == 2
     assert (home / "elsewhere").read_text() == "mine\n"
 
 

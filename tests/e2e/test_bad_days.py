@@ -87,8 +87,8 @@ def _without_role(ledger: Ledger, name: str) -> str:
 @pytest.mark.parametrize(
     ("make", "what", "next_step"),
     [
-        (_unknown, "the server does not know it", "Check that it is this server's key."),
-        (_foreign, "the server does not know it", "Check that it is this server's key."),
+        (_unknown, "the server does not know it", "Check that the key belongs to this server."),
+        (_foreign, "the server does not know it", "Check that the key belongs to this server."),
         (_expired, "it has expired", "Ask an administrator for a new key"),
         (_revoked, "it was revoked", "use its successor"),
         (_disabled, "it or its owner is disabled", "Ask an administrator to enable"),
@@ -153,7 +153,7 @@ def test_wrong_option(arguments: list[str], code: int, what: str, desk: Desk, ke
         (["continua:serverVar=a b"], "continua:serverVar= needs a variable's name"),
         (["continua:var=A"], "continua takes serverVar=NAME or buildVar=NAME"),
         (["github-env:A-B"], "github-env: needs a variable's name"),
-        (["github-env:PATH"], "github-env:PATH is a variable that the runner keeps"),
+        (["github-env:PATH"], "github-env:PATH is a variable that belongs to the runner"),
         (["github-output:key-id"], "is the name of another output"),
         (["nonsense", "template:x"], "unknown kind"),
     ],
@@ -172,7 +172,7 @@ def test_json_beside_a_printed_secret(desk: Desk, key: str) -> None:
     with nothing_changes(desk, key):
         done = desk.rotate("--af", desk.key_file, "--json", "-e", "template:{{secret}}")
     assert done.code == 10
-    assert "--json and an --emit-secret that prints exclude one another" in done.json["what"]
+    assert "--json and an --emit-secret that prints cannot be used together" in done.json["what"]
 
 
 def test_variable_name_without_its_file(desk: Desk, key: str) -> None:
@@ -313,7 +313,7 @@ def _dotenv(desk: Desk) -> Path:
         (_missing_folder, "--we", "missing does not exist"),
         (_folder, "--wk", "it is a folder, not a regular file"),
         (_folder, "--we", "cannot be used"),
-        (_link, "--wk", "it is a symbolic link; --follow-symlinks allows that"),
+        (_link, "--wk", "it is a symbolic link; use --follow-symlinks to allow that"),
         (_link, "--we", "cannot be used"),
         (_hard_link, "--wk", "it has other hard links"),
         (_pipe, "--wk", "it is a pipe, not a regular file"),
@@ -392,7 +392,10 @@ def test_two_destinations_are_wrong(desk: Desk, key: str) -> None:
         ("signotaur.example.com", "it must be an https URL"),
         ("https://", "it must be an https URL"),
         ("https://user:pw@signotaur.example.com", "it must hold no user name, password"),
-        ("https://signotaur.example.com?key=1", "it must hold no user name, password, ? or #"),
+        (
+            "https://signotaur.example.com?key=1",
+            "it must not contain a user name, a password, ? or #",
+        ),
         ("https://signotaur.example.com:port", "it is not a URL"),
         ("https://signotaur .example.com", "it holds spaces or other characters"),
         ("", "no server is named"),

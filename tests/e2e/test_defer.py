@@ -123,7 +123,7 @@ def test_another_rotations_id_is_refused(deferred: Deferred) -> None:
 def test_an_id_that_is_none_is_bad_usage(deferred: Deferred, text: str) -> None:
     done = deferred.confirm(deferred.old, "--rotation-id", text, json=False)
     assert done.code == 10
-    assert "--rotation-id: it is not the id of a rotation" in done.err
+    assert "--rotation-id: it is not a rotation id" in done.err
 
 
 def test_a_dead_key_confirms_nothing(deferred: Deferred, ledger: Ledger) -> None:

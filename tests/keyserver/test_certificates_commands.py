@@ -131,8 +131,8 @@ def test_a_certificate_that_is_of_little_use_is_added_with_a_warning(
     cli: Run, tmp_path: Path
 ) -> None:
     for made, said in (
-        (lasting(YEAR, since=-2 * YEAR), "is expired and signs nothing"),
-        (lasting(YEAR, since=YEAR), "is not-yet-valid and signs nothing"),
+        (lasting(YEAR, since=-2 * YEAR), "is expired and cannot sign"),
+        (lasting(YEAR, since=YEAR), "is not-yet-valid and cannot sign"),
         (without_usage(), "does not say that it is for code signing"),
     ):
         (tmp_path / "cert.pem").write_bytes(made.certificate.public_bytes(Encoding.PEM))

@@ -120,7 +120,9 @@ def test_a_missing_master_key_is_an_error_and_is_not_made_anew(world: World) -> 
     with pytest.raises(MasterKeyError, match="is missing"):
         certificates.require_master_key(world.database, world.vault)
     message = refused(sign(world.now, key, thumbprint))
-    assert message == "The server cannot open this certificate's private key. Ask who runs it."
+    assert message == (
+        "The server cannot open this certificate's private key. Ask the server's administrator."
+    )
     wait_until(lambda: bool(world.events("signature-refused")))
     event = world.events("signature-refused")[0]
     assert event["level"] == "Error"

@@ -63,7 +63,7 @@ def test_a_secret_is_made_and_changed(
     del permission, classic
     sink = desk.sink(text)
     (told,) = sink.check()
-    assert told == f"{sink.name} does not exist yet; it will be made."
+    assert told == f"{sink.name} does not exist yet; it will be created."
     assert {each.method for each in desk.github.requests} == {"GET"}
     sink.deliver(delivery(KEY[::-1]))
     again = desk.sink(text)
@@ -139,7 +139,7 @@ def test_a_token_that_only_reads_is_found_when_it_should_write(desk: Desk) -> No
         ("KEY,visibility=all", "is for a secret of an organisation"),
         ("KEY,org=acme,visibility=public", "visibility= is one of"),
         ("KEY,app=gists", "app= is one of"),
-        ("KEY,env=x,app=dependabot", "env= is for the secrets of Actions"),
+        ("KEY,env=x,app=dependabot", "env= is only for secrets of Actions"),
         ("KEY,env=", "needs one value"),
         ("KEY,team=x", "takes repo=…"),
         ("KEY,repo", "needs one value"),

@@ -93,7 +93,7 @@ def test_a_secret_that_never_rests_is_left_alone(vault: VaultPlace) -> None:
         write_beside(vault, PASSWORD=str(len(vault.server.requests)))
 
     vault.server.faults.append(before("POST", DATA, write, times=ALWAYS))
-    with pytest.raises(DeliveryError, match="others change the secret all the time"):
+    with pytest.raises(DeliveryError, match="the secret kept changing while it was being written"):
         vault.sink().deliver(delivery(KEY))
     assert vault.held()[NAME] == OLDER
     assert written(vault) == ["POST"] * 5

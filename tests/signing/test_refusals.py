@@ -147,16 +147,16 @@ def test_everything_wrong_is_told_at_once_and_nothing_sent(
 
     assert done.code == 10
     for fault in (
-        "no certificate is named; give --label, --thumbprint or --subject",
+        "no certificate is selected; give --label, --thumbprint or --subject",
         "--file-digest: it must be SHA256, SHA384 or SHA512",
         "--timestamp-digest: it must be SHA256, SHA384 or SHA512",
         "--timestamp-digest can only be used with --timestamp-server",
         "--fallback-timestamp-server can only be used with --timestamp-server",
-        "--append and --replace exclude one another",
+        "--append and --replace cannot be used together",
         "--description-url: it must hold ASCII characters only",
         "--max-degree-of-parallelism: it must be a whole number from 1 to 64",
         "--fail-if-expiring-within: a duration is",
-        "more.pem: it holds no certificates in PEM form",
+        "more.pem: it does not contain a PEM certificate",
         "none.txt cannot be read",
         "missing.exe does not exist",
         "no file matches *.none",

@@ -15,7 +15,7 @@ def test_skip_append_and_replace(signer: SigningServer, work: Path) -> None:
     assert skipped.code == 0
     assert skipped.json["skipped"] == len(files)
     assert "skipped: " in skipped.err
-    assert "it is signed already; --append or --replace would sign it" in skipped.err
+    assert "it is already signed; use --append or --replace to sign it" in skipped.err
     assert before == {file: file.read_bytes() for file in files}
 
     trusting = "--trust-existing-signatures"

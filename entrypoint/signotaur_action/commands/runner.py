@@ -43,8 +43,9 @@ def tell(report: Report, telling: ReportContent) -> None:
         report.tell(telling)
     except OSError as error:
         raise SignotaurError(
-            f"The outcome could not be told ({(error.strerror or type(error).__name__).lower()}).",
-            keys="Unchanged. What this command did is done; only the telling failed.",
+            "The result could not be reported "
+            f"({(error.strerror or type(error).__name__).lower()}).",
+            keys="Unchanged since the command ended. The command itself succeeded.",
             next_step="Make stdout and the step's files writable, and run the command again.",
         ) from None
 
@@ -68,6 +69,6 @@ def warn_of_trust(server: ServerAddress, console: Console) -> None:
     """Warn of a server whose certificate is not checked."""
     if server.allow_untrusted:
         console.warn(
-            "--allow-untrusted: the server's certificate is not checked, so anybody on the way "
-            "can read the key; --ca-file is the safe way."
+            "--allow-untrusted: the server's certificate is not checked, so anyone on the "
+            "network path can read the key; prefer --ca-file."
         )

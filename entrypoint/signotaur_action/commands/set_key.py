@@ -26,7 +26,7 @@ from signotaur_action.sinks import FileSink
 
 _SOURCES = ("from-stdin", "from-env", "api-key")
 _LONGEST = 4096
-_NOT_STORED = "Nothing was stored; the destination is as it was."
+_NOT_STORED = "Nothing was stored; the destination is unchanged."
 
 
 def run(invocation: Invocation) -> ExitCode:
@@ -53,7 +53,7 @@ def _set_key(invocation: Invocation, console: Console) -> None:
     if settings.faults or sink is None or source is None:
         raise UsageError(settings.faults)
     if settings.flag("if-missing") and sink.file.path.exists():
-        console.note(f"{sink.file.path} exists already: left alone (--if-missing).")
+        console.note(f"{sink.file.path} already exists and was not changed (--if-missing).")
         return
     for concern in sink.check():
         console.warn(concern)
@@ -70,12 +70,12 @@ def _store(sink: FileSink, key: Secret, console: Console) -> None:
     with file_locked(sink.file.path) as journals:
         for path in journals:
             console.warn(
-                f"A rotation of this file was cut; its new key stays in {path} until rotate-key "
-                "has finished it."
+                f"A rotation of this file was interrupted; its new key is in {path} until "
+                "rotate-key finishes it."
             )
         sink.store(key)
         if sink.read_back() != key:
-            raise DeliveryError(f"{sink.name} does not hold the key that was written to it.")
+            raise DeliveryError(f"{sink.name} does not contain the key that was written to it.")
     console.note(f"Stored: {sink.name}.")
 
 
@@ -111,7 +111,7 @@ def _key(
     try:
         key = parse_key(without_line_end(text).strip())
     except KeyTextError as error:
-        raise UsageError([f"{label} holds no key: {error}"]) from None
+        raise UsageError([f"{label} is not a valid key: {error}"]) from None
     console.mask(key)
     return key
 

@@ -36,8 +36,8 @@ from signotaur_action.signing.run import SigningRun
 from signotaur_action.signing.timestamp_client import TimestampClient
 
 _INTERRUPTED = (
-    "The key in use is unchanged. Each file is signed or as it was; those that were told as "
-    "signed are."
+    "The key in use is unchanged. Every file is either fully signed or unchanged; the files "
+    "listed as signed are signed."
 )
 
 

@@ -68,7 +68,7 @@ class Settings:
             present = [name for name in names if found[name] not in (None, False)]
             if len(present) > 1:
                 options = " and ".join(f"--{name}" for name in present)
-                self.faults.append(f"{options} exclude one another (both given by {layer})")
+                self.faults.append(f"{options} cannot be used together (both are set by {layer})")
             if present:
                 value = found[present[0]]
                 return present[0], [value] if isinstance(value, str) else _texts(value)
@@ -140,7 +140,7 @@ class Settings:
             return {}
         if isinstance(config, dict):
             return config
-        self.faults.append(f"{path} holds no JSON object")
+        self.faults.append(f"{path} does not contain a JSON object")
         return {}
 
     def _fault_once(self, fault: str) -> None:

@@ -31,7 +31,7 @@ def signing_plan(settings: Settings) -> SigningPlan | None:
     selector = _selector(settings)
     digest = settings.checked("file-digest", _digest, DigestAlgorithm.SHA256)
     if settings.flag("append") and settings.flag("replace"):
-        settings.faults.append("--append and --replace exclude one another")
+        settings.faults.append("--append and --replace cannot be used together")
     plan = SigningPlan(
         selector=selector or CertificateSelector("label", ""),
         algorithm=digest,
@@ -71,13 +71,13 @@ def files_to_sign(settings: Settings, arguments: Sequence[str]) -> list[Path]:
     """Return the files that arguments and ``--file-list`` name."""
     base = Path(settings.text("base-directory"))
     if not base.is_dir():
-        settings.faults.append(f"--base-directory: {base} is no folder")
+        settings.faults.append(f"--base-directory: {base} is not a folder")
         return []
     nothing: list[str] = []
     listed = settings.checked("file-list", _listed, nothing)
     patterns = [*filter(None, arguments), *listed]
     if not patterns:
-        settings.faults.append("no files to sign: name them, or give --file-list")
+        settings.faults.append("no files to sign: give file names or --file-list")
         return []
     try:
         return matching(patterns, base)
@@ -89,7 +89,9 @@ def files_to_sign(settings: Settings, arguments: Sequence[str]) -> list[Path]:
 def _selector(settings: Settings) -> CertificateSelector | None:
     chosen = settings.preferred(*_SELECTORS)
     if chosen is None:
-        settings.faults.append("no certificate is named; give --label, --thumbprint or --subject")
+        settings.faults.append(
+            "no certificate is selected; give --label, --thumbprint or --subject"
+        )
         return None
     kind, value = chosen
     if kind == "thumbprint" and not _is_thumbprint(value):

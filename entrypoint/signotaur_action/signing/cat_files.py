@@ -35,7 +35,7 @@ class Catalog:
         """Write the message. Raises FormatError for a second signature."""
         del file, certificate
         if nested:
-            raise FormatError("a catalogue holds one signature; --replace would replace it")
+            raise FormatError("a catalog can have only one signature; use --replace to replace it")
         out.write_bytes(message)
 
 
@@ -70,4 +70,4 @@ def signers(message: bytes) -> bytes:
         _kind, wrapped = der.children(message)[:2]
         return der.contents(der.children(der.contents(wrapped))[-1])
     except (ValueError, IndexError):
-        raise der.DerError("it is no PKCS #7 message") from None
+        raise der.DerError("it is not a PKCS #7 message") from None

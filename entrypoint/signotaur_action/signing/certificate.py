@@ -76,7 +76,7 @@ class SigningCertificate:
         except CertificateError:
             raise
         except (ValueError, TypeError, KeyError):
-            raise CertificateError("it is no certificate") from None
+            raise CertificateError("it is not a certificate") from None
 
     @property
     def thumbprint(self) -> str:
@@ -113,7 +113,7 @@ class SigningCertificate:
 def _public_key(info: Any) -> RSAPublicKey | EllipticCurvePublicKey:
     is_rsa = info.algorithm == "rsa"
     if not is_rsa and not (info.algorithm == "ec" and info.curve in _CURVES):
-        raise CertificateError("its key is neither RSA nor on the curve P-256, P-384 or P-521")
+        raise CertificateError("its key is neither RSA nor ECDSA on P-256, P-384 or P-521")
     try:
         key = load_der_public_key(info.dump())
     except (ValueError, UnsupportedAlgorithm):
@@ -128,5 +128,5 @@ def certificates_in(text: bytes) -> tuple[bytes, ...]:
         for each in found:
             x509.Certificate.load(each, strict=True).subject.human_friendly  # noqa: B018
     except (ValueError, TypeError, KeyError):
-        raise CertificateError("it holds no certificates in PEM form") from None
+        raise CertificateError("it does not contain a PEM certificate") from None
     return found

@@ -52,9 +52,9 @@ class Unsigned:
             kind, wrapped = der.children(message)[:2]
             _version, _digests, content_info = der.children(der.contents(wrapped))[:3]
         except ValueError:
-            raise der.DerError("it is no PKCS #7 message") from None
+            raise der.DerError("it is not a PKCS #7 message") from None
         if kind != der.oid(_SIGNED_DATA):
-            raise der.DerError("it is no PKCS #7 message for a signature")
+            raise der.DerError("it is not a PKCS #7 signature message")
         return cls(content_info, algorithm)
 
     def attributes(self, moment: datetime, description: Description) -> "Attributes":

@@ -80,6 +80,6 @@ def _parsed(encoded: bytes) -> tuple[bytes, int]:
     try:
         parts = parser.parse(encoded)
     except ValueError:
-        raise DerError("it is no DER") from None
+        raise DerError("it is not valid DER") from None
     header, content, trailer = parts[3:6]
     return content, len(header) + len(content) + len(trailer)

@@ -17,7 +17,7 @@ from signotaur_action.signing.outcomes import FileResult, FileStatus, FormatErro
 from signotaur_action.signing.plan import OnSigned, SigningPlan
 from signotaur_action.signing.timestamp_client import TimestampClient
 
-ALREADY_SIGNED = "it is signed already; --append or --replace would sign it"
+ALREADY_SIGNED = "it is already signed; use --append or --replace to sign it"
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,14 @@ class FileSigner:
         )
         if not self.certificate.made(signature, attributes.digest, algorithm):
             raise SignotaurError(
-                "The server's signature is not one of the certificate's private key.",
-                next_step="Tell who runs the server; nothing was written.",
+                "The server's signature was not made with the certificate's private key.",
+                next_step="Nothing was written. Report this to the administrator of the server.",
             )
         return signature
 
     def _verify(self, copy: Path, unsigned: Unsigned, signature: bytes, folder: Path) -> None:
         """Prove of the finished copy that it holds the signature, and what the signature covers."""
         if signature not in self.formats.signature(copy, folder):
-            raise FormatError("the signed copy does not hold its signature")
+            raise FormatError("the signed copy does not contain its signature")
         if self._content(copy, folder) != unsigned:
-            raise FormatError("the signed copy has another digest than was signed")
+            raise FormatError("the signed copy has a different digest from the one that was signed")

@@ -32,7 +32,7 @@ def matching(patterns: Sequence[str], base: Path) -> list[Path]:
     includes = [each for each in patterns if not each.startswith(_EXCLUDES)]
     excludes = [each[len(_EXCLUDES) :] for each in patterns if each.startswith(_EXCLUDES)]
     if excludes and not includes:
-        raise FilesError([f"!{excludes[0]} takes files away, but none are named"])
+        raise FilesError([f"!{excludes[0]} excludes files, but no file or pattern includes any"])
     found = {each: _named(each, base) for each in includes}
     faults = [_nothing(each, base) for each, files in found.items() if not files]
     if faults:
@@ -41,7 +41,7 @@ def matching(patterns: Sequence[str], base: Path) -> list[Path]:
         file for files in found.values() for file in files if not excluded(file, excludes, base)
     ]
     if includes and not kept:
-        raise FilesError(["every file that was named is taken away again by a !pattern"])
+        raise FilesError(["every file is excluded by a !pattern"])
     return _once(kept)
 
 
@@ -79,7 +79,7 @@ def _named(pattern: str, base: Path) -> list[Path]:
 def _nothing(pattern: str, base: Path) -> str:
     if _WILD.search(pattern):
         return f"no file matches {pattern}"
-    return f"{pattern} {'is no file' if (base / pattern).exists() else 'does not exist'}"
+    return f"{pattern} {'is not a file' if (base / pattern).exists() else 'does not exist'}"
 
 
 def _once(files: Iterable[Path]) -> list[Path]:

@@ -62,7 +62,9 @@ class Osslsigncode:
         """Return the installed program. Raises ToolMissingError also when it is too old."""
         program = shutil.which(PROGRAM, path=environ.get("PATH"))
         if program is None:
-            raise ToolMissingError("osslsigncode is not installed, which knows the file formats.")
+            raise ToolMissingError(
+                "osslsigncode is not installed; it is needed to write the signatures."
+            )
         try:
             told = _run(program, "--help")[1]
         except FormatError as fault:
@@ -70,8 +72,8 @@ class Osslsigncode:
         if "extract-data" not in told:  # the releases before 2.8
             version = re.search(r"osslsigncode ([0-9.]+[0-9])", told)
             raise ToolMissingError(
-                f"{program} is {'no osslsigncode' if version is None else version[1]}: "
-                "signing with a key that is elsewhere needs 2.8 or newer."
+                f"{program} is {'not osslsigncode' if version is None else version[1]}: signing "
+                "with a key on a server needs osslsigncode 2.8 or newer."
             )
         return cls(program, told)
 
@@ -145,7 +147,7 @@ def _run(program: str, *arguments: str | Path, size: int = 0) -> tuple[int, str]
         reason = (error.strerror or type(error).__name__).lower()
         raise FormatError(f"osslsigncode does not start ({reason})") from None
     if done.returncode < 0:  # what it has written until then is not to be trusted
-        raise FormatError(f"osslsigncode was ended: {signal.strsignal(-done.returncode)}")
+        raise FormatError(f"osslsigncode was stopped: {signal.strsignal(-done.returncode)}")
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
 

@@ -19,7 +19,7 @@ from signotaur_action.signing.plan import SigningPlan
 from signotaur_action.signing.timestamp_client import TimestampClient
 from signotaur_wire.members import format_time
 
-_UNTRIED = "not tried after what failed before"
+_UNTRIED = "not tried, because an earlier file failed"
 
 
 class SigningRun:
@@ -87,14 +87,15 @@ class SigningRun:
             certificate = SigningCertificate.read(encoded)
         except CertificateError as error:
             raise SigningRefusedError(
-                f"{self._service.address} gave a certificate that cannot be used: {error}.",
-                next_step="Name another certificate, or ask who runs the server.",
+                f"{self._service.address} returned a certificate that cannot be used: {error}.",
+                next_step="Choose another certificate, or ask the server's administrator.",
             ) from None
         if certificate.ends_at <= datetime.now(UTC):
             raise SigningRefusedError(
                 f"The certificate {certificate.subject} expired on "
                 f"{format_time(certificate.ends_at)}.",
-                next_step="Name another certificate, or ask who runs the server for a new one.",
+                next_step="Choose another certificate, or ask the server's administrator for a "
+                "new one.",
             )
         return certificate
 

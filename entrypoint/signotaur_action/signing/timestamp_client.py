@@ -33,7 +33,7 @@ class TimestampClient:
                 self._servers = [server, *(each for each in self._servers if each is not server)]
                 return token
         if failures:
-            raise ServerError(f"No timestamp server gives a timestamp ({'; '.join(failures)}).")
+            raise ServerError(f"No timestamp server returned a timestamp ({'; '.join(failures)}).")
         return b""
 
     def _ask(self, server: TimestampServer, signature: bytes) -> bytes:

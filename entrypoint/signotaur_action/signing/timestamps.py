@@ -40,11 +40,11 @@ def token(answer: bytes, signature: bytes, algorithm: DigestAlgorithm, nonce: in
         status = der.contents(der.children(info)[0])
         found = _Token.read(tokens[0]) if status in _GRANTED else None
     except (ValueError, TypeError, KeyError, AttributeError, IndexError):
-        raise TimestampError("the answer is no timestamp") from None
+        raise TimestampError("the answer is not a timestamp") from None
     if found is None:
         raise TimestampError(f"the request was refused (status {int.from_bytes(status)})")
     if found.nonce != nonce or found.digest != digest_of(signature, algorithm):
-        raise TimestampError("the answer is a timestamp of something else")
+        raise TimestampError("the answer is a timestamp for different data")
     return found.encoded
 
 

@@ -19,7 +19,7 @@ from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.administration import KeyOverview
 from signotaur_wire.members import Json, format_optional_time, format_time
 
-app = typer.Typer(help="Make, list, revoke, disable and enable keys.", no_args_is_help=True)
+app = typer.Typer(help="Add, list, revoke, disable and enable keys.", no_args_is_help=True)
 
 KeyId = Annotated[int, typer.Argument(metavar="ID", help="The key's id, as key list shows it.")]
 Owner = Annotated[str, typer.Option("--user", help="The owner's name.")]
@@ -68,7 +68,7 @@ def revoke(key_id: KeyId, data_dir: DataDir, database: DatabaseUrl = None) -> No
     """Revoke a key at once and for good."""
     with data_folder.existing(data_dir, database) as opened:
         revoked = administration.revoke_key(opened, key_id)
-    said = "is revoked" if revoked else "was revoked before"
+    said = "is revoked" if revoked else "was already revoked"
     typer.echo(f"key {key_id} {said}", err=True)
 
 
@@ -91,7 +91,7 @@ def _lifetime(text: str) -> timedelta | None:
         return None
     lifetime = duration("--expires-in", text)
     if not lifetime:
-        raise CommandError("--expires-in: must be longer than nothing")
+        raise CommandError("--expires-in: must be longer than zero")
     return lifetime
 
 

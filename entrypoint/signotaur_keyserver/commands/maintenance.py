@@ -64,7 +64,7 @@ def sweep(
 def migrate(data_dir: DataDir, database: DatabaseUrl = None) -> None:
     """Bring the database to this version; safe to repeat."""
     with data_folder.prepared(data_dir, database):
-        typer.echo("the database is of this version", err=True)
+        typer.echo("the database is up to date", err=True)
 
 
 def _as_json(entry: StoredEvent) -> Json:

@@ -11,7 +11,7 @@ from signotaur_keyserver.service import administration
 app = typer.Typer(help="Add, enable and disable the owners of keys.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
-Admin = Annotated[bool, typer.Option("--admin", help="May administer the server.")]
+Admin = Annotated[bool, typer.Option("--admin", help="Make this user an administrator.")]
 Roles = Annotated[
     list[str] | None,
     typer.Option("--role", help="A role, such as ApiKeyRotator (or ApiKeyRotation); repeatable."),

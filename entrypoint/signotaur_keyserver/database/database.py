@@ -115,7 +115,7 @@ class Database:
         Raises DatabaseUnavailableError when no turn comes within the busy time-out.
         """
         if not self._turn.acquire(timeout=self._patience):
-            raise DatabaseUnavailableError("another write takes too long")
+            raise DatabaseUnavailableError("another write is taking too long")
         try:
             with _translated(), self._engine.begin() as connection:
                 yield connection

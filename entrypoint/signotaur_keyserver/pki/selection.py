@@ -40,13 +40,13 @@ def select(
     fitting = [candidate for candidate in candidates if _fits(candidate.certificate, request)]
     if not _is_specific(request):
         raise CertificateRefusedError(
-            "Name a certificate: by its thumbprint, its label or its subject.", Level.WARNING
+            "Select a certificate by its thumbprint, label or subject.", Level.WARNING
         )
     granted = [candidate.certificate for candidate in fitting if candidate.granted]
     if not granted:
         denied = fitting[0].certificate if fitting else None
         raise CertificateRefusedError(
-            "There is no such certificate, or this key may not use it.", Level.SECURITY, denied
+            "The certificate does not exist, or this key may not use it.", Level.SECURITY, denied
         )
     chosen = max(
         granted, key=lambda each: (each.state(now) is CertificateState.VALID, each.not_after_utc)

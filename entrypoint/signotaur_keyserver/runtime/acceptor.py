@@ -54,7 +54,7 @@ class Acceptor:
             return
         except OSError as error:
             # Out of descriptors or memory. It would be told again at once, for ever.
-            _log.warning("cannot accept connections for a moment: %s", error.strerror)
+            _log.warning("cannot accept connections at the moment: %s", error.strerror)
             self._loop.remove_reader(self._listener)
             self._loop.call_later(_PAUSE_SECONDS, self._resume)
             return

@@ -44,7 +44,7 @@ def note_use(this: Change) -> None:
     message = f"Key {this.key.id} was used for the first time since its rotation was confirmed."
     if was_replaced:
         keys.disarm(this.connection, this.key.id)
-        message += " It was said to be lost; it is not, and stays valid."
+        message += " It was reported as lost; it is not lost, and stays valid."
     this.log(level, EventType.SUCCESSOR_FIRST_USED, message, own)
     for rival in rivals:
         this.supersede(rival, rules.armed_moment(own, this.now), level)

@@ -67,9 +67,9 @@ class JournalPlace:
                 yield journal
                 return
         raise DestinationRefusedError(
-            "No place for the journal, which must hold the new key before the server hears "
-            f"of it: {', '.join(reasons)}.",
-            next_step="Name a writable folder with --state-dir and run the command again.",
+            "There is no place for the journal, which must contain the new key before the server "
+            f"is asked: {', '.join(reasons)}.",
+            next_step="Choose a writable folder with --state-dir and run the command again.",
         )
 
     def exists(self, key: Secret, server: str) -> bool:
