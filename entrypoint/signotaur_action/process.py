@@ -4,7 +4,7 @@ A run must die before its lease does (10 minutes): a process that was paused and
 would otherwise write a key that another run has replaced. The watchdog is ``ITIMER_REAL`` with
 the signal's default action: it counts while the process is stopped, and kills it before its
 next instruction. The kernel ignores such a signal for PID 1, so PID 1 only waits for the run.
-Windows has no such timer: ``machine.watchdog`` says what stands in for it.
+Windows has no such timer: ``machine.watchdog`` says what replaces it.
 """
 
 import os

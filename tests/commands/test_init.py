@@ -270,7 +270,7 @@ def test_nothing_is_overwritten_unless_asked_and_then_both(home: Path, name: str
 
     done = init(home, *SECRET)
     assert done.code == 10
-    assert f"{FOLDER / name} exists already; --force overwrites it" in done.err
+    assert f"{FOLDER / name} already exists; --force overwrites it" in done.err
     assert [path.name for path in (home / FOLDER).iterdir()] == [name]
     assert (home / FOLDER / name).read_text() == "mine\n"
 

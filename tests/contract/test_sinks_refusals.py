@@ -336,7 +336,7 @@ def test_a_variable_that_is_set_twice_is_a_warning(place: Place) -> None:
     place.file.write_text("SIGNOTAUR_API_KEY=a\nSIGNOTAUR_API_KEY=b\n")
     place.file.chmod(0o600)
     (warning,) = env_file(place).check()
-    assert "sets SIGNOTAUR_API_KEY 2 times; the last one is changed" in warning
+    assert "sets SIGNOTAUR_API_KEY 2 times; only the last one is changed" in warning
 
 
 # GitHub's files

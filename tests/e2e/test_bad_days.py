@@ -149,7 +149,7 @@ def test_wrong_option(arguments: list[str], code: int, what: str, desk: Desk, ke
     [
         (["jenkins:KEY"], "--emit-secret has an unknown kind; the known ones are continua"),
         (["template:{{secret}} {{key}}"], "unknown tokens: {{key}} (known: {{secret}} {{keyId}}"),
-        (["template:{{keyId}}"], "the template has no {{secret}}"),
+        (["template:{{keyId}}"], "the template does not contain {{secret}}"),
         (["continua:serverVar=a b"], "continua:serverVar= needs a variable's name"),
         (["continua:var=A"], "continua takes serverVar=NAME or buildVar=NAME"),
         (["github-env:A-B"], "github-env: needs a variable's name"),

@@ -145,7 +145,7 @@ def test_a_store_that_failed_is_made_good_by_the_next_night(deferred: Deferred) 
 
     late = deferred.confirm(lost["apiKey"], json=False)
     assert late.code == 1
-    assert "another one replaced it" in late.err
+    assert "another rotation replaced it" in late.err
     assert desk.run("guard", *desk.server.options, "--fail-if-expiring-within", "1d",
                     env={"SIGNOTAUR_API_KEY": second["apiKey"]}).code == 0  # fmt: skip
 

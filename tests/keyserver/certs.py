@@ -21,7 +21,7 @@ from signotaur_keyserver.service.certificates import add_certificate
 from signotaur_wire.signing import CERT_GET, SIGN
 
 YEAR = timedelta(days=365)
-NO_SUCH = "The certificate does not exist, or this key may not use it."
+NO_SUCH = "There is no such certificate, or this key may not use it."
 
 
 @cache

@@ -55,7 +55,7 @@ def test_a_certificate_is_added_in_one_line(cli: Run, data_dir: Path) -> None:
     assert out.count("\n") == 1
     number, label, thumbprint = out.strip().split("\t")
     assert (number, label, len(thumbprint)) == ("1", "production", 40)
-    assert err == f"made {data_dir}/master.key: back it up, and apart from the database\n"
+    assert err == f"created {data_dir}/master.key: back it up, separately from the database\n"
     assert stat.S_IMODE((data_dir / "master.key").stat().st_mode) == 0o600
     code, out, err = cli("cert", "add", "--label=second", *SELF_SIGNED, "--json")
     assert (code, err) == (0, "")
@@ -72,8 +72,10 @@ def test_a_certificate_is_added_in_one_line(cli: Run, data_dir: Path) -> None:
 def test_the_life_of_a_certificate(cli: Run) -> None:
     cli("cert", "add", "--label=production", *SELF_SIGNED, "--expires-in=9d")
     assert _listed(cli)[0]["users"] == []
-    assert cli("cert", "grant", "production", "--user=ci") == (0, "", "ci may sign\n")
-    assert cli("cert", "grant", "1", "--user=ci")[2] == "ci might sign before\n"
+    granted = cli("cert", "grant", "production", "--user=ci")
+    assert granted == (0, "", "ci can now sign with this certificate\n")
+    again = cli("cert", "grant", "1", "--user=ci")[2]
+    assert again == "ci could already sign with this certificate\n"
     assert _listed(cli)[0]["users"] == ["ci"]
     assert "production: CN=Example  (ci)" in cli("cert", "list")[1]
     assert cli("cert", "revoke-access", "production", "--user=ci")[0] == 0

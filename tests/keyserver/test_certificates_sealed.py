@@ -58,7 +58,7 @@ def test_a_master_key_that_cannot_be_used_is_told(vault: Vault, tmp_path: Path) 
     sealed = vault.seal(b"private", "A" * 40)
     for mode in (0o604, 0o640, 0o620, 0o601):
         vault.file.chmod(mode)
-        with pytest.raises(MasterKeyError, match="others than its owner may use"):
+        with pytest.raises(MasterKeyError, match="users other than its owner can use"):
             vault.unseal(sealed, "A" * 40)
     vault.file.chmod(0o600)
     vault.file.write_bytes(b"x" * 33)

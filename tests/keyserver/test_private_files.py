@@ -44,8 +44,8 @@ def test_a_data_folder_that_others_may_write_to_is_refused(
         code, said = call(*arguments, f"--data-dir={data_dir}")
         assert code == 10
         assert said == (
-            "signotaur-keyserver: others than its owner may write to the folder "
-            f"{data_dir}: run chmod 700 {data_dir}\n"
+            f"signotaur-keyserver: users other than its owner can write to the folder {data_dir}: "
+            f"run chmod 700 {data_dir}\n"
         )
     assert list(data_dir.iterdir()) == []
 

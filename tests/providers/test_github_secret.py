@@ -161,7 +161,7 @@ def test_without_a_token_or_with_a_wrong_address_nothing_is_begun(desk: Desk) ->
             desk.sink()
     desk.environ.clear()
     desk.ca_file = Path("/nonexistent/ca.pem")
-    with pytest.raises(SinkError, match="gives no authorities to trust"):
+    with pytest.raises(SinkError, match="contains no certificate authorities to trust"):
         desk.sink()
 
 

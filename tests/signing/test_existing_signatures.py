@@ -155,7 +155,7 @@ def test_an_old_osslsigncode_gets_no_signed_file(
     assert refused.code == 10
     for file in files:
         assert (
-            f"{file}: it carries a signature, which osslsigncode 2.9 must not read" in refused.err
+            f"{file}: it contains a signature, which osslsigncode 2.9 must not read" in refused.err
         )
     assert str(unsigned) not in refused.err
     assert "Install 2.13 or newer" in refused.err

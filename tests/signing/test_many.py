@@ -126,7 +126,7 @@ def test_a_moment_of_weakness_is_waited_out(
         (405, b"{}", ServerError, "v1 server without the REST interface"),
         (404, b"{}", ServerError, "v1 server without the REST interface"),
         (401, b"{}", UnauthorizedError, "refuses the key"),
-        (400, b"{}", ServerError, "in no form this client knows"),
+        (400, b"{}", ServerError, "in a form that this client does not understand"),
         (200, b"{}", ServerError, "no answer of the protocol"),
         (200, b'{"result": 0, "certificate": ""}', SigningRefusedError, "gives no certificate"),
         (

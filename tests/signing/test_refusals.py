@@ -39,7 +39,7 @@ def test_a_label_that_nobody_has_and_a_certificate_of_others(
 
     for done in (unknown, foreign):
         assert done.code == 1
-        assert "gives no certificate with the label" in done.err
+        assert "has no usable certificate with the label" in done.err
         assert "Nothing was signed" in done.err
     assert file.read_bytes() == before
 
@@ -168,7 +168,7 @@ def test_everything_wrong_is_told_at_once_and_nothing_sent(
     ("given", "arguments", "said"),
     [
         ({}, [], "no files to sign"),
-        ({}, ["!*.dll"], "takes files away, but none are named"),
+        ({}, ["!*.dll"], "excludes files, but no file or pattern includes any"),
         ({}, ["a.exe", "!a.*"], "every file that was named is taken away"),
         ({"base_directory": "nowhere"}, ["a.exe"], "nowhere is no folder"),
         ({"thumbprint": "abc"}, ["a.exe"], "40 hex digits"),

@@ -71,7 +71,7 @@ def test_without_a_good_timestamp_nothing_is_signed(
         done = signer.sign("--label", "production", "--tr", url, file)
 
     assert done.code == 1
-    assert "No timestamp server gives a timestamp" in done.err
+    assert "No timestamp server returned a timestamp" in done.err
     assert url in done.err
     assert file.read_bytes() == before
 

@@ -150,7 +150,7 @@ def test_a_missing_file_of_authorities_is_told(tmp_path: Path) -> None:
 def test_a_file_without_a_certificate_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "ca.pem").write_bytes(content)
     _, (told,) = read(ca_file=str(tmp_path / "ca.pem"))
-    assert "holds no certificate in PEM form" in told
+    assert "does not contain a PEM certificate" in told
 
 
 def test_a_folder_of_authorities_is_told(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_a_given_ca_file_is_never_switched_off(untrusted: str, ca: str, tmp_path
     _, faults = read({"HOME": str(tmp_path)} | variables | environ, **given, **more)
     [fault] = faults
     assert fault.startswith(f"--allow-untrusted (given by {untrusted}) would switch off")
-    assert fault.endswith(f"--ca-file (given by {ca}); give one of them")
+    assert fault.endswith(f"--ca-file (given by {ca}); give only one of them")
 
 
 def test_allow_untrusted_that_a_higher_layer_turns_off_is_no_fault(tmp_path: Path) -> None:

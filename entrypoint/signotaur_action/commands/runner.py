@@ -19,11 +19,11 @@ def run_with_report(
     outputs: dict[str, str] | None = None,
     document: dict[str, object] | None = None,
 ) -> ExitCode:
-    """Run a command's work and return its exit code; every expected failure is told.
+    """Run a command's work and return its exit code; every expected failure is reported.
 
     ``outputs`` and ``document`` are what the command sets besides when it fails.
     """
-    listeners = invocation.settings()  # read on its own: faults are told to these, too
+    listeners = invocation.settings()  # read first: faults are reported to these, too
     console = invocation.console(debug=listeners.flag("debug"))
     report = Report(console, invocation.environ, as_json=listeners.flag("json"))
     try:
@@ -38,7 +38,7 @@ def run_with_report(
 
 
 def tell(report: Report, telling: ReportContent) -> None:
-    """Tell an outcome. Raises SignotaurError when somebody who asked for it cannot be told."""
+    """Tell an outcome. Raises SignotaurError when it cannot be written where it was requested."""
     try:
         report.tell(telling)
     except OSError as error:

@@ -53,7 +53,7 @@ class Sign:
 
 
 def run(invocation: Invocation) -> ExitCode:
-    """Sign the files; every failure is told. Returns the exit code."""
+    """Sign the files; every failure is reported. Returns the exit code."""
     outputs: dict[str, str] = {"signed": "0"}
     document: dict[str, object] = {"signed": 0}
 
@@ -83,7 +83,7 @@ def _sign(
     report: Report,
     told: tuple[dict[str, str], dict[str, object]],
 ) -> None:
-    """Sign, and tell; what must be told of a failure is left in ``told``."""
+    """Sign and report; what a failure must report is left in ``told``."""
     end_watchdog()  # many files take their time, and no lease runs out meanwhile
     console.mask(command.source.key)
     report.check()

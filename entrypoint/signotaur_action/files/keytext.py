@@ -1,4 +1,4 @@
-"""What a key may look like, and how it stands in a plain key file."""
+"""What a key may look like, and how a plain key file contains it."""
 
 import re
 

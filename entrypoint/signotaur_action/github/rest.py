@@ -56,7 +56,7 @@ def refusal_text(answer: Answer, permission: str) -> str:
     if answer.status == UNAUTHORIZED:
         return f"GitHub does not accept the token (401: {said}): it may have expired"
     if answer.status in (FORBIDDEN, NOT_FOUND):
-        return f"GitHub rejected the token ({answer.status}: {said}): it needs {permission}"
+        return f"GitHub refuses the token ({answer.status}: {said}): it needs {permission}"
     return f"GitHub answered {answer.status}: {said}"
 
 

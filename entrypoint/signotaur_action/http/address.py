@@ -29,7 +29,7 @@ def parse_server_url(text: str) -> str:
     """Return a URL that a secret may be sent to, without final slash. Raises ValueError."""
     try:
         parts = urlsplit(text)
-        parts.port  # noqa: B018 - raises ValueError for a port that is no number
+        parts.port  # noqa: B018 - raises ValueError for a port that is not a number
     except ValueError:
         raise ValueError("it is not a URL") from None
     if parts.scheme not in ("https", "http") or not parts.hostname:

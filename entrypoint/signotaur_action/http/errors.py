@@ -1,4 +1,4 @@
-"""What can go wrong on the way to an answer. Whoever called turns it into an error of the user's.
+"""What can go wrong on the way to an answer. The caller turns it into an error for the user.
 
 Foreign exceptions are never shown whole: some of them print the headers.
 """

@@ -55,7 +55,7 @@ def _known(problem: Problem, members: Members, answer: Answer, server: str) -> S
     if problem in _UNAUTHORIZED:
         cause, next_step = _UNAUTHORIZED[problem]
         return UnauthorizedError(
-            f"{server} rejected the key: {cause}.", keys=_UNCHANGED, next_step=next_step
+            f"{server} refuses the key: {cause}.", keys=_UNCHANGED, next_step=next_step
         )
     if problem in _CONFLICTS:
         return _CONFLICTS[problem](members, answer)
@@ -89,7 +89,7 @@ _CONFLICTS: dict[Problem, Callable[[Members, Answer], SignotaurError]] = {
         in_use_since=members.optional_time("successorInUseSince"),
     ),
     Problem.INVALID_OVERLAP: lambda *_: InvalidOverlapError(
-        "The server rejected the overlap: it must be between 0 and 30 days."
+        "The server refuses the overlap: it must be between 0 and 30 days."
     ),
     Problem.ROTATION_MISMATCH: lambda *_: SupersededError(
         "The server no longer accepts this rotation: it was aborted, or another rotation "

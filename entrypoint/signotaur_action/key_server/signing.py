@@ -116,7 +116,7 @@ class HttpSigningService:
             )
         error = refusal(answer, self.address)
         if answer.status in _FORBIDDEN and not isinstance(error, UnauthorizedError):
-            return UnauthorizedError(f"{self.address} rejected the key ({answer.status}).")
+            return UnauthorizedError(f"{self.address} refuses the key ({answer.status}).")
         return error
 
 

@@ -9,7 +9,7 @@ from signotaur_wire.members import format_time
 
 
 def confirmation_telling(outcome: Confirmed) -> ReportContent:
-    """Return what is told of a confirmation."""
+    """Return the report of a confirmation."""
     rotation = outcome.rotation
     end = "" if rotation is None else format_time(rotation.overlap_end)
     identity = "" if rotation is None else str(rotation.id)

@@ -34,7 +34,7 @@ def _untold(outcome: Outcome, reason: str) -> SignotaurError:
 
 
 def rotation_telling(outcome: Outcome, *, with_key: bool) -> ReportContent:
-    """Return what is told of an outcome. Pure."""
+    """Return the report of an outcome. Pure."""
     headline, rows, next_step = _prose(outcome)
     document = _document(outcome)
     if with_key and isinstance(outcome, Rotated):
@@ -63,7 +63,7 @@ def _not_due_prose(outcome: NotDue) -> tuple[str, Rows, str]:
 
 
 def key_rows(key: KeyInfo) -> Rows:
-    """Return what is told of a key that stays as it is."""
+    """Return the rows and the next step for a key that does not change."""
     rows = [
         ("Key", f"{key.id} ({key.name}) of {key.owner}"),
         ("Expires", format_optional_time(key.expires_at) or "never"),

@@ -12,7 +12,7 @@ _SHOWN = 20
 
 
 def signing_report(outcome: Outcome) -> ReportContent:
-    """Return what is told when every file is signed."""
+    """Return the report when every file is signed."""
     seconds = f"{outcome.took.total_seconds():.1f} s"
     return ReportContent(
         headline=f"{_counted(outcome.count(FileStatus.SIGNED))} signed in {seconds}.",

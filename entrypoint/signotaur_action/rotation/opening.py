@@ -84,7 +84,7 @@ class Opening:
 
     @staticmethod
     def _lost(info: KeyInfo) -> bool:
-        """Whether the key is a candidate that another one was confirmed in place of."""
+        """Whether another candidate was confirmed instead of this key."""
         rotation = info.rotation
         return rotation is not None and rotation.new_key_id == info.id and not info.candidate
 
@@ -218,6 +218,6 @@ class Opening:
 
 
 def _forget(journal: Journal) -> None:
-    # What stays behind when this fails is found to be over by the next run, as it was by this one.
+    # If this fails, the next run finds that the rotation has ended, as this run did.
     with suppress(OSError):
         journal.clear()

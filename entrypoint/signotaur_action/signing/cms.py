@@ -38,7 +38,7 @@ class Unsigned:
     """The content that a signature is made for."""
 
     content_info: bytes
-    """Its type and the content itself, as they stand in the message."""
+    """Its type and the content itself, as they are in the message."""
     algorithm: DigestAlgorithm
 
     @classmethod

@@ -1,6 +1,6 @@
 """Compound files, the container of MSI: the entries of their directory, as [MS-CFB] defines them.
 
-Whoever made the file is not trusted: every number in it is checked before it is used.
+The author of the file is not trusted: every number in it is checked before it is used.
 """
 
 import struct

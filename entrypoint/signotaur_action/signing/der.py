@@ -56,7 +56,7 @@ NULL = b"\x05\x00"
 
 
 def contents(encoded: bytes) -> bytes:
-    """Return what stands in a value, without its tag and length. Bytes behind it do not count."""
+    """Return the content of a value, without its tag and length. Bytes after it are ignored."""
     return _parsed(encoded)[0]
 
 

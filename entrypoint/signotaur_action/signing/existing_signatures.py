@@ -30,7 +30,7 @@ _SCRIPTS = {
     ".ps1": _HASH, ".psm1": _HASH, ".psd1": _HASH,
     ".ps1xml": _XML, ".psc1": _XML, ".cdxml": _XML, ".mof": _C,
 }  # fmt: skip
-"""How a line of a script becomes a comment; the signature stands in comments."""
+"""How a line of a script becomes a comment; the signature is written as comments."""
 _BEGIN, _END = "SIG # Begin signature block", "SIG # End signature block"
 
 _CHUNK = 1 << 20

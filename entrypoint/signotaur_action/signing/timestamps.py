@@ -33,7 +33,7 @@ def request(signature: bytes, algorithm: DigestAlgorithm, nonce: int) -> bytes:
 def token(answer: bytes, signature: bytes, algorithm: DigestAlgorithm, nonce: int) -> bytes:
     """Return the timestamp in an answer, if it is for this signature. Raises TimestampError.
 
-    Who made it is not judged here: whoever verifies the file decides whom to trust.
+    Who made it is not checked here: the person who verifies the file decides whom to trust.
     """
     try:
         info, *tokens = der.children(answer)

@@ -68,7 +68,7 @@ class _CommandFile:
         self._written = (record, delivery.key)
 
     def read_back(self) -> Secret | None:
-        """See ``ports.Sink``. Proves that this run's record stands in the file whole."""
+        """See ``ports.Sink``. Proves that this run's record is complete in the file."""
         if self._written is None or self._path is None:
             return None
         record, key = self._written

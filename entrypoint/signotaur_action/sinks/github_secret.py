@@ -73,7 +73,7 @@ class GithubSecretSink:
     # The check
 
     def _demand_classic_scope(self, answer: Answer) -> None:
-        """Refuse a classic token without it: such a one may read a public repository's key."""
+        """Refuse a classic token without it: it could still read a public repository's key."""
         scopes = answer.headers.get(_SCOPES)
         if scopes is None:  # no classic token
             return

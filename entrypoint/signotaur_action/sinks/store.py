@@ -122,7 +122,7 @@ class Store:
         said = " ".join(words.split()).rstrip(".")
         said = escape_untrusted(said) or "it gave no reason"
         if answer.status in self._access.denials:
-            return f"{store} rejected the token ({answer.status}: {said}): it needs {needs}"
+            return f"{store} refuses the token ({answer.status}: {said}): it needs {needs}"
         return f"{store} answered {answer.status}: {said}"
 
 

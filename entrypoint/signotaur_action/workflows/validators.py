@@ -1,6 +1,6 @@
 """What may be answered: each rule returns the value as it is used, or raises ValueError.
 
-Whatever passes can stand in a workflow: it is one line of printable text and no expression.
+Whatever passes can be written to a workflow: it is one line of printable text and no expression.
 """
 
 import re

@@ -36,7 +36,7 @@ _METHOD_NOT_ALLOWED = 405
 
 @dataclass(frozen=True)
 class Options:
-    """What whoever runs a server may choose."""
+    """What the administrator of a server can configure."""
 
     vault: Vault | None = None
     """None: no private key is opened, and nothing signed."""

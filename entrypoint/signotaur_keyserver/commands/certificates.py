@@ -95,7 +95,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter per option
     as_json: AsJson = False,  # noqa: FBT002
     database: DatabaseUrl = None,
 ) -> None:
-    """Add a certificate with its private key, which is kept sealed; print id, label, thumbprint."""
+    """Add a certificate and its private key, which is stored encrypted. Print id and thumbprint."""
     _require_one_of(pfx is not None, cert is not None or key is not None, make_self_signed)
     _require_with("--pfx", pfx is not None, pfx_password_file, pfx_password_env)
     _require_with("--self-signed", make_self_signed, subject, expires_in, key_type)
@@ -132,7 +132,7 @@ def list_certificates(
 
 @app.command()
 def remove(name: Named, data_dir: DataDir, database: DatabaseUrl = None) -> None:
-    """Remove a certificate at once, and destroy its private key."""
+    """Remove a certificate immediately and destroy its private key."""
     with data_folder.existing(data_dir, database) as opened:
         certificate_id = certificates.remove_certificate(opened, name)
     typer.echo(f"certificate {certificate_id} is removed", err=True)
@@ -143,23 +143,17 @@ def grant(name: Named, user: User, data_dir: DataDir, database: DatabaseUrl = No
     """Let a user sign with a certificate."""
     with data_folder.existing(data_dir, database) as opened:
         granted = certificates.grant_access(opened, name, user)
-    typer.echo(
-        f"{user} "
-        f"{'can now sign with this certificate' if granted else 'could already sign with this certificate'}",
-        err=True,
-    )
+    what = "can now sign" if granted else "could already sign"
+    typer.echo(f"{user} {what} with this certificate", err=True)
 
 
 @app.command("revoke-access")
 def revoke_access(name: Named, user: User, data_dir: DataDir, database: DatabaseUrl = None) -> None:
-    """End a user's access to a certificate at once; an administrator keeps it."""
+    """Remove a user's access to a certificate immediately; administrators keep theirs."""
     with data_folder.existing(data_dir, database) as opened:
         ended = certificates.revoke_access(opened, name, user)
-    typer.echo(
-        f"{user} "
-        f"{'can no longer sign with this certificate' if ended else 'had no access of its own'}",
-        err=True,
-    )
+    what = "can no longer sign with this certificate" if ended else "had no access of its own"
+    typer.echo(f"{user} {what}", err=True)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""``key``: make keys, look at them, and end them."""
+"""``key``: create, list, revoke, disable and enable keys."""
 
 import json
 from datetime import timedelta
@@ -37,7 +37,7 @@ def add(
     expires_in: ExpiresIn = "90d",
     database: DatabaseUrl = None,
 ) -> None:
-    """Make a key and print it, alone and this once: the server keeps only its digest."""
+    """Create a key and print only the key. It is shown once: the server keeps only its digest."""
     lifetime = _lifetime(expires_in)
     with data_folder.existing(data_dir, database) as opened:
         text = administration.add_key(opened, user, name, lifetime)
@@ -65,7 +65,7 @@ def list_keys(
 
 @app.command()
 def revoke(key_id: KeyId, data_dir: DataDir, database: DatabaseUrl = None) -> None:
-    """Revoke a key at once and for good."""
+    """Revoke a key immediately. This cannot be undone."""
     with data_folder.existing(data_dir, database) as opened:
         revoked = administration.revoke_key(opened, key_id)
     said = "is revoked" if revoked else "was already revoked"

@@ -147,7 +147,7 @@ def _given_files(certificate: Path | None, key: Path | None) -> TlsFiles:
     if certificate is None or key is None:
         raise CommandError("--tls-cert and --tls-key must be used together")
     if not certificate.is_file():
-        raise CommandError(f"there is no file {certificate}")
+        raise CommandError(f"the file {certificate} does not exist")
     _require_not_shared(key)
     return TlsFiles(certificate, key)
 
@@ -167,7 +167,7 @@ def _token(file: Path) -> str:
 
 def _require_not_shared(file: Path) -> None:
     if not file.is_file():
-        raise CommandError(f"there is no file {file}")
+        raise CommandError(f"the file {file} does not exist")
     try:
         require_not_shared(file)
     except ExposedError as error:

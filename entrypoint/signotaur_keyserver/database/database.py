@@ -50,7 +50,7 @@ def _sqlite_now(_element: object, _compiler: object, **_options: object) -> str:
 class joined_text(FunctionElement[str]):  # noqa: N801
     """All values of a text column in one text, with commas between; NULL when there is none.
 
-    SQLAlchemy's own aggregate_strings does the same, but is compiled anew at every execution.
+    SQLAlchemy's own aggregate_strings does the same, but is compiled again at every execution.
     """
 
     type = String()

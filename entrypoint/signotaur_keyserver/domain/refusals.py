@@ -196,7 +196,7 @@ def malformed(status: int, detail: str, fields: Sequence[str] = ()) -> RefusedEr
 
 
 def rate_limited(detail: str, wait: float) -> RefusedError:
-    """Refuse whoever asks too often; ``wait`` is in seconds, until the next request is heard."""
+    """Refuse a client that asks too often; ``wait`` is the seconds until it may ask again."""
     return RefusedError(Problem.RATE_LIMITED, 429, detail, retry_after=max(1, ceil(wait)))
 
 

@@ -46,7 +46,7 @@ def select(
     if not granted:
         denied = fitting[0].certificate if fitting else None
         raise CertificateRefusedError(
-            "The certificate does not exist, or this key may not use it.", Level.SECURITY, denied
+            "There is no such certificate, or this key may not use it.", Level.SECURITY, denied
         )
     chosen = max(
         granted, key=lambda each: (each.state(now) is CertificateState.VALID, each.not_after_utc)

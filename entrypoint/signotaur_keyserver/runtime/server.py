@@ -1,6 +1,6 @@
 """Listening: uvicorn with our sockets, our log and our end.
 
-It is told everything; it reads neither environment nor command line.
+It gets everything as arguments; it reads neither environment nor command line.
 """
 
 import logging

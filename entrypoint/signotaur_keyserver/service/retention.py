@@ -1,4 +1,4 @@
-"""Deleting events that are older than whoever runs the server wants to keep."""
+"""Deleting events that are older than the administrator wants to keep."""
 
 from datetime import timedelta
 

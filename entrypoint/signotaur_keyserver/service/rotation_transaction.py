@@ -72,7 +72,7 @@ class Change:
     ) -> None:
         """End an unconfirmed rotation that lost against another one; its candidate dies at ``end``.
 
-        A destination may have it: it works until whoever reads that one has changed over.
+        A destination may have it: it works until its reader has changed over.
         """
         rotations.set_state(self.connection, rotation.id, RotationState.SUPERSEDED)
         message = (

@@ -1,7 +1,7 @@
 """The first use of a key after its rotation was confirmed: it shows that the key is not lost.
 
-An ``again`` rotation is the old key's word that its confirmed successor is lost. Whoever stole
-the old key can give it as well, so the successor's use overrules it.
+An ``again`` rotation is the old key's word that its confirmed successor is lost. A thief of the old
+key can give it as well, so the successor's use overrules it.
 """
 
 from signotaur_keyserver.database.database import Database
@@ -14,7 +14,7 @@ from signotaur_keyserver.store import keys, rotations
 
 
 def record_use(database: Database, caller: Caller, source: str | None = None) -> Caller:
-    """Record the caller's use of its key, if it is the first one that counts; return it anew.
+    """Record the caller's use of its key, if it is the first one that counts; return it updated.
 
     Raises RefusedError when the key died since it was authenticated.
     """

@@ -19,7 +19,7 @@ from signotaur_action.model import Secret
 
 _NAME_BYTES = 16
 _NAME_ROUNDS = 100_000
-"""50 ms for each guess at a key by whoever sees the file's name."""
+"""50 ms for each guess at a key by somebody who sees the file's name."""
 _LARGEST = 64 * 1024
 
 Found = tuple[Path, JournalEntry]
