@@ -238,7 +238,7 @@ def test_without_a_terminal_all_that_is_missing_is_told_at_once(home: Path) -> N
     done = init(home)
     assert done.code == 10
     for fault in (
-        "where does the key live?",
+        "where is the key stored?",
         "--sign-server is missing",
         "--if-expiring-within is missing",
         "--fail-if-expiring-within is missing",
@@ -391,7 +391,7 @@ class Terminal:
 def test_a_person_is_asked_and_may_take_what_is_suggested(home: Path) -> None:
     terminal = Terminal(home)
     terminal.answer("URL of the code-signing server: ", "http://sign.example.com")
-    terminal.answer("plain http would show the key", SERVER)
+    terminal.answer("plain http would expose the key", SERVER)
     terminal.answer("or in a file on a self-hosted runner [secret]: ", "")
     terminal.answer("GitHub environment [signing]: ", "two words")
     terminal.answer("Name of the secret [SIGNOTAUR_API_KEY]: ", "")

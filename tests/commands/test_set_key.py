@@ -111,7 +111,7 @@ def test_verify_asks_the_server_before_anything_is_written(
 def test_verify_needs_a_server_and_nothing_else_does(tmp_path: Path) -> None:
     done = set_key("--fs", "--wk", tmp_path / "k", "--verify", stdin=VENDOR_KEY)
     assert done.code == 10
-    assert "no server is named" in done.err
+    assert "no server is set" in done.err
     assert not (tmp_path / "k").exists()
 
 
@@ -120,9 +120,9 @@ def test_verify_needs_a_server_and_nothing_else_does(tmp_path: Path) -> None:
     [
         (["--fs"], "no destination"),
         (["--wk", "k"], "no key"),
-        (["--fs", "--fe", "X", "--wk", "k"], "--from-stdin and --from-env exclude one another"),
-        (["--fs", "-a", "x" * 20, "--wk", "k"], "exclude one another"),
-        (["--fs", "--wk", "k", "--we", ".env"], "exclude one another"),
+        (["--fs", "--fe", "X", "--wk", "k"], "--from-stdin and --from-env cannot be used together"),
+        (["--fs", "-a", "x" * 20, "--wk", "k"], "cannot be used together"),
+        (["--fs", "--wk", "k", "--we", ".env"], "cannot be used together"),
         (["--fs", "--wk", "k", "--wn", "X"], "can only be used with --write-env-file"),
         (["--fe", "NOT_SET", "--wk", "k"], "NOT_SET holds no key"),
         (["--fs", "--we", ".env", "--wn", "1X"], "no digit first"),

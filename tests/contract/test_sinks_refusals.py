@@ -297,7 +297,7 @@ def test_a_file_with_something_else_than_a_key_is_not_overwritten(
 ) -> None:
     place.file.write_bytes(content)
     told = refusal(key_file(place))
-    assert "something else than one key" in told.what
+    assert "something other than one key" in told.what
     assert "--write-env-file" in told.next
     assert place.file.read_bytes() == content
 
@@ -345,7 +345,7 @@ def test_a_variable_that_is_set_twice_is_a_warning(place: Place) -> None:
 @pytest.mark.parametrize("text", ["github-output", "github-env:KEY"])
 def test_outside_a_job_there_are_no_files_of_the_runner(place: Place, text: str) -> None:
     place.environ.clear()
-    assert "no step of a GitHub job" in refusal(emitter(text, place.context())).what
+    assert "not a step of a GitHub job" in refusal(emitter(text, place.context())).what
 
 
 @pytest.mark.parametrize("text", ["github-output", "github-env:KEY"])

@@ -115,7 +115,7 @@ def test_another_rotations_id_is_refused(deferred: Deferred) -> None:
     new = deferred.rotate().json["apiKey"]
     done = deferred.confirm(new, "--rotation-id", str(uuid4()), json=False)
     assert done.code == 1
-    assert "knows no rotation" in done.err
+    assert "has no rotation" in done.err
     assert not deferred.armed()
 
 

@@ -135,7 +135,7 @@ def test_a_certificate_that_is_of_little_use_is_added_with_a_warning(
     for made, said in (
         (lasting(YEAR, since=-2 * YEAR), "is expired and cannot sign"),
         (lasting(YEAR, since=YEAR), "is not-yet-valid and cannot sign"),
-        (without_usage(), "does not say that it is for code signing"),
+        (without_usage(), "is not marked for code signing"),
     ):
         (tmp_path / "cert.pem").write_bytes(made.certificate.public_bytes(Encoding.PEM))
         (tmp_path / "key.der").write_bytes(made.key_der)

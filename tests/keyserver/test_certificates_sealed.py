@@ -70,7 +70,7 @@ def test_a_master_key_that_cannot_be_used_is_told(vault: Vault, tmp_path: Path) 
     vault.file.mkdir()
     with pytest.raises(MasterKeyError, match="cannot read"):
         vault.unseal(sealed, "A" * 40)
-    with pytest.raises(MasterKeyError, match="cannot make"):
+    with pytest.raises(MasterKeyError, match="cannot create"):
         Vault.in_folder(tmp_path / "nowhere").create()
 
 

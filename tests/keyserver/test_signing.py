@@ -166,7 +166,7 @@ def test_without_a_selector_there_is_no_certificate(world: World, selectors: Jso
 def test_signing_takes_a_thumbprint_alone(world: World) -> None:
     add(world)
     told = sign(world.now, world.key(), " ", label="production", subject="production")
-    assert "Name a certificate" in refused(told)
+    assert "Select a certificate" in refused(told)
 
 
 # Signatures

@@ -37,7 +37,7 @@ def test_the_token_itself_may_stand_beside_the_key(vault: VaultPlace) -> None:
 def test_a_field_that_is_missing_is_told_and_added(vault: VaultPlace) -> None:
     sink = vault.sink("vault:secret/ci/signotaur#OTHER")
     [concern] = sink.check()
-    assert "no such field yet" in concern
+    assert "does not have this field yet" in concern
     sink.deliver(delivery(KEY))
     assert vault.held() == {"PASSWORD": NEIGHBOUR, NAME: OLDER, "OTHER": KEY}
 

@@ -186,7 +186,7 @@ def test_a_crafted_signature_never_reaches_an_old_osslsigncode(
     refused = signer.sign("--label", "curve", "--append", evil, PATH=old.path)
 
     assert refused.code == 10
-    assert "it carries a signature" in refused.err
+    assert "it contains a signature" in refused.err
     assert evil.read_bytes() == before
     assert old.calls() == ["--help"]
 
@@ -213,7 +213,7 @@ def test_an_old_osslsigncode_gets_no_file_that_may_be_signed(
 
     assert refused.code == 10
     for file in files:
-        assert f"{file}: it may carry a signature" in refused.err
+        assert f"{file}: it may contain a signature" in refused.err
     assert {each: each.read_bytes() for each in files} == before
     assert old.calls() == ["--help"]
 

@@ -60,7 +60,7 @@ def test_a_stopped_run_leaves_files_signed_or_untouched(signer: SigningServer, w
     assert process.returncode == 143
     assert time.monotonic() - began < 60
     assert "terminated (SIGTERM)" in told
-    assert "Each file is signed or as it was" in told
+    assert "Every file is either fully signed or unchanged" in told
     assert sorted(work.iterdir()) == sorted(before)  # no folder of ours is left
     changed = [file for file in before if file.read_bytes() != before[file]]
     assert 0 < len(changed) < len(before)

@@ -169,7 +169,7 @@ def test_everything_wrong_is_told_at_once_and_nothing_sent(
     [
         ({}, [], "no files to sign"),
         ({}, ["!*.dll"], "excludes files, but no file or pattern includes any"),
-        ({}, ["a.exe", "!a.*"], "every file that was named is taken away"),
+        ({}, ["a.exe", "!a.*"], "every file is excluded"),
         ({"base_directory": "nowhere"}, ["a.exe"], "nowhere is no folder"),
         ({"thumbprint": "abc"}, ["a.exe"], "40 hex digits"),
         ({"timestamp_server": "ftp://tsa"}, ["a.exe"], "it must be an http or https URL"),

@@ -39,7 +39,7 @@ def test_a_catalogue_takes_one_signature(signer: SigningServer, work: Path) -> N
 
     appended = signer.sign("--label", "curve", "--append", file)
     assert appended.code == 1
-    assert "a catalogue holds one signature" in appended.err
+    assert "a catalog can have only one signature" in appended.err
     assert file.read_bytes() == first
 
     assert signer.sign("--label", "curve", "--replace", file).code == 0

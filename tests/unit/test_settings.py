@@ -238,8 +238,8 @@ def test_two_that_exclude_one_another_in_one_layer_are_a_fault(
         world.put(layer, OPTIONS[name], "x")
     settings = world.settings()
     assert settings.one_of(*names) == (names[0], ["x"])
-    expected = f"{' and '.join(f'--{name}' for name in names)} exclude one another"
-    assert settings.faults == [f"{expected} (both given by {layer})"]
+    expected = f"{' and '.join(f'--{name}' for name in names)} cannot be used together"
+    assert settings.faults == [f"{expected} (both are set by {layer})"]
 
 
 @pytest.mark.parametrize("high", DESTINATIONS)
