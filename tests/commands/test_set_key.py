@@ -124,7 +124,7 @@ def test_verify_needs_a_server_and_nothing_else_does(tmp_path: Path) -> None:
         (["--fs", "-a", "x" * 20, "--wk", "k"], "cannot be used together"),
         (["--fs", "--wk", "k", "--we", ".env"], "cannot be used together"),
         (["--fs", "--wk", "k", "--wn", "X"], "can only be used with --write-env-file"),
-        (["--fe", "NOT_SET", "--wk", "k"], "NOT_SET holds no key"),
+        (["--fe", "NOT_SET", "--wk", "k"], "NOT_SET does not contain a key"),
         (["--fs", "--we", ".env", "--wn", "1X"], "no digit first"),
     ],
 )
@@ -147,7 +147,7 @@ def test_bad_input_stores_nothing(tmp_path: Path, options: list[str], fault: str
 def test_what_is_no_key_is_not_stored(tmp_path: Path, text: str) -> None:
     done = set_key("--fs", "--wk", tmp_path / "k", stdin=text)
     assert done.code == 10
-    assert "stdin holds no key" in done.err
+    assert "stdin does not contain a key" in done.err
     assert not text or text not in done.err
     assert list(tmp_path.iterdir()) == []
 

@@ -111,7 +111,7 @@ def _key(
     try:
         key = parse_key(without_line_end(text).strip())
     except KeyTextError as error:
-        raise UsageError([f"{label} is not a valid key: {error}"]) from None
+        raise UsageError([f"{label} does not contain a key: {error}"]) from None
     console.mask(key)
     return key
 
