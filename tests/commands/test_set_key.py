@@ -85,7 +85,7 @@ def test_if_missing_leaves_an_existing_file_alone(tmp_path: Path) -> None:
     path.write_text("whatever stands here, even no key\n")
     done = set_key("--fs", "--wk", path, "--if-missing", stdin=VENDOR_KEY)
     assert done.code == 0
-    assert "left alone" in done.err
+    assert "was not changed (--if-missing)" in done.err
     assert path.read_text() == "whatever stands here, even no key\n"
 
     other = tmp_path / "other"

@@ -141,7 +141,7 @@ def test_the_actions_own_outputs_are_not_for_the_key(
      "NODE_OPTIONS", "node_options", "LD_PRELOAD"],
 )  # fmt: skip
 def test_variables_that_the_runner_or_a_loader_keeps_are_refused(place: Place, name: str) -> None:
-    with pytest.raises(SinkError, match="keeps"):
+    with pytest.raises(SinkError, match="belongs to the runner"):
         emitter(f"github-env:{name}", place.context())
 
 

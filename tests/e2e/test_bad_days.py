@@ -322,7 +322,7 @@ def _dotenv(desk: Desk) -> Path:
         (_hard_link, "--wk", "it has other hard links"),
         (_pipe, "--wk", "it is a pipe, not a regular file"),
         (_file_as_folder, "--wk", "key.txt is not a folder"),
-        (_dotenv, "--wk", "holds something other than one key"),
+        (_dotenv, "--wk", "contains something other than one key"),
     ],
 )
 def test_destination_is_refused(

@@ -141,7 +141,7 @@ def test_a_token_that_only_reads_is_found_when_it_should_write(desk: Desk) -> No
         ("KEY,app=gists", "app= is one of"),
         ("KEY,env=x,app=dependabot", "env= is only for secrets of Actions"),
         ("KEY,env=", "needs one value"),
-        ("KEY,team=x", "takes repo=…"),
+        ("KEY,team=x", "options after the name: repo=…"),
         ("KEY,repo", "needs one value"),
     ],
 )
