@@ -38,8 +38,8 @@ BOTH_KEYS_VALID = (
     "The new key is in the journal until this rotation is finished."
 )
 NEW_KEY_EVERYWHERE = (
-    "Every destination holds the new key, which works. Whether the old key's revocation is armed "
-    "is not known. The new key is in the journal until this rotation is finished."
+    "Every destination has the new key, and the new key works. It is not known whether the old "
+    "key's revocation is armed. The new key is in the journal until this rotation is finished."
 )
 NOTHING_SIGNED = "The key in use is unchanged. Nothing was signed, and no file was changed."
 SAME_COMMAND = "Run the same command again."
@@ -176,7 +176,7 @@ class AlreadyRotatedError(SignotaurError):
                 f"The successor has been in use since {format_time(in_use_since)}: "
                 "it is not lost, and --again cannot replace it."
             )
-            keys = "This run changed nothing; the key it was given works until its overlap ends."
+            keys = "This run changed nothing; the key that you gave works until its overlap ends."
             next_step = (
                 "Use the successor where this key is used. If you cannot, or do not know who uses "
                 "it, ask an administrator to revoke it (signotaur-keyserver key revoke "
@@ -242,7 +242,7 @@ def listed(faults: Sequence[str]) -> str:
     """Return all faults in one message: one as it is, more as a list."""
     if len(faults) == 1:
         return faults[0]
-    return "\n- ".join([f"{len(faults)} things are wrong:", *faults])
+    return "\n- ".join([f"{len(faults)} problems were found:", *faults])
 
 
 def _seconds(duration: timedelta) -> str:

@@ -4,7 +4,7 @@ A run must die before its lease does (10 minutes): a process that was paused and
 would otherwise write a key that another run has replaced. The watchdog is ``ITIMER_REAL`` with
 the signal's default action: it counts while the process is stopped, and kills it before its
 next instruction. The kernel ignores such a signal for PID 1, so PID 1 only waits for the run.
-Windows has no such timer: ``machine.watchdog`` says what stands in for it.
+Windows has no such timer: ``machine.watchdog`` says what replaces it.
 """
 
 import os
@@ -23,9 +23,9 @@ _CODES = {
     **dict.fromkeys(MACHINE.terminations, ExitCode.TERMINATED),
 }
 _OVERDUE = (
-    "Error: The run took longer than its watchdog allows and was stopped.\n"
-    "Keys: Every key that worked still works; no revocation was armed by this run.\n"
-    "Next: Run the same command again: it finishes what this run began.\n"
+    "Error: The run took longer than its watchdog allows and was stopped.\nKeys: Every key that "
+    "worked still works; no revocation was armed by this run.\nNext: Run the same command again: "
+    "it finishes what this run started.\n"
 )
 _STDOUT, _STDERR = 1, 2
 

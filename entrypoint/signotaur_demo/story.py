@@ -88,7 +88,7 @@ class Story:
             self._demand(self._works(key), f"key {number} works")
 
     def _after_the_overlap(self, old: tuple[Secret, ...], new: Secret) -> None:
-        self._chapter(f"{_LATER} later (the server's clock is moved) the hourly sweep has come by")
+        self._chapter(f"{_LATER} later (the server's clock is moved) the hourly sweep has run")
         self._stage.close()
         self._say(f"sweep: {self._stage.keyserver('sweep', f'--clock-offset={_LATER}')}")
         self._stage.serve(clock_offset=_LATER)
@@ -132,12 +132,12 @@ class Story:
         return True
 
     def _changed(self, old: Secret, new: Secret) -> Secret:
-        self._demand(old != new, "the destination holds the new key")
+        self._demand(old != new, "the destination has the new key")
         return new
 
     def _demand(self, fact: bool, text: str) -> None:  # noqa: FBT001 - a fact, not a switch
         if not fact:
-            raise DemoError(f"This should be so and is not: {text}.")
+            raise DemoError(f"This should be true, but is not: {text}.")
         self._say(f"ok: {text}")
 
     def _chapter(self, title: str) -> None:

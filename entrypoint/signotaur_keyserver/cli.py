@@ -23,7 +23,7 @@ _CliUsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
 
 app = typer.Typer(
     name="signotaur-keyserver",
-    help="A self-hosted key server that rotates API keys without ever losing one.",
+    help="A self-hosted key server that rotates API keys without losing one.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

@@ -63,7 +63,7 @@ def parse(key: str) -> ParsedKey:
             "and 49 letters and digits"
         )
     if checksum(key[:-CHECKSUM_LENGTH]) != match["checksum"]:
-        raise KeyFormatError("the key's checksum does not fit: a character is wrong or missing")
+        raise KeyFormatError("the key's checksum does not match: a character is wrong or missing")
     return ParsedKey(match["public_id"], digest(key))
 
 

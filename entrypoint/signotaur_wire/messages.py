@@ -226,4 +226,4 @@ def _state(states: type[S], text: str) -> S:
     try:
         return states(text)
     except ValueError:
-        raise WireError("state is none of the protocol's states") from None
+        raise WireError("state is not a state of the protocol") from None

@@ -238,7 +238,7 @@ def test_without_a_terminal_all_that_is_missing_is_told_at_once(home: Path) -> N
     done = init(home)
     assert done.code == 10
     for fault in (
-        "where does the key live?",
+        "where is the key stored?",
         "--sign-server is missing",
         "--if-expiring-within is missing",
         "--fail-if-expiring-within is missing",
@@ -270,7 +270,7 @@ def test_nothing_is_overwritten_unless_asked_and_then_both(home: Path, name: str
 
     done = init(home, *SECRET)
     assert done.code == 10
-    assert f"{FOLDER / name} exists already; --force overwrites it" in done.err
+    assert f"{FOLDER / name} already exists; --force overwrites it" in done.err
     assert [path.name for path in (home / FOLDER).iterdir()] == [name]
     assert (home / FOLDER / name).read_text() == "mine\n"
 
@@ -286,7 +286,7 @@ def test_a_link_or_a_folder_in_the_way_is_refused(home: Path) -> None:
     (home / FOLDER / INIT_FILES[1]).mkdir()
     done = init(home, *SECRET, "--force")
     assert done.code == 10
-    assert done.err.count("is no regular file") == 2
+    assert done.err.count("is not a regular file") == 2
     assert (home / "elsewhere").read_text() == "mine\n"
 
 
@@ -391,7 +391,7 @@ class Terminal:
 def test_a_person_is_asked_and_may_take_what_is_suggested(home: Path) -> None:
     terminal = Terminal(home)
     terminal.answer("URL of the code-signing server: ", "http://sign.example.com")
-    terminal.answer("plain http would show the key", SERVER)
+    terminal.answer("plain http would expose the key", SERVER)
     terminal.answer("or in a file on a self-hosted runner [secret]: ", "")
     terminal.answer("GitHub environment [signing]: ", "two words")
     terminal.answer("Name of the secret [SIGNOTAUR_API_KEY]: ", "")

@@ -58,5 +58,5 @@ def test_a_guard_that_cannot_tell_says_so(shared_server: KeyServer, key: str) ->
             check=False,
         )
     assert done.returncode == 1
-    assert "Error: The outcome could not be told (no space left on device).\n" in done.stderr
+    assert "Error: The result could not be reported (no space left on device).\n" in done.stderr
     assert "Keys: Unchanged" in done.stderr

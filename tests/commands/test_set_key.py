@@ -85,7 +85,7 @@ def test_if_missing_leaves_an_existing_file_alone(tmp_path: Path) -> None:
     path.write_text("whatever stands here, even no key\n")
     done = set_key("--fs", "--wk", path, "--if-missing", stdin=VENDOR_KEY)
     assert done.code == 0
-    assert "left alone" in done.err
+    assert "was not changed (--if-missing)" in done.err
     assert path.read_text() == "whatever stands here, even no key\n"
 
     other = tmp_path / "other"
@@ -111,7 +111,7 @@ def test_verify_asks_the_server_before_anything_is_written(
 def test_verify_needs_a_server_and_nothing_else_does(tmp_path: Path) -> None:
     done = set_key("--fs", "--wk", tmp_path / "k", "--verify", stdin=VENDOR_KEY)
     assert done.code == 10
-    assert "no server is named" in done.err
+    assert "no server is set" in done.err
     assert not (tmp_path / "k").exists()
 
 
@@ -120,11 +120,11 @@ def test_verify_needs_a_server_and_nothing_else_does(tmp_path: Path) -> None:
     [
         (["--fs"], "no destination"),
         (["--wk", "k"], "no key"),
-        (["--fs", "--fe", "X", "--wk", "k"], "--from-stdin and --from-env exclude one another"),
-        (["--fs", "-a", "x" * 20, "--wk", "k"], "exclude one another"),
-        (["--fs", "--wk", "k", "--we", ".env"], "exclude one another"),
+        (["--fs", "--fe", "X", "--wk", "k"], "--from-stdin and --from-env cannot be used together"),
+        (["--fs", "-a", "x" * 20, "--wk", "k"], "cannot be used together"),
+        (["--fs", "--wk", "k", "--we", ".env"], "cannot be used together"),
         (["--fs", "--wk", "k", "--wn", "X"], "can only be used with --write-env-file"),
-        (["--fe", "NOT_SET", "--wk", "k"], "NOT_SET holds no key"),
+        (["--fe", "NOT_SET", "--wk", "k"], "NOT_SET does not contain a key"),
         (["--fs", "--we", ".env", "--wn", "1X"], "no digit first"),
     ],
 )
@@ -147,7 +147,7 @@ def test_bad_input_stores_nothing(tmp_path: Path, options: list[str], fault: str
 def test_what_is_no_key_is_not_stored(tmp_path: Path, text: str) -> None:
     done = set_key("--fs", "--wk", tmp_path / "k", stdin=text)
     assert done.code == 10
-    assert "stdin holds no key" in done.err
+    assert "stdin does not contain a key" in done.err
     assert not text or text not in done.err
     assert list(tmp_path.iterdir()) == []
 

@@ -1,5 +1,6 @@
 """Words that user-facing texts do not use: readers must not have to guess their meaning."""
 
+import ast
 import re
 
 import pytest
@@ -23,6 +24,7 @@ WORDS = (
     "whoever",
 )
 _WORDS = re.compile(rf"\b(?:{'|'.join(WORDS)})\b", re.IGNORECASE)
+MODULES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "entrypoint").rglob("*.py"))
 TEXTS = {**PAGES, **{path: (ROOT / path).read_text() for path in OTHER_PAGES}}
 
 
@@ -47,6 +49,32 @@ def test_a_page_uses_none_of_these_words(page: str) -> None:
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
 def test_help_uses_none_of_these_words(command: tuple[str, ...]) -> None:
     assert found(run_client(*command, "--help", env={"COLUMNS": "200"}).out) == []
+
+
+def literals(source: str) -> list[str]:
+    """The string literals of a module, docstrings included; of an f-string its fixed parts."""
+    nodes = ast.walk(ast.parse(source))
+    return [
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_texts_of_a_module_use_none_of_these_words(module: str) -> None:
+    """Messages, events and docstrings: what users read, and what the next author copies."""
+    texts = literals((ROOT / module).read_text(encoding="utf-8"))
+    assert [text for text in texts if found(text)] == []
+
+
+def test_literals_are_read_whole() -> None:
+    source = '"""Mend"""\n# anew\ntext = f"{path!s} stands in " "{name:>6} whence"\n'
+    assert [word for text in literals(source) for word in found(text)] == [
+        "Mend",
+        "stands in",
+        "whence",
+    ]
 
 
 def test_the_words_are_found() -> None:

@@ -87,8 +87,8 @@ def _without_role(ledger: Ledger, name: str) -> str:
 @pytest.mark.parametrize(
     ("make", "what", "next_step"),
     [
-        (_unknown, "the server does not know it", "Check that it is this server's key."),
-        (_foreign, "the server does not know it", "Check that it is this server's key."),
+        (_unknown, "the server does not know it", "Check that the key belongs to this server."),
+        (_foreign, "the server does not know it", "Check that the key belongs to this server."),
         (_expired, "it has expired", "Ask an administrator for a new key"),
         (_revoked, "it was revoked", "use its successor"),
         (_disabled, "it or its owner is disabled", "Ask an administrator to enable"),
@@ -121,8 +121,12 @@ def test_key_is_refused(
         (["-o", ""], 10, "--overlap-days: it must be a whole number of days"),
         (["-o", "²"], 10, "--overlap-days: it must be a whole number of days"),
         (["-o"], 10, "'-o' requires an argument"),
-        (["-a", "another-key-0123456789"], 10, "--api-key and --api-key-file exclude one another"),
-        (["--wk", "new.txt"], 10, "--write-key-file and --write-env-file exclude one another"),
+        (
+            ["-a", "another-key-0123456789"],
+            10,
+            "--api-key and --api-key-file cannot be used together",
+        ),
+        (["--wk", "new.txt"], 10, "--write-key-file and --write-env-file cannot be used together"),
         (["-e", "template:{{secret}}"], 10, "--write-env-file and --emit-secret exclude"),
         (["--wn", "1KEY"], 10, "--write-env-var-name must be letters, digits and _"),
         (["--wn", "A=B"], 10, "--write-env-var-name must be letters, digits and _"),
@@ -149,11 +153,11 @@ def test_wrong_option(arguments: list[str], code: int, what: str, desk: Desk, ke
     [
         (["jenkins:KEY"], "--emit-secret has an unknown kind; the known ones are continua"),
         (["template:{{secret}} {{key}}"], "unknown tokens: {{key}} (known: {{secret}} {{keyId}}"),
-        (["template:{{keyId}}"], "the template has no {{secret}}"),
+        (["template:{{keyId}}"], "the template does not contain {{secret}}"),
         (["continua:serverVar=a b"], "continua:serverVar= needs a variable's name"),
         (["continua:var=A"], "continua takes serverVar=NAME or buildVar=NAME"),
         (["github-env:A-B"], "github-env: needs a variable's name"),
-        (["github-env:PATH"], "github-env:PATH is a variable that the runner keeps"),
+        (["github-env:PATH"], "github-env:PATH is a variable that belongs to the runner"),
         (["github-output:key-id"], "is the name of another output"),
         (["nonsense", "template:x"], "unknown kind"),
     ],
@@ -172,7 +176,7 @@ def test_json_beside_a_printed_secret(desk: Desk, key: str) -> None:
     with nothing_changes(desk, key):
         done = desk.rotate("--af", desk.key_file, "--json", "-e", "template:{{secret}}")
     assert done.code == 10
-    assert "--json and an --emit-secret that prints exclude one another" in done.json["what"]
+    assert "--json and an --emit-secret that prints cannot be used together" in done.json["what"]
 
 
 def test_variable_name_without_its_file(desk: Desk, key: str) -> None:
@@ -234,9 +238,9 @@ def test_configuration_file_is_damaged(desk: Desk, key: str) -> None:
         ("KEY".encode("utf-16"), "it is not UTF-8 text"),
         (b"OTHER=KEY\n", "does not set SIGNOTAUR_API_KEY; --api-key-name names another"),
         (b"SIGNOTAUR_API_KEY=\n", "does not set SIGNOTAUR_API_KEY"),
-        (b"KEY and more", "holds no key"),
-        (b"KEY\nKEY\n", "holds no key"),
-        (b"TYPO", "the key's checksum does not fit"),
+        (b"KEY and more", "does not contain a key"),
+        (b"KEY\nKEY\n", "does not contain a key"),
+        (b"TYPO", "the key's checksum does not match"),
         (b"x" * 70_000, "is larger than 64 KiB"),
         ("folder", "cannot be read (is a directory)"),
     ],
@@ -313,12 +317,12 @@ def _dotenv(desk: Desk) -> Path:
         (_missing_folder, "--we", "missing does not exist"),
         (_folder, "--wk", "it is a folder, not a regular file"),
         (_folder, "--we", "cannot be used"),
-        (_link, "--wk", "it is a symbolic link; --follow-symlinks allows that"),
+        (_link, "--wk", "it is a symbolic link; use --follow-symlinks to allow that"),
         (_link, "--we", "cannot be used"),
         (_hard_link, "--wk", "it has other hard links"),
         (_pipe, "--wk", "it is a pipe, not a regular file"),
         (_file_as_folder, "--wk", "key.txt is not a folder"),
-        (_dotenv, "--wk", "holds something else than one key"),
+        (_dotenv, "--wk", "contains something other than one key"),
     ],
 )
 def test_destination_is_refused(
@@ -386,16 +390,19 @@ def test_two_destinations_are_wrong(desk: Desk, key: str) -> None:
 @pytest.mark.parametrize(
     ("url", "what"),
     [
-        ("http://signotaur.example.com", "plain http would show the key to the network"),
-        ("http://127.0.0.1.example.com", "plain http would show the key to the network"),
-        ("http://2130706433", "plain http would show the key to the network"),
+        ("http://signotaur.example.com", "plain http would expose the key on the network"),
+        ("http://127.0.0.1.example.com", "plain http would expose the key on the network"),
+        ("http://2130706433", "plain http would expose the key on the network"),
         ("signotaur.example.com", "it must be an https URL"),
         ("https://", "it must be an https URL"),
-        ("https://user:pw@signotaur.example.com", "it must hold no user name, password"),
-        ("https://signotaur.example.com?key=1", "it must hold no user name, password, ? or #"),
+        ("https://user:pw@signotaur.example.com", "it must not contain a user name, a password"),
+        (
+            "https://signotaur.example.com?key=1",
+            "it must not contain a user name, a password, ? or #",
+        ),
         ("https://signotaur.example.com:port", "it is not a URL"),
-        ("https://signotaur .example.com", "it holds spaces or other characters"),
-        ("", "no server is named"),
+        ("https://signotaur .example.com", "it contains spaces or other characters"),
+        ("", "no server is set"),
     ],
 )
 def test_server_address_is_wrong(url: str, what: str, desk: Desk, key: str) -> None:
@@ -421,7 +428,7 @@ def test_certificate_is_not_trusted(desk: Desk, key: str) -> None:
             "rotate-key", "-s", desk.server.url, "--af", desk.key_file, *to_env_file(desk)
         )
     assert_explained(
-        done, 1, f"The certificate of {desk.server.url} is refused", UNTOUCHED, "Give --ca-file"
+        done, 1, f"The certificate of {desk.server.url} is refused", UNTOUCHED, "Set --ca-file"
     )
     assert desk.ledger.of(key)["first_used_at_utc"] is None
 
@@ -482,7 +489,14 @@ def test_redirect_is_not_followed(
                 "rotate-key", *front.options, "--af", fronted.key_file, *to_env_file(fronted)
             )
         assert other.requests == []
-    assert_explained(done, 1, f"a redirect ({status})", "never sent on", UNTOUCHED, "--sign-server")
+    assert_explained(
+        done,
+        1,
+        f"a redirect ({status})",
+        "never sends a key to another address",
+        UNTOUCHED,
+        "--sign-server",
+    )
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_another_rotations_id_is_refused(deferred: Deferred) -> None:
     new = deferred.rotate().json["apiKey"]
     done = deferred.confirm(new, "--rotation-id", str(uuid4()), json=False)
     assert done.code == 1
-    assert "knows no rotation" in done.err
+    assert "has no rotation" in done.err
     assert not deferred.armed()
 
 
@@ -123,7 +123,7 @@ def test_another_rotations_id_is_refused(deferred: Deferred) -> None:
 def test_an_id_that_is_none_is_bad_usage(deferred: Deferred, text: str) -> None:
     done = deferred.confirm(deferred.old, "--rotation-id", text, json=False)
     assert done.code == 10
-    assert "--rotation-id: it is not the id of a rotation" in done.err
+    assert "--rotation-id: it is not a rotation id" in done.err
 
 
 def test_a_dead_key_confirms_nothing(deferred: Deferred, ledger: Ledger) -> None:
@@ -145,7 +145,7 @@ def test_a_store_that_failed_is_made_good_by_the_next_night(deferred: Deferred) 
 
     late = deferred.confirm(lost["apiKey"], json=False)
     assert late.code == 1
-    assert "another one replaced it" in late.err
+    assert "another rotation replaced it" in late.err
     assert desk.run("guard", *desk.server.options, "--fail-if-expiring-within", "1d",
                     env={"SIGNOTAUR_API_KEY": second["apiKey"]}).code == 0  # fmt: skip
 

@@ -304,7 +304,7 @@ def test_an_earlier_step_names_no_server(job: Job, key: str) -> None:
     job.give(sign_server="", api_key=(job.temp / "key.txt").read_text().strip())
     done = job.run()
     assert done.code == 10, done.log
-    assert "no server is named" in done.commands_named("error")[0].data
+    assert "no server is set" in done.commands_named("error")[0].data
 
 
 def test_a_variable_does_not_switch_a_ca_file_off(job: Job, ledger: Ledger, key: str) -> None:
@@ -314,7 +314,7 @@ def test_a_variable_does_not_switch_a_ca_file_off(job: Job, ledger: Ledger, key:
     done = job.run({"SIGNOTAUR_ALLOW_UNTRUSTED": "true"})
     assert done.code == 10, done.log
     [error] = done.commands_named("error")
-    assert "--allow-untrusted (given by environment) would switch off" in error.data
+    assert "--allow-untrusted (given by environment) would turn off" in error.data
     assert "--overlap-days" in error.data, "all faults are reported at once"
     assert ledger.state() == before
 

@@ -82,7 +82,7 @@ def test_a_folder_that_took_the_place_of_the_checked_one_gets_no_key(
     done = front_desk.run(*command)
     assert done.code == 12, done.said
     said = f"the folder {folder} was moved or replaced while this command ran"
-    assert all(part in done.err for part in (said, "Put the first folder back", BOTH_WORK))
+    assert all(part in done.err for part in (said, "Put the original folder back", BOTH_WORK))
     assert list(folder.iterdir()) == []
     assert [path.name for path in kept.iterdir()] == [".new.rotation"]
     assert front_desk.ledger.of(key)["revoke_due_utc"] is None
@@ -256,7 +256,7 @@ def test_a_key_file_in_a_workspace_that_is_a_link_is_warned_of(
             env = {"GITHUB_WORKSPACE": str(workspace)}
             done = desk.rotate("--af", desk.store(key), "--wk", file, "--dry-run", env=env)
             assert done.code == 0, done.err
-            assert f"{desk.cwd / 'new.txt'} lies in the workspace" in done.err
+            assert f"{desk.cwd / 'new.txt'} is in the workspace" in done.err
     elsewhere = desk.rotate(
         *("--af", desk.store(key), "--wk", tmp_path / "new.txt", "--dry-run"),
         env={"GITHUB_WORKSPACE": str(tmp_path / "linked")},

@@ -149,7 +149,7 @@ def test_two_runs_for_one_key_exclude_each_other_and_two_keys_do_not(
         free.set()
     assert wait(run).code == DONE
     assert second.code == BUSY, second.err
-    assert "Another run on this machine holds the journal" in second.err
+    assert "Another run on this machine is using the journal" in second.err
     assert others.code == DONE, others.err
     assert machine.journals == []
 
@@ -297,4 +297,4 @@ def test_a_key_that_is_stored_beside_a_cut_rotation_tells_its_journals(
     assert done.code == DONE, done.err
     assert len(machine.journals) == 2
     for journal in machine.journals:
-        assert f"its new key stays in {journal} until rotate-key has finished it" in done.err
+        assert f"its new key is in {journal} until rotate-key finishes it" in done.err

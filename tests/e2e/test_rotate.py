@@ -551,7 +551,7 @@ def test_again_is_refused_once_the_new_key_is_in_use(desk: Desk, key: str) -> No
             15,
             "in use since",
             "--again cannot replace it",
-            "the key it was given works until its overlap ends",
+            "the key that you gave works until its overlap ends",
             f"signotaur-keyserver key revoke {desk.ledger.id_of(new.strip())}",
         )
     assert file.read_text() == new

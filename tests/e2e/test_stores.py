@@ -88,7 +88,7 @@ def test_faults_of_three_destinations_are_told_at_once(desk: Desk, key: str) -> 
     options = [option for text in texts for option in ("--emit-secret", text)]
     done = rotate(desk, key, *options, env={})
     variables = ("GITLAB_TOKEN", "VAULT_ADDR", "VAULT_TOKEN", "BUILDKITE_API_TOKEN")
-    assert_explained(done, 10, "3 things are wrong", *variables)
+    assert_explained(done, 10, "3 problems were found", *variables)
 
 
 def test_one_run_delivers_to_three_stores_and_resumes_where_it_failed(desk: Desk, key: str) -> None:

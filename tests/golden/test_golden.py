@@ -1,7 +1,7 @@
 """Every scenario's runs, word for word: streams, exit code, files, requests.
 
 A scenario is a folder with a ``scenario.toml``; ``make golden`` writes its ``transcript.txt``
-anew. Read that diff: it is what users and scripts will see.
+again. Read that diff: it is what users and scripts will see.
 """
 
 import tomllib

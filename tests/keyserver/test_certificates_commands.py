@@ -55,7 +55,7 @@ def test_a_certificate_is_added_in_one_line(cli: Run, data_dir: Path) -> None:
     assert out.count("\n") == 1
     number, label, thumbprint = out.strip().split("\t")
     assert (number, label, len(thumbprint)) == ("1", "production", 40)
-    assert err == f"made {data_dir}/master.key: back it up, and apart from the database\n"
+    assert err == f"created {data_dir}/master.key: back it up, separately from the database\n"
     assert stat.S_IMODE((data_dir / "master.key").stat().st_mode) == 0o600
     code, out, err = cli("cert", "add", "--label=second", *SELF_SIGNED, "--json")
     assert (code, err) == (0, "")
@@ -72,8 +72,10 @@ def test_a_certificate_is_added_in_one_line(cli: Run, data_dir: Path) -> None:
 def test_the_life_of_a_certificate(cli: Run) -> None:
     cli("cert", "add", "--label=production", *SELF_SIGNED, "--expires-in=9d")
     assert _listed(cli)[0]["users"] == []
-    assert cli("cert", "grant", "production", "--user=ci") == (0, "", "ci may sign\n")
-    assert cli("cert", "grant", "1", "--user=ci")[2] == "ci might sign before\n"
+    granted = cli("cert", "grant", "production", "--user=ci")
+    assert granted == (0, "", "ci can now sign with this certificate\n")
+    again = cli("cert", "grant", "1", "--user=ci")[2]
+    assert again == "ci could already sign with this certificate\n"
     assert _listed(cli)[0]["users"] == ["ci"]
     assert "production: CN=Example  (ci)" in cli("cert", "list")[1]
     assert cli("cert", "revoke-access", "production", "--user=ci")[0] == 0
@@ -131,9 +133,9 @@ def test_a_certificate_that_is_of_little_use_is_added_with_a_warning(
     cli: Run, tmp_path: Path
 ) -> None:
     for made, said in (
-        (lasting(YEAR, since=-2 * YEAR), "is expired and signs nothing"),
-        (lasting(YEAR, since=YEAR), "is not-yet-valid and signs nothing"),
-        (without_usage(), "does not say that it is for code signing"),
+        (lasting(YEAR, since=-2 * YEAR), "is expired and cannot sign"),
+        (lasting(YEAR, since=YEAR), "is not-yet-valid and cannot sign"),
+        (without_usage(), "is not marked for code signing"),
     ):
         (tmp_path / "cert.pem").write_bytes(made.certificate.public_bytes(Encoding.PEM))
         (tmp_path / "key.der").write_bytes(made.key_der)

@@ -107,8 +107,16 @@ FAULTY = {
     "no key": (None, b"nonsense", "neither PEM nor DER"),
     "no PEM key": (None, b"-----BEGIN NOTHING-----", "neither PEM nor DER"),
     "an encrypted key": (None, key_pem(material().key, b"secret"), "is encrypted"),
-    "another's key": (None, key_pem(material(name="other").key), "is not the certificate's"),
-    "a key of another kind": (None, key_pem(material(KeyType.RSA_2048).key), "is not the cert"),
+    "another's key": (
+        None,
+        key_pem(material(name="other").key),
+        "does not belong to the certificate",
+    ),
+    "a key of another kind": (
+        None,
+        key_pem(material(KeyType.RSA_2048).key),
+        "does not belong to the cert",
+    ),
     "a weak key": (
         None,
         key_pem(rsa.generate_private_key(65537, 1024)),  # noqa: S505 - weak on purpose
@@ -145,7 +153,7 @@ def test_a_certificate_of_another_kind_is_refused() -> None:
     other = x509.CertificateBuilder(
         name, name, key.public_key(), x509.random_serial_number(), now, now + YEAR
     ).sign(key, None)
-    with pytest.raises(MaterialError, match="is not the certificate's"):
+    with pytest.raises(MaterialError, match="does not belong to the certificate"):
         checked(other, material().key)
 
 

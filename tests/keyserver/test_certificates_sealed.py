@@ -58,7 +58,7 @@ def test_a_master_key_that_cannot_be_used_is_told(vault: Vault, tmp_path: Path) 
     sealed = vault.seal(b"private", "A" * 40)
     for mode in (0o604, 0o640, 0o620, 0o601):
         vault.file.chmod(mode)
-        with pytest.raises(MasterKeyError, match="others than its owner may use"):
+        with pytest.raises(MasterKeyError, match="users other than its owner can use"):
             vault.unseal(sealed, "A" * 40)
     vault.file.chmod(0o600)
     vault.file.write_bytes(b"x" * 33)
@@ -70,7 +70,7 @@ def test_a_master_key_that_cannot_be_used_is_told(vault: Vault, tmp_path: Path) 
     vault.file.mkdir()
     with pytest.raises(MasterKeyError, match="cannot read"):
         vault.unseal(sealed, "A" * 40)
-    with pytest.raises(MasterKeyError, match="cannot make"):
+    with pytest.raises(MasterKeyError, match="cannot create"):
         Vault.in_folder(tmp_path / "nowhere").create()
 
 
@@ -120,7 +120,9 @@ def test_a_missing_master_key_is_an_error_and_is_not_made_anew(world: World) -> 
     with pytest.raises(MasterKeyError, match="is missing"):
         certificates.require_master_key(world.database, world.vault)
     message = refused(sign(world.now, key, thumbprint))
-    assert message == "The server cannot open this certificate's private key. Ask who runs it."
+    assert message == (
+        "The server cannot open this certificate's private key. Ask the server's administrator."
+    )
     wait_until(lambda: bool(world.events("signature-refused")))
     event = world.events("signature-refused")[0]
     assert event["level"] == "Error"

@@ -61,7 +61,7 @@ def test_without_auto_revoke_the_old_key_stays(world: World) -> None:
     assert world.now.self(old).json()["revokesAt"] is None
     assert world.sweep("60d").revoked_key_ids == ()
     assert later.self(old).status_code == 200
-    assert "until a person revokes it" in world.events("rotation-confirmed")[0]["message"]
+    assert "until somebody revokes it" in world.events("rotation-confirmed")[0]["message"]
 
 
 def test_only_the_new_key_confirms(world: World) -> None:

@@ -184,7 +184,7 @@ def test_a_client_that_leaves_in_its_body_is_no_fault(
                 "Content-Type: application/json\r\nContent-Length: 500\r\n\r\n{"
             )
             plain.sendall(request.encode())
-        wait_until(lambda: "a client left" in caplog.text)
+        wait_until(lambda: "a client disconnected" in caplog.text)
         wait_until(lambda: " 499 " in caplog.text)
     assert "Traceback" not in caplog.text
     assert [r for r in caplog.records if r.levelno > logging.INFO] == []

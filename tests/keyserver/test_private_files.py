@@ -44,8 +44,8 @@ def test_a_data_folder_that_others_may_write_to_is_refused(
         code, said = call(*arguments, f"--data-dir={data_dir}")
         assert code == 10
         assert said == (
-            "signotaur-keyserver: others than its owner may write to the folder "
-            f"{data_dir}: run chmod 700 {data_dir}\n"
+            f"signotaur-keyserver: users other than its owner can write to the folder {data_dir}: "
+            f"run chmod 700 {data_dir}\n"
         )
     assert list(data_dir.iterdir()) == []
 
@@ -116,7 +116,7 @@ def test_a_token_that_is_none_is_refused(tmp_path: Path, call: Call, content: st
     assert (code, "a token is 16 to 512 printable" in said) == (10, True)
     file.chmod(0o644)
     assert "chmod 600" in call(*serve, f"--metrics-token-file={file}")[1]
-    assert "there is no file" in call(*serve, f"--metrics-token-file={file}x")[1]
+    assert "does not exist" in call(*serve, f"--metrics-token-file={file}x")[1]
 
 
 def test_what_is_deleted_is_overwritten(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_old_events_are_deleted_and_young_ones_stay(world: World) -> None:
         assert prune_events(later, YEAR - timedelta(hours=1)) == 0
     (pruned,) = world.events()
     assert pruned["type"] == "events-pruned"
-    assert pruned["message"].startswith("2 events from before ")
+    assert pruned["message"].startswith("2 events older than ")
 
 
 def test_one_transaction_deletes_no_more_than_a_batch(world: World) -> None:

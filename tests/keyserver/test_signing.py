@@ -160,13 +160,13 @@ def test_of_one_subject_the_valid_and_longest_certificate_is_taken(world: World)
 def test_without_a_selector_there_is_no_certificate(world: World, selectors: Json) -> None:
     add(world)
     message = refused(get_certificate(world.now, world.key(), **selectors))
-    assert message == "Name a certificate: by its thumbprint, its label or its subject."
+    assert message == "Select a certificate by its thumbprint, label or subject."
 
 
 def test_signing_takes_a_thumbprint_alone(world: World) -> None:
     add(world)
     told = sign(world.now, world.key(), " ", label="production", subject="production")
-    assert "Name a certificate" in refused(told)
+    assert "Select a certificate" in refused(told)
 
 
 # Signatures

@@ -145,7 +145,7 @@ def test_its_use_before_that_end_keeps_it_for_good(world: World) -> None:
     assert after.self(owner.new.text).status_code == 200
     [event] = world.events("successor-first-used")
     assert (event["level"], event["key_id"]) == ("Security", 2)
-    assert "said to be lost" in event["message"]
+    assert "reported as lost" in event["message"]
     # Which of both keys is the owner's, only a person can tell.
     assert after.self(thief.new.text).status_code == 200
 

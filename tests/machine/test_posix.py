@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 if sys.platform == "win32":
-    pytest.skip("there is no POSIX here", allow_module_level=True)
+    pytest.skip("this is not a POSIX system", allow_module_level=True)
 
 from signotaur_action.files.atomic import OwnerOnlyFile
 from signotaur_action.files.journal import JournalPlace

@@ -92,12 +92,12 @@ def test_a_scope_that_is_missing_is_found_by_the_check(
 ) -> None:
     buildkite.server.add_token(buildkite.token, scopes=scopes)
     assert lacking in refused(buildkite).what
-    assert "maintains the cluster" in not_delivered(buildkite).what
+    assert "maintainer of the cluster" in not_delivered(buildkite).what
 
 
 def test_somebody_who_does_not_maintain_the_cluster_is_refused(buildkite: BuildkitePlace) -> None:
     buildkite.server.add_token(buildkite.token, maintainer=False)
-    assert "maintains the cluster" in refused(buildkite).what
+    assert "maintainer of the cluster" in refused(buildkite).what
     not_delivered(buildkite)
 
 

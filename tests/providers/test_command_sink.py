@@ -170,7 +170,7 @@ def test_words_of_a_program_that_succeeds_are_nobodys_business() -> None:
     shell("cat; cat >&2 /proc/self/environ").deliver(delivery(KEY))
 
 
-WITHHELD = "ended with 3; its output is withheld, because it holds parts of the key."
+WITHHELD = "ended with 3; its output is not shown, because it contains parts of the key."
 HIDDEN = {
     "raw": "key",
     "in text": "f'cannot store {key}: denied'",
@@ -271,7 +271,7 @@ def test_a_key_at_the_edge_of_what_is_kept_is_not_told() -> None:
 
 def test_endless_words_cost_nothing() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert told(sink("yes", "no", seconds=2)).startswith("was ended: it took too long: ")
+    assert told(sink("yes", "no", seconds=2)).startswith("was stopped: it took too long: ")
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 64 * 1024  # KiB
 
@@ -285,7 +285,7 @@ def test_all_programs_of_a_run_share_its_time(tmp_path: Path) -> None:
     slow = CommandSink("sleep 99", context)
     late = CommandSink(f"touch {tmp_path / 'new'}", context)
     began = time.monotonic()
-    assert told(slow) == "was ended: it took too long."
+    assert told(slow) == "was stopped: it took too long."
     assert told(late) == "could not be written: no time is left (half a second)."
     assert time.monotonic() - began < 50
     assert list(tmp_path.iterdir()) == []
@@ -296,7 +296,7 @@ def test_a_program_that_never_ends_is_ended_with_its_children(tmp_path: Path) ->
     began = time.monotonic()
     said = told(shell(code, tmp_path / "pids", seconds=2))
     assert time.monotonic() - began < 50
-    assert said == "was ended: it took too long: waiting."
+    assert said == "was stopped: it took too long: waiting."
     pids = [int(line) for line in (tmp_path / "pids").read_text().split()]
     assert len(pids) == 2
     wait_until(lambda: all(map(ended, pids)))

@@ -63,7 +63,7 @@ def test_a_secret_is_made_and_changed(
     del permission, classic
     sink = desk.sink(text)
     (told,) = sink.check()
-    assert told == f"{sink.name} does not exist yet; it will be made."
+    assert told == f"{sink.name} does not exist yet; it will be created."
     assert {each.method for each in desk.github.requests} == {"GET"}
     sink.deliver(delivery(KEY[::-1]))
     again = desk.sink(text)
@@ -136,12 +136,12 @@ def test_a_token_that_only_reads_is_found_when_it_should_write(desk: Desk) -> No
         ("KEY,repo=acme/", "needs repo=OWNER/REPO"),
         ("KEY,org=acme,repo=a/b", "org= excludes"),
         ("KEY,org=acme,env=x", "org= excludes"),
-        ("KEY,visibility=all", "is for a secret of an organisation"),
+        ("KEY,visibility=all", "is only for a secret of an organisation"),
         ("KEY,org=acme,visibility=public", "visibility= is one of"),
         ("KEY,app=gists", "app= is one of"),
-        ("KEY,env=x,app=dependabot", "env= is for the secrets of Actions"),
+        ("KEY,env=x,app=dependabot", "env= is only for secrets of Actions"),
         ("KEY,env=", "needs one value"),
-        ("KEY,team=x", "takes repo=…"),
+        ("KEY,team=x", "options after the name: repo=…"),
         ("KEY,repo", "needs one value"),
     ],
 )
@@ -161,7 +161,7 @@ def test_without_a_token_or_with_a_wrong_address_nothing_is_begun(desk: Desk) ->
             desk.sink()
     desk.environ.clear()
     desk.ca_file = Path("/nonexistent/ca.pem")
-    with pytest.raises(SinkError, match="gives no authorities to trust"):
+    with pytest.raises(SinkError, match="contains no certificate authorities to trust"):
         desk.sink()
 
 
@@ -194,10 +194,10 @@ def test_another_refusal_is_no_reason_to_write_again(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("body", "what"),
     [
-        ({}, "gave no public key"),
-        ({"key_id": 1, "key": "AAAA"}, "gave no public key"),
-        ({"key_id": "1", "key": "AAAA"}, "of no use"),
-        ({"key_id": "1", "key": "no base64 ü"}, "of no use"),
+        ({}, "returned no public key"),
+        ({"key_id": 1, "key": "AAAA"}, "returned no public key"),
+        ({"key_id": "1", "key": "AAAA"}, "cannot be used"),
+        ({"key_id": "1", "key": "no base64 ü"}, "cannot be used"),
     ],
 )
 def test_a_public_key_that_is_none_is_told(desk: Desk, body: dict[str, Any], what: str) -> None:

@@ -89,7 +89,7 @@ def _told_at_once(desk: Desk, act: Callable[[], object]) -> str:
     """Return the time that is told."""
     told = desk.told(act)
     assert desk.clock.slept == []
-    match = re.search(r"GitHub's rate limit holds until (20[0-9T:-]+Z)\.", told)
+    match = re.search(r"GitHub's rate limit lasts until (20[0-9T:-]+Z)\.", told)
     assert match is not None, told
     return match[1]
 
@@ -117,7 +117,7 @@ def test_what_is_lost_on_the_way_is_sent_again(desk: Desk, method: str, *, after
 
 
 WRONG: dict[str, tuple[Fault, str]] = {
-    "503": (fail("", "", 503, times=99), "answered 503 until the time was over (a test's time)"),
+    "503": (fail("", "", 503, times=99), "answered 503 until the time ran out (a test's time)"),
     "nothing": (drop("", "", times=99), "cannot be reached: "),
     "html": (fail("", "", 200, body=b"<html>", times=99), "which is no answer of GitHub"),
     "deep": (fail("", "", 200, body=b"[" * 99_999, times=99), "which is no answer of GitHub"),

@@ -292,7 +292,7 @@ def test_a_value_that_is_overwritten_at_once_is_told(opening: Place) -> None:
         place.server.owners[1].variables[0]["value"] = "of-somebody-else"
 
     place.server.faults.append(after("PUT", "", overwrite))
-    with pytest.raises(DeliveryError, match="shows another value") as caught:
+    with pytest.raises(DeliveryError, match="shows a different value") as caught:
         place.sink().deliver(delivery(KEY))
     for secret in (KEY, "of-somebody-else"):
         assert secret not in str(caught.value)

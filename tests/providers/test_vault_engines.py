@@ -71,7 +71,7 @@ def test_an_engine_of_version_1_is_refused_and_gets_nothing(vault: VaultPlace) -
     vault.server.mount("old", version=1)
     vault.server.add_token(vault.token, {"old/*": ("read", "create", "update")})
     sink = vault.sink("vault:old/app#KEY")
-    assert "no KV engine of version 2" in refused(vault, sink).what
+    assert "not a KV version 2 engine" in refused(vault, sink).what
     assert vault.server.secret("old", "data/app") is None
 
 
@@ -80,15 +80,15 @@ def test_a_secret_of_version_1_that_looks_like_ours_is_refused(vault: VaultPlace
     vault.server.add_token(vault.token, {"old/*": ("read", "create", "update")})
     vault.server.engines["old"].plain["data/app"] = {"data": {"KEY": OLDER}, "options": {"cas": 0}}
     sink = vault.sink("vault:old/app#KEY")
-    assert "no KV engine of version 2" in refused(vault, sink).what
-    assert "no KV engine of version 2" in not_delivered(vault, sink).what
+    assert "not a KV version 2 engine" in refused(vault, sink).what
+    assert "not a KV version 2 engine" in not_delivered(vault, sink).what
     assert written(vault) == []
 
 
 def test_a_delivery_to_version_1_is_never_taken_for_one(vault: VaultPlace) -> None:
     vault.server.mount("old", version=1)
     vault.server.add_token(vault.token, {"old/*": ("read", "create", "update")})
-    with pytest.raises(DeliveryError, match="no KV engine of version 2"):
+    with pytest.raises(DeliveryError, match="not a KV version 2 engine"):
         vault.sink("vault:old/app#KEY").deliver(delivery(KEY))
 
 
@@ -97,7 +97,7 @@ def test_an_engine_that_cannot_be_told_is_refused_until_there_is_a_secret(
 ) -> None:
     hidden = fail("GET", "internal/ui/mounts", 403, body={"errors": ["no"]}, times=ALWAYS)
     new_vault.server.faults.append(hidden)
-    assert "make the secret first" in refused(new_vault).what
+    assert "create the secret first" in refused(new_vault).what
     new_vault.put(OLDER)
     sink = new_vault.sink()
     assert list(sink.check()) == []

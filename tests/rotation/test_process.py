@@ -33,7 +33,7 @@ MOMENTS = {
     "asked for the key": ("GET", "/keys/self", 0, UNTOUCHED),
     "opened": ("PUT", "/rotations/", 0, UNTOUCHED),
     "verified": ("GET", "/keys/self", 1, BOTH_WORK),
-    "confirmed": ("PUT", "/confirmation", 0, "Every destination holds the new key"),
+    "confirmed": ("PUT", "/confirmation", 0, "Every destination has the new key"),
 }
 """When the signal comes: while the answer to this call is awaited; what is said of the keys."""
 

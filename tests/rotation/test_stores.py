@@ -168,7 +168,7 @@ def test_one_that_somebody_overwrites_meanwhile_is_made_up_for(run: Run, positio
     overwritten, last = run.destinations[position], run.destinations[2]
     last.place.server.faults.append(before("PUT", "secrets/", lambda: overwritten.put(run.key)))
     ended = run.rotate()
-    assert "does not hold the key that was written to it" in ended.err
+    assert "does not contain the key that was written to it" in ended.err
     check_unfinished(run, ended, position, waiting=False)
     again = run.rotate()
     run.check_finished(again)

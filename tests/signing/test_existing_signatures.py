@@ -192,7 +192,7 @@ def test_an_old_osslsigncode_gets_no_signed_file(
     assert refused.code == 10
     for file in files:
         assert (
-            f"{file}: it carries a signature, which osslsigncode 2.9 must not read" in refused.err
+            f"{file}: it contains a signature, which osslsigncode 2.9 must not read" in refused.err
         )
     assert str(unsigned) not in refused.err
     assert "Install 2.13 or newer" in refused.err
@@ -223,7 +223,7 @@ def test_a_crafted_signature_never_reaches_an_old_osslsigncode(
     refused = signer.sign("--label", "curve", "--append", evil, PATH=old.path)
 
     assert refused.code == 10
-    assert "it carries a signature" in refused.err
+    assert "it contains a signature" in refused.err
     assert evil.read_bytes() == before
     assert old.calls() == ["--help"]
 
@@ -250,7 +250,7 @@ def test_an_old_osslsigncode_gets_no_file_that_may_be_signed(
 
     assert refused.code == 10
     for file in files:
-        assert f"{file}: it may carry a signature" in refused.err
+        assert f"{file}: it may contain a signature" in refused.err
     assert {each: each.read_bytes() for each in files} == before
     assert old.calls() == ["--help"]
 

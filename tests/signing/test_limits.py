@@ -63,6 +63,6 @@ def test_a_file_fails_whose_program_is_killed(
     done = signer.sign("--label", "production", file, PATH=program.path)
 
     assert done.code == 1
-    assert "osslsigncode was ended: Aborted" in done.err
+    assert "osslsigncode was stopped: Aborted" in done.err
     assert file.read_bytes() == before
     assert list(work.iterdir()) == [file]

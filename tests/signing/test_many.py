@@ -95,7 +95,7 @@ def test_a_server_that_dies_in_the_middle(
     assert (len(signed), result["signed"]) == (10, 10)
     assert result["failed"] + result["untried"] == 20
     assert "20 of 30 files not signed" in done.err
-    assert "it skips the files that are signed" in done.err
+    assert "it skips the files that are already signed" in done.err
     for file in files:
         if file in signed:
             assert judge(file, plain_signer.trusted).good
@@ -126,9 +126,14 @@ def test_a_moment_of_weakness_is_waited_out(
         (405, b"{}", ServerError, "v1 server without the REST interface"),
         (404, b"{}", ServerError, "v1 server without the REST interface"),
         (401, b"{}", UnauthorizedError, "refuses the key"),
-        (400, b"{}", ServerError, "in no form this client knows"),
+        (400, b"{}", ServerError, "in a form that this client does not understand"),
         (200, b"{}", ServerError, "no answer of the protocol"),
-        (200, b'{"result": 0, "certificate": ""}', SigningRefusedError, "gives no certificate"),
+        (
+            200,
+            b'{"result": 0, "certificate": ""}',
+            SigningRefusedError,
+            "has no usable certificate",
+        ),
         (
             200,
             b'{"result": 3, "message": "no ::error::luck"}',

@@ -144,7 +144,7 @@ def test_what_is_no_certificate(bad: bytes) -> None:
 
 def test_other_kinds_of_keys_are_told() -> None:
     for private in (ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256K1())):
-        with pytest.raises(CertificateError, match="neither RSA nor on the curve"):
+        with pytest.raises(CertificateError, match="neither RSA nor ECDSA on"):
             SigningCertificate.read(certified(private))
 
 

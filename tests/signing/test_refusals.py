@@ -39,7 +39,7 @@ def test_a_label_that_nobody_has_and_a_certificate_of_others(
 
     for done in (unknown, foreign):
         assert done.code == 1
-        assert "gives no certificate with the label" in done.err
+        assert "has no usable certificate with the label" in done.err
         assert "Nothing was signed" in done.err
     assert file.read_bytes() == before
 
@@ -147,12 +147,12 @@ def test_everything_wrong_is_told_at_once_and_nothing_sent(
 
     assert done.code == 10
     for fault in (
-        "no certificate is named; give --label, --thumbprint or --subject",
+        "no certificate is selected; give --label, --thumbprint or --subject",
         "--file-digest: it must be SHA256, SHA384 or SHA512",
         "--timestamp-digest: it must be SHA256, SHA384 or SHA512",
         "--timestamp-digest can only be used with --timestamp-server",
         "--fallback-timestamp-server can only be used with --timestamp-server",
-        "--append and --replace exclude one another",
+        "--append and --replace cannot be used together",
         "--description-url: it must contain ASCII characters only",
         "--max-degree-of-parallelism: it must be a whole number from 1 to 64",
         "--fail-if-expiring-within: a duration is",

@@ -167,7 +167,7 @@ def test_a_pause_that_is_asked_for_is_made() -> None:
 def test_a_pause_beyond_the_time_is_not_begun() -> None:
     says = Says(answer(503, Retry_After="20"))
     fault = fault_of(KEY_SERVER, says, seconds=19)
-    assert str(fault).endswith("answered 503 until the time was over (--timeout).")
+    assert str(fault).endswith("answered 503 until the time ran out (--timeout).")
     assert says.count == 1
 
 

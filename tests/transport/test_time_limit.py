@@ -95,7 +95,7 @@ def test_an_answer_that_drips_ends_with_the_time(
         fault = fault_of(ServerAddress(server.url, ca_file=authority.ca_file if tls else None))
         assert not script.ended_by_itself
     assert fault.kind is HttpErrorKind.TIME
-    assert str(fault) == f"{server.url} did not answer completely in time (--timeout)."
+    assert str(fault) == f"{server.url} did not complete its answer in time (--timeout)."
 
 
 def test_a_flood_of_interim_answers_ends_with_the_time() -> None:

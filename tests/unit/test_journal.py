@@ -200,7 +200,7 @@ def test_a_damaged_file_is_refused_and_left_alone(
         pass
     assert str(path) in caught.value.what
     assert "damaged" in caught.value.what
-    assert "Move it away" in caught.value.next
+    assert "Move it to another folder" in caught.value.next
     assert path.read_bytes() == content
 
 

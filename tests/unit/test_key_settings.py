@@ -65,7 +65,7 @@ def test_a_plain_file_holds_the_key(path: Path, key: str, mark: bytes, end: byte
 
 @pytest.mark.parametrize("end", ["\n\n", "\r\n\r\n", " \n", "\t", "\n\r", "\x00"])
 def test_only_one_line_end_is_dropped(path: Path, end: str) -> None:
-    assert "holds no key" in refused(path, (VENDOR + end).encode())
+    assert "does not contain a key" in refused(path, (VENDOR + end).encode())
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_only_one_line_end_is_dropped(path: Path, end: str) -> None:
     ],
 )
 def test_a_file_with_something_else_holds_no_key(path: Path, content: str) -> None:
-    assert "holds no key: a key is 16 to 512" in refused(path, content.encode())
+    assert "does not contain a key: a key is 16 to 512" in refused(path, content.encode())
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"  \r\n", b"\xef\xbb\xbf"])
@@ -275,7 +275,7 @@ def test_a_key_and_a_key_file_exclude_one_another(path: Path) -> None:
     made = settings(api_key=VENDOR, api_key_file=str(path))
     key_source(made)
     assert made.faults == [
-        "--api-key and --api-key-file exclude one another (both given by command line)"
+        "--api-key and --api-key-file cannot be used together (both are set by command line)"
     ]
 
 

@@ -265,7 +265,7 @@ def test_prose_goes_to_stderr_and_ends_with_the_next_step(job: Job, outcome: Out
     ("outcome", "expected"),
     [
         (rotated(), "Old key: 4, revoked at 2026-03-08T12:00:00Z"),
-        (rotated(auto_revoke=False), "Next: revoke key 4 by hand once nothing uses it."),
+        (rotated(auto_revoke=False), "Next: revoke key 4 by hand when nothing uses it any more."),
         (rotated(auto_revoke=False), "Old key: 4, valid until somebody revokes it"),
         (rotated(overlap_end=NOW), "Old key: 4, revoked\n"),
         (rotated(new_key_expires_at=None), "New key expires: never"),
@@ -276,7 +276,7 @@ def test_prose_goes_to_stderr_and_ends_with_the_next_step(job: Job, outcome: Out
         (NOT_DUE, "Not due: the key has 41 days left, the window is 30 days."),
         (NotDue(info(expires_at=None), timedelta(1)), "Not due: the key has no end, the"),
         (WOULD, "Dry run: would rotate this key. Nothing was changed."),
-        (WouldRotate(info(), continues=True), "would finish a rotation that was cut"),
+        (WouldRotate(info(), continues=True), "would finish an interrupted rotation"),
         (WouldRotate(info(revokes_at=NOW), continues=False), "Revoked at: 2026-03-01T12:00:00Z"),
     ],
 )

@@ -57,20 +57,20 @@ def test_a_servers_url_is_taken_without_its_last_slash(text: str, url: str) -> N
         ("https://[::1", "is not a URL"),
         (URL + ":port", "is not a URL"),
         (URL + ":99999", "is not a URL"),
-        ("https://user@signotaur.example.com", "no user name"),
-        ("https://user:pass@signotaur.example.com", "no user name"),
-        ("https://:pass@signotaur.example.com", "no user name"),
-        ("https://@signotaur.example.com", "no user name"),
-        (URL + "/?a=b", "no user name, password, ? or #"),
-        (URL + "?", "no user name, password, ? or #"),
-        (URL + "/#top", "no user name, password, ? or #"),
-        (URL + "#", "no user name, password, ? or #"),
-        ("http://signotaur.example.com", "plain http would show the key"),
-        ("http://localhost.example.com", "plain http would show the key"),
-        ("http://127.0.0.1.example.com", "plain http would show the key"),
-        ("http://0.0.0.0", "plain http would show the key"),
-        ("http://10.0.0.1", "plain http would show the key"),
-        ("http://[2001:db8::1]", "plain http would show the key"),
+        ("https://user@signotaur.example.com", "not contain a user name"),
+        ("https://user:pass@signotaur.example.com", "not contain a user name"),
+        ("https://:pass@signotaur.example.com", "not contain a user name"),
+        ("https://@signotaur.example.com", "not contain a user name"),
+        (URL + "/?a=b", "a user name, a password, ? or #"),
+        (URL + "?", "a user name, a password, ? or #"),
+        (URL + "/#top", "a user name, a password, ? or #"),
+        (URL + "#", "a user name, a password, ? or #"),
+        ("http://signotaur.example.com", "plain http would expose the key"),
+        ("http://localhost.example.com", "plain http would expose the key"),
+        ("http://127.0.0.1.example.com", "plain http would expose the key"),
+        ("http://0.0.0.0", "plain http would expose the key"),
+        ("http://10.0.0.1", "plain http would expose the key"),
+        ("http://[2001:db8::1]", "plain http would expose the key"),
         ("https://signotaur example.com", "spaces or other characters"),
         ("https://signotaur.example.com/a b", "spaces or other characters"),
         ("https://signotaur.exa\nmple.com", "spaces or other characters"),
@@ -150,7 +150,7 @@ def test_a_missing_file_of_authorities_is_told(tmp_path: Path) -> None:
 def test_a_file_without_a_certificate_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "ca.pem").write_bytes(content)
     _, (told,) = read(ca_file=str(tmp_path / "ca.pem"))
-    assert "holds no certificate in PEM form" in told
+    assert "does not contain a PEM certificate" in told
 
 
 def test_a_folder_of_authorities_is_told(tmp_path: Path) -> None:
@@ -186,8 +186,8 @@ def test_a_given_ca_file_is_never_switched_off(untrusted: str, ca: str, tmp_path
     write_config(tmp_path, config)
     _, faults = read({"HOME": str(tmp_path)} | variables | environ, **given, **more)
     [fault] = faults
-    assert fault.startswith(f"--allow-untrusted (given by {untrusted}) would switch off")
-    assert fault.endswith(f"--ca-file (given by {ca}); give one of them")
+    assert fault.startswith(f"--allow-untrusted (given by {untrusted}) would turn off")
+    assert fault.endswith(f"--ca-file (given by {ca}); give only one of them")
 
 
 def test_allow_untrusted_that_a_higher_layer_turns_off_is_no_fault(tmp_path: Path) -> None:

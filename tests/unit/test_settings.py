@@ -248,8 +248,8 @@ def test_two_that_exclude_one_another_in_one_layer_are_a_fault(
         world.put(layer, option, "x")
     settings = world.settings()
     assert settings.one_of(*options) == (options[0], ["x"])
-    expected = f"{' and '.join(map(str, options))} exclude one another"
-    assert settings.faults == [f"{expected} (both given by {layer})"]
+    expected = f"{' and '.join(map(str, options))} cannot be used together"
+    assert settings.faults == [f"{expected} (both are set by {layer})"]
 
 
 @pytest.mark.parametrize("high", DESTINATIONS, ids=str)
@@ -281,9 +281,9 @@ def test_none_of_those_that_exclude_one_another_may_be_given(world: World) -> No
         (b"", "cannot be read as JSON"),
         (b"\xff", "cannot be read as JSON"),
         (b"{'signServer': 1}", "cannot be read as JSON"),
-        (b"[]", "holds no JSON object"),
-        (b'"text"', "holds no JSON object"),
-        (b"null", "holds no JSON object"),
+        (b"[]", "does not contain a JSON object"),
+        (b'"text"', "does not contain a JSON object"),
+        (b"null", "does not contain a JSON object"),
         (b'{"signServer": 7}', "config.json: signServer is not a string"),
         (b'{"signServer": ["a"]}', "config.json: signServer is not a string"),
         (b'{"allowUntrusted": "true"}', "config.json: allowUntrusted is not true or false"),

@@ -42,4 +42,4 @@ def _identity(text: str) -> UUID | None:
     try:
         return UUID(text) if text else None
     except ValueError:
-        raise ValueError("it is not the id of a rotation") from None
+        raise ValueError("it is not a rotation id") from None

@@ -27,7 +27,7 @@ from signotaur_action.settings.key import KeySource, demand_no_arguments, key_so
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import github_token, outside, server_address
 
-_UNCHANGED = "Unchanged: the guard only asks."
+_UNCHANGED = "Unchanged: the guard only reads."
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,9 @@ def _keep_issue(
     try:
         if found.limit_passed:
             return kept.keep_open(expiry_issue(found, environ))
-        return kept.close(f"{guard_report(found).headline} It is key {found.key.id} now.")
+        return kept.close(f"{guard_report(found).headline} The key is now {found.key.id}.")
     except IssueError as fault:
-        console.warn(f"The issue could not be kept: {fault}")
+        console.warn(f"The issue could not be updated: {fault}")
         return ""
 
 

@@ -49,7 +49,7 @@ def _tell(found: Answers, paths: list[Path], console: Console) -> None:
     console.note(f"Written: {' and '.join(map(str, paths))}.")
     if paths[0].parts[:-1] == (".github", "workflows") and not Path(".git").exists():
         console.warn("this is not the root of a repository; GitHub reads workflows only there.")
-    console.note("Next: what no file can do:")
+    console.note("Next steps:")
     for number, step in enumerate(remaining(found), start=1):
         console.note(f"{number}. {step}")
 
@@ -57,9 +57,9 @@ def _tell(found: Answers, paths: list[Path], console: Console) -> None:
 def _demand_free(settings: Settings, paths: list[Path], *, overwrite: bool) -> None:
     for path in paths:
         if path.is_symlink() or (path.exists() and not path.is_file()):
-            settings.faults.append(f"{path} is no regular file")
+            settings.faults.append(f"{path} is not a regular file")
         elif path.exists() and not overwrite:
-            settings.faults.append(f"{path} exists already; --force overwrites it")
+            settings.faults.append(f"{path} already exists; --force overwrites it")
 
 
 def _write(texts: Mapping[Path, str], *, overwrite: bool) -> None:

@@ -97,7 +97,7 @@ def _forget(journal: Journal, console: Console) -> None:
     except OSError as error:  # all is done and told: a later run finds this rotation to be over
         reason = error.strerror or type(error).__name__
         console.warn(
-            f"The journal {journal.path} could not be emptied ({reason}) and may hold the new "
+            f"The journal {journal.path} could not be emptied ({reason}) and may contain the new "
             "key. Delete it."
         )
 
@@ -105,8 +105,8 @@ def _forget(journal: Journal, console: Console) -> None:
 def _warn_of_places(sinks: Sequence[Sink], environ: Mapping[str, str], console: Console) -> None:
     for path in in_workspace(sinks, environ):
         console.warn(
-            f"{path} lies in the workspace, which is uploaded, cached and copied into images; "
-            "$RUNNER_TEMP is a better place for a key."
+            f"{path} is in the workspace, which jobs upload, cache and copy into images; "
+            "$RUNNER_TEMP is a safer place for a key."
         )
 
 
@@ -115,8 +115,8 @@ def _warn_of_journals(command: RotateKey, journal: Journal, console: Console) ->
         console.warn(concern)
     for path in command.journal.of_others(command.source.key, command.server.url):
         console.warn(
-            f"{path} is the journal of an unfinished rotation of another key. It is left alone: "
-            "the command that began that rotation finishes it."
+            f"{path} is the journal of an unfinished rotation of another key. It was not changed; "
+            "the command that started that rotation finishes it."
         )
 
 

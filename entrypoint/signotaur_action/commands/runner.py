@@ -20,11 +20,11 @@ def run_with_report(
     outputs: dict[str, str] | None = None,
     document: dict[str, object] | None = None,
 ) -> ExitCode:
-    """Run a command's work and return its exit code; every expected failure is told.
+    """Run a command's work and return its exit code; every expected failure is reported.
 
     ``outputs`` and ``document`` are what the command sets besides when it fails.
     """
-    listeners = invocation.settings()  # read on its own: faults are told to these, too
+    listeners = invocation.settings()  # read first: faults are reported to these, too
     console = invocation.console(debug=listeners.flag(DEBUG))
     report = Report(console, invocation.environ, as_json=listeners.flag(JSON))
     try:
@@ -39,13 +39,14 @@ def run_with_report(
 
 
 def tell(report: Report, telling: ReportContent) -> None:
-    """Tell an outcome. Raises SignotaurError when somebody who asked for it cannot be told."""
+    """Tell an outcome. Raises SignotaurError when it cannot be written where it was requested."""
     try:
         report.tell(telling)
     except OSError as error:
         raise SignotaurError(
-            f"The outcome could not be told ({(error.strerror or type(error).__name__).lower()}).",
-            keys="Unchanged. What this command did is done; only the telling failed.",
+            "The result could not be reported "
+            f"({(error.strerror or type(error).__name__).lower()}).",
+            keys="Unchanged since the command ended. The command itself succeeded.",
             next_step="Make stdout and the step's files writable, and run the command again.",
         ) from None
 
@@ -69,6 +70,6 @@ def warn_of_trust(server: ServerAddress, console: Console) -> None:
     """Warn of a server whose certificate is not checked."""
     if server.allow_untrusted:
         console.warn(
-            "--allow-untrusted: the server's certificate is not checked, so anybody on the way "
-            "can read the key; --ca-file is the safe way."
+            "--allow-untrusted: the server's certificate is not checked, so anyone on the "
+            "network path can read the key; prefer --ca-file."
         )

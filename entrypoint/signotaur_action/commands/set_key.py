@@ -28,7 +28,7 @@ from signotaur_action.sinks import FileSink
 
 _SOURCES = (FROM_STDIN, FROM_ENV, API_KEY)
 _LONGEST = 4096
-_NOT_STORED = "Nothing was stored; the destination is as it was."
+_NOT_STORED = "Nothing was stored; the destination is unchanged."
 
 
 def run(invocation: Invocation) -> ExitCode:
@@ -55,7 +55,7 @@ def _set_key(invocation: Invocation, console: Console) -> None:
     if settings.faults or sink is None or source is None:
         raise UsageError(settings.faults)
     if settings.flag(IF_MISSING) and sink.file.path.exists():
-        console.note(f"{sink.file.path} exists already: left alone (--if-missing).")
+        console.note(f"{sink.file.path} already exists and was not changed (--if-missing).")
         return
     for concern in sink.check():
         console.warn(concern)
@@ -72,12 +72,12 @@ def _store(sink: FileSink, key: Secret, console: Console) -> None:
     with file_locked(sink.file.path) as journals:
         for path in journals:
             console.warn(
-                f"A rotation of this file was cut; its new key stays in {path} until rotate-key "
-                "has finished it."
+                f"A rotation of this file was interrupted; its new key is in {path} until "
+                "rotate-key finishes it."
             )
         sink.store(key)
         if sink.read_back() != key:
-            raise DeliveryError(f"{sink.name} does not hold the key that was written to it.")
+            raise DeliveryError(f"{sink.name} does not contain the key that was written to it.")
     console.note(f"Stored: {sink.name}.")
 
 
@@ -113,7 +113,7 @@ def _key(
     try:
         key = parse_key(without_line_end(text).strip())
     except KeyTextError as error:
-        raise UsageError([f"{label} holds no key: {error}"]) from None
+        raise UsageError([f"{label} does not contain a key: {error}"]) from None
     console.mask(key)
     return key
 

@@ -134,9 +134,8 @@ class OwnerOnlyFile:
         """Return the folder that was opened first, if builds that read the path get there."""
         if not self._folder.is_at(self.path.parent):
             raise FileRefusedError(
-                f"the folder {self.path.parent} was moved or replaced while this command ran, "
-                "and the key was not written to the folder that is there now. Put the first "
-                "folder back"
+                f"the folder {self.path.parent} was moved or replaced while this command ran, so "
+                "the key was not written to the new folder. Put the original folder back"
             )
         return self._folder
 
@@ -147,7 +146,7 @@ class OwnerOnlyFile:
         except FileNotFoundError:
             return None
         if stat.S_ISLNK(current.st_mode):
-            raise FileRefusedError("it is a symbolic link; --follow-symlinks allows that")
+            raise FileRefusedError("it is a symbolic link; use --follow-symlinks to allow that")
         if not stat.S_ISREG(current.st_mode):
             raise FileRefusedError(f"it is {_kind(current.st_mode)}, not a regular file")
         if current.st_nlink > 1:

@@ -1,4 +1,4 @@
-"""What a key may look like, and how it stands in a plain key file."""
+"""What a key may look like, and how a plain key file contains it."""
 
 import re
 
@@ -23,7 +23,7 @@ def parse_key(text: str) -> Secret:
     Raises KeyTextError.
     """
     if not _KEY.fullmatch(text):
-        raise KeyTextError("a key is 16 to 512 printable ASCII characters without space")
+        raise KeyTextError("a key is 16 to 512 printable ASCII characters without spaces")
     if text.startswith(keyformat.PREFIX):
         try:
             keyformat.parse(text)

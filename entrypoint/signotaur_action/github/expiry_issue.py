@@ -60,7 +60,7 @@ class ExpiryIssue:
         for other in others:  # two jobs opened one each in the same moment
             self._close(other, "not_planned")
         if (first.title, first.body.replace("\r\n", "\n").strip()) == (title, body):
-            return f"#{first.number} says so already"
+            return f"#{first.number} is already open"
         self._send("PATCH", f"/{first.number}", {"title": title, "body": body})
         return f"#{first.number} updated"
 
@@ -76,8 +76,8 @@ class ExpiryIssue:
         answer = self._send("POST", "", {"title": title, "body": body, "labels": [LABEL]})
         if LABEL not in _labels(answer):
             raise IssueError(
-                f"GitHub opened an issue without the label {LABEL}, so that it will not be found "
-                "again: give the issue that label."
+                f"GitHub opened an issue without the label {LABEL}, so the next run will not find "
+                "it: add that label to the issue."
             )
         return f"#{_number(answer.document)} opened"
 
@@ -121,5 +121,5 @@ def _labels(answer: Answer) -> list[str]:
 def _number(document: object) -> int:
     number = document.get("number") if isinstance(document, dict) else None
     if not isinstance(number, int):
-        raise IssueError("GitHub told no number of an issue.")
+        raise IssueError("GitHub returned no issue number.")
     return number

@@ -33,7 +33,7 @@ class GitHubRest:
     def __init__(self, outside: StoreAccess, token: Secret) -> None:
         """Raise ValueError for no token, or no address in ``GITHUB_API_URL`` to send it to."""
         if not re.fullmatch("[!-~]+", token.reveal()):
-            raise ValueError("the token holds characters that no token has")
+            raise ValueError("the token contains characters that are not valid in a token")
         try:
             self.url = parse_server_url(outside.environ.get("GITHUB_API_URL") or PUBLIC_API)
         except ValueError as error:
@@ -52,9 +52,9 @@ def refusal_text(answer: Answer, permission: str) -> str:
     """Return in a few words why GitHub refused; ``permission`` is what the call needs."""
     said = escape_untrusted(answer.text("message")).rstrip(".") or "it gave no reason"
     if limit_pause(answer) is not None:
-        return f"GitHub's rate limit holds until {format_time(_free_at(answer))}"
+        return f"GitHub's rate limit lasts until {format_time(_free_at(answer))}"
     if answer.status == UNAUTHORIZED:
-        return f"GitHub does not know the token (401: {said}): it may have expired"
+        return f"GitHub does not accept the token (401: {said}): it may have expired"
     if answer.status in (FORBIDDEN, NOT_FOUND):
         return f"GitHub refuses the token ({answer.status}: {said}): it needs {permission}"
     return f"GitHub answered {answer.status}: {said}"

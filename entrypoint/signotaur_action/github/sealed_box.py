@@ -18,4 +18,4 @@ def seal(secret: Secret, public_key: str) -> str:
         key = PublicKey(base64.b64decode(public_key, validate=True))
         return base64.b64encode(SealedBox(key).encrypt(secret.reveal().encode())).decode()
     except (binascii.Error, CryptoError, TypeError):
-        raise ValueError("it is no public key") from None
+        raise ValueError("it is not a public key") from None

@@ -29,17 +29,17 @@ def parse_server_url(text: str) -> str:
     """Return a URL that a secret may be sent to, without final slash. Raises ValueError."""
     try:
         parts = urlsplit(text)
-        parts.port  # noqa: B018 - raises ValueError for a port that is no number
+        parts.port  # noqa: B018 - raises ValueError for a port that is not a number
     except ValueError:
         raise ValueError("it is not a URL") from None
     if parts.scheme not in ("https", "http") or not parts.hostname:
         raise ValueError("it must be an https URL, like https://signotaur.example.com")
     if "@" in parts.netloc or "?" in text or "#" in text:
-        raise ValueError("it must hold no user name, password, ? or #")
+        raise ValueError("it must not contain a user name, a password, ? or #")
     if parts.scheme == "http" and not _is_loopback(parts):
-        raise ValueError("plain http would show the key to the network; it must be https")
+        raise ValueError("plain http would expose the key on the network; it must be https")
     if re.search(r"[\x00-\x20\x7f-\U0010ffff]", text):
-        raise ValueError("it holds spaces or other characters that a URL cannot hold")
+        raise ValueError("it contains spaces or other characters that are not valid in a URL")
     return text.rstrip("/")
 
 

@@ -58,7 +58,8 @@ class HttpClient:
     def _answer(self, reply: Reply, redaction: Redaction) -> Answer:
         if _FIRST_REDIRECT <= reply.status < FIRST_REFUSAL:
             raise HttpError(
-                f"{self.url} answered with a redirect ({reply.status}); a key is never sent on.",
+                f"{self.url} answered with a redirect ({reply.status}); this client never sends a "
+                "key to another address.",
                 HttpErrorKind.REDIRECT,
             )
         now = self._clock.now()
@@ -83,6 +84,7 @@ class HttpClient:
         kind = redaction.text(reply.headers.get("Content-Type", "no content type"))
         raise HttpError(
             f"{self.url} answered {reply.status} with {escape_untrusted(kind)}, which is not an "
-            f"answer of {self._manners.kind}. Is a proxy or another server in the way?",
+            f"answer from {self._manners.kind}. Is there a proxy, or a different server, at this "
+            "address?",
             HttpErrorKind.CONTENT,
         )

@@ -29,7 +29,7 @@ class WaitLimits:
         """Return the seconds to wait for the next bytes. Raises TimeoutError after the limit."""
         left = self.left.seconds()
         if left <= 0:
-            raise TimeoutError("the time limit of the call is reached")
+            raise TimeoutError("the call reached its time limit")
         return min(self.silence, left)
 
 
@@ -50,7 +50,7 @@ class _Incoming(io.RawIOBase):
         self._socket.settimeout(self._limits.seconds())
         count: int | None = self._bytes.readinto(buffer)
         if count == 0 and self.head_is_open:
-            raise ConnectionResetError("the answer ended within its headers")
+            raise ConnectionResetError("the answer ended inside its headers")
         return count
 
     def close(self) -> None:

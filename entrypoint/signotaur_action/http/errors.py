@@ -1,4 +1,4 @@
-"""What can go wrong on the way to an answer. Whoever called turns it into an error of the user's.
+"""What can go wrong on the way to an answer. The caller turns it into an error for the user.
 
 Foreign exceptions are never shown whole: some of them print the headers.
 """
@@ -59,11 +59,11 @@ def network_fault(error: Exception, url: str) -> HttpError:
     causes = list(_causes(error))
     cause = causes[-1]
     if isinstance(cause, ssl.SSLCertVerificationError):
-        refused = f"The certificate of {url} is refused: {cause.verify_message}."
+        refused = f"The certificate of {url} is not trusted: {cause.verify_message}."
         return HttpError(refused, HttpErrorKind.CERTIFICATE)
     unreachable = f"{url} cannot be reached: {_reason(cause)}."
     if isinstance(error, requests.exceptions.ProxyError):
-        unreachable = f"The proxy on the way to {url} fails: {_reason(cause)}."
+        unreachable = f"The proxy for {url} failed: {_reason(cause)}."
     if any(isinstance(each, urllib3.exceptions.ConnectTimeoutError) for each in causes):
         return NotSentError(unreachable)
     passing = any(isinstance(each, _PASSING) for each in causes)

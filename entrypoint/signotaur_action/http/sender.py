@@ -118,7 +118,7 @@ class Sender:
                 if not (repeatable and reply.status in self._manners.temporary):
                     return reply
                 pause = self._asked_pause(reply) or usual_pause
-                end = self._out_of_time(f"answered {reply.status} until the time was over")
+                end = self._out_of_time(f"answered {reply.status} until the time ran out")
             if pause > self._left.seconds():
                 raise end
             self._clock.sleep(pause)
@@ -131,7 +131,7 @@ class Sender:
     def _exchange(self, request: Request) -> Reply:
         left = self._left.seconds()
         if left <= 0:
-            over = f"The time for talking to {self.url} is over ({self._limit.name})."
+            over = f"The time for calls to {self.url} ran out ({self._limit.name})."
             raise HttpError(over, HttpErrorKind.TIME)
         named = {} if request.content is None else {"Content-Type": request.content_type}
         try:
@@ -149,7 +149,7 @@ class Sender:
                 return Reply(response.status_code, response.headers, self._content(response))
         except FOREIGN as error:
             if self._left.seconds() <= 0:
-                raise self._out_of_time("did not answer completely in time") from None
+                raise self._out_of_time("did not complete its answer in time") from None
             raise network_fault(error, self.url) from None
 
     def _content(self, response: requests.Response) -> bytes:

@@ -58,7 +58,9 @@ def _trusting(files: Sequence[Path]) -> ssl.SSLContext:
             context.load_verify_locations(path)
         except OSError as error:
             why = reason(error)
-            raise HttpError(f"{path} gives no authorities to trust: {why}.") from None
+            raise HttpError(
+                f"{path} contains no certificate authorities to trust: {why}."
+            ) from None
     return context
 
 

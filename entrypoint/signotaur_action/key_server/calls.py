@@ -27,9 +27,9 @@ _MANNERS = ApiProfile(
     temporary=TEMPORARY | {TOO_MANY},
 )
 _NEXT_STEPS = {
-    HttpErrorKind.REDIRECT: "Give --sign-server the address that the server itself has.",
-    HttpErrorKind.CERTIFICATE: "Give --ca-file the authority that signed it, or replace the "
-    "certificate.",
+    HttpErrorKind.REDIRECT: "Set --sign-server to the server's own address.",
+    HttpErrorKind.CERTIFICATE: "Set --ca-file to the certificate of the authority that signed "
+    "it, or replace the server's certificate.",
 }
 
 

@@ -74,12 +74,14 @@ class HttpKeyService:
         path = paths.confirmation(rotation_id)
         answer = self._call(RotationDescription.from_json, "PUT", path, key)
         if answer.state is not RotationState.CONFIRMED:
-            raise ServerError(f"{self.address} did not confirm the rotation it was asked to.")
+            raise ServerError(f"{self.address} did not confirm the requested rotation.")
         return self._rotation(answer, rotation_id)
 
     def _rotation(self, description: RotationDescription, asked: UUID) -> Rotation:
         if description.id != asked:
-            raise ServerError(f"{self.address} answered with another rotation than was asked of.")
+            raise ServerError(
+                f"{self.address} returned a different rotation than the one requested."
+            )
         return _rotation(description)
 
     def _call(
@@ -99,7 +101,9 @@ class HttpKeyService:
         try:
             return read(document)
         except WireError as error:
-            raise ServerError(f"{self.address} gave no answer of the protocol: {error}.") from None
+            raise ServerError(
+                f"{self.address} sent a response that this client does not understand: {error}."
+            ) from None
 
 
 def _key_info(description: KeyDescription) -> KeyInfo:

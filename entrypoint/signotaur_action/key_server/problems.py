@@ -20,7 +20,10 @@ _UNCHANGED = "This run changed nothing on the server."
 _GET_A_KEY = "Ask an administrator for a new key, and store it where this command reads it."
 
 _UNAUTHORIZED = {
-    Problem.UNKNOWN_KEY: ("the server does not know it", "Check that it is this server's key."),
+    Problem.UNKNOWN_KEY: (
+        "the server does not know it",
+        "Check that the key belongs to this server.",
+    ),
     Problem.KEY_EXPIRED: ("it has expired", _GET_A_KEY),
     Problem.KEY_REVOKED: (
         "it was revoked",
@@ -43,7 +46,9 @@ def refusal(answer: Answer, server: str) -> SignotaurError:
         members = Members(answer.document)
         return _known(Problem(members.text("type")), members, answer, server)
     except (WireError, ValueError):
-        return ServerError(f"{server} answered {answer.status}, in no form this client knows.")
+        return ServerError(
+            f"{server} answered {answer.status} in a form that this client does not understand."
+        )
 
 
 def _known(problem: Problem, members: Members, answer: Answer, server: str) -> SignotaurError:
@@ -63,16 +68,16 @@ def _busy(members: Members, answer: Answer) -> BusyError:
     since = members.optional_time("openedAt")
     began = "" if since is None else f" since {format_time(since)}"
     return BusyError(
-        f"This key is being rotated{began} by: {holder}.", retry_after=answer.retry_after
+        f"Another run has been rotating this key{began}: {holder}.", retry_after=answer.retry_after
     )
 
 
 def _too_many(_members: Members, _answer: Answer) -> ServerError:
     return ServerError(
-        "This key has three unconfirmed successors that were all used: rotations that were begun "
-        "and never finished.",
-        next_step="Run the command with the key that a destination holds now, or revoke the "
-        "unconfirmed keys on the server, and run the command again.",
+        "This key has three unconfirmed successors that were all used: their rotations were "
+        "started but never finished.",
+        next_step="Run the command with the key that a destination has now. Or revoke the "
+        "unconfirmed keys on the server, then run the command again.",
     )
 
 
@@ -87,6 +92,7 @@ _CONFLICTS: dict[Problem, Callable[[Members, Answer], SignotaurError]] = {
         "The server refuses the overlap: it must be between 0 and 30 days."
     ),
     Problem.ROTATION_MISMATCH: lambda *_: SupersededError(
-        "The server no longer takes this rotation: it was aborted or another one replaced it."
+        "The server no longer accepts this rotation: it was aborted, or another rotation "
+        "replaced it."
     ),
 }

@@ -66,7 +66,7 @@ class HttpSigningService:
         answer = self._call(CertificateAnswer.from_json, signing.CERT_GET, key, body.to_json())
         if answer.result != signing.DONE or not answer.certificate:
             raise SigningRefusedError(
-                f"{self.address} gives no certificate with the {selector.kind} "
+                f"{self.address} has no usable certificate with the {selector.kind} "
                 f"{escape_untrusted(selector.value)}{_because(answer.message)}",
                 next_step="Check --thumbprint, --label or --subject, and whether the key's owner "
                 "may use the certificate.",
@@ -85,7 +85,7 @@ class HttpSigningService:
         )
         answer = self._call(SignAnswer.from_json, signing.SIGN, key, body.to_json())
         if answer.result != signing.DONE or not answer.signature:
-            raise SigningRefusedError(f"the server does not sign it{_because(answer.message)}")
+            raise SigningRefusedError(f"the server refused to sign it{_because(answer.message)}")
         return answer.signature
 
     def _call(self, read: Callable[[object], T], path: str, key: Secret, body: Json) -> T:
@@ -97,7 +97,9 @@ class HttpSigningService:
         try:
             return read(answer.document)
         except WireError as error:
-            raise ServerError(f"{self.address} gave no answer of the protocol: {error}.") from None
+            raise ServerError(
+                f"{self.address} sent a response that this client does not understand: {error}."
+            ) from None
 
     def _transport(self) -> Transport:
         found: Transport | None = getattr(self._of_thread, "transport", None)
@@ -108,8 +110,8 @@ class HttpSigningService:
     def _refusal(self, answer: Answer) -> Exception:
         if answer.status in (_NOT_FOUND, _METHOD_NOT_ALLOWED):
             return ServerError(
-                f"{self.address} knows no signing by REST ({answer.status}): it is a v1 server "
-                "without the REST interface, or another server.",
+                f"{self.address} does not support signing over REST ({answer.status}): it is a v1 "
+                "server without the REST interface, or not a key server.",
                 next_step="Check --sign-server. A v1 server must be upgraded to v2 to sign.",
             )
         error = refusal(answer, self.address)

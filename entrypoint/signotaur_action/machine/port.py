@@ -86,7 +86,7 @@ class Machine(Protocol):
     def why_owner_not_kept(self, file: os.stat_result, folder: os.stat_result) -> str | None:
         """Return why a new file may not be given to the owner of the file it replaces.
 
-        Whoever may write in the folder could have planted that file, to own the next one.
+        A user who can write to the folder could have planted that file, to own the next one.
         """
 
     def folder(self, path: Path) -> Folder:

@@ -16,7 +16,7 @@ from pathlib import Path
 from signotaur_action.machine.port import Limits
 
 if sys.platform == "win32":  # for mypy, which reads this file for every system
-    raise ImportError("there is no POSIX here")
+    raise ImportError("this is not a POSIX system")
 
 _CLOSE = os.O_CLOEXEC
 _NO_FOLLOW = os.O_NOFOLLOW | _CLOSE
@@ -127,9 +127,9 @@ class Posix:
         if trusted or not folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             return None
         return (
-            f"it belongs to uid {file.st_uid}, who may have created it in order to own the new "
-            "key: others can write to this folder. Give the file to this user or to the "
-            "folder's owner (chown), or take the right to write from others (chmod go-w)"
+            f"it belongs to uid {file.st_uid}, who may have created it to own the new key: others "
+            "can write to this folder. Give the file to this user or to the folder's owner "
+            "(chown), or remove the write permission of others (chmod go-w)"
         )
 
     def folder(self, path: Path) -> PosixFolder:

@@ -12,7 +12,7 @@ from pathlib import Path
 from signotaur_action.machine import win32_security as security
 
 if sys.platform != "win32":  # for mypy, which reads this file for every system
-    raise ImportError("there is no Windows here")
+    raise ImportError("this is not Windows")
 
 _READ, _WRITE = 0x80000000, 0x40000000
 _ACCESS = {os.O_RDONLY: _READ, os.O_WRONLY: _WRITE, os.O_RDWR: _READ | _WRITE}

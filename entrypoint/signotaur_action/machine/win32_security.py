@@ -5,7 +5,7 @@ import sys
 from ctypes import wintypes
 
 if sys.platform != "win32":  # for mypy, which reads this file for every system
-    raise ImportError("there is no Windows here")
+    raise ImportError("this is not Windows")
 
 TOKEN_USER, TOKEN_OWNER = 1, 4
 _TOKEN_QUERY = 8

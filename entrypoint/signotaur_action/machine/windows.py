@@ -24,7 +24,7 @@ from signotaur_action.machine.windows_calls import Calls
 LOCKED_BYTE = 1 << 62
 """The byte that is locked: locks are mandatory, and no file reaches so far."""
 
-_KEPT_OPEN = "another program keeps it open, or its rights do not allow it"
+_KEPT_OPEN = "another program has it open, or its permissions do not allow it"
 _ATTEMPTS, _PAUSE_S = 20, 0.1
 """For how long a reader or a virus scanner may hold the old file."""
 
@@ -131,7 +131,7 @@ class Windows:
             return "it is read-only"
         owner = self._calls.owner(path)
         if owner not in self._selves():
-            return f"it belongs to {owner}, and that owner could not be kept"
+            return f"it belongs to {owner}, and the new file could not get that owner"
         try:
             self._calls.demand_removable(path)
         except PermissionError:
@@ -263,7 +263,7 @@ class Windows:
     def _demand_private(self, descriptor: int) -> None:
         found = self._calls.rights_of(descriptor)
         if not are_kept(found, self._calls.normal(self._rights())):
-            raise OSError(errno.EPERM, "this file system keeps no rights of files")
+            raise OSError(errno.EPERM, "this file system does not store file permissions")
 
 
 def _demand_plain(descriptor: int) -> None:

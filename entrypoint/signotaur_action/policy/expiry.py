@@ -128,9 +128,9 @@ def _age(key: KeyInfo) -> timedelta:
 
 def _rotated(key: KeyInfo, successor: int, confirmed_at: datetime) -> str:
     end = (
-        "is not scheduled to die"
+        "is not scheduled to be revoked"
         if key.revokes_at is None
-        else (f"dies on {format_time(key.revokes_at)}")
+        else (f"is revoked on {format_time(key.revokes_at)}")
     )
     return (
         f"This key was rotated on {format_time(confirmed_at)} and {end}; "
@@ -147,7 +147,7 @@ def _ending(key: KeyInfo) -> str:
 
 def _too_old(key: KeyInfo, max_age: timedelta) -> str:
     age, allowed = describe_span(_age(key)), describe_span(max_age)
-    return f"The key was not rotated for {age}; {allowed} are allowed."
+    return f"The key was not rotated for {age}; the limit is {allowed}."
 
 
 def _next_step(level: Level, successor: tuple[int, datetime] | None) -> str:
@@ -155,4 +155,4 @@ def _next_step(level: Level, successor: tuple[int, datetime] | None) -> str:
         return f"Give this build the new key (id {successor[0]})."
     if level is Level.GOOD:
         return "Nothing; the key is good."
-    return "Rotate the key: run rotate-key, or the workflow that does."
+    return "Rotate the key: run rotate-key, or the workflow that runs it."

@@ -1,4 +1,4 @@
-"""What a command's outcome is told as: prose, a JSON object, step outputs, a step summary.
+"""How a command's outcome is reported: prose, a JSON object, step outputs, a step summary.
 
 ``telling`` is the form that all outcomes take, ``rotation`` and ``guard`` make it (pure), and
 ``report`` brings it to everybody who listens.

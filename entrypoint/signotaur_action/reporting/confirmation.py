@@ -9,16 +9,16 @@ from signotaur_wire.members import format_time
 
 
 def confirmation_telling(outcome: Confirmed) -> ReportContent:
-    """Return what is told of a confirmation."""
+    """Return the report of a confirmation."""
     rotation = outcome.rotation
     end = "" if rotation is None else format_time(rotation.overlap_end)
     identity = "" if rotation is None else str(rotation.id)
     return ReportContent(
         headline=_headline(outcome),
         rows=_rows(outcome),
-        next_step="nothing; the key in use stays."
+        next_step="nothing; the key in use does not change."
         if rotation is None
-        else "bring the new key to all else that uses the old one until then.",
+        else "give the new key to everything else that uses the old one before then.",
         outputs=MappingProxyType(
             {
                 "confirmed": boolean(outcome.confirmed),
@@ -43,9 +43,9 @@ def confirmation_telling(outcome: Confirmed) -> ReportContent:
 
 def _headline(outcome: Confirmed) -> str:
     if not outcome.confirmed:
-        return "Nothing to confirm: no rotation of this key is open."
+        return "Nothing to confirm: this key has no open rotation."
     keys = f"the rotation of key {outcome.old_key_id} to key {outcome.new_key_id}"
-    return f"Confirmed before: {keys}." if outcome.already else f"Confirmed {keys}."
+    return f"Already confirmed: {keys}." if outcome.already else f"Confirmed {keys}."
 
 
 def _rows(outcome: Confirmed) -> Rows:

@@ -18,7 +18,7 @@ _HEADLINES = {
 
 
 def guard_report(verdict: Verdict, issue: str = "") -> ReportContent:
-    """Return what is told of a verdict; ``issue`` is what became of the issue, if anything."""
+    """Return the report of a verdict; ``issue`` is what became of the issue, if anything."""
     ends_at = format_optional_time(verdict.key.ends_at)
     days = verdict.days_left
     left = "" if days is None else str(days)

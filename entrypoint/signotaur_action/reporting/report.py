@@ -33,8 +33,8 @@ class Report:
             except OSError as error:
                 raise DestinationRefusedError(
                     f"${variable}, {path}, cannot be written ({(error.strerror or '').lower()}).",
-                    next_step="Run the container as root, as GitHub demands of container actions; "
-                    f"outside a job, unset {variable}.",
+                    next_step="Run the container as root, as GitHub requires for container "
+                    f"actions; outside a job, unset {variable}.",
                 ) from None
 
     def tell(self, telling: ReportContent) -> None:

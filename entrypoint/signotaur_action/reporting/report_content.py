@@ -13,7 +13,7 @@ _MARKUP = re.compile(r"[&<>\\`*_\[\]!|~#@$]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class ReportContent:
-    """What is told of an outcome, in every form at once."""
+    """The report of an outcome, in all its forms."""
 
     headline: str
     rows: Rows
@@ -38,7 +38,7 @@ class ReportContent:
 def failure(
     error: SignotaurError, outputs: dict[str, str], document: dict[str, object]
 ) -> ReportContent:
-    """Return what is told of a failure; the other two are what the command adds of its own."""
+    """Return the report of a failure; the other two arguments are what the command adds."""
     return ReportContent(
         headline=f"Not finished: {error.what}",
         rows=(

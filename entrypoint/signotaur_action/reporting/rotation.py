@@ -23,18 +23,18 @@ def tell(outcome: Outcome, report: Report, *, key_on_stdout: bool = False) -> No
 
 
 def _untold(outcome: Outcome, reason: str) -> SignotaurError:
-    what = f"The outcome could not be reported ({reason.lower()})."
+    what = f"The result could not be reported ({reason.lower()})."
     if isinstance(outcome, Rotated):
         return UnfinishedError(
             what,
-            keys="The rotation itself is complete. The journal holds the new key until the "
-            "outcome is reported.",
+            keys="The rotation itself is complete. The new key is in the journal until the result "
+            "is reported.",
         )
     return SignotaurError(what, keys="Nothing was rotated; the key in use is unchanged.")
 
 
 def rotation_telling(outcome: Outcome, *, with_key: bool) -> ReportContent:
-    """Return what is told of an outcome. Pure."""
+    """Return the report of an outcome. Pure."""
     headline, rows, next_step = _prose(outcome)
     document = _document(outcome)
     if with_key and isinstance(outcome, Rotated):
@@ -49,7 +49,7 @@ def _prose(outcome: Outcome) -> tuple[str, Rows, str]:
         return _rotated_prose(outcome)
     if isinstance(outcome, NotDue):
         return _not_due_prose(outcome)
-    what = "finish a rotation that was cut" if outcome.continues else "rotate this key"
+    what = "finish an interrupted rotation" if outcome.continues else "rotate this key"
     headline = f"Dry run: would {what}. Nothing was changed."
     return headline, key_rows(outcome.key), "run it without --dry-run."
 
@@ -59,11 +59,11 @@ def _not_due_prose(outcome: NotDue) -> tuple[str, Rows, str]:
     left = "no end" if key.ends_at is None else describe_span(key.ends_at - key.server_time)
     headline = f"Not due: the key has {left}{'' if key.ends_at is None else ' left'}, "
     headline += f"the window is {describe_span(outcome.window)}."
-    return headline, key_rows(key), "nothing; the key in use stays."
+    return headline, key_rows(key), "nothing; the key in use does not change."
 
 
 def key_rows(key: KeyInfo) -> Rows:
-    """Return what is told of a key that stays as it is."""
+    """Return the rows and the next step for a key that does not change."""
     rows = [
         ("Key", f"{key.id} ({key.name}) of {key.owner}"),
         ("Expires", format_optional_time(key.expires_at) or "never"),
@@ -84,21 +84,21 @@ def _rotated_prose(outcome: Rotated) -> tuple[str, Rows, str]:
     )
     headline = f"Rotated key {rotation.old_key_id} to key {rotation.new_key_id}."
     if rotation.unconfirmed:
-        headline = f"{headline[:-1]}, unconfirmed: both work, and nothing is armed."
-        next_step = "store the new key, then run confirm-rotation with it as it was stored."
+        headline = f"{headline[:-1]}, unconfirmed: both keys work, and no revocation is armed."
+        next_step = "store the new key, then run confirm-rotation with the stored key."
     elif not outcome.durable:
         next_step = f"store the new key now: the old one is {fate(rotation)}."
     elif rotation.auto_revoke:
-        next_step = "bring the new key to all else that uses it until then."
+        next_step = "give the new key to everything else that uses the old one before then."
     else:
-        next_step = f"revoke key {rotation.old_key_id} by hand once nothing uses it."
+        next_step = f"revoke key {rotation.old_key_id} by hand when nothing uses it any more."
     return headline, rows, next_step
 
 
 def fate(rotation: Rotation) -> str:
     """Return how a rotation's old key ends, in words."""
     if rotation.unconfirmed:
-        return "valid; its end is not armed before the rotation is confirmed"
+        return "valid; its revocation is armed when the rotation is confirmed"
     if not rotation.auto_revoke:
         return "valid until somebody revokes it"
     if rotation.overlap_end <= rotation.server_time:

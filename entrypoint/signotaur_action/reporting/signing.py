@@ -12,7 +12,7 @@ _SHOWN = 20
 
 
 def signing_report(outcome: Outcome) -> ReportContent:
-    """Return what is told when every file is signed."""
+    """Return the report when every file is signed."""
     seconds = f"{outcome.took.total_seconds():.1f} s"
     return ReportContent(
         headline=f"{_counted(outcome.count(FileStatus.SIGNED))} signed in {seconds}.",
@@ -20,7 +20,7 @@ def signing_report(outcome: Outcome) -> ReportContent:
             ("Certificate", outcome.thumbprint),
             ("Signed already", str(outcome.count(FileStatus.SKIPPED))),
         ),
-        next_step="nothing; every file that was named is signed.",
+        next_step="nothing; every file is signed.",
         outputs=MappingProxyType(signing_outputs(outcome)),
         document=MappingProxyType(signing_document(outcome)),
     )
@@ -52,14 +52,16 @@ def not_all_signed(
     if len(failed) > _SHOWN:
         lines.append(f"- and {len(failed) - _SHOWN} more")
     again = (
-        "Run the same command again: it skips the files that are signed."
+        "Run the same command again: it skips the files that are already signed."
         if on_signed is OnSigned.SKIP
-        else f"{SAME_COMMAND} Name the files that failed alone: the others would be signed again."
+        else f"{SAME_COMMAND} Name only the files that failed: the others would be signed again."
     )
-    fix = "Fix the problem named for each file." if cause is None else cause.next
+    fix = "Fix the problem that is shown for each file." if cause is None else cause.next
     next_step = again if fix == SAME_COMMAND else f"{fix} {again}"
     error = SigningIncompleteError(
-        "\n".join([f"{len(failed)} of {_counted(len(outcome.files))} not signed:", *lines]),
+        "\n".join(
+            [f"{len(failed)} of {_counted(len(outcome.files))} could not be signed:", *lines]
+        ),
         keys=f"The key in use is unchanged. {_counted(outcome.count(FileStatus.SIGNED))} signed by "
         "this run; the files that failed are unchanged.",
         next_step=next_step,

@@ -8,7 +8,7 @@ from signotaur_action.ports import KeyService
 from signotaur_action.rotation.outcomes import Confirmed
 from signotaur_wire.messages import RotationState
 
-_NOT_ARMED = "The old and the new key both work, and nothing is armed."
+_NOT_ARMED = "The old and the new key both work, and the old key's revocation is not armed."
 
 
 def confirm(service: KeyService, key: Secret, rotation_id: UUID | None) -> Confirmed:
@@ -29,8 +29,8 @@ def confirm(service: KeyService, key: Secret, rotation_id: UUID | None) -> Confi
     except ServerError as error:
         raise ServerError(
             error.what,
-            keys="Both keys work until the overlap ends. Whether the old key's revocation is "
-            "armed is not known.",
+            keys="Both keys work until the overlap ends. It is not known whether the old key's "
+            "revocation is armed.",
         ) from None
 
 
@@ -38,9 +38,10 @@ def _named(service: KeyService, key: Secret, rotation_id: UUID) -> Rotation:
     rotation = service.rotation(key, rotation_id)
     if rotation is None:
         raise SignotaurError(
-            f"The server knows no rotation {rotation_id} of this key.",
+            f"The server has no rotation {rotation_id} of this key.",
             keys="Nothing was changed.",
-            next_step="Give the new key of that rotation, and its id as rotate-key told it.",
+            next_step="Give the new key of that rotation, and the rotation id that rotate-key "
+            "printed.",
         )
     return rotation
 
@@ -48,9 +49,10 @@ def _named(service: KeyService, key: Secret, rotation_id: UUID) -> Rotation:
 def _demand_new_key(info: KeyInfo, rotation: Rotation) -> None:
     if not rotation.unconfirmed:
         raise SupersededError(
-            f"Rotation {rotation.id} is over ({rotation.state.value}): another one replaced it.",
-            keys="The old key, or the one that replaced this one, works.",
-            next_step="Run rotate-key again, and store the key it gives.",
+            f"Rotation {rotation.id} is over ({rotation.state.value}): another rotation replaced "
+            "it.",
+            keys="The old key works, or the key of the other rotation does.",
+            next_step="Run rotate-key again, and store the new key.",
         )
     if info.id == rotation.old_key_id:
         raise SignotaurError(

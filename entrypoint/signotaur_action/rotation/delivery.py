@@ -60,10 +60,12 @@ class KeyDelivery:
 
     def _decided(self, opened: OpenRotation) -> Rotation:
         if self._defer:
-            self._narrator.note("Not confirmed, as asked: the old key's revocation is not armed.")
+            self._narrator.note(
+                "Not confirmed, as requested: the old key's revocation is not armed."
+            )
             return opened.rotation
         rotation = self._confirm(opened)
-        self._narrator.note("Confirmed: every destination holds the new key.")
+        self._narrator.note("Confirmed: every destination has the new key.")
         return rotation
 
     def _confirm(self, opened: OpenRotation) -> Rotation:
@@ -80,7 +82,7 @@ class KeyDelivery:
         """Use the new key before delivering it: the server then knows that it may be somewhere."""
         info = self._service.describe(opened.key)
         if info.id != opened.rotation.new_key_id:
-            raise ServerError("The server does not know the new key as this rotation's.")
+            raise ServerError("The server says that the new key does not belong to this rotation.")
         self._narrator.note(f"The new key works (key {info.id}).")
 
     def _deliver(self, delivery: Delivery, journal: Journal) -> Results:
@@ -89,7 +91,9 @@ class KeyDelivery:
         results: list[tuple[str, str]] = []
         for sink in self._sinks:
             if failures and sink is self._sinks[-1] and sink.durable:
-                self._narrator.note(f"Left alone until the others hold the key: {sink.name}.")
+                self._narrator.note(
+                    f"Skipped until the other destinations have the key: {sink.name}."
+                )
                 results.append((sink.name, WAITING))
                 break
             try:
@@ -103,7 +107,7 @@ class KeyDelivery:
 
     def _deliver_to(self, sink: Sink, delivery: Delivery, journal: Journal) -> str:
         if sink.durable and self._holds(sink, delivery.key, journal):
-            self._narrator.note(f"Holds the new key already: {sink.name}.")
+            self._narrator.note(f"Has the new key already: {sink.name}.")
             return HELD
         sink.deliver(delivery)
         self._narrator.note(f"Delivered: {sink.name}.")
@@ -141,7 +145,7 @@ def _fault_of(sink: Sink, key: Secret) -> str:
         return error.what
     if held is None or held == key:
         return ""
-    return f"{sink.name} does not hold the key that was written to it."
+    return f"{sink.name} does not contain the key that was written to it."
 
 
 def _unfinished(what: str, results: Sequence[tuple[str, str]]) -> UnfinishedError:

@@ -84,7 +84,7 @@ class Opening:
 
     @staticmethod
     def _lost(info: KeyInfo) -> bool:
-        """Whether the key is a candidate that another one was confirmed in place of."""
+        """Whether another candidate was confirmed instead of this key."""
         rotation = info.rotation
         return rotation is not None and rotation.new_key_id == info.id and not info.candidate
 
@@ -111,7 +111,7 @@ class Opening:
             raise DestinationRefusedError(
                 f"The journal {journal.path} cannot be written ({error.strerror}).",
                 keys="Nothing was rotated; the old key is untouched and still works.",
-                next_step="Make room, or name another folder with --state-dir.",
+                next_step="Free some disk space, or choose another folder with --state-dir.",
             ) from None
 
     def _request(self, key: Secret, intent: RotationIntent, journal: Journal) -> OpenRotation:
@@ -134,10 +134,12 @@ class Opening:
         """Finish the rotation whose unconfirmed candidate this run was started with."""
         rotation = info.rotation
         if rotation is None:
-            raise ServerError("The server calls this key a candidate but tells no rotation.")
+            raise ServerError(
+                "The server says that this key is a candidate, but does not name its rotation."
+            )
         self._narrator.note(
-            f"This key is the unconfirmed successor of key {rotation.old_key_id}; "
-            "its rotation is finished now."
+            f"This key is the unconfirmed successor of key {rotation.old_key_id}; this run "
+            "finishes its rotation."
         )
         intent = RotationIntent(
             id=rotation.id,
@@ -152,7 +154,7 @@ class Opening:
         opened = self._take_lease(key, intent, journal)
         if opened is None:
             _forget(journal)
-            raise SupersededError("Another run decided this rotation just now.")
+            raise SupersededError("Another run has just finished this rotation.")
         return opened
 
     def _continue(self, key: Secret, journal: Journal) -> OpenRotation | None:
@@ -162,7 +164,7 @@ class Opening:
             return None
         opened = self._resume(key, entry, self._rotation_of(entry), journal)
         if opened is None:
-            self._narrator.note(f"The rotation in {journal.path} is over.")
+            self._narrator.note(f"The rotation in {journal.path} has already ended.")
             _forget(journal)
         return opened
 
@@ -216,6 +218,6 @@ class Opening:
 
 
 def _forget(journal: Journal) -> None:
-    # What stays behind when this fails is found to be over by the next run, as it was by this one.
+    # If this fails, the next run finds that the rotation has ended, as this run did.
     with suppress(OSError):
         journal.clear()

@@ -20,8 +20,8 @@ from signotaur_action.rotation.opening import Opening
 from signotaur_action.rotation.outcomes import NotDue, Rotated, RotationPlan, WouldRotate
 
 _NOT_KNOWN = (
-    "The new key works and is in the journal until this rotation is finished. Whether the old "
-    "key's revocation is armed is not known."
+    "The new key works, and is in the journal until this rotation is finished. It is not known "
+    "whether the old key's revocation is armed."
 )
 
 
@@ -82,9 +82,9 @@ def _as_unfinished() -> Iterator[None]:
     except SupersededError as error:
         raise UnfinishedError(
             error.what,
-            keys="The old key still works. The key that this run delivered may retire when the "
-            "other rotation's overlap ends.",
-            next_step="Run the same command again: it starts from the rotation that replaced "
+            keys="The old key still works. The key that this run delivered may be revoked when "
+            "the other rotation's overlap ends.",
+            next_step="Run the same command again: it continues from the rotation that replaced "
             "this one.",
         ) from None
     except UnfinishedError:

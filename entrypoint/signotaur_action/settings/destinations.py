@@ -41,7 +41,7 @@ def destinations(
     option, values = chosen
     sinks = [sink for value in values if (sink := _sink(option, value, settings, context))]
     if option is EMIT_SECRET and settings.flag(JSON) and any(map(_takes_stdout, values)):
-        settings.faults.append("--json and an --emit-secret that prints exclude one another")
+        settings.faults.append("--json and an --emit-secret that prints cannot be used together")
     return sorted(sinks, key=lambda sink: _is_source(sink, source))
 
 

@@ -48,7 +48,7 @@ def answers(settings: Settings, ask: Prompt | None) -> Answers:
     try:
         return found.read()
     except PromptAbortedError:
-        raise UsageError(["the terminal was closed before all was answered"]) from None
+        raise UsageError(["the terminal was closed before every question was answered"]) from None
 
 
 def _check_given(settings: Settings) -> None:
@@ -81,7 +81,7 @@ class _Answers:
             needed.append(RUNNER)
         elif not self._names_a_secret():
             settings.faults.append(
-                "where does the key live? Give --environment NAME for its secret, or --key-file"
+                "where is the key stored? Give --environment NAME for a secret, or --key-file"
             )
         settings.faults += [f"{each} is missing" for each in needed if not settings.is_given(each)]
 

@@ -61,8 +61,8 @@ def demand_no_arguments(settings: Settings) -> None:
     if "INPUT_COMMAND" not in settings.environ:  # only an action's step has this variable
         return
     settings.faults.extend(
-        f"{option} stands in the step's args, which the runner shows in its log: take it for "
-        f"leaked; give it as the input {option.name} or as a variable"
+        f"{option} is in the step's args, which the runner shows in its log: treat the key as "
+        f"leaked; set the input {option.name} or a variable instead"
         for option in (API_KEY, GITHUB_TOKEN)
         if settings.is_on_command_line(option)
     )
@@ -72,7 +72,8 @@ def _from_variable(settings: Settings, name: str) -> KeySource | None:
     text = settings.environ.get(name, "").strip()
     if not text:
         settings.faults.append(
-            f"no API key: give --api-key-file, or set {name} (or what --api-key-name names)"
+            f"no API key: give --api-key-file, or set {name} (--api-key-name chooses another "
+            "variable)"
         )
         return None
     return KeySource(parse_key(text), f"variable {name}")
@@ -94,17 +95,18 @@ def _key_in(text: str, name: str, path: Path) -> Secret:
         try:
             return parse_key(token)
         except KeyTextError as error:
-            raise KeyTextError(f"{path} holds no key: {error}") from None
+            raise KeyTextError(f"{path} does not contain a key: {error}") from None
     found = dotenv.variables(text)
     if not found.get(name):
         # The names it does set are not shown: they could be the first half of a key.
         raise KeyTextError(
-            f"{path} is no plain key and does not set {name}; --api-key-name names another variable"
+            f"{path} is not a plain key file and does not set {name}; --api-key-name chooses "
+            "another variable"
         )
     try:
         return parse_key(found[name])
     except KeyTextError as error:
-        raise KeyTextError(f"{name} in {path} is no key: {error}") from None
+        raise KeyTextError(f"{name} in {path} is not a key: {error}") from None
 
 
 def _content(path: Path) -> bytes:
@@ -113,7 +115,7 @@ def _content(path: Path) -> bytes:
     except OSError as error:
         raise KeyTextError(f"{path} cannot be read ({(error.strerror or '').lower()})") from None
     if len(content) > LARGEST_FILE:
-        raise KeyTextError(f"{path} is larger than 64 KiB, so it is no key file")
+        raise KeyTextError(f"{path} is larger than 64 KiB, so it is not a key file")
     return content
 
 

@@ -66,7 +66,7 @@ class Settings:
             present = [option for option in options if values[option] not in (None, False)]
             if len(present) > 1:
                 names = " and ".join(map(str, present))
-                self.faults.append(f"{names} exclude one another (both given by {layer})")
+                self.faults.append(f"{names} cannot be used together (both are set by {layer})")
             if present:
                 value = values[present[0]]
                 return present[0], [value] if isinstance(value, str) else _texts(value)
@@ -138,7 +138,7 @@ class Settings:
             return {}
         if isinstance(config, dict):
             return config
-        self.faults.append(f"{path} holds no JSON object")
+        self.faults.append(f"{path} does not contain a JSON object")
         return {}
 
     def _fault_once(self, fault: str) -> None:

@@ -48,7 +48,7 @@ def outside(settings: Settings, clock: Clock) -> StoreAccess:
 
 def _server_url(text: str) -> str:
     if not text:
-        raise ValueError("no server is named; give --sign-server or set SIGNOTAUR_SERVER")
+        raise ValueError("no server is set; give --sign-server or set SIGNOTAUR_SERVER")
     return parse_server_url(text)
 
 
@@ -58,8 +58,8 @@ def _allow_untrusted(settings: Settings) -> bool:
     if given and settings.text(CA_FILE):
         layers = (settings.layer_of(ALLOW_UNTRUSTED), settings.layer_of(CA_FILE))
         settings.faults.append(
-            "--allow-untrusted (given by {}) would switch off the check against --ca-file (given "
-            "by {}); give one of them".format(*layers)
+            "--allow-untrusted (given by {}) would turn off the check against --ca-file (given "
+            "by {}); give only one of them".format(*layers)
         )
     return given
 
@@ -80,5 +80,5 @@ def _ca_file(text: str) -> Path | None:
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({(error.strerror or '').lower()})") from None
     if b"-----BEGIN CERTIFICATE-----" not in content:
-        raise ValueError(f"{path} holds no certificate in PEM form")
+        raise ValueError(f"{path} does not contain a PEM certificate")
     return path.absolute()

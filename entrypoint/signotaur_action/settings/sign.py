@@ -49,7 +49,7 @@ def signing_plan(settings: Settings) -> SigningPlan | None:
     selector = _selector(settings)
     digest = settings.checked(FILE_DIGEST, _digest, DigestAlgorithm.SHA256)
     if settings.flag(APPEND) and settings.flag(REPLACE):
-        settings.faults.append("--append and --replace exclude one another")
+        settings.faults.append("--append and --replace cannot be used together")
     plan = SigningPlan(
         selector=selector or CertificateSelector("label", ""),
         algorithm=digest,
@@ -95,7 +95,7 @@ def files_to_sign(settings: Settings, arguments: Sequence[str]) -> list[Path]:
     listed = settings.checked(FILE_LIST, _listed, nothing)
     patterns = [*filter(None, arguments), *listed]
     if not patterns:
-        settings.faults.append("no files to sign: name them, or give --file-list")
+        settings.faults.append("no files to sign: give file names or --file-list")
         return []
     try:
         return matching(patterns, base)
@@ -107,7 +107,9 @@ def files_to_sign(settings: Settings, arguments: Sequence[str]) -> list[Path]:
 def _selector(settings: Settings) -> CertificateSelector | None:
     chosen = settings.preferred(*_SELECTORS)
     if chosen is None:
-        settings.faults.append("no certificate is named; give --label, --thumbprint or --subject")
+        settings.faults.append(
+            "no certificate is selected; give --label, --thumbprint or --subject"
+        )
         return None
     option, value = chosen
     if option is THUMBPRINT and not _is_thumbprint(value):

@@ -113,7 +113,7 @@ class SigningCertificate:
 def _public_key(info: Any) -> RSAPublicKey | EllipticCurvePublicKey:
     is_rsa = info.algorithm == "rsa"
     if not is_rsa and not (info.algorithm == "ec" and info.curve in _CURVES):
-        raise CertificateError("its key is neither RSA nor on the curve P-256, P-384 or P-521")
+        raise CertificateError("its key is neither RSA nor ECDSA on P-256, P-384 or P-521")
     try:
         key = load_der_public_key(info.dump())
     except (ValueError, UnsupportedAlgorithm):

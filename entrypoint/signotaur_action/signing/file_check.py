@@ -15,7 +15,7 @@ _LEAVE_OUT = "Leave these files out (!PATTERN), or correct them."
 _UPDATE = (
     "osslsigncode before 2.13 can run code from a crafted signature when it verifies a file. "
     "Install 2.13 or newer, leave these files out (!PATTERN), or add --trust-existing-signatures "
-    "if you trust whoever signed them."
+    "if you trust the signers of these files."
 )
 
 
@@ -63,9 +63,9 @@ class FileCheck:
     def _demand_skipped(self, existing: Existing) -> None:
         if existing is Existing.UNCLEAR:
             raise _SignatureRefusedError(
-                f"it may carry a signature, which {self.program} must not read"
+                f"it may contain a signature, which {self.program} must not read"
             )
         if self.on_signed is not OnSigned.SKIP:
             raise _SignatureRefusedError(
-                f"it carries a signature, which {self.program} must not read"
+                f"it contains a signature, which {self.program} must not read"
             )

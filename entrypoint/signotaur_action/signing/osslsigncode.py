@@ -147,7 +147,7 @@ def _run(program: str, *arguments: str | Path, size: int = 0) -> tuple[int, str]
         reason = (error.strerror or type(error).__name__).lower()
         raise FormatError(f"osslsigncode does not start ({reason})") from None
     if done.returncode < 0:  # what it has written until then is not to be trusted
-        raise FormatError(f"osslsigncode was ended: {signal.strsignal(-done.returncode)}")
+        raise FormatError(f"osslsigncode was stopped: {signal.strsignal(-done.returncode)}")
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
 

@@ -58,7 +58,7 @@ def read_argument(kind: str, argument: str, known: Collection[str]) -> tuple[str
         key, _, value = part.partition("=")
         if key not in known:
             names = ", ".join(f"{each}=…" for each in known)
-            raise SinkError(f"{kind}: takes {names} behind the name, parted by commas")
+            raise SinkError(f"{kind}: accepts comma-separated options after the name: {names}")
         if not value or key in settings:
             raise SinkError(f"{kind}: {key}= needs one value")
         settings[key] = value
@@ -97,6 +97,6 @@ def demand_reader(name: str, environ: Mapping[str, str], reader: System | None =
     its_own = f"{_WORKS_THERE[system]}, " if system in _WORKS_THERE else ""
     raise DestinationRefusedError(
         f"{name} cannot be used in a job of {system}: {reason}, so the new key would be lost.",
-        next_step=f"Name a destination that works there: {its_own}vault, command, "
+        next_step=f"Choose a destination that works there: {its_own}vault, command, "
         "--write-key-file or --write-env-file.",
     )

@@ -26,13 +26,13 @@ from signotaur_wire.members import Json
 KIND = "buildkite-secret"
 _SETTINGS = ("cluster", "organization")
 _SCOPES = ("read_secret_details", "write_secrets")
-_NEEDS = f"the scopes {' and '.join(_SCOPES)}, of somebody who maintains the cluster"
+_NEEDS = f"the scopes {' and '.join(_SCOPES)}, of a maintainer of the cluster"
 _KEY = r"(?!(?i:buildkite|bk))[A-Za-z][A-Za-z0-9_]{0,254}"
 _SLUG = r"[A-Za-z0-9_-]+"
 _UUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _NEXT = (
-    "Mend what is named, or give a token that may write it in BUILDKITE_API_TOKEN, and run the "
-    "command again."
+    "Fix the problem above, or set BUILDKITE_API_TOKEN to a token with write access, then run "
+    "the command again."
 )
 _PAGE = 100
 _TRIES = 2
@@ -71,7 +71,7 @@ class BuildkiteSecretSink:
         with check_faults(self.name, _NEXT):
             self._demand_scopes()
             found = self._identity()
-        return [] if found else [f"{self.name} does not exist yet; it will be made."]
+        return [] if found else [f"{self.name} does not exist yet; it will be created."]
 
     def deliver(self, delivery: Delivery) -> None:
         """See ``ports.Sink``."""
@@ -111,10 +111,10 @@ class BuildkiteSecretSink:
         shown = self._granted(self._buildkite.call("GET", path))
         changed, known = written.moment("updated_at"), shown.moment("updated_at")
         if written.text("key") != self._place.key or changed is None:
-            raise StoreRefusedError("Buildkite answered, but does not name the secret as changed")
+            raise StoreRefusedError("Buildkite answered, but does not say that the secret changed")
         if known is None or known < changed:
             raise StoreRefusedError(
-                "Buildkite took the key, but does not show the secret as changed"
+                "Buildkite accepted the key, but does not show the secret as changed"
             )
 
     def _identity(self) -> str | None:
@@ -140,7 +140,7 @@ class BuildkiteSecretSink:
 def _place(argument: str, environ: Mapping[str, str]) -> _Place:
     """Read an ``--emit-secret``. Raises SinkError."""
     key, settings = read_argument(KIND, argument, _SETTINGS)
-    demand_name(KIND, key, _KEY, "letters, digits and _ that begins with a letter, and not with bk")
+    demand_name(KIND, key, _KEY, "letters, digits and _ that begin with a letter, and not with bk")
     cluster = settings.get("cluster") or environ.get("BUILDKITE_CLUSTER_ID", "")
     organization = settings.get("organization") or environ.get("BUILDKITE_ORGANIZATION_SLUG", "")
     missing = [
@@ -158,7 +158,7 @@ def _place(argument: str, environ: Mapping[str, str]) -> _Place:
 def _id(secret: object) -> str:
     identity = secret.get("id") if isinstance(secret, dict) else None
     if not isinstance(identity, str) or not re.fullmatch(_UUID, identity):
-        raise StoreRefusedError("Buildkite gave no id of the secret")
+        raise StoreRefusedError("Buildkite returned no id for the secret")
     return identity
 
 

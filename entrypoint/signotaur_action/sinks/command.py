@@ -67,7 +67,7 @@ class CommandSink:
             raise DestinationRefusedError(
                 f"{self.name} cannot be used: "
                 f"{escape_untrusted(self._words[0])} is not a program on this machine.",
-                next_step="Install it or give its whole path. The action's image holds no "
+                next_step="Install it or give its full path. The action's image contains no "
                 "programs: use the client itself, or the action in the folder cli.",
             )
         return []
@@ -80,7 +80,7 @@ class CommandSink:
             with self._time() as seconds:
                 code, said = _run(words, delivery.key, environ, seconds)
         if code:
-            how = "was ended: it took too long" if code == _TOO_LONG else f"ended with {code}"
+            how = "was stopped: it took too long" if code == _TOO_LONG else f"ended with {code}"
             raise DeliveryError(f"{self.name} {how}{_last_words(said, delivery.key)}.")
 
     def read_back(self) -> None:
@@ -201,5 +201,5 @@ def _last_words(said: bytes, key: Secret) -> str:
         text = text.replace(form, "***")
     lines = [line.strip() for line in text.splitlines() if line.strip()][-_LAST_LINES:]
     if discloses("".join(lines), key):
-        return "; its output is withheld, because it holds parts of the key"
+        return "; its output is not shown, because it contains parts of the key"
     return f": {' / '.join(map(escape_untrusted, lines))}" if lines else ""

@@ -42,7 +42,9 @@ class EnvFileSink:
             found = dotenv.assignments(decode(content), self._variable)
         except (FileRefusedError, OSError, DotenvError, KeyTextError) as error:
             raise DestinationRefusedError(f"{self.name} cannot be used: {error}.") from None
-        repeated = f"{self.file.path}: sets {self._variable} {found} times; the last one is changed"
+        repeated = (
+            f"{self.file.path}: sets {self._variable} {found} times; only the last one is changed"
+        )
         return [*self.file.concerns(), *([repeated] if found > 1 else [])]
 
     def deliver(self, delivery: Delivery) -> None:

@@ -46,7 +46,7 @@ class _CommandFile:
         """See ``ports.Sink``. The runner's file must be there: it is never made or replaced."""
         if self._path is None:
             raise DestinationRefusedError(
-                f"{self.name} cannot be used: {self._variable} is not set, so this is no step "
+                f"{self.name} cannot be used: {self._variable} is not set, so this is not a step "
                 "of a GitHub job."
             )
         try:
@@ -56,7 +56,7 @@ class _CommandFile:
             reason = (error.strerror or type(error).__name__).lower()
             raise DestinationRefusedError(
                 f"{self.name} cannot be used: {reason}.",
-                next_step="Run the container as root, as GitHub demands of container actions.",
+                next_step="Run the container as root, as GitHub requires for container actions.",
             ) from None
         return []
 
@@ -68,7 +68,7 @@ class _CommandFile:
         self._written = (record, delivery.key)
 
     def read_back(self) -> Secret | None:
-        """See ``ports.Sink``. Proves that this run's record stands in the file whole."""
+        """See ``ports.Sink``. Proves that this run's record is complete in the file."""
         if self._written is None or self._path is None:
             return None
         record, key = self._written
@@ -95,5 +95,5 @@ class GithubEnvSink(_CommandFile):
         if not _VARIABLE_NAME.fullmatch(argument):
             raise SinkError("github-env: needs a variable's name of letters, digits and _")
         if _RESERVED_VARIABLES.fullmatch(argument.upper()):
-            raise SinkError(f"github-env:{argument} is a variable that the runner keeps")
+            raise SinkError(f"github-env:{argument} is a variable that belongs to the runner")
         super().__init__("GITHUB_ENV", argument, context)

@@ -41,7 +41,7 @@ def secret_scope(settings: Mapping[str, str], environ: Mapping[str, str]) -> Sco
     if "org" in settings:
         return _organisation(settings, store)
     if "visibility" in settings:
-        raise SinkError(f"{KIND}: visibility= is for a secret of an organisation (org=)")
+        raise SinkError(f"{KIND}: visibility= is only for a secret of an organisation (org=)")
     return _repository(settings, environ, store)
 
 
@@ -69,7 +69,7 @@ def _repository(settings: Mapping[str, str], environ: Mapping[str, str], store: 
         parts = ("repos", owner, name, store)
         return Scope(parts, f"{repository}{_in_words(store)}", permission, "repo")
     if store != _STORES[0]:
-        raise SinkError(f"{KIND}: env= is for the secrets of Actions")
+        raise SinkError(f"{KIND}: env= is only for secrets of Actions")
     environment = settings["env"]
     return Scope(
         ("repos", owner, name, "environments", environment),

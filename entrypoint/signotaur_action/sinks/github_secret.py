@@ -17,7 +17,7 @@ from signotaur_action.sinks.github_scope import KIND, SETTINGS, secret_scope
 from signotaur_wire.members import Json
 
 _NEXT = (
-    "Give a token that may write it (input github-token, or GH_TOKEN), and run the command again."
+    "Set a token with write access (input github-token, or GH_TOKEN), then run the command again."
 )
 _STALE_KEY = (400, 409, 422)
 """What GitHub may answer to a secret that was sealed for a key pair it has no more."""
@@ -73,7 +73,7 @@ class GithubSecretSink:
     # The check
 
     def _demand_classic_scope(self, answer: Answer) -> None:
-        """Refuse a classic token without it: such a one may read a public repository's key."""
+        """Refuse a classic token without it: it could still read a public repository's key."""
         scopes = answer.headers.get(_SCOPES)
         if scopes is None:  # no classic token
             return
@@ -85,9 +85,9 @@ class GithubSecretSink:
         stands = "" if found is None else found.text("visibility")
         if self._visibility == _SELECTED != stands:
             raise StoreRefusedError(
-                "it is not for selected repositories; select them on GitHub first"
+                "it is not visible to selected repositories; select them on GitHub first"
             )
-        return [] if found else [f"{self.name} does not exist yet; it will be made."]
+        return [] if found else [f"{self.name} does not exist yet; it will be created."]
 
     # The delivery
 
@@ -141,7 +141,7 @@ class GithubSecretSink:
             # Changed, or written twice within what GitHub's clock can tell.
             if after != before or abs(after - written_at) <= _SAME_MOMENT:
                 return
-        raise StoreRefusedError("GitHub took the key, but does not show the secret as changed")
+        raise StoreRefusedError("GitHub accepted the key, but does not show the secret as changed")
 
     # Calls
 
@@ -177,7 +177,7 @@ def _public_key(answer: Answer) -> tuple[str, str]:
     """Return id and text of a public key."""
     key_id, key = answer.text("key_id"), answer.text("key")
     if not (key_id and key):
-        raise StoreRefusedError("GitHub gave no public key")
+        raise StoreRefusedError("GitHub returned no public key")
     return key_id, key
 
 
@@ -187,12 +187,12 @@ def _identities(answer: Answer) -> list[int]:
     try:
         return [int(repository["id"]) for repository in repositories]  # type: ignore[attr-defined]
     except (TypeError, KeyError, ValueError):
-        raise StoreRefusedError("GitHub does not tell which repositories it is for") from None
+        raise StoreRefusedError("GitHub does not say which repositories can see it") from None
 
 
 def _sealed(key: Secret, public_key: str) -> str:
     try:
         sealed: str = import_module("signotaur_action.github.sealed_box").seal(key, public_key)
     except ValueError as error:
-        raise StoreRefusedError(f"GitHub's public key is of no use ({error})") from None
+        raise StoreRefusedError(f"GitHub's public key cannot be used ({error})") from None
     return sealed

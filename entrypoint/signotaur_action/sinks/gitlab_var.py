@@ -24,8 +24,8 @@ _PATH = r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*"
 _SCOPE = r"[A-Za-z0-9_/${}. *-]{1,255}"
 _EVERYWHERE = "*"
 _NEXT = (
-    "Mend what is named, or give a token that may write it in GITLAB_TOKEN, and run the command "
-    "again."
+    "Fix the problem above, or set GITLAB_TOKEN to a token with write access, then run the "
+    "command again."
 )
 _BAD_REQUEST = 400
 _FOR_A_KEY: Json = {"masked": True, "protected": True, "raw": True}
@@ -86,8 +86,8 @@ class GitlabVarSink:
             found = self._found()
             self._demand_scope()
         if found is None:
-            made = "masked, raw, and protected: only jobs of protected branches and tags get it"
-            return [f"{self.name} does not exist yet; it will be made {made}."]
+            made = "masked, raw, and protected: only jobs on protected branches and tags get it"
+            return [f"{self.name} does not exist yet; it will be created {made}."]
         return [] if found.member("masked") else [f"{self.name} is not masked in job logs."]
 
     def deliver(self, delivery: Delivery) -> None:
@@ -145,12 +145,12 @@ class GitlabVarSink:
     def _prove(self, key: Secret, standing: Mapping[str, object]) -> None:
         found = self._found()
         if found is None:
-            raise StoreRefusedError("GitLab took the key, but shows no such variable")
+            raise StoreRefusedError("GitLab accepted the key, but does not show the variable")
         if not found.member("hidden") and Secret(found.text("value")) != key:
-            raise StoreRefusedError("GitLab took the key, but shows another value")
+            raise StoreRefusedError("GitLab accepted the key, but shows a different value")
         changed = [name for name, member in standing.items() if found.member(name) != member]
         if changed:
-            raise StoreRefusedError(f"GitLab took the key, but changed: {', '.join(changed)}")
+            raise StoreRefusedError(f"GitLab accepted the key, but changed: {', '.join(changed)}")
 
     def _found(self) -> Answer | None:
         answer = self._gitlab.call("GET", self._place.variable + self._place.query)
@@ -158,12 +158,12 @@ class GitlabVarSink:
             return None
         if answer.status == CONFLICT:
             raise StoreRefusedError(
-                "it stands there in several environment scopes: name one by scope="
+                "the variable exists in several environment scopes; choose one with scope="
             )
         self._granted(answer)
         shown, scope = answer.text("key"), answer.text("environment_scope")
         if shown != self._place.name or scope != (self._place.scope or scope):
-            raise StoreRefusedError("GitLab does not show the variable that was asked for")
+            raise StoreRefusedError("GitLab did not return the requested variable")
         return answer
 
     def _granted(self, answer: Answer) -> Answer:
@@ -180,7 +180,7 @@ def _place(argument: str, environ: Mapping[str, str]) -> _Place:
     path = settings.get(kind) or environ.get("CI_PROJECT_ID", "")
     if not path:
         raise SinkError(f"{KIND}: needs project= or group= outside a GitLab job")
-    demand_name(f"{KIND}: {kind}=", path, _PATH, "letters, digits and . _ - between slashes")
+    demand_name(f"{KIND}: {kind}=", path, _PATH, "letters, digits and . _ - separated by slashes")
     scope = settings.get("scope", "")
     if scope:
         demand_name(f"{KIND}: scope=", scope, _SCOPE, "an environment, like production or review/*")

@@ -37,8 +37,8 @@ class KeyFileSink:
             raise DestinationRefusedError(f"{self.name} cannot be used: {error}.") from None
         if content and self._key(content) is None:
             raise DestinationRefusedError(
-                f"{self.name} holds something else than one key, which would be lost.",
-                next_step="Name another file; for a dotenv file use --write-env-file.",
+                f"{self.name} contains something other than one key, which would be lost.",
+                next_step="Choose another file; for a dotenv file use --write-env-file.",
             )
         return self.file.concerns()
 

@@ -117,7 +117,7 @@ class Store:
         store = self._access.store
         pause = limit_pause(answer)
         if pause is not None:
-            return f"{store}'s rate limit holds until {format_time(answer.later(pause))}"
+            return f"{store}'s rate limit lasts until {format_time(answer.later(pause))}"
         words = Redaction(map(Secret, unsaid)).text(self.words(answer))
         said = " ".join(words.split()).rstrip(".")
         said = escape_untrusted(said) or "it gave no reason"
@@ -167,9 +167,9 @@ def _token(kind: str, access: Access, context: SinkContext) -> Secret:
     if token is None:
         missing.append(f"{access.token}, {access.token_is}")
     if missing:
-        raise SinkError(f"{kind}: needs in the environment {'; and '.join(missing)}")
+        raise SinkError(f"{kind}: these must be set in the environment: {'; and '.join(missing)}")
     if token is None or not re.fullmatch("[!-~]+", token.reveal()):
-        raise SinkError(f"{kind}: {access.token} holds characters that no token has")
+        raise SinkError(f"{kind}: {access.token} contains characters that are not valid in a token")
     return token
 
 
@@ -184,5 +184,5 @@ def _client(
     try:
         return context.servers().client(url, manners, also_trusted=trusted)
     except HttpError as fault:
-        whence = f"{access.authorities} or --ca-file" if access.authorities else "--ca-file"
-        raise SinkError(f"{kind}: {whence}: {fault}") from None
+        source = f"{access.authorities} or --ca-file" if access.authorities else "--ca-file"
+        raise SinkError(f"{kind}: {source}: {fault}") from None

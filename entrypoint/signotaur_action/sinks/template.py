@@ -41,7 +41,7 @@ class TemplateSink:
             shown = " ".join(f"{{{{{token}}}}}" for token in unknown)
             raise SinkError(f"the template has unknown tokens: {shown} (known: {known})")
         if "{{secret}}" not in template:
-            raise SinkError("the template has no {{secret}}: the new key would be lost")
+            raise SinkError("the template does not contain {{secret}}: the new key would be lost")
         self._template = template
         self._context = context
 

@@ -23,7 +23,7 @@ _PART = r"(?!\.{1,2}(?:/|$))[^/,\x00-\x20\x7f-\U0010ffff]+"
 _PATH = rf"{_PART}(?:/{_PART})*(?<!\.)"
 _FIELD = r"[^#,\x00-\x20\x7f-\U0010ffff]+"
 _NAMESPACE = r"[!-~]+"
-_NEXT = "Mend VAULT_ADDR, VAULT_TOKEN or the token's policy, and run the command again."
+_NEXT = "Fix VAULT_ADDR, VAULT_TOKEN or the token's policy, then run the command again."
 _TRIES = 5
 """How often others may write the secret between our reading and our writing."""
 _NOT_CURRENT = "check-and-set parameter did not match"
@@ -119,11 +119,12 @@ class VaultSink:
         version = options.get("version") if isinstance(options, dict) else None
         if answer.refused:
             raise StoreRefusedError(
-                "there is no such secret yet, and Vault does not tell whether a KV engine of "
-                f"version 2 is at {self._place.mount}; make the secret first, with any value"
+                "the secret does not exist yet, and Vault does not say whether "
+                f"{self._place.mount} is a KV version 2 engine; create the secret first, with any "
+                "value"
             )
         if version != "2":
-            raise StoreRefusedError(f"at {self._place.mount} is no KV engine of version 2")
+            raise StoreRefusedError(f"{self._place.mount} is not a KV version 2 engine")
 
     def _demand_right(self, right: str) -> None:
         path = self._place.policy_path
@@ -136,11 +137,11 @@ class VaultSink:
 
     def _concerns(self, found: _Found) -> Sequence[str]:
         if not found.version:
-            return [f"{self.name} does not exist yet; the secret will be made."]
+            return [f"{self.name} does not exist yet; the secret will be created."]
         if found.deleted:
-            return [f"{self.name}: the newest version is deleted; the next has this field alone."]
+            return [f"{self.name}: the newest version is deleted; the next has only this field."]
         if self._place.field not in found.fields:
-            return [f"{self.name}: the secret has no such field yet; it will be added."]
+            return [f"{self.name}: the secret does not have this field yet; it will be added."]
         return []
 
     # The delivery
@@ -157,10 +158,10 @@ class VaultSink:
             self._vault.granted(answer, self._place.needs, unsaid=unsaid)
             if _version(answer.member("data")) is None:
                 raise StoreRefusedError(
-                    "Vault names no version of it: it is no KV engine of version 2"
+                    "Vault returned no version of it: it is not a KV version 2 engine"
                 )
             return
-        raise StoreRefusedError("others change the secret all the time")
+        raise StoreRefusedError("the secret kept changing while it was being written")
 
     def _post(self, key: Secret, found: _Found) -> Answer:
         body = {
@@ -182,7 +183,7 @@ class VaultSink:
         self._vault.granted(answer, self._place.needs)
         fields = members.get("data")
         if version is None or not isinstance(fields, dict):
-            raise StoreRefusedError(f"at {self._place.mount} is no KV engine of version 2")
+            raise StoreRefusedError(f"{self._place.mount} is not a KV version 2 engine")
         _demand_writable(fields)
         return _Found(fields, version)
 
@@ -193,13 +194,13 @@ def _place(argument: str) -> _Place:
     whole, _, field = text.rpartition("#")
     if not whole:
         raise SinkError(f"{KIND}: needs PATH#FIELD")
-    demand_name(KIND, field, _FIELD, "letters, digits and signs behind the #")
+    demand_name(KIND, field, _FIELD, "letters, digits and signs after the #")
     first, _, rest = whole.partition("/")
     mount, path = (settings["mount"].strip("/"), whole) if "mount" in settings else (first, rest)
     if not path:
         raise SinkError(f"{KIND}: needs MOUNT/PATH#FIELD, or mount=")
-    demand_name(f"{KIND}: the path", path, _PATH, "parts parted by slashes")
-    demand_name(f"{KIND}: the mount", mount, _PATH, "parts parted by slashes")
+    demand_name(f"{KIND}: the path", path, _PATH, "parts separated by slashes")
+    demand_name(f"{KIND}: the mount", mount, _PATH, "parts separated by slashes")
     return _Place(mount, path, field)
 
 
@@ -222,7 +223,9 @@ def _demand_writable(fields: Mapping[str, object]) -> None:
     try:
         json.dumps(fields, allow_nan=False)
     except ValueError:
-        raise StoreRefusedError("another field is a number too large to be written again") from None
+        raise StoreRefusedError(
+            "another field is a number that is too large to be written back"
+        ) from None
 
 
 def _texts(value: object) -> Iterator[str]:

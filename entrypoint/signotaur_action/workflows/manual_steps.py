@@ -15,18 +15,18 @@ def remaining(answers: Answers) -> list[str]:
         )
     return [
         *steps,
-        "Put your signing command in the place of ./sign.sh in the build.",
+        "Replace ./sign.sh in the build with your signing command.",
         'Commit both files, and start "Rotate the signing key" by hand with dry-run.',
     ]
 
 
 def _secrets(answers: Answers) -> list[str]:
     typed = f"gh secret set {answers.secret} --env {shlex.quote(answers.environment)}"
-    kind = "a fine-grained token for this repository alone, with the permission"
+    kind = "a fine-grained token for this repository only, with the permission"
     return [
         _environment(answers),
         f"Its secret {answers.secret}: the key. `{typed}` asks for it without showing it.",
-        f'Its secret ROTATION_TOKEN: {kind} "Environments: Read and write". It ends, too.',
+        f'Its secret ROTATION_TOKEN: {kind} "Environments: Read and write". It expires, too.',
     ]
 
 
@@ -34,7 +34,7 @@ def _key_file(answers: Answers) -> list[str]:
     path = shlex.quote(answers.key_file)
     typed = f"signotaur-action auth set-key --from-stdin --write-key-file {path}"
     return [
-        f"{_environment(answers)} It holds no secret.",
+        f"{_environment(answers)} It needs no secret.",
         f"On the runner ({', '.join(answers.runner)}): install signotaur-action in the PATH.",
         f"There, as the runner's user: `{typed}` asks for the key without showing it.",
     ]
@@ -42,6 +42,6 @@ def _key_file(answers: Answers) -> list[str]:
 
 def _environment(answers: Answers) -> str:
     return (
-        f'Settings, Environments: make "{answers.environment}", for the default branch alone '
-        f"(and {answers.branch}, if that is another)."
+        f'Settings, Environments: create "{answers.environment}", only for the '
+        f"default branch (and {answers.branch}, if that is a different branch)."
     )

@@ -1,6 +1,6 @@
 """What may be answered: each rule returns the value as it is used, or raises ValueError.
 
-Whatever passes can stand in a workflow: it is one line of printable text and no expression.
+Whatever passes can be written to a workflow: it is one line of printable text and no expression.
 """
 
 import re
@@ -34,7 +34,9 @@ def environment(text: str) -> str:
     if len(_one_line(text)) > ENVIRONMENT_MAX_LENGTH:
         raise ValueError(f"it is longer than {ENVIRONMENT_MAX_LENGTH} characters")
     if any(character in _NOT_IN_ENVIRONMENTS for character in text):
-        raise ValueError("an environment's name holds no quotes, backticks, commas, ; and \\")
+        raise ValueError(
+            "an environment's name must not contain quotes, backticks, commas, ; or \\"
+        )
     return text
 
 
@@ -42,7 +44,8 @@ def secret(text: str) -> str:
     """Return the name of a secret."""
     if not _SECRET.fullmatch(_one_line(text)):
         raise ValueError(
-            "a secret's name is of letters, digits and _, with no digit and no GITHUB_ first"
+            "a secret's name must be letters, digits and _, and must not begin with a digit or "
+            "GITHUB_"
         )
     return text
 
@@ -50,7 +53,7 @@ def secret(text: str) -> str:
 def key_file(text: str) -> str:
     """Return the path of a file on the runner."""
     if not _ABSOLUTE.match(_one_line(text)):
-        raise ValueError("it must be an absolute path; nothing in it is expanded")
+        raise ValueError("it must be an absolute path; variables and ~ are not expanded")
     return text
 
 
@@ -58,21 +61,21 @@ def runner(text: str) -> tuple[str, ...]:
     """Return the labels of a runner, given with commas between them."""
     labels = tuple(label.strip() for label in _one_line(text).split(","))
     if not all(0 < len(label) <= LABEL_MAX_LENGTH for label in labels):
-        raise ValueError("it takes a runner's labels with commas between them")
+        raise ValueError("it must be a runner's labels, separated by commas")
     return labels
 
 
 def due(text: str) -> str:
     """Return how long before its end a key is rotated."""
     if parse_duration(text) <= _NOW:
-        raise ValueError("it must be more than nothing, or the key ends before it is rotated")
+        raise ValueError("it must be more than zero, or the key ends before it is rotated")
     return text.strip()
 
 
 def window(text: str) -> str:
     """Return how near the end of its key a build fails."""
     if parse_window(text.strip()) is None:
-        raise ValueError("it needs a time span or a share of the key's life")
+        raise ValueError("it must be a time span or a share of the key's life")
     return text.strip()
 
 
@@ -81,7 +84,7 @@ def window_below(text: str, due_text: str) -> str:
     span = _span(text)
     if span is not None and span >= parse_duration(due_text):
         raise ValueError(
-            f"{text} must be shorter than {due_text}: builds would fail before the key is due"
+            f"{text} must be shorter than {due_text}: builds would fail before the rotation is due"
         )
     return text
 
@@ -102,14 +105,16 @@ def warning_between(window_text: str, due_text: str) -> str:
 def branch(text: str) -> str:
     """Return the name of a branch."""
     if not _BRANCH.fullmatch(_one_line(text)) or text == "@":
-        raise ValueError("it is no branch's name, or holds one of + ! [ ], which are patterns")
+        raise ValueError("it is not a branch name, or it contains + ! [ or ], which are patterns")
     return text
 
 
 def action(text: str) -> str:
     """Return the action with the commit it is pinned to."""
     if not _ACTION.fullmatch(_one_line(text)):
-        raise ValueError("it must be OWNER/REPO@ and the 40 digits of a commit: tags can be moved")
+        raise ValueError(
+            "it must be OWNER/REPO@ and the 40 digits of a commit, because tags can be moved"
+        )
     return text
 
 
@@ -120,11 +125,13 @@ def _span(text: str) -> timedelta | None:
 
 def _one_line(text: str) -> str:
     if without_keys(text) != text:
-        raise ValueError("that is a key: keys stand in no workflow, and init never asks for one")
+        raise ValueError(
+            "this is a key: a workflow must not contain a key, and init never asks for one"
+        )
     if not text or text != text.strip():
         raise ValueError("it is empty, or begins or ends with a space")
     if not text.isprintable():
-        raise ValueError("it holds a line end or another character that cannot be printed")
+        raise ValueError("it contains a line end or another character that cannot be printed")
     if "${{" in text:
-        raise ValueError("GitHub would take ${{ for an expression")
+        raise ValueError("GitHub would read ${{ as an expression")
     return text

@@ -128,15 +128,17 @@ async def _unavailable(_request: Request, _error: Exception) -> Response:
 
 async def _invalid(_request: Request, error: RequestValidationError) -> Response:
     fields = sorted({str(fault["loc"][-1]) for fault in error.errors()})
-    detail = "A part of the path is not as it should be."
+    detail = "A part of the path is not valid."
     return refusal_response(refusals.malformed(422, detail, fields))
 
 
 async def _no_route(request: Request, error: HTTPException) -> Response:
     if error.status_code != _METHOD_NOT_ALLOWED:
-        return problem_response(Problem.NOT_FOUND, 404, "There is nothing here.")
+        return problem_response(Problem.NOT_FOUND, 404, "This path does not exist.")
     headers = {"Allow": ", ".join(sorted(_allowed_methods(request)))}
-    return problem_response(Problem.NOT_FOUND, 405, "This method does nothing here.", None, headers)
+    return problem_response(
+        Problem.NOT_FOUND, 405, "This path does not support this method.", None, headers
+    )
 
 
 def _allowed_methods(request: Request) -> set[str]:

@@ -90,16 +90,14 @@ async def _body(request: Request, read: Callable[[object], T], members: Sequence
     body = await request.body()
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and media_type != "application/json":
-        raise refusals.malformed(415, "The body must be of the type application/json.")
+        raise refusals.malformed(415, "The body must have the type application/json.")
     try:
         return read(json.loads(body))
     except WireError as error:
         # A WireError names the member at fault first and never its value.
         fault = str(error)
         fields = [name for name in members if fault.startswith(f"{name} ")]
-        raise refusals.malformed(
-            422, f"The body is not as it should be: {fault}.", fields
-        ) from None
+        raise refusals.malformed(422, f"The body is not valid: {fault}.", fields) from None
     except (ValueError, RecursionError):
         raise refusals.malformed(400, "The body is not JSON.") from None
 

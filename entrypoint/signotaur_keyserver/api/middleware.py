@@ -63,12 +63,12 @@ class RequestBoundary:
             await self._app(scope, receive, send_enveloped)
         except ClientDisconnect:
             status = _CLIENT_LEFT
-            _log.debug("a client left before its request was complete")
+            _log.debug("a client disconnected before its request was complete")
         except Exception:  # noqa: BLE001 - the last resort: no request ends without an answer
             _log.exception("a request failed unexpectedly")
             if not status:
                 answer = problem_response(
-                    Problem.INTERNAL_ERROR, 500, "Something went wrong. Nothing was changed."
+                    Problem.INTERNAL_ERROR, 500, "An internal error occurred. Nothing was changed."
                 )
                 await answer(scope, receive, send_enveloped)
         finally:
@@ -114,7 +114,7 @@ def _refusal(scope: Scope, headers: Headers) -> Response | None:
     # No path of the API needs an escape. With %2F, %5C, %2E or %00 in it, a proxy in front could
     # apply its rules to another path than the one that is served here.
     if b"%" in scope["raw_path"]:
-        return problem_response(Problem.NOT_FOUND, 404, "There is nothing here.")
+        return problem_response(Problem.NOT_FOUND, 404, "This path does not exist.")
     if int(headers.get("content-length", "0")) > BODY_LIMIT:
         return refusal_response(_too_large())
     return None
@@ -135,4 +135,4 @@ def _counted(receive: Receive) -> Receive:
 
 
 def _too_large() -> refusals.RefusedError:
-    return refusals.malformed(413, f"A body has at most {BODY_LIMIT} bytes.")
+    return refusals.malformed(413, f"The body must not be longer than {BODY_LIMIT} bytes.")

@@ -102,13 +102,13 @@ PUT_ROTATION = _operation(
 )
 GET_ROTATION = _operation({200: "The rotation."}, "Rotation", _WITH_ID, security=_SECURITY)
 PUT_CONFIRMATION = _operation(
-    {200: "Confirmed, now or before."},
+    {200: "Confirmed, by this request or an earlier one."},
     "Rotation",
     {**_WITH_ID, 409: (Problem.ROTATION_MISMATCH, Problem.ROTATION_OPEN)},
     security=_SECURITY,
 )
 DELETE_ROTATION = _operation(
-    {200: "Given up, now or before."},
+    {200: "Aborted, by this request or an earlier one."},
     "Rotation",
     {**_WITH_ID, 409: (Problem.ALREADY_ROTATED, Problem.ROTATION_MISMATCH)},
     security=_SECURITY,

@@ -93,7 +93,7 @@ def _problem() -> Schema:
     text = {"type": "string"}
     return {
         "type": "object",
-        "description": "RFC 9457. Nothing that the client sent is repeated.",
+        "description": "RFC 9457. It repeats nothing that the client sent.",
         "properties": {
             "type": text | {"enum": [problem.value for problem in Problem]},
             "title": text | {"enum": sorted(TITLES.values())},

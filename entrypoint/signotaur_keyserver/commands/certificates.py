@@ -30,7 +30,7 @@ from signotaur_keyserver.service.log_text import told
 from signotaur_wire.members import Json, format_optional_time, format_time
 
 app = typer.Typer(
-    help="Add, list, remove and export certificates, and say who signs with them.",
+    help="Add, list, remove and export certificates, and choose who can sign with them.",
     no_args_is_help=True,
 )
 
@@ -42,34 +42,39 @@ Named = Annotated[
 ]
 User = Annotated[str, typer.Option("--user", help="The user's name.")]
 Users = Annotated[
-    list[str] | None, typer.Option("--user", help="A user who may sign with it; repeatable.")
+    list[str] | None, typer.Option("--user", help="A user who can sign with it; repeatable.")
 ]
 Pfx = Annotated[Path | None, typer.Option("--pfx", help="PFX (PKCS#12) file.")]
 PasswordFile = Annotated[
     Path | None, typer.Option("--pfx-password-file", help="File whose first line is the password.")
 ]
 PasswordEnv = Annotated[
-    str | None, typer.Option("--pfx-password-env", help="Environment variable of the password.")
+    str | None,
+    typer.Option("--pfx-password-env", help="Environment variable that contains the password."),
 ]
 CertFile = Annotated[
-    Path | None, typer.Option("--cert", help="The certificate, then its chain: PEM, or DER.")
+    Path | None,
+    typer.Option("--cert", help="File with the certificate, then its chain: PEM, or DER."),
 ]
-KeyFile = Annotated[Path | None, typer.Option("--key", help="Its private key: PEM or DER.")]
+KeyFile = Annotated[
+    Path | None, typer.Option("--key", help="File with its private key: PEM or DER.")
+]
 MakeSelfSigned = Annotated[
-    bool, typer.Option("--self-signed", help="Make one for rehearsals: nobody trusts it.")
+    bool, typer.Option("--self-signed", help="Create a certificate for tests: nobody trusts it.")
 ]
 Subject = Annotated[
-    str | None, typer.Option("--subject", help="Of --self-signed, such as CN=Example.")
+    str | None, typer.Option("--subject", help="Subject for --self-signed, such as CN=Example.")
 ]
 ExpiresIn = Annotated[
-    str | None, typer.Option("--expires-in", help="Of --self-signed; default: 365d.")
+    str | None, typer.Option("--expires-in", help="Lifetime for --self-signed; default: 365d.")
 ]
 OfType = Annotated[
-    KeyType | None, typer.Option("--key-type", help="Of --self-signed; default: rsa-3072.")
+    KeyType | None,
+    typer.Option("--key-type", help="Key type for --self-signed; default: rsa-3072."),
 ]
 
 WithChain = Annotated[
-    bool, typer.Option("--chain", help="The issuers' certificates as well, if they are known.")
+    bool, typer.Option("--chain", help="Include the issuers' certificates, if the server has them.")
 ]
 
 
@@ -90,7 +95,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter per option
     as_json: AsJson = False,  # noqa: FBT002
     database: DatabaseUrl = None,
 ) -> None:
-    """Add a certificate with its private key, which is kept sealed; print id, label, thumbprint."""
+    """Add a certificate and its private key, which is stored encrypted. Print id and thumbprint."""
     _require_one_of(pfx is not None, cert is not None or key is not None, make_self_signed)
     _require_with("--pfx", pfx is not None, pfx_password_file, pfx_password_env)
     _require_with("--self-signed", make_self_signed, subject, expires_in, key_type)
@@ -127,7 +132,7 @@ def list_certificates(
 
 @app.command()
 def remove(name: Named, data_dir: DataDir, database: DatabaseUrl = None) -> None:
-    """Remove a certificate at once, and destroy its private key."""
+    """Remove a certificate immediately and destroy its private key."""
     with data_folder.existing(data_dir, database) as opened:
         certificate_id = certificates.remove_certificate(opened, name)
     typer.echo(f"certificate {certificate_id} is removed", err=True)
@@ -138,15 +143,17 @@ def grant(name: Named, user: User, data_dir: DataDir, database: DatabaseUrl = No
     """Let a user sign with a certificate."""
     with data_folder.existing(data_dir, database) as opened:
         granted = certificates.grant_access(opened, name, user)
-    typer.echo(f"{user} {'may sign' if granted else 'might sign before'}", err=True)
+    what = "can now sign" if granted else "could already sign"
+    typer.echo(f"{user} {what} with this certificate", err=True)
 
 
 @app.command("revoke-access")
 def revoke_access(name: Named, user: User, data_dir: DataDir, database: DatabaseUrl = None) -> None:
-    """End a user's access to a certificate at once; an administrator keeps it."""
+    """Remove a user's access to a certificate immediately; administrators keep theirs."""
     with data_folder.existing(data_dir, database) as opened:
         ended = certificates.revoke_access(opened, name, user)
-    typer.echo(f"{user} {'may no longer sign' if ended else 'had no access of its own'}", err=True)
+    what = "can no longer sign with this certificate" if ended else "had no access of its own"
+    typer.echo(f"{user} {what}", err=True)
 
 
 @app.command()
@@ -164,12 +171,12 @@ def export(
 
 def _require_one_of(*choices: bool) -> None:
     if sum(choices) != 1:
-        raise CommandError("give exactly one of --pfx, --cert with --key, and --self-signed")
+        raise CommandError("give exactly one of --pfx, --cert with --key, or --self-signed")
 
 
 def _require_with(option: str, given: bool, *others: object) -> None:  # noqa: FBT001
     if not given and any(other is not None for other in others):
-        raise CommandError(f"an option was given that goes with {option} alone")
+        raise CommandError(f"an option was given that can only be used with {option}")
 
 
 def _pfx_maker(pfx: Path, password_file: Path | None, password_env: str | None) -> Maker:
@@ -188,7 +195,7 @@ def _pfx_maker(pfx: Path, password_file: Path | None, password_env: str | None) 
 
 def _files_maker(cert: Path | None, key: Path | None) -> Maker:
     if cert is None or key is None:
-        raise CommandError("--cert and --key go together")
+        raise CommandError("--cert and --key must be used together")
     certificate, private = _content(cert), _content(key)
     return lambda _now: from_files(certificate, private)
 
@@ -198,7 +205,7 @@ def _self_signed_maker(subject: str | None, expires_in: str, key_type: KeyType) 
         raise CommandError("--self-signed needs --subject, such as CN=Example")
     lifetime = duration("--expires-in", expires_in)
     if not lifetime:
-        raise CommandError("--expires-in: must be longer than nothing")
+        raise CommandError("--expires-in: must be longer than zero")
     try:
         name = subject_name(subject)
     except MaterialError as error:
@@ -216,11 +223,11 @@ def _content(file: Path) -> bytes:
 
 def _warn(added: certificates.Added, vault: Vault) -> None:
     if added.made_master_key:
-        typer.echo(f"made {vault.file}: back it up, and apart from the database", err=True)
+        typer.echo(f"created {vault.file}: back it up, separately from the database", err=True)
     if not added.signs_code:
-        typer.echo("warning: this certificate does not say that it is for code signing", err=True)
+        typer.echo("warning: this certificate is not marked for code signing", err=True)
     if added.state is not CertificateState.VALID:
-        typer.echo(f"warning: this certificate is {added.state.value} and signs nothing", err=True)
+        typer.echo(f"warning: this certificate is {added.state.value} and cannot sign", err=True)
 
 
 def _print_added(certificate: Certificate, *, as_json: bool) -> None:

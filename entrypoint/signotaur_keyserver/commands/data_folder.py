@@ -36,13 +36,13 @@ def existing(
     with _opened(data_dir, url, offset) as database:
         if not database.exists():
             raise CommandError(
-                f"there is no key server's database in {data_dir}. Begin with: "
+                f"{data_dir} does not contain a key server database. Start with: "
                 f"signotaur-keyserver user add NAME --role ApiKeyRotator --data-dir {data_dir}"
             )
         if current_revision(database) != newest_revision():
             raise CommandError(
-                f"the database in {data_dir} is of another version. Run: "
-                f"signotaur-keyserver migrate --data-dir {data_dir}"
+                f"the database in {data_dir} has a different version. Run: signotaur-keyserver "
+                f"migrate --data-dir {data_dir}"
             )
         yield database
 

@@ -1,4 +1,4 @@
-"""``key``: make keys, look at them, and end them."""
+"""``key``: create, list, revoke, disable and enable keys."""
 
 import json
 from datetime import timedelta
@@ -19,7 +19,7 @@ from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.administration import KeyOverview
 from signotaur_wire.members import Json, format_optional_time, format_time
 
-app = typer.Typer(help="Make, list, revoke, disable and enable keys.", no_args_is_help=True)
+app = typer.Typer(help="Add, list, revoke, disable and enable keys.", no_args_is_help=True)
 
 KeyId = Annotated[int, typer.Argument(metavar="ID", help="The key's id, as key list shows it.")]
 Owner = Annotated[str, typer.Option("--user", help="The owner's name.")]
@@ -37,7 +37,7 @@ def add(
     expires_in: ExpiresIn = "90d",
     database: DatabaseUrl = None,
 ) -> None:
-    """Make a key and print it, alone and this once: the server keeps only its digest."""
+    """Create a key and print only the key. It is shown once: the server keeps only its digest."""
     lifetime = _lifetime(expires_in)
     with data_folder.existing(data_dir, database) as opened:
         text = administration.add_key(opened, user, name, lifetime)
@@ -65,10 +65,10 @@ def list_keys(
 
 @app.command()
 def revoke(key_id: KeyId, data_dir: DataDir, database: DatabaseUrl = None) -> None:
-    """Revoke a key at once and for good."""
+    """Revoke a key immediately. This cannot be undone."""
     with data_folder.existing(data_dir, database) as opened:
         revoked = administration.revoke_key(opened, key_id)
-    said = "is revoked" if revoked else "was revoked before"
+    said = "is revoked" if revoked else "was already revoked"
     typer.echo(f"key {key_id} {said}", err=True)
 
 
@@ -91,7 +91,7 @@ def _lifetime(text: str) -> timedelta | None:
         return None
     lifetime = duration("--expires-in", text)
     if not lifetime:
-        raise CommandError("--expires-in: must be longer than nothing")
+        raise CommandError("--expires-in: must be longer than zero")
     return lifetime
 
 

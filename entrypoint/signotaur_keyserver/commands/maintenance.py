@@ -44,7 +44,7 @@ def sweep(
     clock_offset: ClockOffset = "0s",
     database: DatabaseUrl = None,
 ) -> None:
-    """Make due revocations permanent and mark rotations nobody confirmed; safe at any time."""
+    """Make due revocations permanent and mark rotations that nobody confirmed; safe at any time."""
     offset = duration("--clock-offset", clock_offset)
     with data_folder.existing(data_dir, database, offset) as opened:
         swept = sweep_service.sweep(opened)
@@ -62,9 +62,9 @@ def sweep(
 
 
 def migrate(data_dir: DataDir, database: DatabaseUrl = None) -> None:
-    """Bring the database to this version; safe to repeat."""
+    """Migrate the database to this version; safe to repeat."""
     with data_folder.prepared(data_dir, database):
-        typer.echo("the database is of this version", err=True)
+        typer.echo("the database is up to date", err=True)
 
 
 def _as_json(entry: StoredEvent) -> Json:

@@ -10,7 +10,7 @@ from signotaur_keyserver.commands.faults import CommandError
 from signotaur_keyserver.domain.durations import DurationError, parse_duration
 
 DataDir = Annotated[
-    Path, typer.Option("--data-dir", help="Folder of the database and the certificates.")
+    Path, typer.Option("--data-dir", help="Folder that contains the database and the certificates.")
 ]
 DatabaseUrl = Annotated[
     str | None,
@@ -18,7 +18,7 @@ DatabaseUrl = Annotated[
 ]
 ClockOffset = Annotated[
     str,
-    typer.Option("--clock-offset", help="Added to the database's clock, for rehearsals: 8d, 36h."),
+    typer.Option("--clock-offset", help="Time to add to the database's clock, for tests: 8d, 36h."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -27,14 +27,17 @@ _TOKEN = re.compile(r"[!-~]{16,512}")
 
 Host = Annotated[str, typer.Option("--host", help="Address to listen on.")]
 Port = Annotated[
-    int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 chooses a free one.")
 ]
 SelfSigned = Annotated[
-    bool, typer.Option("--self-signed", help="Make a local authority; clients trust DIR/ca.pem.")
+    bool,
+    typer.Option(
+        "--self-signed", help="Create a local certificate authority; clients trust DIR/ca.pem."
+    ),
 ]
 TlsName = Annotated[
     list[str] | None,
-    typer.Option("--tls-name", help="A further name or address for --self-signed; repeatable."),
+    typer.Option("--tls-name", help="An additional name or address for --self-signed; repeatable."),
 ]
 TlsCert = Annotated[
     Path | None, typer.Option("--tls-cert", help="PEM file of the certificate and its chain.")
@@ -48,7 +51,7 @@ MaxConnections = Annotated[
     typer.Option(
         "--max-connections",
         min=2,
-        help="Open connections; at most half of them without a valid key.",
+        help="Maximum of open connections; at most half of them without a valid key.",
     ),
 ]
 MaxConnectionsPerAddress = Annotated[
@@ -56,7 +59,7 @@ MaxConnectionsPerAddress = Annotated[
     typer.Option(
         "--max-connections-per-address",
         min=2,
-        help="The same for one IPv4 address or IPv6 /64.",
+        help="The same maximum for one IPv4 address or IPv6 /64.",
     ),
 ]
 KeyRequestsPerMinute = Annotated[
@@ -64,13 +67,15 @@ KeyRequestsPerMinute = Annotated[
     typer.Option(
         "--key-requests-per-minute",
         min=0,
-        help="Requests of one key in a minute; 0 means no limit.",
+        help="Requests with one key in a minute; 0 means no limit.",
     ),
 ]
 MetricsTokenFile = Annotated[
     Path | None,
     typer.Option(
-        "--metrics-token-file", help="File with the token that /metrics requires; without it, none."
+        "--metrics-token-file",
+        help="File with the token that /metrics requires; without this "
+        "option, /metrics requires none.",
     ),
 ]
 SweepInterval = Annotated[
@@ -78,9 +83,7 @@ SweepInterval = Annotated[
 ]
 EventRetention = Annotated[
     str,
-    typer.Option(
-        "--event-retention", help="Delete events that are older than this; 0s keeps them."
-    ),
+    typer.Option("--event-retention", help="Delete events that are older than this; 0s keeps all."),
 ]
 
 
@@ -105,10 +108,12 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     """Run the server. When it listens, it prints one line of JSON: its URL and its CA file."""
     _require_one_of(self_signed, tls_cert is not None or tls_key is not None, insecure_http)
     if insecure_http and not _is_loopback(host):
-        raise CommandError("--insecure-http needs a loopback --host: keys would cross the network")
+        raise CommandError(
+            "--insecure-http needs a loopback --host: keys would cross the network unencrypted"
+        )
     interval = duration("--sweep-interval", sweep_interval)
     if not interval:
-        raise CommandError("--sweep-interval: must be longer than nothing")
+        raise CommandError("--sweep-interval: must be longer than zero")
     offset = duration("--clock-offset", clock_offset)
     retention = duration("--event-retention", event_retention)
     token = None if metrics_token_file is None else _token(metrics_token_file)
@@ -134,15 +139,15 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
 def _require_one_of(*choices: bool) -> None:
     if sum(choices) != 1:
         raise CommandError(
-            "give exactly one of --self-signed, --tls-cert with --tls-key, and --insecure-http"
+            "give exactly one of --self-signed, --tls-cert with --tls-key, or --insecure-http"
         )
 
 
 def _given_files(certificate: Path | None, key: Path | None) -> TlsFiles:
     if certificate is None or key is None:
-        raise CommandError("--tls-cert and --tls-key go together")
+        raise CommandError("--tls-cert and --tls-key must be used together")
     if not certificate.is_file():
-        raise CommandError(f"there is no file {certificate}")
+        raise CommandError(f"the file {certificate} does not exist")
     _require_not_shared(key)
     return TlsFiles(certificate, key)
 
@@ -154,13 +159,15 @@ def _token(file: Path) -> str:
     except OSError as error:
         raise CommandError(f"cannot read {file}: {error.strerror}") from None
     if not _TOKEN.fullmatch(token):
-        raise CommandError(f"{file}: a token is 16 to 512 printable ASCII characters without space")
+        raise CommandError(
+            f"{file}: a token is 16 to 512 printable ASCII characters without spaces"
+        )
     return token
 
 
 def _require_not_shared(file: Path) -> None:
     if not file.is_file():
-        raise CommandError(f"there is no file {file}")
+        raise CommandError(f"the file {file} does not exist")
     try:
         require_not_shared(file)
     except ExposedError as error:

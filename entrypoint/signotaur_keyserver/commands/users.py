@@ -11,7 +11,7 @@ from signotaur_keyserver.service import administration
 app = typer.Typer(help="Add, enable and disable the owners of keys.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
-Admin = Annotated[bool, typer.Option("--admin", help="May administer the server.")]
+Admin = Annotated[bool, typer.Option("--admin", help="Make this user an administrator.")]
 Roles = Annotated[
     list[str] | None,
     typer.Option("--role", help="A role, such as ApiKeyRotator (or ApiKeyRotation); repeatable."),
@@ -26,7 +26,7 @@ def add(
     role: Roles = None,
     database: DatabaseUrl = None,
 ) -> None:
-    """Add a user. The first one makes the database as well."""
+    """Add a user. The first user also creates the database."""
     with data_folder.prepared(data_dir, database) as opened:
         user_id = administration.add_user(opened, name, admin=admin, roles=role or ())
     typer.echo(f"user {user_id} added", err=True)
@@ -34,13 +34,13 @@ def add(
 
 @app.command()
 def disable(name: Name, data_dir: DataDir, database: DatabaseUrl = None) -> None:
-    """Refuse all of a user's keys until it is enabled again."""
+    """Refuse all keys of a user until the user is enabled again."""
     with data_folder.existing(data_dir, database) as opened:
         administration.set_user_enabled(opened, name, enabled=False)
 
 
 @app.command()
 def enable(name: Name, data_dir: DataDir, database: DatabaseUrl = None) -> None:
-    """Accept a user's keys again."""
+    """Accept the keys of a disabled user again."""
     with data_folder.existing(data_dir, database) as opened:
         administration.set_user_enabled(opened, name, enabled=True)

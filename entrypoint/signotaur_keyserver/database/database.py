@@ -50,7 +50,7 @@ def _sqlite_now(_element: object, _compiler: object, **_options: object) -> str:
 class joined_text(FunctionElement[str]):  # noqa: N801
     """All values of a text column in one text, with commas between; NULL when there is none.
 
-    SQLAlchemy's own aggregate_strings does the same, but is compiled anew at every execution.
+    SQLAlchemy's own aggregate_strings does the same, but is compiled again at every execution.
     """
 
     type = String()
@@ -115,7 +115,7 @@ class Database:
         Raises DatabaseUnavailableError when no turn comes within the busy time-out.
         """
         if not self._turn.acquire(timeout=self._patience):
-            raise DatabaseUnavailableError("another write takes too long")
+            raise DatabaseUnavailableError("another write is taking too long")
         try:
             with _translated(), self._engine.begin() as connection:
                 yield connection

@@ -45,7 +45,9 @@ class RefusedError(Exception):
 
 def unknown_key() -> RefusedError:
     """Refuse a stranger: the one answer for every cause that a stranger could probe."""
-    return RefusedError(Problem.UNKNOWN_KEY, 401, "No key, or no key that this server knows.")
+    return RefusedError(
+        Problem.UNKNOWN_KEY, 401, "The request has no key, or this server does not know the key."
+    )
 
 
 _DEAD = {
@@ -71,21 +73,23 @@ def invalid_overlap() -> RefusedError:
     return RefusedError(
         Problem.INVALID_OVERLAP,
         422,
-        f"The overlap is {OVERLAP_DAYS_MIN} to {OVERLAP_DAYS_MAX} days.",
+        f"The overlap must be from {OVERLAP_DAYS_MIN} to {OVERLAP_DAYS_MAX} days.",
     )
 
 
 def other_request() -> RefusedError:
     """Refuse an id that is known with another body or for another key; which, is not told."""
     return RefusedError(
-        Problem.ROTATION_MISMATCH, 422, "This id was used for another request. Make a new id."
+        Problem.ROTATION_MISMATCH,
+        422,
+        "This id was used for a different request. Generate a new id.",
     )
 
 
 def key_collision() -> RefusedError:
     """Refuse a new key whose public id or digest is already known."""
     return RefusedError(
-        Problem.ROTATION_MISMATCH, 409, "A key like this exists already. Make a new key."
+        Problem.ROTATION_MISMATCH, 409, "This key already exists. Generate a new key."
     )
 
 

@@ -1,6 +1,6 @@
 """The decisions of a rotation as pure functions of records, request and ``now``.
 
-Nothing here reads a clock or a database. Each rule's reason is told where it is decided.
+Nothing here reads a clock or a database. Each rule's reason is given where it is decided.
 """
 
 from collections.abc import Sequence
@@ -33,8 +33,8 @@ def require_permission(key: Key, request: RotationRequest) -> None:
 def require_free_lease(rotations: Sequence[Rotation], holder: str, now: datetime) -> None:
     """Raise RefusedError while someone else holds a live lease on any of one old key's rotations.
 
-    Two runs that write the same destinations at once are the one way to lose a key that no
-    later run can mend.
+    Two runs that write the same destinations at once are the one way to lose a key that no later
+    run can repair.
     """
     for rotation in rotations:
         if rotation.leased_to_another(holder, now):
@@ -61,10 +61,9 @@ def require_repeat(rotation: Rotation, key: Key, request: RotationRequest) -> No
 def lost_successors(rotations: Sequence[Rotation], request: RotationRequest) -> list[Rotation]:
     """Return the confirmed rotations whose successors the request replaces, because they are lost.
 
-    The client says so (``again``), and nothing shows the opposite: a successor that was used
-    since its confirmation is in somebody's hands. Whoever stole the old key could otherwise end
-    the key that its owner rotated to. Raises RefusedError when there is a successor that is not
-    lost.
+    The client says so (``again``), and nothing shows the opposite: a successor that was used since
+    its confirmation is in somebody's hands. A thief of the old key could otherwise end the key that
+    its owner rotated to. Raises RefusedError when there is a successor that is not lost.
     """
     confirmed = [r for r in rotations if r.is_confirmed]
     if confirmed and not request.again:
@@ -90,7 +89,7 @@ def require_undelivered(rotation: Rotation, now: datetime) -> None:
     """Raise RefusedError when a candidate may be in a destination: it lives and was used.
 
     A client uses a key before it delivers it, and at last overwrites the old key with it. If
-    the old key could end it then, whoever stole the old key would leave its owner without one.
+    the old key could end it then, a thief of the old key would leave its owner without one.
     """
     if rotation.new_first_used_at_utc is not None and not rotation.new_key_is_dead(now):
         raise refusals.candidate_in_use(rotation)
@@ -116,8 +115,8 @@ def candidates_to_supersede(rotations: Sequence[Rotation], now: datetime) -> lis
 def armed_moment(rotation: Rotation, now: datetime) -> datetime:
     """Return when a confirmation given now lets the old key die.
 
-    The announced end counts while it lies ahead. A rotation confirmed after it starts its
-    overlap anew: nobody can have switched to a key that was not confirmed yet.
+    The announced end counts while it lies ahead. A rotation confirmed after it starts its overlap
+    again: nobody can have switched to a key that was not confirmed yet.
     """
     if rotation.overlap_end_utc > now:
         return rotation.overlap_end_utc

@@ -38,7 +38,7 @@ class Vault:
         except FileExistsError:
             return False
         except OSError as error:
-            raise MasterKeyError(f"cannot make {self.file}: {_reason(error)}") from None
+            raise MasterKeyError(f"cannot create {self.file}: {_reason(error)}") from None
         with os.fdopen(handle, "wb") as file:
             file.write(secrets.token_bytes(_KEY_BYTES))
             file.flush()
@@ -59,7 +59,7 @@ class Vault:
         except (InvalidTag, ValueError):
             raise MasterKeyError(
                 f"{self.file} is not the master key that the private keys were sealed with: "
-                "put the right one back from its backup"
+                "restore the right one from its backup"
             ) from None
 
     def _master_key(self) -> bytes:
@@ -70,12 +70,12 @@ class Vault:
         except FileNotFoundError:
             raise MasterKeyError(
                 f"{self.file} is missing: the private keys in the database cannot be opened "
-                "without it. Put it back from its backup; it is never made anew"
+                "without it. Restore it from its backup; the server never creates a second one"
             ) from None
         except OSError as error:
             raise MasterKeyError(f"cannot read {self.file}: {_reason(error)}") from None
         if len(master_key) != _KEY_BYTES:
-            raise MasterKeyError(f"{self.file} is damaged: it must have {_KEY_BYTES} bytes")
+            raise MasterKeyError(f"{self.file} is damaged: it must be {_KEY_BYTES} bytes long")
         try:
             require_owner_only(self.file, status)
         except ExposedError as error:

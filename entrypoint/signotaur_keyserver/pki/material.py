@@ -81,9 +81,11 @@ def checked(
         belongs = certificate.public_key() == usable.public_key()
         certificate.subject.rfc4514_string()
     except (ValueError, UnsupportedAlgorithm):
-        raise MaterialError("the certificate is damaged, or its key is of another kind") from None
+        raise MaterialError(
+            "the certificate is damaged, or its key is of a different kind"
+        ) from None
     if not belongs:
-        raise MaterialError("the private key is not the certificate's")
+        raise MaterialError("the private key does not belong to the certificate")
     return Material(certificate, usable, tuple(chain))
 
 
@@ -96,10 +98,10 @@ def from_pfx(content: bytes, password: bytes | None) -> Material:
         except (ValueError, TypeError, UnsupportedAlgorithm):
             continue
         if key is None or certificate is None:
-            raise MaterialError("the PFX file has no private key with its certificate")
+            raise MaterialError("the PFX file does not contain a certificate and its private key")
         return checked(certificate, key, chain)
     told = "the password is wrong" if password else "it needs a password"
-    raise MaterialError(f"the PFX file cannot be opened: {told}, or it is no PFX file")
+    raise MaterialError(f"the PFX file cannot be opened: {told}, or it is not a PFX file")
 
 
 def from_files(certificates: bytes, key: bytes) -> Material:

@@ -16,7 +16,7 @@ class ExposedError(Exception):
 def require_owner_only(file: Path, status: os.stat_result) -> None:
     """Raise ExposedError unless a file, whose ``status`` was taken, is for its owner alone."""
     if status.st_mode & _OTHERS:
-        raise ExposedError(f"others than its owner may use {file}: run chmod 600 {file}")
+        raise ExposedError(f"users other than its owner can use {file}: run chmod 600 {file}")
 
 
 def require_not_shared(file: Path) -> None:
@@ -28,7 +28,7 @@ def require_not_shared(file: Path) -> None:
     status = file.stat()
     allowed = stat.S_IRGRP if status.st_uid == _ROOT else 0
     if status.st_mode & _OTHERS & ~allowed:
-        raise ExposedError(f"others than its owner may use {file}: run chmod 600 {file}")
+        raise ExposedError(f"users other than its owner can use {file}: run chmod 600 {file}")
 
 
 def require_safe_folder(folder: Path) -> None:
@@ -40,10 +40,10 @@ def require_safe_folder(folder: Path) -> None:
     status = folder.stat()
     if status.st_mode & _WRITING_OTHERS:
         raise ExposedError(
-            f"others than its owner may write to the folder {folder}: run chmod 700 {folder}"
+            f"users other than its owner can write to the folder {folder}: run chmod 700 {folder}"
         )
     if status.st_uid != os.geteuid() and status.st_mode & _OTHERS:
         raise ExposedError(
-            f"the folder {folder} belongs to another user and is open to others: run this as its "
-            f"owner, or chmod 700 {folder}"
+            f"the folder {folder} belongs to another user and is open to others: run this command "
+            f"as its owner, or run chmod 700 {folder}"
         )

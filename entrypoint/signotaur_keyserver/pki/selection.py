@@ -40,7 +40,7 @@ def select(
     fitting = [candidate for candidate in candidates if _fits(candidate.certificate, request)]
     if not _is_specific(request):
         raise CertificateRefusedError(
-            "Name a certificate: by its thumbprint, its label or its subject.", Level.WARNING
+            "Select a certificate by its thumbprint, label or subject.", Level.WARNING
         )
     granted = [candidate.certificate for candidate in fitting if candidate.granted]
     if not granted:

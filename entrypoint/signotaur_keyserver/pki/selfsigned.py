@@ -32,7 +32,7 @@ def self_signed(
     try:
         certificate = _builder(subject, key, now, lifetime).sign(key, hashes.SHA256())
     except ValueError:
-        raise MaterialError("no certificate can hold these values") from None
+        raise MaterialError("these values are not valid in a certificate") from None
     return checked(certificate, key)
 
 

@@ -54,7 +54,9 @@ class BoundedHttp(HttpToolsProtocol):
             if self.transport.is_closing():
                 return
             if self._framing > HEAD_LIMIT:
-                self._refuse(431, f"Request line and headers have at most {HEAD_LIMIT} bytes.")
+                self._refuse(
+                    431, f"The request line and headers must not be longer than {HEAD_LIMIT} bytes."
+                )
                 return
 
     def on_message_begin(self) -> None:
@@ -103,7 +105,7 @@ class BoundedHttp(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be parsed as HTTP."""
         del msg
-        self._refuse(400, "This is not a request of HTTP/1.1.")
+        self._refuse(400, "This is not an HTTP/1.1 request.")
 
     def _refuse(self, status: int, detail: str) -> None:
         if self._place.phase is not Phase.HEAD or self._unanswered:

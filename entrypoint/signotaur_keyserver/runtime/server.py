@@ -1,6 +1,6 @@
 """Listening: uvicorn with our sockets, our log and our end.
 
-It is told everything; it reads neither environment nor command line.
+It gets everything as arguments; it reads neither environment nor command line.
 """
 
 import logging
@@ -92,7 +92,7 @@ def _affordable(limits: Limits) -> Limits:
         soft = hard
     if soft == resource.RLIM_INFINITY or soft - _OTHER_DESCRIPTORS >= limits.connections:
         return limits
-    _log.warning("the limit of %d open files leaves room for fewer connections", soft)
+    _log.warning("the limit of %d open files allows fewer connections than configured", soft)
     return replace(limits, connections=max(2, soft - _OTHER_DESCRIPTORS))
 
 
@@ -153,8 +153,8 @@ class Server(uvicorn.Server):
             self._connections.end_overdue()
         if counter % _TICKS_PER_MINUTE == 0 and self._connections.turned_away:
             _log.warning(
-                "%d connections were refused or closed in the last minute: "
-                "too many of one address or in all, or too slow",
+                "%d connections were refused or closed in the last minute: too many from one "
+                "address, too many in total, or too slow",
                 self._connections.turned_away,
             )
             self._connections.turned_away = 0

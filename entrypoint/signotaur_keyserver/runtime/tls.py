@@ -33,7 +33,7 @@ class TlsFiles:
 
 
 def ensure_self_signed(folder: Path, hosts: Sequence[str]) -> TlsFiles:
-    """Return certificates for the hosts and loopback in ``folder``, made anew where needed.
+    """Return certificates for the hosts and loopback in ``folder``, created again where needed.
 
     ``ca.pem`` (0644) is what clients trust; ``server-key.pem`` is 0600 from its first byte.
     """

@@ -37,7 +37,7 @@ def add_user(database: Database, name: str, *, admin: bool, roles: Sequence[str]
     with database.write() as connection:
         now = database.clock.now(connection)
         if users.find(connection, name) is not None:
-            raise AdministrationError("a user of this name exists already")
+            raise AdministrationError("a user with this name already exists")
         canonical_roles = [canonical(role) for role in roles]
         user_id = users.add(connection, name, admin=admin, roles=canonical_roles, now=now)
         event = Event(Level.SECURITY, EventType.USER_ADDED, f"User {name} was added.", user_id)
@@ -85,7 +85,7 @@ def revoke_key(database: Database, key_id: int) -> bool:
             return False
         if key.origin in UNCONFIRMED:
             _abort_own_rotation(connection, key, now)
-        message = f"Key {key_id} was revoked by a person."
+        message = f"Key {key_id} was revoked by an administrator."
         event = Event(Level.SECURITY, EventType.KEY_REVOKED, message, key.owner_id, key_id)
         events.write(connection, now, event)
         return True
@@ -137,7 +137,7 @@ def require_user(connection: Connection, name: str) -> User:
     """Return the user of a name. Raises AdministrationError when there is none."""
     user = users.find(connection, name)
     if user is None:
-        raise AdministrationError("there is no user of this name")
+        raise AdministrationError("there is no user with this name")
     return user
 
 

@@ -32,8 +32,8 @@ class Caller:
 def authenticate(database: Database, key_text: str) -> Caller:
     """Return the caller whose key this is. One statement for a key that is known, no write.
 
-    Raises RefusedError: ``unknown-key`` to whoever does not prove to hold a known key, and the true
-    cause to whoever does.
+    Raises RefusedError: ``unknown-key`` to a caller that does not prove to hold a known key, and
+    the true cause to one that does.
     """
     try:
         parsed = keyformat.parse(key_text)
@@ -44,7 +44,7 @@ def authenticate(database: Database, key_text: str) -> Caller:
         expected = _DUMMY_SHA256 if found is None else found[0].sha256
         proven = hmac.compare_digest(parsed.sha256, expected)
         if found is None or not proven:
-            # A row that is found takes longer than none. So whoever is refused has the server
+            # A row that is found takes longer than none. So a refused caller has the server
             # find one row and miss one, and time says little of whether an id exists. It need
             # not say nothing: ids are 89 random bits, too many to try.
             keys.get(connection, _FIRST_ID if found is None else _NO_ID)

@@ -108,7 +108,7 @@ def revoke_access(database: Database, name: str, user: str) -> bool:
         certificate = _certificate(connection, name)
         if not certificates.revoke_access(connection, certificate.id, owner.id):
             return False
-        message = f"{user} may no longer sign with certificate {certificate.id}."
+        message = f"{user} can no longer sign with certificate {certificate.id}."
         event_type = EventType.CERTIFICATE_ACCESS_REVOKED
         _log(connection, now, event_type, message, certificate, owner)
         return True
@@ -155,7 +155,7 @@ def _insert(
 ) -> Certificate:
     present = [each for each in certificates.every(connection) if each.removed_at_utc is None]
     if any(same_text(each.label, label) for each in present):
-        raise AdministrationError("a certificate of this label exists already")
+        raise AdministrationError("a certificate with this label already exists")
     new = certificates.NewCertificate(
         label=label,
         subject=material.certificate.subject.rfc4514_string(),
@@ -171,14 +171,14 @@ def _insert(
     try:
         certificate_id = certificates.add(connection, new)
     except certificates.CertificateExistsError:
-        raise AdministrationError("this certificate was added already") from None
+        raise AdministrationError("this certificate was already added") from None
     return Certificate(id=certificate_id, removed_at_utc=None, **vars(new))
 
 
 def _grant(connection: Connection, now: datetime, certificate: Certificate, owner: User) -> bool:
     if not certificates.grant(connection, certificate.id, owner.id):
         return False
-    message = f"{owner.name} may sign with certificate {certificate.id}."
+    message = f"{owner.name} can now sign with certificate {certificate.id}."
     _log(connection, now, EventType.CERTIFICATE_ACCESS_GRANTED, message, certificate, owner)
     return True
 
@@ -206,13 +206,14 @@ def _certificate(connection: Connection, name: str) -> Certificate:
         named = name == str(certificate.id) or same_text(certificate.label, name)
         if certificate.removed_at_utc is None and named:
             return certificate
-    raise AdministrationError("there is no certificate of this id or label")
+    raise AdministrationError("there is no certificate with this id or label")
 
 
 def _require_label(label: str) -> None:
     if not (0 < len(label) <= NAME_MAX_LENGTH and label.isprintable() and label == label.strip()):
         raise AdministrationError(
-            f"a label is 1 to {NAME_MAX_LENGTH} printable characters without spaces around them"
+            f"a label is 1 to {NAME_MAX_LENGTH} printable characters, with no space at the start "
+            "or end"
         )
     if label.isdecimal():
-        raise AdministrationError("a label is no number: it would be taken for an id")
+        raise AdministrationError("a label must not be a number: it would be read as an id")

@@ -57,9 +57,9 @@ def _arm_old_key(this: Change, rotation: Rotation, armed: datetime, level: Level
     if rotation.auto_revoke:
         due = this.retire(old, armed, "rotated", rotation)
         keys.note_old_key_deadline(this.connection, new, due)
-        outcome = f"key {old} dies at {format_time(due)}"
+        outcome = f"key {old} will be revoked at {format_time(due)}"
     else:
-        outcome = f"key {old} stays valid until a person revokes it"
+        outcome = f"key {old} stays valid until somebody revokes it"
     message = f"Rotation of key {old} to key {new} was confirmed: {outcome}."
     this.log(level, EventType.ROTATION_CONFIRMED, message, rotation)
 
@@ -74,7 +74,7 @@ def _retire_successor(this: Change, rotation: Rotation, earlier: Rotation, end: 
     due = this.retire(earlier.new_key_id, end, REPLACED, rotation)
     message = (
         f"Key {earlier.new_key_id}, an earlier successor of key {earlier.old_key_id}, was "
-        f"replaced by key {rotation.new_key_id}: it dies at {format_time(due)}, unless it is "
-        "used before."
+        f"replaced by key {rotation.new_key_id}: it will be revoked at {format_time(due)}, unless "
+        "it is used earlier."
     )
     this.log(Level.SECURITY, EventType.KEY_RETIRING, message, rotation, key_id=earlier.new_key_id)

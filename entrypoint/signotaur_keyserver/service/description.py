@@ -1,4 +1,4 @@
-"""What a key is told of itself and of its rotations. Reads only."""
+"""What the server tells a key about itself and its rotations. Read-only."""
 
 from datetime import datetime
 from uuid import UUID

@@ -89,7 +89,7 @@ def _require_decided(this: Change) -> None:
 def _log_opened(this: Change, rotation: Rotation, lost: Sequence[Rotation]) -> None:
     message = f"Rotation of key {this.key.id} opened: candidate key {rotation.new_key_id}."
     if lost:
-        message += f" It is to replace key {lost[-1].new_key_id}, which is said to be lost."
+        message += f" It replaces key {lost[-1].new_key_id}, which the client reported as lost."
     level = Level.SECURITY if lost else Level.INFORMATION
     data: Json = {
         "holder": rotation.holder,

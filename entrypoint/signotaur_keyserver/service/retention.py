@@ -20,7 +20,7 @@ def prune_events(database: Database, retention: timedelta) -> int:
         now = database.clock.now(connection)
         deleted = events.delete_oldest(connection, now - retention, BATCH)
         if deleted:
-            message = f"{deleted} events from before {format_time(now - retention)} were deleted."
+            message = f"{deleted} events older than {format_time(now - retention)} were deleted."
             event = Event(Level.INFORMATION, EventType.EVENTS_PRUNED, message)
             events.write(connection, now, event)
     return deleted

@@ -72,12 +72,12 @@ class Change:
     ) -> None:
         """End an unconfirmed rotation that lost against another one; its candidate dies at ``end``.
 
-        A destination may have it: it works until whoever reads that one has changed over.
+        A destination may have it: it works until its reader has changed over.
         """
         rotations.set_state(self.connection, rotation.id, RotationState.SUPERSEDED)
         message = (
-            f"Candidate key {rotation.new_key_id} of key {rotation.old_key_id} was superseded "
-            f"and dies at {format_time(end)}."
+            f"Candidate key {rotation.new_key_id} of key {rotation.old_key_id} was superseded and "
+            f"will be revoked at {format_time(end)}."
         )
         self.log(level, EventType.ROTATION_SUPERSEDED, message, rotation)
         self.retire(rotation.new_key_id, end, "superseded", rotation)

@@ -29,7 +29,7 @@ from signotaur_wire.signing import (
     normal_thumbprint,
 )
 
-_NO_KEY = "The server cannot open this certificate's private key. Ask who runs it."
+_NO_KEY = "The server cannot open this certificate's private key. Ask the server's administrator."
 
 
 def find_certificate(

@@ -1,7 +1,7 @@
 """The first use of a key after its rotation was confirmed: it shows that the key is not lost.
 
-An ``again`` rotation is the old key's word that its confirmed successor is lost. Whoever stole
-the old key can give it as well, so the successor's use overrules it.
+An ``again`` rotation is the old key's word that its confirmed successor is lost. A thief of the old
+key can give it as well, so the successor's use overrules it.
 """
 
 from signotaur_keyserver.database.database import Database
@@ -14,7 +14,7 @@ from signotaur_keyserver.store import keys, rotations
 
 
 def record_use(database: Database, caller: Caller, source: str | None = None) -> Caller:
-    """Record the caller's use of its key, if it is the first one that counts; return it anew.
+    """Record the caller's use of its key, if it is the first one that counts; return it updated.
 
     Raises RefusedError when the key died since it was authenticated.
     """
@@ -44,7 +44,7 @@ def note_use(this: Change) -> None:
     message = f"Key {this.key.id} was used for the first time since its rotation was confirmed."
     if was_replaced:
         keys.disarm(this.connection, this.key.id)
-        message += " It was said to be lost; it is not, and stays valid."
+        message += " It was reported as lost; it is not lost, and stays valid."
     this.log(level, EventType.SUCCESSOR_FIRST_USED, message, own)
     for rival in rivals:
         this.supersede(rival, rules.armed_moment(own, this.now), level)

@@ -71,7 +71,7 @@ class Sweeper:
             work()
         except (DatabaseUnavailableError, SQLAlchemyError):
             # Deadlines are enforced at use: a late sweep only writes them down later.
-            _log.warning("a sweep failed; the next one makes up for it", exc_info=True)
+            _log.warning("a sweep failed; the next one will do its work", exc_info=True)
 
     def _prune(self) -> None:
         if self._event_retention is None:

@@ -31,7 +31,7 @@ _own = rotations.alias("own")
 
 
 def _unconfirmed(state: ColumnElement[RotationState]) -> ColumnElement[bool]:
-    # Not in_(): SQLAlchemy writes a list of values anew at every execution.
+    # Not in_(): SQLAlchemy renders a list of values again at every execution.
     return or_(*(state == unconfirmed for unconfirmed in UNCONFIRMED))
 
 

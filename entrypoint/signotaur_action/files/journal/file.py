@@ -98,7 +98,8 @@ class Journal:
         except (ValueError, KeyError, TypeError):
             raise DestinationRefusedError(
                 f"The journal {self.path} is damaged or is not a journal.",
-                next_step="Move it away and run the command again; keep it until a key works.",
+                next_step="Move it to another folder and run the command again; keep it until "
+                "you have a key that works.",
             ) from None
 
 
@@ -117,7 +118,7 @@ def open_locked(path: Path, machine: Machine) -> Journal:
                 return Journal(path, descriptor, machine)
         except BlockingIOError:
             os.close(descriptor)
-            raise BusyError(f"Another run on this machine holds the journal {path}.") from None
+            raise BusyError(f"Another run on this machine is using the journal {path}.") from None
         except BaseException:
             os.close(descriptor)
             raise

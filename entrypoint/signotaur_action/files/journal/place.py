@@ -19,7 +19,7 @@ from signotaur_action.model import Secret
 
 _NAME_BYTES = 16
 _NAME_ROUNDS = 100_000
-"""50 ms for each guess at a key by whoever sees the file's name."""
+"""50 ms for each guess at a key by somebody who sees the file's name."""
 _LARGEST = 64 * 1024
 
 Found = tuple[Path, JournalEntry]
@@ -67,9 +67,9 @@ class JournalPlace:
                 yield journal
                 return
         raise DestinationRefusedError(
-            "No place for the journal, which must hold the new key before the server hears "
-            f"of it: {', '.join(reasons)}.",
-            next_step="Name a writable folder with --state-dir and run the command again.",
+            "There is no place for the journal, which must contain the new key before the server "
+            f"is asked: {', '.join(reasons)}.",
+            next_step="Choose a writable folder with --state-dir and run the command again.",
         )
 
     def exists(self, key: Secret, server: str) -> bool:
