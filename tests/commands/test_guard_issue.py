@@ -88,7 +88,7 @@ def test_a_rotation_closes_it(house: House, tmp_path: Path) -> None:
     assert done.code == 0
     [issue] = house.github.all_issues(REPOSITORY)
     assert (issue.state, issue.state_reason) == ("closed", "completed")
-    assert issue.comments == [f"The key is good. It is key {rotated['keyId']} now."]
+    assert issue.comments == [f"The key is good. The key is now {rotated['keyId']}."]
     assert f"#{issue.number} closed" in done.err
     assert rotated["apiKey"] not in done.said
 

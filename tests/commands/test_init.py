@@ -58,7 +58,7 @@ def test_two_workflows_are_written_and_the_rest_is_told(home: Path) -> None:
     assert done.out == ""
     for told in (
         "Written: .github/workflows/rotate-signing-key.yml and .github/workflows/build-signed.yml.",
-        'Settings, Environments: make "signing"',
+        'Settings, Environments: create "signing"',
         "gh secret set SIGNOTAUR_API_KEY --env signing",
         '"Environments: Read and write"',
         "Replace OWNER/signotaur-action@0000000000000000000000000000000000000000 in both files",

@@ -76,7 +76,7 @@ def test_a_client_example_works_as_it_stands(
     )
 
     assert done.returncode == 0, done.stderr
-    assert re.search("^(Next|Stored): ", done.stderr, re.MULTILINE)
+    assert re.search("^(Next|Next steps|Stored):", done.stderr, re.MULTILINE)
 
 
 def test_the_signing_example_signs_what_it_names(own_server: KeyServer, tmp_path: Path) -> None:

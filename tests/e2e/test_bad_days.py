@@ -127,14 +127,14 @@ def test_key_is_refused(
             "--api-key and --api-key-file cannot be used together",
         ),
         (["--wk", "new.txt"], 10, "--write-key-file and --write-env-file cannot be used together"),
-        (["-e", "template:{{secret}}"], 10, "--write-env-file and --emit-secret exclude"),
+        (["-e", "template:{{secret}}"], 10, "--write-env-file and --emit-secret cannot"),
         (["--wn", "1KEY"], 10, "--write-env-var-name must be letters, digits and _"),
         (["--wn", "A=B"], 10, "--write-env-var-name must be letters, digits and _"),
         (["--timeout", "5h"], 10, "--timeout: it must be between 1s and 4m"),
         (["--timeout", "soon"], 10, "--timeout: a duration is a number and a unit"),
         (["--if-expiring-within", "7"], 10, "--if-expiring-within: a duration is"),
         (["--ca-file", "no.pem"], 10, "--ca-file: no.pem cannot be read (no such file"),
-        (["--ca-file", "/dev/null"], 10, "--ca-file: /dev/null holds no certificate"),
+        (["--ca-file", "/dev/null"], 10, "--ca-file: /dev/null does not contain a PEM certificate"),
         (["--rotate-everything"], 10, "No such option: --rotate-everything"),
         (["--nar=yes"], 10, "--nar"),
         (["surplus"], 10, "unexpected extra argument"),
@@ -236,7 +236,7 @@ def test_configuration_file_is_damaged(desk: Desk, key: str) -> None:
         (b"\n \n", "is empty"),
         (b"\x89PNG\r\n\x1a\n\x00\xff", "it is not UTF-8 text"),
         ("KEY".encode("utf-16"), "it is not UTF-8 text"),
-        (b"OTHER=KEY\n", "does not set SIGNOTAUR_API_KEY; --api-key-name names another"),
+        (b"OTHER=KEY\n", "does not set SIGNOTAUR_API_KEY; --api-key-name chooses another"),
         (b"SIGNOTAUR_API_KEY=\n", "does not set SIGNOTAUR_API_KEY"),
         (b"KEY and more", "does not contain a key"),
         (b"KEY\nKEY\n", "does not contain a key"),
@@ -503,15 +503,15 @@ def test_redirect_is_not_followed(
     ("body", "headers", "what"),
     [
         (b"<html>Sign in</html>", {"Content-Type": "text/html"}, "answered 200 with text/html"),
-        (b"", {}, "is no answer of a key server"),
-        (b"[]", {}, "no answer of the protocol: the body is not a JSON object"),
-        (b"null", {}, "no answer of the protocol"),
-        (b"{}", {}, "no answer of the protocol: id is not an integer"),
+        (b"", {}, "is not an answer of a key server"),
+        (b"[]", {}, "that this client does not understand: the body is not a JSON object"),
+        (b"null", {}, "that this client does not understand"),
+        (b"{}", {}, "that this client does not understand: id is not an integer"),
         (b'{"id": "1", "name": "x"}', {}, "id is not an integer"),
-        (b"[" * 30_000, {}, "is no answer of a key server"),
+        (b"[" * 30_000, {}, "is not an answer of a key server"),
         (b" " * 65_537, {}, "answered with more than 64 KiB"),
-        (b'{"id": ' + b"1" * 5000 + b"}", {}, "is no answer of a key server"),
-        (b"\xff\xfe{\x00", {}, "is no answer of a key server"),
+        (b'{"id": ' + b"1" * 5000 + b"}", {}, "is not an answer of a key server"),
+        (b"\xff\xfe{\x00", {}, "is not an answer of a key server"),
     ],
     ids=["html", "empty", "list", "null", "object", "type", "depth", "size", "number", "bytes"],
 )
@@ -544,7 +544,7 @@ def test_garbled_answer_to_the_rotation_is_finished_later(front: Front, fronted:
 
     front.faults.append(_garbled)
     done = fronted.run(*command)
-    assert_explained(done, 1, "is no answer of a key server", "Run the same command again")
+    assert_explained(done, 1, "is not an answer of a key server", "Run the same command again")
     assert fronted.server.accepts(key)
     assert not file.exists()
 

@@ -210,7 +210,7 @@ def test_summary_is_one_table(job: Job, ledger: Ledger, key: str, fresh_name: st
     assert rows[f"Destination key file {file}"] == "delivered"
     assert near(rows["New key expires"], days_from_now(90))
     assert near(rows["Overlap ends"], days_from_now(7))
-    assert "**Next:** bring the new key" in rest
+    assert "**Next:** give the new key" in rest
 
 
 def test_steps_before_ours_keep_their_records(job: Job, key: str) -> None:

@@ -265,7 +265,7 @@ def test_no_key_is_where_none_belongs(
         assert told.printed.count(scene.keys[1]) == len(told.printed.splitlines())
     if outcome == "not taken":
         said = "".join(text.decode() for text in told.places.values())
-        assert "its output is withheld, because it holds parts of the key" in said
+        assert "its output is not shown, because it contains parts of the key" in said
 
 
 def test_the_search_sees_a_key_that_is_sent_in_clear(scene: Scene) -> None:

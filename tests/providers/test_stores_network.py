@@ -50,9 +50,9 @@ def test_a_write_that_is_limited_comes_again(place: StorePlace[Any]) -> None:
 
 def test_a_rate_limit_that_is_too_long_is_told(place: StorePlace[Any]) -> None:
     place.server.throttle(3600, times=ALWAYS)
-    assert "rate limit holds until 20" in refused(place).what
+    assert "rate limit lasts until 20" in refused(place).what
     place.clock.sleep(3600)
-    assert "rate limit holds until 20" in not_delivered(place).what
+    assert "rate limit lasts until 20" in not_delivered(place).what
     assert place.clock.slept == [3600]
     assert written(place) == []
 

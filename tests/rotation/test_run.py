@@ -445,7 +445,7 @@ class Forgetful(MemorySink):
 
 def test_a_destination_that_holds_another_key_stops_the_confirmation(bench: Bench) -> None:
     bench.sinks = [Forgetful("forgetful"), bench.sink("last")]
-    with pytest.raises(UnfinishedError, match="forgetful does not hold the key"):
+    with pytest.raises(UnfinishedError, match="forgetful does not contain the key"):
         bench.run()
     assert "confirm" not in bench.log
     assert bench.entry is not None

@@ -94,7 +94,7 @@ def test_a_server_that_dies_in_the_middle(
     signed = {Path(each["path"]) for each in result["files"] if each["result"] == "signed"}
     assert (len(signed), result["signed"]) == (10, 10)
     assert result["failed"] + result["untried"] == 20
-    assert "20 of 30 files not signed" in done.err
+    assert "20 of 30 files could not be signed" in done.err
     assert "it skips the files that are already signed" in done.err
     for file in files:
         if file in signed:
@@ -127,7 +127,7 @@ def test_a_moment_of_weakness_is_waited_out(
         (404, b"{}", ServerError, "v1 server without the REST interface"),
         (401, b"{}", UnauthorizedError, "refuses the key"),
         (400, b"{}", ServerError, "in a form that this client does not understand"),
-        (200, b"{}", ServerError, "no answer of the protocol"),
+        (200, b"{}", ServerError, "that this client does not understand"),
         (
             200,
             b'{"result": 0, "certificate": ""}',

@@ -76,7 +76,7 @@ def test_a_file_that_cannot_be_written_is_reported_and_the_others_signed(
     fates = {Path(each["path"]).name: each for each in done.json["files"]}
     assert fates["good.exe"]["result"] == "signed"
     assert fates["locked.exe"]["reason"] == "it is read-only"
-    assert "1 of 2 files not signed" in done.err
+    assert "1 of 2 files could not be signed" in done.err
     assert locked.read_bytes() == before
     assert len(list(work.iterdir())) == 2
 

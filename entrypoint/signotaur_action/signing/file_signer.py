@@ -86,7 +86,7 @@ class FileSigner:
         if not self.certificate.verifies(signature, attributes.digest, algorithm):
             raise SignotaurError(
                 "The server's signature was not made with the certificate's private key.",
-                next_step="Report this to whoever runs the server; nothing was written.",
+                next_step="Report this to the administrator of the server; nothing was written.",
             )
         return signature
 

@@ -88,13 +88,13 @@ class SigningRun:
         except CertificateError as error:
             raise SigningRefusedError(
                 f"{self._service.address} returned a certificate that cannot be used: {error}.",
-                next_step="Select another certificate, or ask whoever runs the server.",
+                next_step="Select another certificate, or ask the administrator of the server.",
             ) from None
         if certificate.ends_at <= datetime.now(UTC):
             raise SigningRefusedError(
                 f"The certificate {certificate.subject} expired on "
                 f"{format_time(certificate.ends_at)}.",
-                next_step="Select another certificate, or ask whoever runs the server for one.",
+                next_step="Select another certificate, or ask the administrator of the server for one.",
             )
         return certificate
 

@@ -33,7 +33,7 @@ def request(signature: bytes, algorithm: DigestAlgorithm, nonce: int) -> bytes:
 def token(answer: bytes, signature: bytes, algorithm: DigestAlgorithm, nonce: int) -> bytes:
     """Return the timestamp in a response, if it is for this signature. Raises TimestampError.
 
-    The timestamp's own signature is not verified: whoever verifies the file decides whom to trust.
+    The timestamp's own signature is not verified: the verifier of the file decides whom to trust.
     """
     try:
         info, *tokens = der.children(answer)
