@@ -92,7 +92,7 @@ def test_a_private_key_is_shared_by_root_and_with_a_group_alone(
     if not refused:
         require_not_shared(file)
         return
-    with pytest.raises(ExposedError, match=f"others than its owner .* chmod 600 {file}"):
+    with pytest.raises(ExposedError, match=f"users other than its owner .* chmod 600 {file}"):
         require_not_shared(file)
 
 
