@@ -319,7 +319,9 @@ def test_a_program_that_is_missing_is_found_before_anything_is_sent(tmp_path: Pa
     (tmp_path / "text").write_text("#!/bin/sh\n")
     for program in ("no-such-program", tmp_path / "missing", tmp_path / "text", tmp_path):
         missing = sink(program, "--flag")
-        with pytest.raises(DestinationRefusedError, match="is no program here") as caught:
+        with pytest.raises(
+            DestinationRefusedError, match="is not a program on this machine"
+        ) as caught:
             missing.check()
         assert missing.name in caught.value.what
         assert "the action in the folder cli" in caught.value.next
