@@ -503,15 +503,15 @@ def test_redirect_is_not_followed(
     ("body", "headers", "what"),
     [
         (b"<html>Sign in</html>", {"Content-Type": "text/html"}, "answered 200 with text/html"),
-        (b"", {}, "is not an answer of a key server"),
+        (b"", {}, "is not an answer from a key server"),
         (b"[]", {}, "that this client does not understand: the body is not a JSON object"),
         (b"null", {}, "that this client does not understand"),
         (b"{}", {}, "that this client does not understand: id is not an integer"),
         (b'{"id": "1", "name": "x"}', {}, "id is not an integer"),
-        (b"[" * 30_000, {}, "is not an answer of a key server"),
+        (b"[" * 30_000, {}, "is not an answer from a key server"),
         (b" " * 65_537, {}, "answered with more than 64 KiB"),
-        (b'{"id": ' + b"1" * 5000 + b"}", {}, "is not an answer of a key server"),
-        (b"\xff\xfe{\x00", {}, "is not an answer of a key server"),
+        (b'{"id": ' + b"1" * 5000 + b"}", {}, "is not an answer from a key server"),
+        (b"\xff\xfe{\x00", {}, "is not an answer from a key server"),
     ],
     ids=["html", "empty", "list", "null", "object", "type", "depth", "size", "number", "bytes"],
 )
@@ -544,7 +544,7 @@ def test_garbled_answer_to_the_rotation_is_finished_later(front: Front, fronted:
 
     front.faults.append(_garbled)
     done = fronted.run(*command)
-    assert_explained(done, 1, "is not an answer of a key server", "Run the same command again")
+    assert_explained(done, 1, "is not an answer from a key server", "Run the same command again")
     assert fronted.server.accepts(key)
     assert not file.exists()
 

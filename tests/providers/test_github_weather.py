@@ -119,8 +119,8 @@ def test_what_is_lost_on_the_way_is_sent_again(desk: Desk, method: str, *, after
 WRONG: dict[str, tuple[Fault, str]] = {
     "503": (fail("", "", 503, times=99), "answered 503 until the time ran out (a test's time)"),
     "nothing": (drop("", "", times=99), "cannot be reached: "),
-    "html": (fail("", "", 200, body=b"<html>", times=99), "which is not an answer of GitHub"),
-    "deep": (fail("", "", 200, body=b"[" * 99_999, times=99), "which is not an answer of GitHub"),
+    "html": (fail("", "", 200, body=b"<html>", times=99), "which is not an answer from GitHub"),
+    "deep": (fail("", "", 200, body=b"[" * 99_999, times=99), "which is not an answer from GitHub"),
     "long": (
         fail("", "", 200, body=b" " * 5_000_000, times=99),
         "answered with more than 4096 KiB",

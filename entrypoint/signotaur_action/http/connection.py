@@ -69,8 +69,8 @@ class _BoundedResponse(HTTPResponse):
         self._incoming = _Incoming(sock, self.limits)
         self.fp = io.BufferedReader(self._incoming)
 
-    def begin(self) -> None:
-        super().begin()
+    def begin(self, **settings: Any) -> None:
+        super().begin(**settings)
         self._incoming.head_is_open = False
 
 

@@ -94,7 +94,7 @@ class SigningRun:
             raise SigningRefusedError(
                 f"The certificate {certificate.subject} expired on "
                 f"{format_time(certificate.ends_at)}.",
-                next_step="Select another certificate, or ask the administrator of the server for one.",
+                next_step="Select another certificate, or ask the administrator of the server.",
             )
         return certificate
 
