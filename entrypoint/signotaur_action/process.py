@@ -10,7 +10,8 @@ Windows has no such timer: ``machine.watchdog`` says what replaces it.
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import FrameType
 
 from signotaur_action.errors import ExitCode, StopSignal
@@ -53,6 +54,26 @@ def reserve_standard_streams() -> None:
     for number, name in ((_STDOUT, "stdout"), (_STDERR, "stderr")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+@contextmanager
+def signals_deferred() -> Iterator[None]:
+    """Deliver stop signals at the end of the block, so that none cuts it in half.
+
+    For the main thread only, and for a block that ends soon.
+    """
+    arrived: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _frame: arrived.append(number))
+        for number in _CODES
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for each in arrived:
+        signal.raise_signal(each)
 
 
 def end_watchdog() -> None:

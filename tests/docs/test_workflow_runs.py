@@ -106,8 +106,13 @@ def test_a_lost_successor_is_told_every_night_and_replaced_by_hand(
 ) -> None:
     old = repository.add_key("20d")
     assert succeeded(repository.run(example(name)))
-    repository.secret = old  # as if somebody had put it back
+    successor, repository.secret = repository.secret, old  # as if somebody had put it back
     assert repository.run(example(name))["rotate"].code == 15
+    if name == "rotate-when-due":  # its other job used the successor: that one is not lost
+        done = repository.run(example(name), "workflow_dispatch", again="true")
+        assert done["rotate"].code == 15
+        lost = repository.server.ask_self(successor).json()["id"]
+        repository.server.command("key", "revoke", str(lost))
     assert succeeded(repository.run(example(name), "workflow_dispatch", again="true"))
     assert repository.secret != old
     assert repository.server.accepts(repository.secret)

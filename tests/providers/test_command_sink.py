@@ -15,6 +15,7 @@ import pytest
 
 from contract.place import delivery
 from e2e.spellings import leaks
+from signotaur_action import process
 from signotaur_action.errors import DeliveryError, DestinationRefusedError
 from signotaur_action.http import StoreAccess, TimeBudget
 from signotaur_action.machine.clock import SystemClock
@@ -335,6 +336,19 @@ def told_without_check(failing: CommandSink) -> str:
     with pytest.raises(DeliveryError) as caught:
         failing.deliver(delivery(KEY))
     return caught.value.what
+
+
+def test_a_signal_while_a_program_starts_is_delivered_once_it_has_started() -> None:
+    """It was raised within the start, and the program lived on with nobody to end it."""
+    order = []
+    before = signal.signal(signal.SIGTERM, lambda *_: order.append("signal"))
+    try:
+        with process.signals_deferred():
+            signal.raise_signal(signal.SIGTERM)
+            order.append("started")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert order == ["started", "signal"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

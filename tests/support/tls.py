@@ -62,6 +62,7 @@ class Authority:
             _PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         files.certificate.write_bytes(_signed(builder, key, self._key).public_bytes(_PEM))
+        files.key.touch(mode=0o600)  # the server refuses a key that others can read
         files.key.write_bytes(private)
         return files
 
@@ -82,7 +83,7 @@ class CertifiedKeyServer(KeyServer):
                     *SERVER,
                     "serve",
                     f"--data-dir={self.data_dir}",
-                    f"--port={port}",
+                    f"--port={port or 0}",
                     f"--tls-cert={self._files.certificate}",
                     f"--tls-key={self._files.key}",
                 ],

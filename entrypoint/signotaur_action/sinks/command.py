@@ -19,6 +19,7 @@ from signotaur_action.ci.text import escape_own_line, escape_untrusted
 from signotaur_action.errors import DeliveryError, DestinationRefusedError
 from signotaur_action.machine import MACHINE
 from signotaur_action.model import Delivery, Secret
+from signotaur_action.process import signals_deferred
 from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.errors import StoreRefusedError, delivery_faults
 from signotaur_wire.members import format_optional_time, format_time
@@ -133,26 +134,30 @@ def _run(
     words: Sequence[str], key: Secret, environ: Mapping[str, str], seconds: float
 ) -> tuple[int, bytes]:
     """Run a program and return its exit code and what it said, both streams together."""
-    with _pipe_that_holds(key) as stdin:
-        program = subprocess.Popen(  # noqa: S603 - the user's own program, in the user's words
-            words,
-            env=environ,
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # so that all of it can be ended
-        )
-    tail = _Tail(cast("IO[bytes]", program.stdout))
+    program: subprocess.Popen[bytes] | None = None
     try:
+        # A signal while the program starts would leave nobody who could end it.
+        with _pipe_that_holds(key) as stdin, signals_deferred():
+            program = subprocess.Popen(  # noqa: S603 - the user's own program, in their words
+                words,
+                env=environ,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # so that all of it can be ended
+            )
+        tail = _Tail(cast("IO[bytes]", program.stdout))
         tail.start()
         code = program.wait(seconds)
         tail.join(_GRACE_SECONDS)
     except subprocess.TimeoutExpired:
         code = _TOO_LONG
     except BaseException:  # a signal ends this run: the program must not live on with the key
-        _end(program)
+        if program is not None:
+            _end(program)
         raise
-    if tail.is_alive():  # the program goes on, or something that it left behind
+    # The program goes on, or something that it left behind.
+    if program is not None and tail.is_alive():
         _end(program)
         tail.join(_GRACE_SECONDS)
     return code, tail.kept
