@@ -108,7 +108,7 @@ def test_a_key_in_its_overlap_is_always_told_of_its_successor() -> None:
     assert (found.level, found.state, found.days_left) == (Level.WARNING, "rotated", 5)
     (finding,) = found.findings
     assert finding == (
-        "This key was rotated on 2026-02-27T12:00:00Z and dies on 2026-03-06T12:00:00Z; "
+        "This key was rotated on 2026-02-27T12:00:00Z and is revoked on 2026-03-06T12:00:00Z; "
         "the new key's id is 2."
     )
     assert found.next_step == "Give this build the new key (id 2)."

@@ -94,7 +94,7 @@ def test_every_answer_has_its_place(home: Path) -> None:
     assert (guard["fail-if-expiring-within"], guard["warn-if-expiring-within"]) == ("36h", "7d")
     assert build[True]["push"]["branches"] == ["trunk"]
     assert "OWNER/" not in (home / "out/here" / INIT_FILES[0]).read_text()
-    assert "Replace" not in done.err
+    assert "Replace OWNER" not in done.err
 
 
 def test_a_key_file_stays_on_its_runner(home: Path) -> None:

@@ -281,7 +281,7 @@ def test_the_answer_of_another_rotation_is_not_believed(road: Road, call: str) -
     road.front.faults.append(at(call, altered(with_members(id=other))))
     ended = road.run()
     assert ended.code == failed(call), ended.err
-    assert "another rotation" in ended.err
+    assert "a different rotation" in ended.err
     road.finish()
 
 
