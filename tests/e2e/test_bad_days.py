@@ -428,7 +428,7 @@ def test_certificate_is_not_trusted(desk: Desk, key: str) -> None:
             "rotate-key", "-s", desk.server.url, "--af", desk.key_file, *to_env_file(desk)
         )
     assert_explained(
-        done, 1, f"The certificate of {desk.server.url} is refused", UNTOUCHED, "Set --ca-file"
+        done, 1, f"The certificate of {desk.server.url} is not trusted", UNTOUCHED, "--ca-file"
     )
     assert desk.ledger.of(key)["first_used_at_utc"] is None
 
@@ -455,7 +455,9 @@ def test_certificate_is_wrong(kind: str, what: str, tmp_path: Path) -> None:
         key = desk.ledger.add()
         with nothing_changes(desk, key):
             done = desk.rotate("--af", desk.key_file, *to_env_file(desk))
-        assert_explained(done, 1, "The certificate of", what, UNTOUCHED, "mend the certificate")
+        assert_explained(
+            done, 1, "The certificate of", what, UNTOUCHED, "replace the server's certificate"
+        )
         assert desk.ledger.of(key)["first_used_at_utc"] is None
 
 

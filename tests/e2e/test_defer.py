@@ -59,7 +59,7 @@ def test_a_deferred_rotation_arms_nothing(deferred: Deferred) -> None:
     assert deferred.rotation() == "open"
     assert not deferred.armed()
     assert "confirm-rotation" in done.err
-    assert "nothing is armed" in done.err
+    assert "no revocation is armed" in done.err
     assert list((deferred.desk.home / ".signotaur/rotations").iterdir()) == []
 
 

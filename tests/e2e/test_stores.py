@@ -142,7 +142,7 @@ def test_variables_of_openssl_make_no_store_trusted(
         if place.authorities_variable:
             variables[place.authorities_variable] = str(good.ca_file)
         done = rotate(desk, key, "--emit-secret", place.text, env=place.environ | variables)
-        assert_explained(done, 11, "The certificate of ", "is refused")
+        assert_explained(done, 11, "The certificate of ", "is not trusted")
         assert place.server.requests == []
 
 

@@ -140,7 +140,7 @@ def test_a_pfx_file_needs_key_and_certificate() -> None:
     alone = pkcs12.serialize_key_and_certificates(
         b"name", None, made.certificate, None, NoEncryption()
     )
-    with pytest.raises(MaterialError, match="no private key"):
+    with pytest.raises(MaterialError, match="does not contain a certificate and its private key"):
         from_pfx(alone, None)
     with pytest.raises(MaterialError, match="cannot be opened"):
         from_pfx(b"nonsense", None)

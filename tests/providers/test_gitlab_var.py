@@ -138,8 +138,8 @@ def test_an_edition_that_does_not_know_the_filter_changes_nothing(opening: Place
 
     place.server.faults.append(unfiltered)
     sink = place.sink(f"gitlab-var:{NAME},group=acme,scope=production")
-    assert "not show the variable" in refused(place, sink).what
-    assert "not show the variable" in not_delivered(place, sink).what
+    assert "did not return the requested variable" in refused(place, sink).what
+    assert "did not return the requested variable" in not_delivered(place, sink).what
     assert written(place) == []
 
 
