@@ -428,7 +428,7 @@ def test_certificate_is_not_trusted(desk: Desk, key: str) -> None:
             "rotate-key", "-s", desk.server.url, "--af", desk.key_file, *to_env_file(desk)
         )
     assert_explained(
-        done, 1, f"The certificate of {desk.server.url} is not trusted", UNTOUCHED, "--ca-file"
+        done, 1, f"The certificate of {desk.server.url} is not trusted", UNTOUCHED, "Set --ca-file"
     )
     assert desk.ledger.of(key)["first_used_at_utc"] is None
 
