@@ -117,7 +117,7 @@ def test_a_file_that_is_kept_open_is_found_by_the_check(
 ) -> None:
     path.write_bytes(b"old")
     reader = calls.open(path, os.O_RDONLY, "", new=False)
-    with pytest.raises(FileRefusedError, match="another program keeps it open"):
+    with pytest.raises(FileRefusedError, match="another program has it open"):
         file.check(10)
     os.close(reader)
     file.check(10)
@@ -128,7 +128,7 @@ def test_a_file_that_stays_open_keeps_the_old_content(
 ) -> None:
     path.write_bytes(b"old")
     reader = calls.open(path, os.O_RDONLY, "", new=False)
-    with pytest.raises(PermissionError, match="another program keeps it open"):
+    with pytest.raises(PermissionError, match="another program has it open"):
         file.replace(b"new")
     os.close(reader)
     assert path.read_bytes() == b"old"
