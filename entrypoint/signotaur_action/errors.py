@@ -51,10 +51,17 @@ class SignotaurError(Exception):
     code = ExitCode.FAILURE
     keys = OLD_KEY_UNTOUCHED
     next = SAME_COMMAND
-    results: "tuple[tuple[str, str], ...]" = ()
-    """Each destination and what became of it, where a delivery was begun."""
 
-    def __init__(self, what: str, *, keys: str | None = None, next_step: str | None = None) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        keys: str | None = None,
+        next_step: str | None = None,
+        code: ExitCode | None = None,
+        results: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """``results``: each destination and what became of it, if a delivery was begun."""
         # What failed may be that a key stands where a path, a name or a command belongs.
         what = without_keys(what)
         super().__init__(what)
@@ -63,6 +70,15 @@ class SignotaurError(Exception):
             self.keys = keys
         if next_step is not None:
             self.next = without_keys(next_step)
+        if code is not None:
+            self.code = code
+        self.results = results
+
+    def with_keys(self, keys: str) -> "SignotaurError":
+        """Return an error that says the same, except for the state of the keys."""
+        return SignotaurError(
+            self.what, keys=keys, next_step=self.next, code=self.code, results=self.results
+        )
 
 
 class ServerError(SignotaurError):
@@ -201,13 +217,11 @@ class ToolMissingError(SignotaurError):
 class RunInterruptedError(SignotaurError):
     """SIGINT or SIGTERM ended the run."""
 
-    def __init__(
-        self, code: ExitCode, *, rotation_open: bool, open_keys: str = BOTH_KEYS_VALID
-    ) -> None:
+    def __init__(self, code: ExitCode, *, open_keys: str | None = None) -> None:
+        """``open_keys``: the state of the keys if a rotation is open."""
         how = "interrupted (SIGINT)" if code is ExitCode.INTERRUPTED else "terminated (SIGTERM)"
-        keys, next_step = (open_keys, UnfinishedError.next) if rotation_open else (None, None)
-        super().__init__(f"The run was {how}.", keys=keys, next_step=next_step)
-        self.code = code
+        next_step = None if open_keys is None else UnfinishedError.next
+        super().__init__(f"The run was {how}.", keys=open_keys, next_step=next_step, code=code)
 
 
 class StopSignal(BaseException):
@@ -216,18 +230,20 @@ class StopSignal(BaseException):
     No ``Exception``, so that no library takes it for a fault of its own and goes on.
     """
 
-    def __init__(self, code: ExitCode) -> None:
+    def __init__(self, code: ExitCode, *, open_keys: str | None = None) -> None:
+        """``open_keys``: the state of the keys if a rotation is open."""
         super().__init__(code)
         self.code = code
-        self.rotation_open = False
-        self.open_keys = BOTH_KEYS_VALID
-        """How the keys stand if a rotation is open."""
+        self.open_keys = open_keys
 
     def as_error(self) -> RunInterruptedError:
-        """Return what to tell the user."""
-        return RunInterruptedError(
-            self.code, rotation_open=self.rotation_open, open_keys=self.open_keys
-        )
+        """Return the error to report."""
+        return RunInterruptedError(self.code, open_keys=self.open_keys)
+
+
+def os_reason(error: OSError) -> str:
+    """Return why a call of the operating system failed, for the middle of a sentence."""
+    return (error.strerror or type(error).__name__).lower()
 
 
 def internal_error(bug: BaseException) -> str:

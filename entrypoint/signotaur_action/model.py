@@ -119,6 +119,23 @@ class OpenRotation:
 
 
 @dataclass(frozen=True)
+class JournalEntry:
+    """What a run needs to continue a rotation that another run began."""
+
+    server: str
+    old_key_fingerprint: str
+    """SHA-256 of the old key, or of the candidate if a run started with that."""
+    intent: RotationIntent
+    delivered: frozenset[str] = frozenset()
+    """Names of the destinations that have the candidate."""
+
+    @property
+    def candidate(self) -> Secret | None:
+        """The new key; None when the server makes it and no answer came."""
+        return self.intent.candidate
+
+
+@dataclass(frozen=True)
 class Delivery:
     """What a sink receives: the new key and the facts that templates may show."""
 

@@ -13,6 +13,7 @@ from signotaur_action.model import (
     CertificateSelector,
     Delivery,
     DigestToSign,
+    JournalEntry,
     KeyInfo,
     OpenRotation,
     Rotation,
@@ -65,6 +66,33 @@ class KeyService(Protocol):
 
     def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:
         """Arm the old key's revocation; ``key`` is the NEW key, delivered everywhere."""
+
+
+class Journal(Protocol):
+    """What outlives a killed run. Every change is durable on return; each may raise OSError."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is, for messages."""
+
+    @property
+    def entry(self) -> JournalEntry | None:
+        """The rotation in it, or None."""
+
+    def begin(self, entry: JournalEntry) -> None:
+        """Remember a rotation before the key service is asked for it.
+
+        Raises DestinationRefusedError, and forgets the entry, when it cannot be written.
+        """
+
+    def record_key(self, key: Secret) -> None:
+        """Remember the new key that the service made."""
+
+    def record_delivered(self, sink: str) -> None:
+        """Remember that a destination has the new key."""
+
+    def clear(self) -> None:
+        """Forget the rotation: it is finished, or was never opened."""
 
 
 class SigningService(Protocol):

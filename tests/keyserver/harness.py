@@ -17,13 +17,13 @@ import requests
 
 from signotaur_keyserver.api.app import Options, create_app
 from signotaur_keyserver.database.database import Database, sqlite_url
-from signotaur_keyserver.domain.durations import parse_duration
 from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.runtime.connections import DEFAULT, Limits
 from signotaur_keyserver.runtime.server import Server, configured, listen, url_of
 from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.sweep import Swept, sweep
 from signotaur_wire import keyformat, paths
+from signotaur_wire.durations import parse_duration
 from signotaur_wire.roles import ROTATOR
 
 Json = dict[str, Any]

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from signotaur_keyserver.api.buckets import TokenBuckets
 from signotaur_keyserver.api.context import network_of
 from signotaur_keyserver.domain import rules
-from signotaur_keyserver.domain.durations import LONGEST, DurationError, parse_duration
 from signotaur_keyserver.domain.records import Key, Rotation
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_wire.messages import KeyState, RotationState
@@ -65,36 +64,6 @@ ROTATION = Rotation(
     new_in_use_since_utc=None,
     new_auto_revoke_old_key_utc=None,
 )
-
-
-@pytest.mark.parametrize(
-    ("text", "length"),
-    [
-        ("0s", timedelta(0)),
-        ("30s", timedelta(seconds=30)),
-        ("90m", timedelta(minutes=90)),
-        ("36h", timedelta(hours=36)),
-        ("7d", timedelta(days=7)),
-        ("2w", timedelta(days=14)),
-        ("36500d", LONGEST),
-    ],
-)
-def test_durations(text: str, length: timedelta) -> None:
-    assert parse_duration(text) == length
-
-
-@pytest.mark.parametrize("text", ["", "7", "d", "-1d", "1.5h", "7 d", "7D", "1y", "36501d", "٣d"])
-def test_no_durations(text: str) -> None:
-    with pytest.raises(DurationError):
-        parse_duration(text)
-
-
-@given(st.text(max_size=20))
-def test_any_text_is_a_duration_or_refused(text: str) -> None:
-    try:
-        assert timedelta(0) <= parse_duration(text) <= LONGEST
-    except DurationError as error:
-        assert not text or text not in str(error) or len(text) < 4  # noqa: PT017
 
 
 @pytest.mark.parametrize(

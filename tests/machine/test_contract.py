@@ -16,9 +16,9 @@ import pytest
 from machine.places import PLACES, Place
 from signotaur_action.errors import BusyError, DestinationRefusedError
 from signotaur_action.files.atomic import FileRefusedError, OwnerOnlyFile
-from signotaur_action.files.journal import JournalEntry, JournalPlace
+from signotaur_action.files.journal import JournalPlace
 from signotaur_action.machine import Limits
-from signotaur_action.model import RotationIntent, Secret
+from signotaur_action.model import JournalEntry, RotationIntent, Secret
 
 BYTES = b"line\nline\r\n\x1a\x00\xffend\n"
 """A text mode of the system would change these: line ends, and what ends a file on Windows."""

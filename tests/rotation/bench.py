@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from signotaur_action.errors import ExitCode, StopSignal
-from signotaur_action.files.journal import JournalEntry, JournalPlace
-from signotaur_action.model import Delivery, Secret
+from signotaur_action.files.journal import JournalPlace
+from signotaur_action.model import Delivery, JournalEntry, Secret
 from signotaur_action.ports import Sink
 from signotaur_action.rotation import NotDue, Outcome, Rotated, RotationPlan, RotationRun
 from support.fakes import FakeKeyService, MemorySink, RecordingNarrator

@@ -824,9 +824,9 @@ def test_a_stopped_run_tells_the_truth_and_is_finished_by_the_same_command(
     with pytest.raises(StopSignal) as stopped:
         either_bench.run()
     if number > FRESH_RUN.index("open"):
-        assert stopped.value.rotation_open
+        assert stopped.value.open_keys
     if number < FRESH_RUN.index("open"):
-        assert not stopped.value.rotation_open
+        assert stopped.value.open_keys is None
         assert either_bench.journals == []
     either_bench.rotated()
     assert len(either_bench.new_keys) == 1

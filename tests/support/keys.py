@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from signotaur_keyserver.commands import data_folder
-from signotaur_keyserver.domain.durations import parse_duration
 from signotaur_keyserver.service import administration
+from signotaur_wire.durations import parse_duration
 from support.keyserver import KeyServer
 
 QUARTER = timedelta(days=90)

@@ -15,8 +15,8 @@ from types import FrameType
 from uuid import UUID
 
 from signotaur_action.files.atomic import OwnerOnlyFile
-from signotaur_action.files.journal import JournalEntry, JournalPlace
-from signotaur_action.model import RotationIntent, Secret
+from signotaur_action.files.journal import JournalPlace
+from signotaur_action.model import JournalEntry, RotationIntent, Secret
 
 OLD = b"old" * 2000 + b"\n"
 NEW = b"brand-new" * 500 + b"\n"

@@ -8,18 +8,22 @@ import pytest
 from signotaur_action import errors
 from signotaur_action.errors import (
     BOTH_KEYS_VALID,
+    OLD_KEY_UNTOUCHED,
     AlreadyRotatedError,
     BusyError,
     ExitCode,
     RunInterruptedError,
     SignotaurError,
     StopSignal,
+    UnfinishedError,
     UsageError,
 )
 
 SPECIAL: dict[type[SignotaurError], Callable[[], SignotaurError]] = {
     AlreadyRotatedError: lambda: AlreadyRotatedError(7),
-    RunInterruptedError: lambda: RunInterruptedError(ExitCode.INTERRUPTED, rotation_open=True),
+    RunInterruptedError: lambda: RunInterruptedError(
+        ExitCode.INTERRUPTED, open_keys=BOTH_KEYS_VALID
+    ),
     UsageError: lambda: UsageError(["it is wrong"]),
 }
 
@@ -106,13 +110,26 @@ def test_a_successor_in_use_is_told_with_the_way_out() -> None:
 
 
 @pytest.mark.parametrize("code", [ExitCode.INTERRUPTED, ExitCode.TERMINATED])
-@pytest.mark.parametrize("rotation_open", [True, False])
-def test_a_signal_tells_how_the_keys_stand(code: ExitCode, *, rotation_open: bool) -> None:
-    signal = StopSignal(code)
-    signal.rotation_open = rotation_open
-    error = signal.as_error()
+@pytest.mark.parametrize("open_keys", [None, BOTH_KEYS_VALID])
+def test_an_interruption_reports_the_state_of_the_keys(
+    code: ExitCode, open_keys: str | None
+) -> None:
+    error = StopSignal(code, open_keys=open_keys).as_error()
     assert error.code is code
-    assert (error.keys == BOTH_KEYS_VALID) is rotation_open
+    assert error.keys == (open_keys or OLD_KEY_UNTOUCHED)
+
+
+def test_another_statement_about_the_keys_changes_nothing_else() -> None:
+    error = UnfinishedError("It stopped.", next_step="Wait.", results=(("a", "delivered"),))
+    other = error.with_keys("Unknown.")
+    assert (other.what, other.next, other.code, other.results) == (
+        error.what,
+        error.next,
+        error.code,
+        error.results,
+    )
+    assert other.keys == "Unknown."
+    assert error.keys == BOTH_KEYS_VALID
 
 
 def test_a_signal_is_no_fault_that_a_library_may_swallow() -> None:

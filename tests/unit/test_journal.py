@@ -14,8 +14,9 @@ from uuid import UUID
 import pytest
 
 from signotaur_action.errors import BusyError, DestinationRefusedError
-from signotaur_action.files.journal import JournalEntry, JournalPlace, file_locked
-from signotaur_action.model import RotationIntent, Secret
+from signotaur_action.files.journal import JournalPlace, file_locked
+from signotaur_action.files.journal.entry import belongs_to
+from signotaur_action.model import JournalEntry, RotationIntent, Secret
 from support.mounts import demand_root, fill, read_only, small_disk
 
 KILLS = Path(__file__).parents[1] / "support" / "kills.py"
@@ -123,12 +124,12 @@ def test_an_exception_keeps_what_was_begun(place: JournalPlace) -> None:
 
 @pytest.mark.parametrize("key", [OLD_KEY, CANDIDATE])
 def test_an_entry_belongs_to_its_old_key_and_to_its_candidate(key: Secret) -> None:
-    assert entry().belongs_to(key, SERVER)
+    assert belongs_to(entry(), key, SERVER)
 
 
 @pytest.mark.parametrize("candidate", [None, CANDIDATE])
 def test_an_entry_belongs_to_no_other_key(candidate: Secret | None) -> None:
-    assert not entry(candidate).belongs_to(Secret("some-other-key-000"), SERVER)
+    assert not belongs_to(entry(candidate), Secret("some-other-key-000"), SERVER)
 
 
 def test_the_old_key_is_not_in_the_file(place: JournalPlace, path: Path) -> None:

@@ -16,9 +16,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from signotaur_action.errors import BusyError, DestinationRefusedError
-from signotaur_action.files.journal import JournalEntry, JournalPlace, file_locked
-from signotaur_action.files.journal.entry import canonical_server
-from signotaur_action.model import RotationIntent, Secret
+from signotaur_action.files.journal import JournalPlace, file_locked
+from signotaur_action.files.journal.entry import belongs_to, canonical_server
+from signotaur_action.model import JournalEntry, RotationIntent, Secret
 from support.mounts import demand_root
 
 SERVER = "https://signotaur.example.com"
@@ -140,8 +140,8 @@ def test_two_servers_are_not_one(one: str, other: str) -> None:
 
 @pytest.mark.parametrize("odd", ["", "fake://keys", "https://[", "https://a:b"])
 def test_an_odd_address_is_compared_as_it_is(odd: str) -> None:
-    assert entry(server=odd).belongs_to(OLD_KEY, odd)
-    assert not entry(server=odd).belongs_to(OLD_KEY, SERVER)
+    assert belongs_to(entry(server=odd), OLD_KEY, odd)
+    assert not belongs_to(entry(server=odd), OLD_KEY, SERVER)
 
 
 # Journals of the version before
@@ -326,7 +326,7 @@ def test_runs_for_several_keys_that_come_and_go_never_share_a_journal(place: Jou
         for _ in range(10):
             try:
                 with place.locked(key, SERVER) as journal:
-                    if journal.entry is not None and not journal.entry.belongs_to(key, SERVER):
+                    if journal.entry is not None and not belongs_to(journal.entry, key, SERVER):
                         wrong.append("another key's journal")
                     if journal.entry is None:
                         journal.begin(entry(key, other))

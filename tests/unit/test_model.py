@@ -12,8 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from signotaur_action.files.journal import JournalEntry
-from signotaur_action.model import Delivery, KeyInfo, RotationIntent, Secret
+from signotaur_action.model import Delivery, JournalEntry, KeyInfo, RotationIntent, Secret
 from signotaur_action.settings.key import KeySource
 
 TEXT = "a-key-that-nobody-shows"

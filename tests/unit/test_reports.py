@@ -25,7 +25,7 @@ from signotaur_action.errors import (
 )
 from signotaur_action.model import KeyInfo, Rotation, Secret
 from signotaur_action.reporting import Report
-from signotaur_action.reporting.rotation import rotation_telling
+from signotaur_action.reporting.rotation import rotation_report
 from signotaur_action.rotation import NotDue, Outcome, Rotated, WouldRotate
 from signotaur_wire import keyformat
 from signotaur_wire.messages import RotationState
@@ -102,7 +102,7 @@ class Job:
         return Report(self.console, self.environ, as_json=as_json)
 
     def tell(self, outcome: Outcome, *, as_json: bool = False, with_key: bool = False) -> None:
-        self.report(as_json=as_json).tell(rotation_telling(outcome, with_key=with_key))
+        self.report(as_json=as_json).publish(rotation_report(outcome, with_key=with_key))
 
     def fail(self, error: SignotaurError, *, as_json: bool = False) -> None:
         self.report(as_json=as_json).fail(

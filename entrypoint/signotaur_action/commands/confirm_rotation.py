@@ -2,24 +2,24 @@
 
 from uuid import UUID
 
-from signotaur_action.commands.runner import run_with_report, tell, warn_of_access
+from signotaur_action.commands.runner import publish, run_with_report, warn_of_access
 from signotaur_action.console.console import Console
 from signotaur_action.errors import ExitCode, UsageError
 from signotaur_action.key_server import HttpKeyService
 from signotaur_action.options.common import ROTATION_ID
 from signotaur_action.reporting import Report
-from signotaur_action.reporting.confirmation import confirmation_telling
+from signotaur_action.reporting.confirmation import confirmation_report
 from signotaur_action.rotation import confirm
 from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.key import demand_no_arguments, key_source
+from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import server_address
 
 
 def run(invocation: Invocation) -> ExitCode:
-    """Confirm and tell. Safe to repeat."""
+    """Confirm the rotation and report it. Safe to repeat."""
 
-    def work(console: Console, report: Report) -> ExitCode:
-        settings = invocation.settings()
+    def work(settings: Settings, console: Console, report: Report) -> ExitCode:
         source = key_source(settings)
         demand_no_arguments(settings)
         server = server_address(settings)
@@ -30,7 +30,7 @@ def run(invocation: Invocation) -> ExitCode:
         warn_of_access(settings, server, console)
         report.check()
         outcome = confirm(HttpKeyService(server, invocation.clock), source.key, rotation_id)
-        tell(report, confirmation_telling(outcome))
+        publish(report, confirmation_report(outcome))
         return ExitCode.DONE
 
     return run_with_report(

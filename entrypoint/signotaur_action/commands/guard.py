@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from signotaur_action.commands.runner import run_with_report, tell, warn_of_access
+from signotaur_action.commands.runner import (
+    keys_after_failure,
+    publish,
+    run_with_report,
+    warn_of_access,
+)
 from signotaur_action.console.console import Console
 from signotaur_action.errors import ExitCode, SignotaurError, UsageError
 from signotaur_action.github.expiry_issue import ExpiryIssue, IssueError
@@ -17,7 +22,6 @@ from signotaur_action.options.common import (
     REPORT_ISSUE,
     WARN_IF_EXPIRING_WITHIN,
 )
-from signotaur_action.policy.durations import parse_duration
 from signotaur_action.policy.expiry import Level, Limits, Verdict, parse_window, verdict
 from signotaur_action.ports import Clock
 from signotaur_action.reporting import Report
@@ -26,6 +30,7 @@ from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.key import KeySource, demand_no_arguments, key_source
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import github_token, outside, server_address
+from signotaur_wire.durations import parse_duration
 
 _UNCHANGED = "Unchanged: the guard only reads."
 
@@ -49,18 +54,14 @@ class Guard:
 
 
 def run(invocation: Invocation) -> ExitCode:
-    """Judge the key and tell. Returns EXPIRING when a limit is passed."""
+    """Check the key against the limits. Returns EXPIRING when one is passed."""
 
-    def work(console: Console, report: Report) -> ExitCode:
-        try:
-            settings = invocation.settings()
+    def work(settings: Settings, console: Console, report: Report) -> ExitCode:
+        with keys_after_failure(_UNCHANGED):
             command = _read(settings, invocation.clock)
             console.mask(command.source.key)
             warn_of_access(settings, command.server, console)
             return _guard(command, invocation, console, report)
-        except SignotaurError as error:
-            error.keys = _UNCHANGED
-            raise
 
     return run_with_report(invocation, work, outputs={"state": "unknown"}, document={"good": False})
 
@@ -71,7 +72,7 @@ def _guard(command: Guard, invocation: Invocation, console: Console, report: Rep
     found = verdict(service.describe(command.source.key), command.limits)
     _annotate(found, console)
     issue = _keep_issue(command, found, invocation.environ, console)
-    tell(report, guard_report(found, issue))
+    publish(report, guard_report(found, issue))
     return ExitCode.EXPIRING if found.level is Level.FAILURE else ExitCode.DONE
 
 

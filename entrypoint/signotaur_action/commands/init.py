@@ -3,9 +3,15 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from signotaur_action.commands.runner import keys_after_failure
 from signotaur_action.console.console import Console
 from signotaur_action.console.prompt import asker
-from signotaur_action.errors import DestinationRefusedError, ExitCode, SignotaurError, StopSignal
+from signotaur_action.errors import (
+    DestinationRefusedError,
+    ExitCode,
+    StopSignal,
+    os_reason,
+)
 from signotaur_action.files.write_together import write_together
 from signotaur_action.options.init import FOLDER, FORCE
 from signotaur_action.process import end_watchdog
@@ -22,14 +28,10 @@ def run(invocation: Invocation) -> ExitCode:
     """Write both workflows or none."""
     end_watchdog()  # no lease runs out while a person thinks
     try:
-        found, paths = _written(invocation)
+        with keys_after_failure(_KEYS):
+            found, paths = _written(invocation)
     except StopSignal as stop:
-        interrupted = stop.as_error()
-        interrupted.keys = _KEYS
-        raise interrupted from None
-    except SignotaurError as error:
-        error.keys = _KEYS
-        raise
+        raise stop.as_error().with_keys(_KEYS) from None
     _tell(found, paths, invocation.console(debug=False))
     return ExitCode.DONE
 
@@ -66,7 +68,7 @@ def _write(texts: Mapping[Path, str], *, overwrite: bool) -> None:
     try:
         write_together(texts, overwrite=overwrite)
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
+        reason = os_reason(error)
         raise DestinationRefusedError(
             f"{error.filename or 'The workflows'} cannot be written ({reason})."
         ) from None

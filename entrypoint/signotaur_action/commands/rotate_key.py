@@ -7,14 +7,16 @@ from datetime import timedelta
 from pathlib import Path
 
 from signotaur_action.ci.detect import journal_folders, run_name
-from signotaur_action.commands.runner import run_with_report, warn_of_access
+from signotaur_action.commands.runner import publish, run_with_report, warn_of_access
 from signotaur_action.console.console import Console
 from signotaur_action.errors import (
     ExitCode,
     InvalidOverlapError,
+    UnfinishedError,
     UsageError,
+    os_reason,
 )
-from signotaur_action.files.journal import Journal, JournalPlace
+from signotaur_action.files.journal import FileJournal, JournalPlace
 from signotaur_action.key_server import HttpKeyService, ServerAddress
 from signotaur_action.options.common import (
     AGAIN,
@@ -25,11 +27,11 @@ from signotaur_action.options.common import (
     OVERLAP_DAYS,
     STATE_DIR,
 )
-from signotaur_action.policy.durations import overlap_allowed, parse_duration
+from signotaur_action.policy.durations import overlap_allowed
 from signotaur_action.ports import Clock, Sink
 from signotaur_action.reporting import Report
-from signotaur_action.reporting.rotation import tell
-from signotaur_action.rotation import RotationPlan, RotationRun
+from signotaur_action.reporting.rotation import rotation_report
+from signotaur_action.rotation import Outcome, Rotated, RotationPlan, RotationRun
 from signotaur_action.settings.destinations import destinations, in_workspace
 from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.key import KeySource, demand_no_arguments, key_source
@@ -37,7 +39,12 @@ from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import server_address
 from signotaur_action.sinks import FileSink
 from signotaur_action.sinks.stdout import StdoutSink
+from signotaur_wire.durations import parse_duration
 from signotaur_wire.limits import OVERLAP_DAYS_DEFAULT
+
+_NOT_REPORTED = (
+    "The rotation itself is complete. The new key is in the journal until the result is reported."
+)
 
 
 @dataclass(frozen=True)
@@ -60,8 +67,7 @@ class RotateKey:
 def run(invocation: Invocation) -> ExitCode:
     """Rotate the key and report it; every failure is reported too. Returns the exit code."""
 
-    def work(console: Console, report: Report) -> ExitCode:
-        settings = invocation.settings()
+    def work(settings: Settings, console: Console, report: Report) -> ExitCode:
         command = _read(settings, console, invocation.clock)
         console.mask(command.source.key)
         warn_of_access(settings, command.server, console)
@@ -82,23 +88,30 @@ def _rotate(command: RotateKey, report: Report, console: Console, clock: Clock) 
     if command.dry_run:
         rotation.check()
         unfinished = command.journal.exists(key, command.server.url)
-        tell(rotation.preview(key, unfinished=unfinished), report)
+        _publish(rotation.preview(key, unfinished=unfinished), command, report)
         return
     with command.journal.locked(key, command.server.url) as journal:
         _warn_of_journals(command, journal, console)
         rotation.check()
-        tell(rotation.rotate(key, journal), report, key_on_stdout=command.key_on_stdout)
+        _publish(rotation.rotate(key, journal), command, report)
         _forget(journal, console)
 
 
-def _forget(journal: Journal, console: Console) -> None:
+def _publish(outcome: Outcome, command: RotateKey, report: Report) -> None:
+    content = rotation_report(outcome, with_key=command.key_on_stdout)
+    if isinstance(outcome, Rotated):
+        publish(report, content, failure=UnfinishedError, keys=_NOT_REPORTED)
+    else:
+        publish(report, content, keys="Nothing was rotated; the key in use is unchanged.")
+
+
+def _forget(journal: FileJournal, console: Console) -> None:
     try:
         journal.clear()
     except OSError as error:  # all is done and told: a later run finds this rotation to be over
-        reason = error.strerror or type(error).__name__
         console.warn(
-            f"The journal {journal.path} could not be emptied ({reason}) and may contain the new "
-            "key. Delete it."
+            f"The journal {journal.path} could not be emptied ({os_reason(error)}) and may contain "
+            "the new key. Delete it."
         )
 
 
@@ -110,7 +123,7 @@ def _warn_of_places(sinks: Sequence[Sink], environ: Mapping[str, str], console: 
         )
 
 
-def _warn_of_journals(command: RotateKey, journal: Journal, console: Console) -> None:
+def _warn_of_journals(command: RotateKey, journal: FileJournal, console: Console) -> None:
     for concern in command.journal.concerns(journal):
         console.warn(concern)
     for path in command.journal.of_others(command.source.key, command.server.url):

@@ -1,16 +1,22 @@
-"""What every reporting command does around its work: listen, run, tell failures."""
+"""What every command does around its work: read the settings, run, report the result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from signotaur_action.console.console import Console
-from signotaur_action.errors import ExitCode, SignotaurError, StopSignal
+from signotaur_action.errors import (
+    ExitCode,
+    SignotaurError,
+    StopSignal,
+    os_reason,
+)
 from signotaur_action.http import ServerAddress
 from signotaur_action.options.common import API_KEY, DEBUG, GITHUB_TOKEN, JSON
 from signotaur_action.reporting import Report, ReportContent
 from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.layers import Settings
 
-Work = Callable[[Console, Report], ExitCode]
+Work = Callable[[Settings, Console, Report], ExitCode]
 
 
 def run_with_report(
@@ -24,11 +30,11 @@ def run_with_report(
 
     ``outputs`` and ``document`` are what the command sets besides when it fails.
     """
-    listeners = invocation.settings()  # read first: faults are reported to these, too
-    console = invocation.console(debug=listeners.flag(DEBUG))
-    report = Report(console, invocation.environ, as_json=listeners.flag(JSON))
+    settings = invocation.settings()
+    console = invocation.console(debug=settings.flag(DEBUG))
+    report = Report(console, invocation.environ, as_json=settings.flag(JSON))
     try:
-        return work(console, report)
+        return work(settings, console, report)
     except StopSignal as stop:
         error: SignotaurError = stop.as_error()
     except SignotaurError as expected:
@@ -38,17 +44,36 @@ def run_with_report(
     return error.code
 
 
-def tell(report: Report, telling: ReportContent) -> None:
-    """Tell an outcome. Raises SignotaurError when it cannot be written where it was requested."""
+def publish(
+    report: Report,
+    content: ReportContent,
+    *,
+    failure: type[SignotaurError] = SignotaurError,
+    keys: str = "Unchanged since the command ended. The command itself succeeded.",
+) -> None:
+    """Report a result.
+
+    Raises ``failure``, with ``keys`` as the state of the keys, when it cannot be written.
+    """
     try:
-        report.tell(telling)
+        report.publish(content)
     except OSError as error:
-        raise SignotaurError(
-            "The result could not be reported "
-            f"({(error.strerror or type(error).__name__).lower()}).",
-            keys="Unchanged since the command ended. The command itself succeeded.",
+        raise failure(
+            f"The result could not be reported ({os_reason(error)}).",
+            keys=keys,
             next_step="Make stdout and the step's files writable, and run the command again.",
         ) from None
+
+
+@contextmanager
+def keys_after_failure(keys: str, *, but: type[SignotaurError] | tuple[()] = ()) -> Iterator[None]:
+    """Give every error raised inside this statement about the keys; ``but`` keeps its own."""
+    try:
+        yield
+    except but:
+        raise
+    except SignotaurError as error:
+        raise error.with_keys(keys).with_traceback(error.__traceback__) from None
 
 
 def warn_of_access(settings: Settings, server: ServerAddress, console: Console) -> None:

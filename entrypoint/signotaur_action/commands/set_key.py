@@ -4,12 +4,11 @@ import getpass
 from collections.abc import Sequence
 from typing import TextIO
 
-from signotaur_action.commands.runner import run_with_report, warn_of_trust
+from signotaur_action.commands.runner import keys_after_failure, run_with_report, warn_of_trust
 from signotaur_action.console.console import Console
 from signotaur_action.errors import (
     DeliveryError,
     ExitCode,
-    SignotaurError,
     UsageError,
 )
 from signotaur_action.files.journal import file_locked
@@ -34,21 +33,17 @@ _NOT_STORED = "Nothing was stored; the destination is unchanged."
 def run(invocation: Invocation) -> ExitCode:
     """Store the key. Every failure leaves the destination as it was."""
 
-    def work(console: Console, report: Report) -> ExitCode:
-        del report  # nothing of a job depends on this command
-        try:
-            _set_key(invocation, console)
-        except SignotaurError as error:
-            error.keys = _NOT_STORED
-            raise
+    def work(settings: Settings, console: Console, report: Report) -> ExitCode:
+        del report  # this command has no outputs
+        with keys_after_failure(_NOT_STORED):
+            _set_key(settings, invocation, console)
         return ExitCode.DONE
 
     return run_with_report(invocation, work, document={"stored": False})
 
 
-def _set_key(invocation: Invocation, console: Console) -> None:
-    settings, clock = invocation.settings(), invocation.clock
-    sink = _destination(settings, console, clock)
+def _set_key(settings: Settings, invocation: Invocation, console: Console) -> None:
+    sink = _destination(settings, console, invocation.clock)
     source = _source(settings)
     verify = settings.flag(VERIFY)
     server = server_address(settings) if verify else None
@@ -62,7 +57,7 @@ def _set_key(invocation: Invocation, console: Console) -> None:
     key = _key(source, settings, console, invocation.stdin)
     if server is not None:
         warn_of_trust(server, console)
-        info = HttpKeyService(server, clock).describe(key)
+        info = HttpKeyService(server, invocation.clock).describe(key)
         console.note(f"The server knows this key: {info.id} ({info.name}) of {info.owner}.")
     _store(sink, key, console)
 

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from signotaur_action.commands.runner import run_with_report, tell, warn_of_access
+from signotaur_action.commands.runner import (
+    keys_after_failure,
+    publish,
+    run_with_report,
+    warn_of_access,
+)
 from signotaur_action.console.console import Console
 from signotaur_action.errors import (
     NOTHING_SIGNED,
     ExitCode,
-    SigningIncompleteError,
-    SignotaurError,
     StopSignal,
     UsageError,
 )
@@ -26,6 +29,7 @@ from signotaur_action.reporting.signing import (
 )
 from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.key import KeySource, key_source
+from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import server_address
 from signotaur_action.settings.sign import files_to_sign, signing_plan, timestamp_servers
 from signotaur_action.signing.cat_files import SupportedFormats
@@ -57,20 +61,15 @@ def run(invocation: Invocation) -> ExitCode:
     outputs: dict[str, str] = {"signed": "0"}
     document: dict[str, object] = {"signed": 0}
 
-    def work(console: Console, report: Report) -> ExitCode:
-        command = _read(invocation)
-        warn_of_access(invocation.settings(), command.server, console)
+    def work(settings: Settings, console: Console, report: Report) -> ExitCode:
+        command = _read(settings, invocation)
+        warn_of_access(settings, command.server, console)
+        end_watchdog()  # many files take time, and no lease is at stake
+        console.mask(command.source.key)
         try:
             _sign(command, invocation, console, report, (outputs, document))
         except StopSignal as stop:
-            error = stop.as_error()
-            error.keys = _INTERRUPTED
-            raise error from None
-        except (SigningIncompleteError, UsageError):
-            raise
-        except SignotaurError as error:
-            error.keys = NOTHING_SIGNED
-            raise
+            raise stop.as_error().with_keys(_INTERRUPTED) from None
         return ExitCode.DONE
 
     return run_with_report(invocation, work, outputs=outputs, document=document)
@@ -84,12 +83,22 @@ def _sign(
     results: tuple[dict[str, str], dict[str, object]],
 ) -> None:
     """Sign and report; ``results`` gets the outputs and the document of a failure."""
-    end_watchdog()  # many files take time, and no lease is at stake
-    console.mask(command.source.key)
-    report.check()
-    plan, program, clock = command.plan, Osslsigncode.find(invocation.environ), invocation.clock
+    with keys_after_failure(NOTHING_SIGNED, but=UsageError):
+        report.check()
+        run = _signing_run(command, invocation, console)
+        outcome = run.sign(command.source.key, command.files)
+    if not outcome.complete:
+        results[0].update(signing_outputs(outcome))
+        results[1].update(signing_document(outcome))
+        raise not_all_signed(outcome, run.cause, command.plan.on_signed)
+    publish(report, signing_report(outcome))
+
+
+def _signing_run(command: Sign, invocation: Invocation, console: Console) -> SigningRun:
+    plan, clock = command.plan, invocation.clock
+    program = Osslsigncode.find(invocation.environ)
     reads_signatures = program.reads_signatures_safely or plan.trust_signatures
-    run = SigningRun(
+    return SigningRun(
         plan,
         HttpKeyService(command.server, clock),
         HttpSigningService(command.server, clock),
@@ -97,17 +106,11 @@ def _sign(
         FileCheck(plan.on_signed, program.name, reads_signatures),
         TimestampClient(command.timestamp_servers, plan.timestamp_algorithm),
         console,
+        clock,
     )
-    outcome = run.sign(command.source.key, command.files)
-    if not outcome.complete:
-        results[0].update(signing_outputs(outcome))
-        results[1].update(signing_document(outcome))
-        raise not_all_signed(outcome, run.cause, plan.on_signed)
-    tell(report, signing_report(outcome))
 
 
-def _read(invocation: Invocation) -> Sign:
-    settings = invocation.settings()
+def _read(settings: Settings, invocation: Invocation) -> Sign:
     source = key_source(settings)
     server = server_address(settings)
     plan = signing_plan(settings)

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
+from signotaur_action.errors import os_reason
 from signotaur_action.machine import MACHINE, Folder, Machine
 
 _UNIQUE_BYTES = 8
@@ -233,7 +234,7 @@ def _refusals(path: Path) -> Iterator[None]:
     except NotADirectoryError:
         raise FileRefusedError(f"{path.parent} is not a folder") from None
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
+        reason = os_reason(error)
         raise FileRefusedError(f"it cannot be written ({reason})") from None
 
 

@@ -1,26 +1,14 @@
 """Decisions as pure functions: durations, the overlap's range, whether a key is due."""
 
-import re
 from datetime import datetime, timedelta
 
 from signotaur_wire.limits import OVERLAP_DAYS_MAX, OVERLAP_DAYS_MIN
 
-_DURATION = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>[smhdw])")
-_UNITS = {
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "w": timedelta(weeks=1),
-}
-
-
-def parse_duration(text: str) -> timedelta:
-    """Read ``90s``, ``90m``, ``36h``, ``30d`` or ``2w``. Raises ValueError for anything else."""
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
-        raise ValueError("a duration is a number and a unit: 90s, 90m, 36h, 30d or 2w")
-    return int(match["count"]) * _UNITS[match["unit"]]
+_SPANS = (
+    ("day", timedelta(days=1)),
+    ("hour", timedelta(hours=1)),
+    ("minute", timedelta(minutes=1)),
+)
 
 
 def overlap_allowed(days: int) -> bool:
@@ -40,7 +28,7 @@ def describe_span(span: timedelta) -> str:
     """Return a time span for people: ``41 days``, ``1 hour``, ``ended``."""
     if span <= timedelta(0):
         return "ended"
-    for unit, length in (("day", _UNITS["d"]), ("hour", _UNITS["h"]), ("minute", _UNITS["m"])):
+    for unit, length in _SPANS:
         count = span // length
         if count:
             return f"{count} {unit}{'' if count == 1 else 's'}"

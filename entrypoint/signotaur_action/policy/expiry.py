@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 
 from signotaur_action.model import KeyInfo
-from signotaur_action.policy.durations import describe_span, parse_duration
+from signotaur_action.policy.durations import describe_span
+from signotaur_wire.durations import parse_duration
 from signotaur_wire.members import format_time
 from signotaur_wire.messages import RotationState
 

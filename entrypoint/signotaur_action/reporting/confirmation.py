@@ -1,4 +1,4 @@
-"""What comes of a confirmation on its own, as a telling. Pure."""
+"""The report of a confirmation. Pure."""
 
 from types import MappingProxyType
 
@@ -8,7 +8,7 @@ from signotaur_action.rotation import Confirmed
 from signotaur_wire.members import format_time
 
 
-def confirmation_telling(outcome: Confirmed) -> ReportContent:
+def confirmation_report(outcome: Confirmed) -> ReportContent:
     """Return the report of a confirmation."""
     rotation = outcome.rotation
     end = "" if rotation is None else format_time(rotation.overlap_end)

@@ -1,4 +1,4 @@
-"""What the guard found, as a telling. Pure."""
+"""The report of a guard. Pure."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

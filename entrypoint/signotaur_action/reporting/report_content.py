@@ -62,7 +62,7 @@ def failure(
 
 
 def result_objects(results: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
-    """Return what became of each destination, as JSON tells it."""
+    """Return what became of each destination, for JSON."""
     return [{"destination": name, "result": result} for name, result in results]
 
 

@@ -1,40 +1,19 @@
-"""What comes of a rotation, as a telling."""
+"""The report of a rotation. Pure."""
 
 from types import MappingProxyType
 
-from signotaur_action.errors import SignotaurError, UnfinishedError
 from signotaur_action.model import KeyInfo, Rotation
 from signotaur_action.policy.durations import describe_span
-from signotaur_action.reporting.report import Report
 from signotaur_action.reporting.report_content import ReportContent, Rows, result_objects
 from signotaur_action.rotation import NotDue, Outcome, Rotated, WouldRotate
 from signotaur_wire.members import format_optional_time, format_time
 
 
-def tell(outcome: Outcome, report: Report, *, key_on_stdout: bool = False) -> None:
-    """Tell an outcome. Raises UnfinishedError when a rotation cannot be told.
+def rotation_report(outcome: Outcome, *, with_key: bool = False) -> ReportContent:
+    """Return the report of an outcome.
 
-    ``key_on_stdout``: the new key was asked for there, so the JSON object holds it.
+    ``with_key``: the new key was asked for on stdout, so the JSON object contains it.
     """
-    try:
-        report.tell(rotation_telling(outcome, with_key=key_on_stdout))
-    except OSError as error:
-        raise _untold(outcome, error.strerror or type(error).__name__) from None
-
-
-def _untold(outcome: Outcome, reason: str) -> SignotaurError:
-    what = f"The result could not be reported ({reason.lower()})."
-    if isinstance(outcome, Rotated):
-        return UnfinishedError(
-            what,
-            keys="The rotation itself is complete. The new key is in the journal until the result "
-            "is reported.",
-        )
-    return SignotaurError(what, keys="Nothing was rotated; the key in use is unchanged.")
-
-
-def rotation_telling(outcome: Outcome, *, with_key: bool) -> ReportContent:
-    """Return the report of an outcome. Pure."""
     headline, rows, next_step = _prose(outcome)
     document = _document(outcome)
     if with_key and isinstance(outcome, Rotated):

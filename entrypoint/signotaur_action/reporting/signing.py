@@ -1,4 +1,4 @@
-"""What comes of a signing, as a telling or as the error that tells of files that failed."""
+"""The report of a signing, and the error for files that failed."""
 
 from types import MappingProxyType
 
@@ -58,17 +58,15 @@ def not_all_signed(
     )
     fix = "Fix the problem that is shown for each file." if cause is None else cause.next
     next_step = again if fix == SAME_COMMAND else f"{fix} {again}"
-    error = SigningIncompleteError(
+    return SigningIncompleteError(
         "\n".join(
             [f"{len(failed)} of {_counted(len(outcome.files))} could not be signed:", *lines]
         ),
         keys=f"The key in use is unchanged. {_counted(outcome.count(FileStatus.SIGNED))} signed by "
         "this run; the files that failed are unchanged.",
         next_step=next_step,
+        code=None if cause is None else cause.code,
     )
-    if cause is not None:
-        error.code = cause.code
-    return error
 
 
 def _line(result: FileResult) -> str:

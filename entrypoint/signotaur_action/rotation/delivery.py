@@ -8,10 +8,10 @@ from signotaur_action.errors import (
     ServerError,
     StopSignal,
     UnfinishedError,
+    os_reason,
 )
-from signotaur_action.files.journal import Journal
 from signotaur_action.model import Delivery, OpenRotation, Rotation, Secret
-from signotaur_action.ports import KeyService, ProgressLog, Sink
+from signotaur_action.ports import Journal, KeyService, ProgressLog, Sink
 from signotaur_action.rotation.outcomes import DELIVERED, FAILED, HELD, WAITING, Results, Rotated
 from signotaur_wire.messages import RotationState
 
@@ -75,8 +75,7 @@ class KeyDelivery:
         except ServerError as error:
             raise UnfinishedError(error.what, keys=NEW_KEY_EVERYWHERE) from None
         except StopSignal as stop:
-            stop.open_keys = NEW_KEY_EVERYWHERE
-            raise
+            raise StopSignal(stop.code, open_keys=NEW_KEY_EVERYWHERE) from None
 
     def _verify(self, opened: OpenRotation) -> None:
         """Use the new key before delivering it: the server then knows that it may be somewhere."""
@@ -102,7 +101,7 @@ class KeyDelivery:
                 failures.append(error.what)
                 results.append((sink.name, FAILED))
         if failures:
-            raise _unfinished("\n".join(failures), results)
+            raise UnfinishedError("\n".join(failures), results=tuple(results))
         return tuple(results)
 
     def _deliver_to(self, sink: Sink, delivery: Delivery, journal: Journal) -> str:
@@ -115,7 +114,7 @@ class KeyDelivery:
             journal.record_delivered(sink.name)
         except OSError as error:
             # The journal holds the key; a missing progress mark costs one repeated write.
-            self._narrator.warn(f"The journal could not be updated ({error.strerror}).")
+            self._narrator.warn(f"The journal could not be updated ({os_reason(error)}).")
         return DELIVERED
 
     def _holds(self, sink: Sink, key: Secret, journal: Journal) -> bool:
@@ -134,7 +133,7 @@ class KeyDelivery:
                 failures.append(fault)
                 found[number] = (sink.name, FAILED)
         if failures:
-            raise _unfinished("\n".join(failures), found)
+            raise UnfinishedError("\n".join(failures), results=tuple(found))
 
 
 def _fault_of(sink: Sink, key: Secret) -> str:
@@ -146,12 +145,6 @@ def _fault_of(sink: Sink, key: Secret) -> str:
     if held is None or held == key:
         return ""
     return f"{sink.name} does not contain the key that was written to it."
-
-
-def _unfinished(what: str, results: Sequence[tuple[str, str]]) -> UnfinishedError:
-    error = UnfinishedError(what)
-    error.results = tuple(results)
-    return error
 
 
 def _delivery(opened: OpenRotation) -> Delivery:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from signotaur_action.errors import (
+    BOTH_KEYS_VALID,
     DestinationRefusedError,
     SignotaurError,
     StopSignal,
@@ -11,12 +12,12 @@ from signotaur_action.errors import (
     UnfinishedError,
     internal_error,
     listed,
+    os_reason,
 )
-from signotaur_action.files.journal import Journal
 from signotaur_action.model import Secret
-from signotaur_action.ports import KeyService, ProgressLog, Sink
+from signotaur_action.ports import Journal, KeyService, ProgressLog, Sink
 from signotaur_action.rotation.delivery import KeyDelivery
-from signotaur_action.rotation.opening import Opening
+from signotaur_action.rotation.obtain import RotationStarter
 from signotaur_action.rotation.outcomes import NotDue, Rotated, RotationPlan, WouldRotate
 
 _NOT_KNOWN = (
@@ -36,8 +37,8 @@ class RotationRun:
     ) -> None:
         self._sinks = sinks
         self._narrator = narrator
-        self._opening = Opening(plan, service, narrator)
-        self._delivering = KeyDelivery(service, sinks, narrator, defer=plan.defer)
+        self._starter = RotationStarter(plan, service, narrator)
+        self._delivery = KeyDelivery(service, sinks, narrator, defer=plan.defer)
 
     def check(self) -> None:
         """Take step 1: prove every destination usable, before anything is sent.
@@ -58,7 +59,7 @@ class RotationRun:
 
     def preview(self, key: Secret, *, unfinished: bool) -> NotDue | WouldRotate:
         """Take step 2 alone, for a dry run. ``unfinished`` tells that a journal was found."""
-        return self._opening.preview(key, unfinished=unfinished)
+        return self._starter.preview(key, unfinished=unfinished)
 
     def rotate(self, key: Secret, journal: Journal) -> NotDue | Rotated:
         """Take steps 2 to 9. The caller reports the outcome, then clears the journal (step 10).
@@ -67,11 +68,11 @@ class RotationRun:
         Raises the errors of the exit codes; whenever something was opened, the journal holds
         what the same command needs to finish it.
         """
-        opened = self._opening.obtain(key, journal)
+        opened = self._starter.obtain(key, journal)
         if isinstance(opened, NotDue):
             return opened
         with _as_unfinished():
-            return self._delivering.finish(opened, journal)
+            return self._delivery.finish(opened, journal)
 
 
 @contextmanager
@@ -90,12 +91,10 @@ def _as_unfinished() -> Iterator[None]:
     except UnfinishedError:
         raise
     except StopSignal as stop:
-        stop.rotation_open = True
-        raise
+        raise StopSignal(stop.code, open_keys=stop.open_keys or BOTH_KEYS_VALID) from None
     except SignotaurError as error:
         raise UnfinishedError(error.what) from None
     except OSError as error:  # of the journal, or of a stream that is closed
-        reason = error.strerror or type(error).__name__
-        raise UnfinishedError(f"The rotation stopped: {reason}.") from None
+        raise UnfinishedError(f"The rotation stopped: {os_reason(error)}.") from None
     except Exception as bug:  # noqa: BLE001 - a bug must not hide the state of the keys
         raise UnfinishedError(internal_error(bug), keys=_NOT_KNOWN) from None

@@ -6,6 +6,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from signotaur_action.errors import os_reason
 from signotaur_action.files import dotenv
 from signotaur_action.files.keytext import (
     LARGEST_FILE,
@@ -113,7 +114,7 @@ def _content(path: Path) -> bytes:
     try:
         content = read_at_most(path, LARGEST_FILE + 1)
     except OSError as error:
-        raise KeyTextError(f"{path} cannot be read ({(error.strerror or '').lower()})") from None
+        raise KeyTextError(f"{path} cannot be read ({os_reason(error)})") from None
     if len(content) > LARGEST_FILE:
         raise KeyTextError(f"{path} is larger than 64 KiB, so it is not a key file")
     return content

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+from signotaur_action.errors import os_reason
 from signotaur_action.http import ServerAddress, StoreAccess
 from signotaur_action.http.address import parse_server_url, proxy_for
 from signotaur_action.model import Secret
@@ -13,9 +14,9 @@ from signotaur_action.options.common import (
     SIGN_SERVER,
     TIMEOUT,
 )
-from signotaur_action.policy.durations import parse_duration
 from signotaur_action.ports import Clock
 from signotaur_action.settings.layers import Settings
+from signotaur_wire.durations import parse_duration
 
 _SECOND = timedelta(seconds=1)
 _LONGEST = timedelta(minutes=4)
@@ -78,7 +79,7 @@ def _ca_file(text: str) -> Path | None:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ValueError(f"{path} cannot be read ({(error.strerror or '').lower()})") from None
+        raise ValueError(f"{path} cannot be read ({os_reason(error)})") from None
     if b"-----BEGIN CERTIFICATE-----" not in content:
         raise ValueError(f"{path} does not contain a PEM certificate")
     return path.absolute()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from signotaur_action.errors import os_reason
 from signotaur_action.http.address import proxy_for
 from signotaur_action.key_server.signing import HttpTimestampServer
 from signotaur_action.model import CertificateSelector
@@ -177,4 +178,4 @@ def _content(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise ValueError(f"{path} cannot be read ({(error.strerror or '').lower()})") from None
+        raise ValueError(f"{path} cannot be read ({os_reason(error)})") from None

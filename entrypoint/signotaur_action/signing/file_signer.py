@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from signotaur_action.errors import SignotaurError
+from signotaur_action.errors import (
+    SignotaurError,
+    os_reason,
+)
 from signotaur_action.model import DigestToSign
-from signotaur_action.ports import FileFormats
+from signotaur_action.ports import Clock, FileFormats
 from signotaur_action.signing import replacement
 from signotaur_action.signing.certificate import SigningCertificate
 from signotaur_action.signing.cms import Attributes, Unsigned
@@ -30,6 +32,7 @@ class FileSigner:
     check: FileCheck
     timestamp_client: TimestampClient
     sign_digest: Callable[[DigestToSign], bytes]
+    clock: Clock
 
     def sign(self, path: Path) -> FileResult:
         """Sign a file, or leave it unchanged. Raises SignotaurError if no file can be signed."""
@@ -43,8 +46,7 @@ class FileSigner:
             )
             return FileResult(path, FileStatus.FAILED, reason)
         except OSError as error:
-            reason = (error.strerror or type(error).__name__).lower()
-            return FileResult(path, FileStatus.FAILED, reason)
+            return FileResult(path, FileStatus.FAILED, os_reason(error))
 
     def _sign(self, path: Path, file: Path, folder: Path) -> FileResult:
         is_signed = self.check.is_signed(file)
@@ -53,7 +55,7 @@ class FileSigner:
         if is_signed and self.plan.on_signed is OnSigned.SKIP:
             return FileResult(path, FileStatus.SKIPPED, ALREADY_SIGNED)
         unsigned = self._content(file, folder)
-        attributes = unsigned.attributes(datetime.now(UTC), self.plan.description)
+        attributes = unsigned.attributes(self.clock.now(), self.plan.description)
         signature = self._signature(attributes, file)
         message = attributes.signed(
             signature,

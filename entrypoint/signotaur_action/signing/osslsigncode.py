@@ -13,7 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from signotaur_action.ci.text import escape_untrusted
-from signotaur_action.errors import ToolMissingError
+from signotaur_action.errors import (
+    ToolMissingError,
+    os_reason,
+)
 from signotaur_action.machine import MACHINE, Limits
 from signotaur_action.signing.outcomes import FormatError
 from signotaur_wire.signing import DigestAlgorithm
@@ -144,7 +147,7 @@ def _run(program: str, *arguments: str | Path, size: int = 0) -> tuple[int, str]
     except subprocess.TimeoutExpired:
         raise FormatError(f"osslsigncode took more than {_LONGEST} s") from None
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
+        reason = os_reason(error)
         raise FormatError(f"osslsigncode does not start ({reason})") from None
     if done.returncode < 0:  # what it has written until then is not to be trusted
         raise FormatError(f"osslsigncode was stopped: {signal.strsignal(-done.returncode)}")

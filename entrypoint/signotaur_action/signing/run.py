@@ -1,16 +1,15 @@
 """The use case: check the files and the key, fetch the certificate, sign files in parallel."""
 
 import threading
-import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from signotaur_action.errors import KeyExpiringError, SigningRefusedError, SignotaurError
 from signotaur_action.model import Secret
 from signotaur_action.policy.expiry import Level, Limits, verdict
-from signotaur_action.ports import FileFormats, KeyService, ProgressDisplay, SigningService
+from signotaur_action.ports import Clock, FileFormats, KeyService, ProgressDisplay, SigningService
 from signotaur_action.signing.certificate import CertificateError, SigningCertificate
 from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.file_signer import FileSigner
@@ -34,6 +33,7 @@ class SigningRun:
         check: FileCheck,
         timestamp_client: TimestampClient,
         onlooker: ProgressDisplay,
+        clock: Clock,
     ) -> None:
         self._plan = plan
         self._keys = keys
@@ -42,6 +42,7 @@ class SigningRun:
         self._check = check
         self._timestamp_client = timestamp_client
         self._onlooker = onlooker
+        self._clock = clock
         self._stopped = threading.Event()
         self._cause: SignotaurError | None = None
 
@@ -51,7 +52,7 @@ class SigningRun:
         Raises UsageError, before the key is used, for files that must not be signed. What fails
         with single files later is in the outcome; see ``cause``.
         """
-        began = time.monotonic()
+        began = self._clock.monotonic()
         self._check.demand_signable(files)
         self._guard(key)
         certificate = self._certificate(key)
@@ -62,9 +63,10 @@ class SigningRun:
             self._check,
             self._timestamp_client,
             lambda request: self._service.sign(key, request),
+            self._clock,
         )
         results = self._sign_all(signer, files)
-        took = timedelta(seconds=time.monotonic() - began)
+        took = timedelta(seconds=self._clock.monotonic() - began)
         return Outcome(certificate.thumbprint, results, took)
 
     @property
@@ -90,7 +92,7 @@ class SigningRun:
                 f"{self._service.address} returned a certificate that cannot be used: {error}.",
                 next_step="Select another certificate, or ask the administrator of the server.",
             ) from None
-        if certificate.ends_at <= datetime.now(UTC):
+        if certificate.ends_at <= self._clock.now():
             raise SigningRefusedError(
                 f"The certificate {certificate.subject} expired on "
                 f"{format_time(certificate.ends_at)}.",

@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from signotaur_action.errors import DeliveryError, DestinationRefusedError
+from signotaur_action.errors import (
+    DeliveryError,
+    DestinationRefusedError,
+    os_reason,
+)
 from signotaur_action.files.atomic import FileRefusedError
 from signotaur_action.files.dotenv import DotenvError
 from signotaur_action.files.keytext import KeyTextError
@@ -27,7 +31,7 @@ def delivery_faults(name: str, done: str = "written") -> Iterator[None]:
     except HttpError as fault:
         raise DeliveryError(f"{name} could not be {done}: {fault}") from None
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
+        reason = os_reason(error)
         raise DeliveryError(f"{name} could not be {done}: {reason}.") from None
 
 

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from signotaur_action.ci.runner_files import append
 from signotaur_action.ci.text import file_record
-from signotaur_action.errors import DestinationRefusedError
+from signotaur_action.errors import (
+    DestinationRefusedError,
+    os_reason,
+)
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.errors import delivery_faults
@@ -53,7 +56,7 @@ class _CommandFile:
             with self._path.open("r+b"):
                 pass
         except OSError as error:
-            reason = (error.strerror or type(error).__name__).lower()
+            reason = os_reason(error)
             raise DestinationRefusedError(
                 f"{self.name} cannot be used: {reason}.",
                 next_step="Run the container as root, as GitHub requires for container actions.",

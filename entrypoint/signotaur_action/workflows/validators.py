@@ -7,8 +7,8 @@ import re
 from datetime import timedelta
 
 from signotaur_action.http.address import parse_server_url
-from signotaur_action.policy.durations import parse_duration
 from signotaur_action.policy.expiry import parse_window
+from signotaur_wire.durations import parse_duration
 from signotaur_wire.keyformat import without_keys
 
 ENVIRONMENT_MAX_LENGTH = 255

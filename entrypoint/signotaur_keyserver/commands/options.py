@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from signotaur_keyserver.commands.faults import CommandError
-from signotaur_keyserver.domain.durations import DurationError, parse_duration
+from signotaur_wire.durations import parse_duration
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", help="Folder that contains the database and the certificates.")
@@ -27,5 +27,5 @@ def duration(option: str, text: str) -> timedelta:
     """Read an option's duration. Raises CommandError that names the option."""
     try:
         return parse_duration(text)
-    except DurationError as error:
+    except ValueError as error:
         raise CommandError(f"{option}: {error}") from None

@@ -109,7 +109,6 @@ def url_of(listener: socket.socket, *, secure: bool) -> str:
 def log_to_stderr() -> None:
     """Send every log line of the process to stderr."""
     # What our lines do not show need not be looked up (logging HOWTO, "Optimization").
-    logging._srcfile = None  # noqa: SLF001
     logging.logThreads = False
     logging.logProcesses = False
     logging.logMultiprocessing = False

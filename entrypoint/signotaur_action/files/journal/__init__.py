@@ -4,8 +4,7 @@ A journal belongs to one key on one server. Several keys can be rotated side by 
 machine; a run that was cut is finished from its own journal.
 """
 
-from signotaur_action.files.journal.entry import JournalEntry
-from signotaur_action.files.journal.file import Journal
+from signotaur_action.files.journal.file import FileJournal
 from signotaur_action.files.journal.place import JournalPlace, file_locked
 
-__all__ = ["Journal", "JournalEntry", "JournalPlace", "file_locked"]
+__all__ = ["FileJournal", "JournalPlace", "file_locked"]

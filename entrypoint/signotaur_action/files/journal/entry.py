@@ -1,36 +1,20 @@
-"""What a journal remembers, and whose it is. Bytes in, values out."""
+"""What a journal's bytes say, and which key it belongs to."""
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from signotaur_action.model import RotationIntent, Secret
+from signotaur_action.model import JournalEntry, RotationIntent, Secret
 
 _PORTS = {"https": 443, "http": 80}
 
 
-@dataclass(frozen=True)
-class JournalEntry:
-    """What a run needs to continue a rotation that another run began."""
-
-    server: str
-    old_key_fingerprint: str
-    """SHA-256 of the old key, or of the candidate where a run started with that."""
-    intent: RotationIntent
-    delivered: frozenset[str] = frozenset()
-    """Names of the destinations that hold the candidate."""
-
-    @property
-    def candidate(self) -> Secret | None:
-        """The new key; None when the server makes it and no answer came."""
-        return self.intent.candidate
-
-    def belongs_to(self, key: Secret, server: str) -> bool:
-        """Return whether ``key`` is this rotation's old key or its candidate, on this server."""
-        is_key = key == self.candidate or key.fingerprint() == self.old_key_fingerprint
-        return is_key and canonical_server(server) == canonical_server(self.server)
+def belongs_to(entry: JournalEntry, key: Secret, server: str) -> bool:
+    """Return whether ``key`` is the rotation's old key or its candidate, on this server."""
+    is_key = key == entry.candidate or key.fingerprint() == entry.old_key_fingerprint
+    return is_key and canonical_server(server) == canonical_server(entry.server)
 
 
 def read_entry(content: bytes) -> JournalEntry | None:

@@ -8,19 +8,20 @@ import errno
 import json
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
-from signotaur_action.errors import BusyError, DestinationRefusedError
-from signotaur_action.files.journal.entry import JournalEntry, read_entry
+from signotaur_action.errors import BusyError, DestinationRefusedError, os_reason
+from signotaur_action.files.journal.entry import read_entry
 from signotaur_action.machine import Machine
-from signotaur_action.model import Secret
+from signotaur_action.model import JournalEntry, Secret
 
 _RESERVE = 4096
 """Bytes that must be free for a journal: more than its records ever take."""
 
 
-class Journal:
-    """An open, locked journal file. Obtained from ``JournalPlace.locked``."""
+class FileJournal:
+    """An open, locked journal file: a ``ports.Journal``. Obtained from ``JournalPlace.locked``."""
 
     def __init__(self, path: Path, descriptor: int, machine: Machine) -> None:
         self.path = path
@@ -29,7 +30,19 @@ class Journal:
         self.entry = self._load()
 
     def begin(self, entry: JournalEntry) -> None:
-        """Remember a rotation that is about to be asked for. Durable on return."""
+        """See ``ports.Journal``."""
+        try:
+            self._begin(entry)
+        except OSError as error:
+            with suppress(OSError):
+                self.clear()
+            raise DestinationRefusedError(
+                f"The journal {self.path} cannot be written ({os_reason(error)}).",
+                keys="Nothing was rotated; the old key is untouched and still works.",
+                next_step="Free some disk space, or choose another folder with --state-dir.",
+            ) from None
+
+    def _begin(self, entry: JournalEntry) -> None:
         self.clear()
         self._append(
             {
@@ -47,17 +60,17 @@ class Journal:
         self.entry = entry
 
     def record_key(self, key: Secret) -> None:
-        """Remember the new key that the server made. Durable on return."""
+        """See ``ports.Journal``."""
         self._append({"key": key.reveal()})
         self.entry = self._load()
 
     def record_delivered(self, sink: str) -> None:
-        """Remember that a destination holds the new key. Durable on return."""
+        """See ``ports.Journal``."""
         self._append({"delivered": sink})
         self.entry = self._load()
 
     def clear(self) -> None:
-        """Forget the rotation: it is finished, or was never opened. Durable on return."""
+        """See ``ports.Journal``."""
         os.ftruncate(self._descriptor, 0)
         self._machine.sync(self._descriptor)
         self.entry = None
@@ -103,7 +116,7 @@ class Journal:
             ) from None
 
 
-def open_locked(path: Path, machine: Machine) -> Journal:
+def open_locked(path: Path, machine: Machine) -> FileJournal:
     """Open a journal, or make one, and lock it.
 
     Raises BusyError when a live run has it, DestinationRefusedError when it is damaged, OSError
@@ -115,7 +128,7 @@ def open_locked(path: Path, machine: Machine) -> Journal:
             _demand_own(machine, descriptor)
             machine.lock(descriptor)
             if machine.is_at(path, descriptor):
-                return Journal(path, descriptor, machine)
+                return FileJournal(path, descriptor, machine)
         except BlockingIOError:
             os.close(descriptor)
             raise BusyError(f"Another run on this machine is using the journal {path}.") from None

@@ -10,12 +10,15 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from signotaur_action.errors import DestinationRefusedError
+from signotaur_action.errors import (
+    DestinationRefusedError,
+    os_reason,
+)
 from signotaur_action.files.atomic import folder_concerns
-from signotaur_action.files.journal.entry import JournalEntry, canonical_server, read_entry
-from signotaur_action.files.journal.file import Journal, open_locked
+from signotaur_action.files.journal.entry import belongs_to, canonical_server, read_entry
+from signotaur_action.files.journal.file import FileJournal, open_locked
 from signotaur_action.machine import MACHINE, Folder, Machine
-from signotaur_action.model import Secret
+from signotaur_action.model import JournalEntry, Secret
 
 _NAME_BYTES = 16
 _NAME_ROUNDS = 100_000
@@ -45,7 +48,7 @@ class JournalPlace:
         self._spots = [*([self._file] if self._file else []), *map(_Spot, folders)]
 
     @contextmanager
-    def locked(self, key: Secret, server: str) -> Iterator[Journal]:
+    def locked(self, key: Secret, server: str) -> Iterator[FileJournal]:
         """Open and lock the journal of a key on a server; its entry is theirs, or None.
 
         A journal that another run left is found at any of the places. The file is removed at the
@@ -59,7 +62,7 @@ class JournalPlace:
                 try:
                     journal = self._open(spot, own, key, server, stack)
                 except OSError as error:
-                    reason = (error.strerror or type(error).__name__).lower()
+                    reason = os_reason(error)
                     reasons.append(f"{own} ({reason})")
                     continue
                 if self._file not in (None, spot):
@@ -81,9 +84,9 @@ class JournalPlace:
         if self._file is None:
             return []
         journals = self._file.journals(self._machine)
-        return [path for path, entry in journals if not entry.belongs_to(key, server)]
+        return [path for path, entry in journals if not belongs_to(entry, key, server)]
 
-    def concerns(self, journal: Journal) -> list[str]:
+    def concerns(self, journal: FileJournal) -> list[str]:
         """Return what a person should know about the folder that a journal lies in.
 
         Of the folder of the file, its destination tells.
@@ -94,13 +97,13 @@ class JournalPlace:
         return folder_concerns(folder, folder.stat())
 
     def _found(self, spot: "_Spot", key: Secret, server: str) -> list[Path]:
-        found = [each for each in spot.journals(self._machine) if each[1].belongs_to(key, server)]
+        found = [each for each in spot.journals(self._machine) if belongs_to(each[1], key, server)]
         # First the rotation of this key, then the one that made it.
         return [path for path, _ in sorted(found, key=lambda each: each[1].candidate == key)]
 
     def _open(
         self, spot: "_Spot", path: Path, key: Secret, server: str, stack: ExitStack
-    ) -> Journal:
+    ) -> FileJournal:
         """Lock the key's own file, and return that or the journal that lies under another name.
 
         The own file is locked in any case: a second run for the key must not begin while the
@@ -115,7 +118,7 @@ class JournalPlace:
                 return own
             with suppress(OSError):  # planted by somebody who is not this user
                 other = open_locked(found, self._machine)
-                if other.entry is not None and other.entry.belongs_to(key, server):
+                if other.entry is not None and belongs_to(other.entry, key, server):
                     stack.callback(other.close)
                     return other
                 other.close()  # finished since it was found
@@ -142,7 +145,7 @@ def file_locked(file: Path, machine: Machine = MACHINE) -> Iterator[list[Path]]:
     try:
         journal = open_locked(spot.beside, machine)
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
+        reason = os_reason(error)
         raise DestinationRefusedError(
             f"The lock {spot.beside} cannot be used ({reason})."
         ) from None

@@ -1,0 +1,125 @@
+"""Step 2 as pure functions: what a run does with its key and with the journal it found."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from signotaur_action.errors import (
+    AlreadyRotatedError,
+    ServerError,
+    SignotaurError,
+    UnauthorizedError,
+)
+from signotaur_action.model import JournalEntry, KeyInfo, Rotation, Secret
+from signotaur_action.policy.durations import is_due
+from signotaur_action.rotation.outcomes import NotDue, RotationPlan
+from signotaur_wire.messages import RotationState
+from signotaur_wire.roles import ROTATOR
+
+_REPORT_WITHIN = timedelta(days=1)
+"""A confirmed rotation that was cut before its report is reported within this time only;
+later, the same command asks for another rotation."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Open a new rotation of the key."""
+
+
+@dataclass(frozen=True)
+class Adopt:
+    """Finish the rotation whose unconfirmed candidate the run was started with."""
+
+    rotation: Rotation
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """Change nothing, and raise the error."""
+
+    error: SignotaurError
+
+
+KeyDecision = NotDue | Start | Adopt | Refuse
+
+
+def decide_for_key(info: KeyInfo, plan: RotationPlan) -> KeyDecision:
+    """Return what a run without a journal does with its key."""
+    if info.candidate:
+        return _decide_for_candidate(info)
+    if plan.window is not None and not is_due(info.ends_at, info.server_time, plan.window):
+        return NotDue(info, plan.window)
+    if not info.may_rotate:
+        return Refuse(
+            UnauthorizedError(
+                f"The owner of this key, {info.owner}, lacks the role {ROTATOR}.",
+                next_step="Ask an administrator to give the role to the key's owner.",
+            )
+        )
+    rotation = info.rotation
+    if rotation is not None and rotation.state is RotationState.CONFIRMED and not plan.again:
+        return Refuse(AlreadyRotatedError(rotation.new_key_id))
+    return Start()
+
+
+def _decide_for_candidate(info: KeyInfo) -> Adopt | Refuse:
+    if info.rotation is None:
+        return Refuse(
+            ServerError(
+                "The server says that this key is a candidate, but does not name its rotation."
+            )
+        )
+    return Adopt(info.rotation)
+
+
+@dataclass(frozen=True)
+class RepeatRequest:
+    """Ask with the old key for the journal's rotation again: at most that one is opened."""
+
+
+@dataclass(frozen=True)
+class TakeLease:
+    """Take the lease of the journal's open rotation, and finish it."""
+
+    candidate: Secret
+
+
+@dataclass(frozen=True)
+class ReportAgain:
+    """Report the journal's confirmed rotation, if its key was not rotated since."""
+
+    rotation: Rotation
+    candidate: Secret
+
+
+@dataclass(frozen=True)
+class Discard:
+    """Forget the journal: its rotation has ended, or was never opened."""
+
+
+JournalDecision = RepeatRequest | TakeLease | ReportAgain | Discard
+
+
+def decide_for_journal(
+    entry: JournalEntry, rotation: Rotation | None, key: Secret, plan: RotationPlan
+) -> JournalDecision:
+    """Return what a run that was started with ``key`` does with the journal it found.
+
+    ``rotation`` is what the server says to the journal's candidate: None when the rotation was
+    never opened or has ended, or when no candidate is known.
+    """
+    candidate = entry.candidate
+    if rotation is None or candidate is None:
+        # The old key can tell the two apart by repeating its request. A dead candidate cannot.
+        return Discard() if key == candidate else RepeatRequest()
+    if rotation.unconfirmed:
+        return TakeLease(candidate)
+    if _is_unreported(rotation, plan):
+        return ReportAgain(rotation, candidate)
+    return Discard()
+
+
+def _is_unreported(rotation: Rotation, plan: RotationPlan) -> bool:
+    """Return whether the rotation was confirmed by a run that may not have reported it."""
+    if rotation.confirmed_at is None or (plan.again and not rotation.again):
+        return False
+    return rotation.server_time - rotation.confirmed_at <= _REPORT_WITHIN
