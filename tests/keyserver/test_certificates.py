@@ -138,6 +138,10 @@ def test_a_database_of_the_first_version_is_brought_up_with_what_it_holds(tmp_pa
 
 
 def _rows(file: Path) -> list[object]:
-    selects = ("* FROM users", "id, sha256, name FROM keys", "* FROM events")
+    selects = (
+        "id, name, admin, enabled, created_at_utc FROM users",
+        "id, sha256, name FROM keys",
+        "id, at_utc, level, type, message, user_id, key_id, data FROM events",
+    )
     with closing(sqlite3.connect(file)) as raw:
         return [raw.execute(f"SELECT {select}").fetchall() for select in selects]

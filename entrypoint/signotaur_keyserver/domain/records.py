@@ -194,6 +194,10 @@ class Certificate:
     not_after_utc: datetime
     added_at_utc: datetime
     removed_at_utc: datetime | None
+    alias: str | None = None
+    """Another name for this certificate alone; a label may be shared."""
+    enabled: bool = True
+    """Whether the certificate may be used."""
 
     def state(self, now: datetime) -> CertificateState:
         """Return what the certificate is at a moment."""

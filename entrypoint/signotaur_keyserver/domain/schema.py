@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    true,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -79,6 +80,21 @@ users = Table(
     Column("admin", Boolean, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("created_at_utc", UtcDateTime, nullable=False),
+    # Only users with a password sign in to the pages.
+    Column("password_hash", Text),
+    Column("password_expires_at_utc", UtcDateTime),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False, index=True),
+    Column("created_at_utc", UtcDateTime, nullable=False),
+    Column("seen_at_utc", UtcDateTime, nullable=False),
+    Column("expires_at_utc", UtcDateTime, nullable=False, index=True),
+    Column("address", String(64)),
+    Column("user_agent", String(200)),
 )
 
 user_roles = Table(
@@ -107,7 +123,29 @@ keys = Table(
     Column("revoke_reason", String(50)),
     Column("first_used_at_utc", UtcDateTime),
     Column("in_use_since_utc", UtcDateTime),
+    # The last use, written in batches; see key_uses.
+    Column("last_used_at_utc", UtcDateTime, index=True),
+    Column("last_used_network", String(64)),
+    Column("last_used_client", String(100)),
+    # What the key may do. NULL: as the server's policy says.
+    Column("purpose", String(20), nullable=False, server_default="any"),
+    Column("networks", JSON),
+    Column("requests_per_minute", Integer),
+    Column("signatures_per_hour", Integer),
+    Column("overlap_days_min", Integer),
+    Column("overlap_days_max", Integer),
     CheckConstraint("length(sha256) = 64", name="sha256_length"),
+)
+
+key_uses = Table(
+    "key_uses",
+    metadata,
+    Column("key_id", ForeignKey("keys.id"), primary_key=True),
+    Column("network", String(64), primary_key=True),
+    Column("client", String(100), primary_key=True),
+    Column("first_at_utc", UtcDateTime, nullable=False),
+    Column("last_at_utc", UtcDateTime, nullable=False),
+    Column("uses", Integer, nullable=False),
 )
 
 rotations = Table(
@@ -125,6 +163,7 @@ rotations = Table(
     Column("lease_until_utc", UtcDateTime, nullable=False),
     Column("overlap_end_utc", UtcDateTime, nullable=False),
     Column("confirmed_at_utc", UtcDateTime),
+    Column("overlap_changed_at_utc", UtcDateTime),
     Index("ix_rotations_state_overlap_end_utc", "state", "overlap_end_utc"),
 )
 
@@ -132,8 +171,10 @@ certificates = Table(
     "certificates",
     metadata,
     Column("id", Integer, primary_key=True),
-    # A removed certificate gives its label back and keeps no private key.
-    Column("label", String(100), unique=True),
+    # Several certificates may share a label. A removed one keeps no private key and no label.
+    Column("label", String(100), index=True),
+    Column("alias", String(100), unique=True),
+    Column("enabled", Boolean, nullable=False, server_default=true()),
     Column("subject", Text, nullable=False),
     Column("common_name", Text),
     Column("thumbprint", String(40), nullable=False, unique=True),
@@ -171,4 +212,39 @@ events = Table(
     Column("rotation_id", ForeignKey("rotations.id"), index=True),
     Column("source", String(64)),
     Column("data", JSON, nullable=False),
+    # HMAC over this event and the mac of the one before.
+    Column("mac", String(64)),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", String(50), primary_key=True),
+    Column("value", JSON, nullable=False),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("events", JSON, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at_utc", UtcDateTime, nullable=False),
+)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("webhook_id", ForeignKey("webhooks.id"), nullable=False, index=True),
+    Column("type", String(50), nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("created_at_utc", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at_utc", UtcDateTime, index=True),
+    Column("delivered_at_utc", UtcDateTime),
+    Column("status", Integer),
+    Column("error", String(200)),
 )
