@@ -59,6 +59,18 @@ class Key:
     """Stored state of the rotation that made this key; None for a key that a person made."""
     rotation_id: UUID | None
     """The rotation that this key takes part in, as ``KeyDescription.rotation`` defines it."""
+    last_used_at_utc: datetime | None = None
+    """The last use, at most a minute old."""
+    last_used_network: str | None = None
+    last_used_client: str | None = None
+    purpose: str = "any"
+    """What the key may do: ``any``, ``rotate`` or ``sign``."""
+    networks: list[str] | None = None
+    """Networks that the key may come from; None: as the server's policy says, as below."""
+    requests_per_minute: int | None = None
+    signatures_per_hour: int | None = None
+    overlap_days_min: int | None = None
+    overlap_days_max: int | None = None
 
     def state(self, now: datetime) -> KeyState:
         """Return what the key is at a moment; deadlines count whether or not a sweep ran."""
@@ -114,6 +126,8 @@ class Rotation:
     lease_until_utc: datetime
     overlap_end_utc: datetime
     confirmed_at_utc: datetime | None
+    overlap_changed_at_utc: datetime | None
+    """When a person changed the end of the overlap; at most once."""
     new_public_id: str
     new_sha256: str
     new_name: str
