@@ -167,6 +167,7 @@ def test_nothing_is_asked_for_when_the_journal_cannot_be_written(bench: Bench) -
 def test_a_key_that_does_not_end_within_the_window_stays(bench: Bench) -> None:
     outcome = bench.run(plan=RotationPlan(WEEK, window=timedelta(days=30)))
     assert isinstance(outcome, NotDue)
+    assert outcome.key is not None
     assert outcome.key.id == 1
     assert list(bench.log) == FRESH_RUN[:3]
     assert bench.journals == []

@@ -33,6 +33,7 @@ from signotaur_action.options.common import (
     SIGN_SERVER,
     STATE_DIR,
     TIMEOUT,
+    TOOL,
     VERIFY,
     WARN_IF_EXPIRING_WITHIN,
     WRITE_ENV_FILE,
@@ -71,6 +72,7 @@ COMMANDS: dict[str, Command] = {
         "rotate_key",
         (
             *_KEY,
+            TOOL,
             OVERLAP_DAYS,
             NO_AUTO_REVOKE,
             IF_EXPIRING_WITHIN,

@@ -48,6 +48,14 @@ SIGN_SERVER = declare(
     help="URL of the key server: https, or http on this machine only.",
 )
 
+TOOL = declare(
+    "tool",
+    group=AUTHENTICATION,
+    metavar="PROGRAM",
+    help="Rotate through this SignotaurTool, for a server without the rotation protocol of "
+    "signotaur-keyserver.",
+)
+
 # Rotation settings
 
 OVERLAP_DAYS = declare(
