@@ -52,8 +52,7 @@ TOOL = declare(
     "tool",
     group=AUTHENTICATION,
     metavar="PROGRAM",
-    help="Rotate through this SignotaurTool, for a server without the rotation protocol of "
-    "signotaur-keyserver.",
+    help="Rotate through this SignotaurTool, for the vendor's server.",
 )
 
 # Rotation settings

@@ -1,4 +1,4 @@
-"""The new key in the output of the tool, found by markers that are made anew for each rotation.
+"""The new key in the output of the tool, found by markers of its own for each rotation.
 
 The output may also contain a banner, log lines, colours, a byte order mark, other line ends, or
 be UTF-16. The variables of the template are those of the documented command.
