@@ -62,6 +62,22 @@ class Command:
     arguments: Arguments | None = None
 
 
+@dataclass(frozen=True)
+class Ignored:
+    """An option of SignotaurTool that changes nothing here, so that its scripts run as they are."""
+
+    flags: tuple[str, ...]
+    takes_value: bool = False
+
+
+IGNORED = (
+    Ignored(("--no-color", "--no-colour", "--nc")),
+    Ignored(("--theme",), takes_value=True),
+    Ignored(("--verbose", "-v")),
+    Ignored(("--no-banner", "--nb")),
+)
+"""Accepted by every command, and not shown by --help: nothing is coloured, there is no banner."""
+
 _KEY = (API_KEY, API_KEY_FILE, API_KEY_NAME, SIGN_SERVER)
 _CONNECTION = (ALLOW_UNTRUSTED, CA_FILE, TIMEOUT)
 _OUTPUT = (JSON, DEBUG)
