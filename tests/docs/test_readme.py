@@ -151,19 +151,6 @@ def test_the_step_for_other_systems_gives_the_inputs_of_the_hosted_workflow() ->
     assert (ROOT / "cli" / "action.yml").is_file()
 
 
-def test_the_client_installs_from_the_runtime_lock_alone(tmp_path: Path) -> None:
-    script = block("python3 -m venv").replace("python3", sys.executable, 1)
-    pip = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
-    done = shell(f"cd '{ROOT}'\n{script}", tmp_path, PIP_CACHE_DIR=os.environ.get(
-        "PIP_CACHE_DIR", str(Path("~/.cache/pip").expanduser())), **pip)  # fmt: skip
-    assert done.returncode == 0, done.stderr
-
-    done = shell("~/signotaur/bin/signotaur-action rotate-key --help", tmp_path)
-    assert "--overlap-days" in done.stdout
-    done = shell("~/signotaur/bin/python -c 'import sqlalchemy'", tmp_path)
-    assert done.returncode != 0  # the client brings no part of the server
-
-
 def test_the_key_servers_commands_work_as_they_stand(tmp_path: Path) -> None:
     done = shell(block("signotaur-keyserver user add"), tmp_path)
     assert done.returncode == 0, done.stderr

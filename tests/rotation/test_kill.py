@@ -14,7 +14,7 @@ from rotation.bed import DONE, Bed
 from rotation.world import PLACES, SEED, Place, points
 from support.kill import Ended
 
-KEPT, LOST = 32, 12
+KEPT, LOST = 20, 8
 """Points for each place: with its journal kept, and with it lost."""
 KILLED_AGAIN = 2
 """How often the run that should finish is killed, too, in a test of that."""

@@ -16,7 +16,7 @@ from rotation.world import Place, points
 from support.client import Finished
 
 KILLED = -9
-KILLS, ERRORS = 28, 28
+KILLS, ERRORS = 20, 20
 """How many points of each sort."""
 CALLS = ("openat", "write", "pwrite64", "fsync", "renameat", "ftruncate", "sendto")
 CODES = ("EIO", "ENOSPC", "EROFS")
