@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.desk import Ledger
-from e2e.job import StepResult
-from e2e.spellings import leaks
+from e2e.client_harness import Ledger
+from e2e.github_step import StepResult
+from e2e.key_encodings import leaks
 from support.container import ContainerJob
 
 NOTHING_SENT = "Keys: Nothing was sent to the server; the key in use is unchanged."

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import docker
 import pytest
 
-from e2e.desk import Ledger
-from e2e.spellings import leaks
+from e2e.client_harness import Ledger
+from e2e.key_encodings import leaks
 from support.client import BARE
 from support.container import ACTION_IMAGE
 from support.keyserver import KeyServer

@@ -11,8 +11,8 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from e2e.desk import Ledger
-from e2e.spellings import leaks
+from e2e.client_harness import Ledger
+from e2e.key_encodings import leaks
 from support.container import (
     SERVER_IMAGE,
     Ran,

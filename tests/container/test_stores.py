@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.desk import Ledger
-from e2e.spellings import leaks
+from e2e.client_harness import Ledger
+from e2e.key_encodings import leaks
 from support.container import ContainerJob
 from support.providers.github import GitHub
 

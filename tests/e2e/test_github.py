@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from e2e.desk import Desk, Ledger, bearer, days_from_now, near
-from e2e.job import Job, StepResult
-from e2e.spellings import leaks, spellings
+from e2e.client_harness import ClientHarness, Ledger, bearer, days_from_now, near
+from e2e.github_step import Job, StepResult
+from e2e.key_encodings import key_encodings, leaks
 from support.front import Exchange, Fault, Front, answering
 from support.keyserver import KeyServer
 from support.runner import Step, parse_command, read_lines
@@ -109,7 +109,7 @@ def test_masks_come_first(job: Job, key: str) -> None:
     covered = Step()
     for mask in masks:
         covered.masker.add_mask(mask)
-    for name, text in spellings(key).items():
+    for name, text in key_encodings(key).items():
         if name not in _NEVER_MASKED:
             assert b"***" in covered.masker.mask(text.decode("latin-1")).encode(), name
 
@@ -455,15 +455,15 @@ def _assert_plain_markdown(summary: str) -> None:
 # Elsewhere
 
 
-def test_no_masks_outside_github(desk: Desk, key: str) -> None:
+def test_no_masks_outside_github(client: ClientHarness, key: str) -> None:
     """Where nobody obeys it, the command itself would show the key."""
-    done = desk.rotate("--af", desk.store(key), "--wk", desk.folder / "new.txt", "--debug")
+    done = client.rotate("--af", client.store(key), "--wk", client.folder / "new.txt", "--debug")
     assert done.code == 0, done.said
     assert "add-mask" not in done.said
     assert done.out == ""
 
 
-def test_no_arguments_outside_github_is_help(desk: Desk) -> None:
-    done = desk.run()
+def test_no_arguments_outside_github_is_help(client: ClientHarness) -> None:
+    done = client.run()
     assert done.code == 0
     assert "Usage: signotaur-action" in done.out

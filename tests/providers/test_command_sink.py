@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from contract.place import delivery
-from e2e.spellings import leaks
+from e2e.key_encodings import leaks
 from signotaur_action import process
 from signotaur_action.errors import DeliveryError, DestinationRefusedError
 from signotaur_action.http import StoreAccess, TimeBudget
