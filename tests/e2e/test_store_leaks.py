@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from e2e.client_harness import ClientHarness
-from e2e.github_step import Job
+from e2e.github_step import GithubStep
 from e2e.key_encodings import files_below, leaks
 from rotation.stores import Command, File, Store
 from support.front import Exchange, Front
@@ -143,7 +143,7 @@ def _by_hand(*flags: str) -> Callable[[LeakHarness], Told]:
 def _in_a_job(harness: LeakHarness) -> Told:
     folder = harness.client.folder / "4711"
     folder.mkdir()
-    job = Job(folder)
+    job = GithubStep(folder)
     harness.allowed |= {job.stdout_file, job.temp / "step.err"}  # the runner masks these
     tokens = {name: value for name, value in harness.environ.items() if name != "GH_TOKEN"}
     job.env |= {
