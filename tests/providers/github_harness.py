@@ -32,7 +32,7 @@ PERMISSIONS = (
 
 
 @dataclass
-class Desk:
+class GithubHarness:
     """A job with a token of GitHub's."""
 
     github: GitHub
