@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rotation.holding import held_back, wait
-from rotation.world import KeyFile, Oracle
+from rotation.locations import KeyFile, Oracle
 from support.client import run_client, start_client
 from support.front import Front
 from support.keys import add_keys, lineages

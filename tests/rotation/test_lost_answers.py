@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import pytest
 
-from rotation.world import KeyFile, Oracle
+from rotation.locations import KeyFile, Oracle
 from signotaur_action.files.journal import JournalPlace
 from signotaur_action.http import ApiProfile, Credential, Deadline, HttpClient
 from signotaur_action.key_server import HttpKeyService, ServerAddress

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rotation.holding import held_back, wait
-from rotation.world import KeyFile, Oracle, Place, Stdout
+from rotation.locations import KeyFile, Oracle, Place, Stdout
 from support.client import BARE, CLIENT, Finished, run_client, start_client
 from support.front import Front
 from support.keys import add_keys, lineages

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from rotation.locations import Oracle
 from rotation.stores import KINDS
-from rotation.world import Oracle
 from support.front import Exchange, Front
 from support.keys import Lineage, add_keys, lineages
 from support.keyserver import KeyServer

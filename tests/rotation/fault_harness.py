@@ -1,10 +1,10 @@
-"""The bed of the fault tests: run a place's command, look at what it left, run it again."""
+"""The harness of the fault tests: run a place's command, look at what it left, run it again."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rotation.world import PLACES, Expected, Oracle, Place
+from rotation.locations import PLACES, Expected, Oracle, Place
 from support.client import Finished, run_client
 from support.keys import add_keys, lineages
 from support.keyserver import KeyServer
@@ -16,7 +16,7 @@ SAME_RUN = {"GITHUB_RUN_ID": "4711", "GITHUB_REPOSITORY": "acme/product"}
 
 
 @dataclass
-class Bed:
+class FaultHarness:
     """What a test of faults works with."""
 
     server: KeyServer

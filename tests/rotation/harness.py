@@ -1,4 +1,4 @@
-"""The use case on a bench: fake parts, a real journal, one log of all that happens, in order."""
+"""The use case on a harness: fake parts, a real journal, one log of all that happens, in order."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +58,7 @@ class LoggedNarrator(RecordingNarrator):
         super().mask(key)
 
 
-class Bench:
+class RotationHarness:
     """One command that can be run again and again: its service, its sinks, its journal."""
 
     def __init__(self, folder: Path, *, mints: bool = False) -> None:
@@ -73,7 +73,7 @@ class Bench:
     def sink(
         self, name: str, *, durable: bool = True, readable: bool = True, fail: int = 0
     ) -> LoggedSink:
-        """Make a destination that writes to this bench's log."""
+        """Make a destination that writes to this harness's log."""
         return LoggedSink(name, durable, readable, fail=fail, log=self.log)
 
     def run(
@@ -113,7 +113,7 @@ class Bench:
 
     def cut_before(self, event: str, *, count: int = 1, plan: RotationPlan | None = None) -> None:
         """Run the command and let it die before the ``count``-th time something happens."""
-        ahead = Bench._foresee(self, event, count)
+        ahead = RotationHarness._foresee(self, event, count)
         self.log.cut_at = ahead
         try:
             self.run(plan=plan)
@@ -170,7 +170,7 @@ FRESH_RUN = [
     "deliver last",
     "confirm",
 ]
-"""What a run does that nothing disturbs, on a bench with two sinks."""
+"""What a run does that nothing disturbs, on a harness with two sinks."""
 
 
 def stop() -> StopSignal:
