@@ -16,7 +16,7 @@ from random import Random
 import pytest
 
 from signing import crafted, samples
-from signing.bench import SigningServer, judge
+from signing.harness import SigningServer, judge
 from signing.programs import Program, program_called
 from signotaur_action.signing.existing_signatures import Existing, existing_signature
 from signotaur_action.signing.osslsigncode import Osslsigncode

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from signing import samples
-from signing.bench import SigningServer, judge
+from signing.harness import SigningServer, judge
 
 ONE_PROGRAM = "launcher.exe"
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from signing import samples
-from signing.bench import SigningServer, add_certificate, judge
+from signing.harness import SigningServer, add_certificate, judge
 from signotaur_action.errors import ToolMissingError
 from signotaur_action.settings import sign as signing_settings
 from signotaur_action.settings.layers import Settings
