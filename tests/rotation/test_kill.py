@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from rotation.fault_harness import DONE, FaultHarness
-from rotation.locations import PLACES, SEED, Place, points
+from rotation.locations import LOCATIONS, SEED, KeyLocation, points
 from support.kill import Ended
 
 KEPT, LOST = 20, 8
@@ -23,7 +23,7 @@ KILLED_AGAIN = 2
 def lines_of_a_run(harness: FaultHarness, kind: str) -> int:
     lines = 0
 
-    def run(place: Place) -> Ended:
+    def run(place: KeyLocation) -> Ended:
         nonlocal lines
         ended = harness.run(place)
         lines = ended.lines
@@ -33,7 +33,7 @@ def lines_of_a_run(harness: FaultHarness, kind: str) -> int:
     return lines
 
 
-@pytest.mark.parametrize("kind", PLACES)
+@pytest.mark.parametrize("kind", LOCATIONS)
 def test_the_same_command_finishes_what_a_kill_cut(
     harness: FaultHarness, kind: str, say: Callable[[str], None]
 ) -> None:
@@ -48,7 +48,7 @@ def test_the_same_command_finishes_what_a_kill_cut(
     assert kills >= len(moments) * 0.9  # a run may be some lines shorter than the counted one
 
 
-@pytest.mark.parametrize("kind", PLACES)
+@pytest.mark.parametrize("kind", LOCATIONS)
 def test_a_run_that_finishes_another_may_be_killed_too(
     harness: FaultHarness, kind: str, say: Callable[[str], None]
 ) -> None:
@@ -70,7 +70,7 @@ def test_a_run_that_finishes_another_may_be_killed_too(
     say(f"{kills} kill points")
 
 
-@pytest.mark.parametrize("kind", PLACES)
+@pytest.mark.parametrize("kind", LOCATIONS)
 def test_a_later_run_finishes_although_the_journal_is_lost(
     harness: FaultHarness, kind: str, say: Callable[[str], None]
 ) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rotation.fault_harness import DONE, FaultHarness
-from rotation.locations import Place, points
+from rotation.locations import KeyLocation, points
 from support.client import Finished
 
 KILLED = -9
@@ -53,9 +53,9 @@ _STRACE = ("strace", "-f", "-y", "-qq", "-o")
 def calls_of_a_run(harness: FaultHarness, kind: str) -> list[Call]:
     """Return the calls of an undisturbed run on files of its place, and on sockets."""
     log = harness.folder / "calls"
-    places: list[Place] = []
+    places: list[KeyLocation] = []
 
-    def run(place: Place) -> Finished:
+    def run(place: KeyLocation) -> Finished:
         places.append(place)
         return harness.run_under(place, *_STRACE, str(log), "-e", f"trace={','.join(CALLS)}")
 
