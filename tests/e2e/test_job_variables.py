@@ -5,7 +5,7 @@ from pathlib import Path
 
 from e2e.client_harness import ClientHarness
 from support.client import BARE, Finished, run_program
-from support.providers.stores import VaultPlace
+from support.providers.stores import VaultHarness
 from support.tls import Authority
 
 WEAK_TLS = """
@@ -35,7 +35,7 @@ def test_authorities_of_a_job_are_not_trusted_for_stores(
     Before, the server below got six requests with the store's token, and then the new key.
     """
     evil = Authority(tmp_path / "evil", "Evil authority")
-    with VaultPlace(tls=evil.issue()) as place:
+    with VaultHarness(tls=evil.issue()) as place:
         done = client.rotate(
             *("--af", client.store(key), "--emit-secret", place.text),
             env={**place.environ, "SSL_CERT_FILE": str(evil.ca_file)},

@@ -21,8 +21,8 @@ from rotation.stores import Command, File, Store
 from support.front import Exchange, Front
 from support.keyserver import KeyServer
 from support.providers.exchange import Call, Reply
-from support.providers.github_place import REPOSITORY, GithubPlace
-from support.providers.stores import BuildkitePlace, GitlabPlace, StorePlace, VaultPlace
+from support.providers.github_place import REPOSITORY, GithubHarness
+from support.providers.stores import BuildkiteHarness, GitlabHarness, StoreHarness, VaultHarness
 
 PRINTED = ("azure:KEY", "azure:KEY,output=true", "teamcity:env.KEY")
 SHOWN = (
@@ -94,7 +94,7 @@ class LeakHarness:
             for each in store.place.server.requests:
                 places = {f"{each.method} {each.path}": f"{each.path} {each.headers}".encode()}
                 written = each.method in ("PUT", "POST") and not isinstance(
-                    store.place, GithubPlace
+                    store.place, GithubHarness
                 )
                 if not written:
                     places["body"] = each.body
@@ -106,8 +106,8 @@ class LeakHarness:
 @pytest.fixture
 def harness(front: Front, plain_server: KeyServer, tmp_path: Path) -> Iterator[LeakHarness]:
     client = ClientHarness(plain_server, tmp_path)
-    places: list[StorePlace[Any]] = [
-        make(new=True) for make in (GithubPlace, GitlabPlace, VaultPlace, BuildkitePlace)
+    places: list[StoreHarness[Any]] = [
+        make(new=True) for make in (GithubHarness, GitlabHarness, VaultHarness, BuildkiteHarness)
     ]
     before = "what-stood-there-before"
     with ExitStack() as stack:

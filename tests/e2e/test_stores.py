@@ -12,20 +12,26 @@ import pytest
 from e2e.client_harness import ClientHarness, assert_explained
 from support.client import Finished
 from support.providers.exchange import fail
-from support.providers.stores import OLDER, BuildkitePlace, GitlabPlace, StorePlace, VaultPlace
+from support.providers.stores import (
+    OLDER,
+    BuildkiteHarness,
+    GitlabHarness,
+    StoreHarness,
+    VaultHarness,
+)
 from support.tls import Authority
 
-Make = Callable[..., StorePlace[Any]]
+Make = Callable[..., StoreHarness[Any]]
 MAKES: dict[str, Make] = {
-    "gitlab": GitlabPlace,
-    "gitlab hidden": partial(GitlabPlace, hidden=True),
-    "vault": VaultPlace,
-    "buildkite": BuildkitePlace,
+    "gitlab": GitlabHarness,
+    "gitlab hidden": partial(GitlabHarness, hidden=True),
+    "vault": VaultHarness,
+    "buildkite": BuildkiteHarness,
 }
 
 
 @pytest.fixture(params=MAKES.values(), ids=list(MAKES))
-def place(request: pytest.FixtureRequest) -> Iterator[StorePlace[Any]]:
+def place(request: pytest.FixtureRequest) -> Iterator[StoreHarness[Any]]:
     with request.param() as opened:
         yield opened
 
@@ -41,7 +47,7 @@ def rotate(
 
 
 def test_a_key_is_delivered_and_armed(
-    client: ClientHarness, key: str, place: StorePlace[Any]
+    client: ClientHarness, key: str, place: StoreHarness[Any]
 ) -> None:
     done = rotate(client, key, "--emit-secret", place.text, "--json", env=place.environ)
     assert done.code == 0, done.said
@@ -53,7 +59,7 @@ def test_a_key_is_delivered_and_armed(
 
 
 def test_a_store_that_fails_is_finished_by_the_same_command(
-    client: ClientHarness, key: str, place: StorePlace[Any]
+    client: ClientHarness, key: str, place: StoreHarness[Any]
 ) -> None:
     body = {"message": "not now", "errors": ["not now"]}
     place.server.faults += [
@@ -77,7 +83,7 @@ def test_a_store_that_fails_is_finished_by_the_same_command(
 
 
 def test_what_is_wrong_is_found_before_the_server_is_asked(
-    client: ClientHarness, key: str, place: StorePlace[Any]
+    client: ClientHarness, key: str, place: StoreHarness[Any]
 ) -> None:
     place.revoke()
     before = client.ledger.state()
@@ -99,7 +105,7 @@ def test_one_run_delivers_to_three_stores_and_resumes_where_it_failed(
     client: ClientHarness, key: str
 ) -> None:
     with ExitStack() as stack:
-        makes: list[Make] = [GitlabPlace, VaultPlace, BuildkitePlace]
+        makes: list[Make] = [GitlabHarness, VaultHarness, BuildkiteHarness]
         places = [stack.enter_context(make()) for make in makes]
         env = {name: text for place in places for name, text in place.environ.items()}
         options = [option for place in places for option in ("--emit-secret", place.text)]
@@ -143,7 +149,7 @@ def test_variables_of_openssl_make_no_store_trusted(
 ) -> None:
     """With --ca-file they did: a store with a certificate of that CA was sent the token."""
     variables = trusting(evil, client.folder / "authorities")[by]
-    place: StorePlace[Any]
+    place: StoreHarness[Any]
     with MAKES[kind](tls=evil.issue()) as place:
         if place.authorities_variable:
             variables[place.authorities_variable] = str(good.ca_file)
@@ -155,7 +161,7 @@ def test_variables_of_openssl_make_no_store_trusted(
 def test_the_authority_that_is_given_is_trusted_beside_such_variables(
     client: ClientHarness, key: str, good: Authority, evil: Authority
 ) -> None:
-    with VaultPlace(tls=good.issue()) as place:
+    with VaultHarness(tls=good.issue()) as place:
         variables = trusting(evil, client.folder / "authorities")["both"]
         variables[place.authorities_variable] = str(good.ca_file)
         done = rotate(client, key, "--emit-secret", place.text, env=place.environ | variables)

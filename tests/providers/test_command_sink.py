@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.place import delivery
+from contract.harness import delivery
 from e2e.key_encodings import leaks
 from signotaur_action import process
 from signotaur_action.errors import DeliveryError, DestinationRefusedError

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from contract.place import delivery
+from contract.harness import delivery
 from providers.github_harness import (
     AT,
     KEY,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contract.place import delivery
+from contract.harness import delivery
 from providers.github_harness import (
     AT,
     KEY,

@@ -5,22 +5,22 @@ from contextlib import ExitStack
 
 import pytest
 
-from contract.place import delivery
+from contract.harness import delivery
 from providers.store_checks import KEY, not_delivered, refused, written
 from signotaur_action.errors import DeliveryError
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkError
 from support.providers.exchange import Call, Reply, after, before
-from support.providers.stores import NAME, OLDER, GitlabPlace
+from support.providers.stores import NAME, OLDER, GitlabHarness
 
-Place = Callable[..., GitlabPlace]
+Place = Callable[..., GitlabHarness]
 
 
 @pytest.fixture
 def opening() -> Iterator[Place]:
     """Open places that end with the test."""
     with ExitStack() as stack:
-        yield lambda **how: stack.enter_context(GitlabPlace(**how))
+        yield lambda **how: stack.enter_context(GitlabHarness(**how))
 
 
 OWNERS = pytest.mark.parametrize("owner", ["acme/app", "acme"])
