@@ -60,7 +60,7 @@ def test_a_near_end_opens_one_issue(harness: GuardHarness, fresh_name: str) -> N
     assert f"Issue: #{issue.number} opened" in done.err
 
 
-def test_the_next_build_leaves_what_is_said_and_brings_the_rest_up_to_date(
+def test_the_next_build_updates_only_what_has_changed(
     harness: GuardHarness,
 ) -> None:
     harness.guard(NEAR)
@@ -99,7 +99,7 @@ def test_a_rotation_closes_it(harness: GuardHarness, tmp_path: Path) -> None:
     assert len(harness.github.all_issues(REPOSITORY)) == 1
 
 
-def test_an_issue_that_was_closed_by_hand_is_opened_anew(harness: GuardHarness) -> None:
+def test_an_issue_that_was_closed_by_hand_is_opened_again(harness: GuardHarness) -> None:
     harness.guard(NEAR)
     [issue] = harness.github.all_issues(REPOSITORY)
     issue.state = "closed"
@@ -165,7 +165,7 @@ def test_an_issue_that_cannot_be_kept_changes_no_verdict(
     assert words in done.err
 
 
-def test_a_job_without_the_permission_is_told_which(harness: GuardHarness) -> None:
+def test_a_missing_permission_is_named(harness: GuardHarness) -> None:
     harness.github.remove_token(TOKEN)
     harness.github.add_token(TOKEN, kind="job", permissions={"metadata": "read"})
     done = harness.guard(NEAR)
@@ -173,7 +173,7 @@ def test_a_job_without_the_permission_is_told_which(harness: GuardHarness) -> No
     assert "issues: write" in done.err
 
 
-def test_what_is_missing_is_told_at_once(harness: GuardHarness) -> None:
+def test_everything_missing_is_reported_at_once(harness: GuardHarness) -> None:
     done = harness.guard(NEAR, GH_TOKEN="", GITHUB_REPOSITORY="")
     assert done.code == 10
     assert "--report-issue needs --github-token" in done.err
@@ -182,7 +182,7 @@ def test_what_is_missing_is_told_at_once(harness: GuardHarness) -> None:
 
 
 @pytest.mark.parametrize("token", ["two words-0123456789", "ghp_\N{EN DASH}0123456789"])
-def test_what_is_no_token_is_bad_usage_and_is_not_shown(harness: GuardHarness, token: str) -> None:
+def test_an_invalid_token_is_bad_usage_and_is_not_shown(harness: GuardHarness, token: str) -> None:
     done = harness.guard(NEAR, GH_TOKEN=token)
     assert done.code == 10
     assert "the token contains characters that are not valid in a token" in done.err

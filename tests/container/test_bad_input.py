@@ -56,7 +56,7 @@ def test_unknown_command(job: ContainerJob) -> None:
 
 
 @pytest.mark.parametrize("value", ["yes", "1", "on", "tRue", "0"])
-def test_boolean_that_is_none(value: str, job: ContainerJob) -> None:
+def test_invalid_boolean(value: str, job: ContainerJob) -> None:
     job.give(no_auto_revoke=value)
     assert_refused(job.run(), 10, "INPUT_NO-AUTO-REVOKE", "true or false")
 

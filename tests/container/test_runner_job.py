@@ -155,7 +155,7 @@ def _strangers(job: ContainerJob) -> list[Path]:
     return [path for path in job.work.rglob("*") if path.lstat().st_uid != RUNNER_UID]
 
 
-def test_key_stands_nowhere_but_where_it_was_asked_for(job: ContainerJob, key: str) -> None:
+def test_the_key_is_only_where_it_was_requested(job: ContainerJob, key: str) -> None:
     """Not in the container's own layer, in no field of it, in no file of the job."""
     with job.running() as container:
         ran = ended(container)

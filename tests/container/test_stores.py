@@ -34,7 +34,7 @@ def store_job(job: ContainerJob, github: GitHub) -> ContainerJob:
     return job
 
 
-def test_the_new_key_stands_where_the_next_build_reads_it(
+def test_the_next_build_reads_the_new_key(
     store_job: ContainerJob, github: GitHub, ledger: Ledger, key: str
 ) -> None:
     done = store_job.run(network_mode="host")

@@ -248,7 +248,7 @@ def test_an_owner_without_the_role_cannot_open(harness: ServiceHarness) -> None:
 # The lease
 
 
-def test_another_run_is_told_to_wait(harness: ServiceHarness) -> None:
+def test_another_run_must_wait(harness: ServiceHarness) -> None:
     old = harness.add_key()
     opened(harness, old)
     with pytest.raises(BusyError) as refused:
@@ -401,7 +401,7 @@ def test_the_overlap_ends_the_old_key_and_not_the_new_one(moving_harness: Servic
     assert works(moving_harness, mine.key)
 
 
-def test_what_nobody_confirms_is_held_and_ends_no_key(moving_harness: ServiceHarness) -> None:
+def test_an_unconfirmed_rotation_is_held_and_ends_no_key(moving_harness: ServiceHarness) -> None:
     service, old = moving_harness.service, moving_harness.add_key()
     mine = opened(moving_harness, old)
     moving_harness.wait(days=WEEK + 1)
@@ -440,7 +440,7 @@ def test_a_successor_that_was_used_is_not_lost(harness: ServiceHarness) -> None:
     assert harness.service.describe(first.key).revokes_at is None
 
 
-def test_what_a_client_repeats_after_a_lost_answer_is_no_use(harness: ServiceHarness) -> None:
+def test_repeated_calls_after_a_lost_answer_do_not_count_as_use(harness: ServiceHarness) -> None:
     old = harness.add_key()
     first = confirmed(harness, old)
     harness.service.confirm(first.key, first.rotation.id)
@@ -542,7 +542,7 @@ def test_nothing_is_confirmed_while_another_run_delivers_a_sibling(
 # Asking for a rotation
 
 
-def test_a_rotation_is_told_to_its_two_keys_and_to_no_other(harness: ServiceHarness) -> None:
+def test_a_rotation_is_visible_to_its_two_keys_alone(harness: ServiceHarness) -> None:
     old, stranger = harness.add_key(), harness.add_key()
     mine = opened(harness, old)
     for key in (old, mine.key):

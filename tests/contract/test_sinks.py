@@ -106,7 +106,7 @@ def test_delivering_twice_is_harmless(case: SinkCase, place: SinkHarness) -> Non
         assert place.held() == once
 
 
-def test_what_stood_there_beside_the_key_stays(case: SinkCase, place: SinkHarness) -> None:
+def test_other_content_of_the_file_is_kept(case: SinkCase, place: SinkHarness) -> None:
     case.make(place).deliver(delivery(OURS))
     if case.before is None or b"A=1" not in case.before.upper():
         return
@@ -117,7 +117,7 @@ def test_what_stood_there_beside_the_key_stays(case: SinkCase, place: SinkHarnes
         assert tail == b" # why\r\n"
 
 
-def test_a_name_never_holds_the_key_and_says_where(case: SinkCase, place: SinkHarness) -> None:
+def test_a_name_says_where_and_never_contains_the_key(case: SinkCase, place: SinkHarness) -> None:
     sink = case.make(place)
     before = sink.name
     sink.deliver(delivery(OURS))

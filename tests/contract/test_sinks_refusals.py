@@ -53,7 +53,7 @@ def refusal(sink: Sink) -> DestinationRefusedError:
 
 
 @pytest.mark.parametrize("text", ["", "nothing", "Continua:serverVar=A", "github:A", " template:x"])
-def test_an_unknown_kind_is_told_with_the_known_ones(place: SinkHarness, text: str) -> None:
+def test_an_unknown_kind_is_reported_with_the_known_ones(place: SinkHarness, text: str) -> None:
     with pytest.raises(SinkError) as caught:
         emitter(text, place.context())
     assert all(kind in str(caught.value) for kind in EMITTERS)
@@ -180,7 +180,7 @@ def test_a_templates_tokens_are_replaced(place: SinkHarness, template: str, prin
 @pytest.mark.parametrize(
     "name", ["{{secret}}", "{{{secret}}}", "\\g<0>", "{{name}}", "{{unknown}}"]
 )
-def test_a_name_that_holds_a_token_is_not_expanded(place: SinkHarness, name: str) -> None:
+def test_a_name_with_a_token_is_not_expanded(place: SinkHarness, name: str) -> None:
     emitter("template:{{name}}={{secret}}", place.context()).deliver(delivery(KEY, name=name))
     assert place.printed == [f"{name}={KEY}\n"]
 
@@ -191,7 +191,7 @@ def test_tokens_that_a_replacement_would_make_are_not_expanded(place: SinkHarnes
     assert place.printed == [f"{KEY}|{{{{secret}}}}\n"]
 
 
-def test_every_unknown_token_is_told_with_the_known_ones(place: SinkHarness) -> None:
+def test_every_unknown_token_is_reported_with_the_known_ones(place: SinkHarness) -> None:
     with pytest.raises(SinkError) as caught:
         emitter("template:{{secret}} {{b}} {{a}}", place.context())
     assert "{{a}} {{b}} (known: {{secret}} {{keyId}}" in str(caught.value)
@@ -204,7 +204,7 @@ def test_a_key_without_an_end_has_an_empty_expiry(place: SinkHarness) -> None:
     assert place.printed == [f"{KEY}[]\n"]
 
 
-def test_times_are_told_in_utc(place: SinkHarness) -> None:
+def test_times_are_in_utc(place: SinkHarness) -> None:
     given = delivery(KEY)
     moment = given.overlap_end + timedelta(microseconds=400_000)
     emitter("template:{{secret}} {{overlapEnd}}", place.context()).deliver(
@@ -235,7 +235,9 @@ def test_a_missing_folder_is_refused(
 
 
 @FILES
-def test_a_folder_is_no_file(place: SinkHarness, make: Callable[[SinkHarness], Sink]) -> None:
+def test_a_folder_is_refused_as_a_file(
+    place: SinkHarness, make: Callable[[SinkHarness], Sink]
+) -> None:
     place.file.mkdir()
     assert "a folder, not a regular file" in refusal(make(place)).what
 
@@ -318,7 +320,7 @@ def test_an_empty_file_or_a_key_is_overwritten(place: SinkHarness, content: byte
     assert place.file.read_text() == KEY + "\n"
 
 
-def test_a_file_that_is_no_text_is_no_dotenv_file(place: SinkHarness) -> None:
+def test_a_binary_file_is_not_a_dotenv_file(place: SinkHarness) -> None:
     place.file.write_bytes(b"A=\xff\n")
     assert "not UTF-8 text" in refusal(env_file(place)).what
 
@@ -349,7 +351,7 @@ def test_a_variable_that_is_set_twice_is_a_warning(place: SinkHarness) -> None:
 
 
 @pytest.mark.parametrize("text", ["github-output", "github-env:KEY"])
-def test_outside_a_job_there_are_no_files_of_the_runner(place: SinkHarness, text: str) -> None:
+def test_outside_a_job_the_runner_has_no_files(place: SinkHarness, text: str) -> None:
     place.environ.clear()
     assert "not a step of a GitHub job" in refusal(emitter(text, place.context())).what
 

@@ -252,7 +252,7 @@ def calls_of(group: str) -> set[str]:
     return {each for each in members if each[0] != "@"}.union(*inner)
 
 
-def test_somebody_is_told_when_the_service_fails(shared_server: KeyServer, tmp_path: Path) -> None:
+def test_a_failed_service_notifies_somebody(shared_server: KeyServer, tmp_path: Path) -> None:
     site = SystemdSite(tmp_path, shared_server)
     for name, script in (("journalctl", 'echo "journal of $2"'), ("mail", 'echo "$@"; cat')):
         tool = site.tools / name
@@ -268,7 +268,7 @@ def test_somebody_is_told_when_the_service_fails(shared_server: KeyServer, tmp_p
     ]
 
 
-def test_cron_is_told_nothing_unless_it_fails(
+def test_cron_gets_no_output_unless_it_fails(
     shared_server: KeyServer, ledger: Ledger, fresh_name: str, tmp_path: Path
 ) -> None:
     site = CrontabSite(tmp_path, shared_server)

@@ -122,7 +122,7 @@ def test_another_rotations_id_is_refused(deferred: Deferred) -> None:
 
 
 @pytest.mark.parametrize("text", ["7", "not-an-id", "../keys/self"])
-def test_an_id_that_is_none_is_bad_usage(deferred: Deferred, text: str) -> None:
+def test_an_invalid_id_is_bad_usage(deferred: Deferred, text: str) -> None:
     done = deferred.confirm(deferred.old, "--rotation-id", text, json=False)
     assert done.code == 10
     assert "--rotation-id: it is not a rotation id" in done.err
@@ -136,7 +136,7 @@ def test_a_dead_key_confirms_nothing(deferred: Deferred, ledger: Ledger) -> None
     assert not deferred.armed()
 
 
-def test_a_store_that_failed_is_made_good_by_the_next_night(deferred: Deferred) -> None:
+def test_the_next_night_finishes_after_a_store_failed(deferred: Deferred) -> None:
     lost = deferred.rotate().json
     client = deferred.client
     deferred.end_lease()

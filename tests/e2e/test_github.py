@@ -353,7 +353,7 @@ def test_runner_file_cannot_be_written(
     assert ledger.of(key)["first_used_at_utc"] is None
 
 
-def test_workspace_is_no_place_for_a_key(job: GithubStep, key: str) -> None:
+def test_the_workspace_is_refused_for_a_key(job: GithubStep, key: str) -> None:
     job.give(api_key=key, write_key_file=job.workspace / "key.txt")
     done = job.run()
     assert done.code == 0, done.said

@@ -131,7 +131,7 @@ def open_folder() -> Iterator[Path]:
 
 @FILES
 @pytest.mark.parametrize("mode", [0o1777, 0o777])
-def test_root_gives_no_key_to_whoever_created_the_file_first(
+def test_root_gives_no_key_to_the_user_who_created_the_file(
     client: ClientHarness,
     key: str,
     open_folder: Path,
@@ -173,7 +173,7 @@ def test_a_workspace_of_another_user_that_is_mounted_into_a_container(
     assert f"{folder}: members of group 1001 can replace files in this folder" in done.err
 
 
-def test_a_file_that_was_open_to_others_is_told_once_and_closed(
+def test_a_file_that_was_open_to_others_is_reported_once_and_closed(
     client: ClientHarness, key: str, folder: Path
 ) -> None:
     file = folder / "api_key.txt"

@@ -429,7 +429,7 @@ def test_several_emitted_secrets(client: ClientHarness, key: str) -> None:
 # Machine-readable
 
 
-def test_json_with_destination_holds_no_key(client: ClientHarness, key: str) -> None:
+def test_json_with_a_destination_has_no_key(client: ClientHarness, key: str) -> None:
     file = client.folder / "new.txt"
     done = client.rotate("--af", client.store(key), "--wk", file, "--json")
     assert done.code == 0, done.said
@@ -447,7 +447,7 @@ def test_json_with_destination_holds_no_key(client: ClientHarness, key: str) -> 
     assert near(told["overlapEnd"], days_from_now(7))
 
 
-def test_json_without_destination_holds_the_key(client: ClientHarness, key: str) -> None:
+def test_json_without_a_destination_has_the_key(client: ClientHarness, key: str) -> None:
     done = client.rotate("--af", client.store(key), "--json")
     assert done.code == 0, done.said
     assert client.ledger.of(done.json["apiKey"])["id"] == done.json["keyId"]

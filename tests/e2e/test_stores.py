@@ -93,7 +93,7 @@ def test_what_is_wrong_is_found_before_the_server_is_asked(
     assert place.read() == OLDER
 
 
-def test_faults_of_three_destinations_are_told_at_once(client: ClientHarness, key: str) -> None:
+def test_faults_of_three_destinations_are_reported_at_once(client: ClientHarness, key: str) -> None:
     texts = ["gitlab-var:!", "vault:secret/app", "buildkite-secret:bk"]
     options = [option for text in texts for option in ("--emit-secret", text)]
     done = rotate(client, key, *options, env={})

@@ -149,7 +149,7 @@ def test_a_copy_takes_a_files_place(place: MachineUnderTest, path: Path) -> None
     assert not copy.exists()
 
 
-def test_a_folder_that_is_none_is_refused(place: MachineUnderTest, path: Path) -> None:
+def test_an_invalid_folder_is_refused(place: MachineUnderTest, path: Path) -> None:
     path.write_bytes(b"a file")
     with pytest.raises(FileRefusedError, match="not a folder"):
         OwnerOnlyFile(path / "key.txt", machine=place.machine).check(1)

@@ -70,7 +70,7 @@ def test_a_key_of_another_case_is_another_secret(buildkite: BuildkiteHarness) ->
     assert buildkite.server.secret(NAME.lower())["value"] == OLDER
 
 
-def test_an_id_that_is_none_is_no_part_of_a_path(buildkite: BuildkiteHarness) -> None:
+def test_invalid_ids_never_enter_a_url_path(buildkite: BuildkiteHarness) -> None:
     listed = [{"id": "../../clusters", "key": NAME}]
     buildkite.server.faults.append(fail("GET", "page=", 200, body=listed, times=ALWAYS))
     assert "no id" in refused(buildkite).what
@@ -123,7 +123,7 @@ def test_a_secret_that_is_removed_meanwhile_is_made_again(buildkite: BuildkiteHa
     assert buildkite.read() == KEY
 
 
-def test_a_secret_that_is_removed_at_once_is_told(buildkite: BuildkiteHarness) -> None:
+def test_a_secret_that_is_removed_at_once_is_reported(buildkite: BuildkiteHarness) -> None:
     buildkite.server.faults.append(after("PUT", "", buildkite.server._secrets.clear))
     with pytest.raises(DeliveryError, match="404") as caught:
         buildkite.sink().deliver(delivery(KEY))
@@ -131,7 +131,7 @@ def test_a_secret_that_is_removed_at_once_is_told(buildkite: BuildkiteHarness) -
 
 
 @pytest.mark.parametrize("time", ["2100-01-01T00:00:00.000Z", "2100-01-01T00:00:00", "", "never"])
-def test_a_change_that_does_not_show_is_told(buildkite: BuildkiteHarness, time: str) -> None:
+def test_a_change_that_does_not_show_is_reported(buildkite: BuildkiteHarness, time: str) -> None:
     """As of a proxy that answers by itself: the secret was last changed long ago."""
     secret = {name: text for name, text in buildkite.server.secret(NAME).items() if name != "value"}
     buildkite.server.faults.append(fail("PUT", "", 200, body=secret | {"updated_at": time}))

@@ -49,7 +49,7 @@ def test_a_limit_that_ends_soon_is_waited_for(
 
 @STATUSES
 @pytest.mark.parametrize("before", ["the check", "the delivery"])
-def test_a_limit_that_ends_late_is_told_with_its_end(
+def test_a_limit_that_ends_late_is_reported_with_its_end(
     harness: GithubHarness, status: Literal[403, 429], before: str
 ) -> None:
     sink = harness.sink()
@@ -75,7 +75,7 @@ def test_a_pause_that_github_asks_for_is_made(
 
 @STATUSES
 @pytest.mark.parametrize("retry_after", [None, 60, 3600])
-def test_a_pause_beyond_the_time_is_told_with_its_end(
+def test_a_pause_beyond_the_time_limit_is_reported_with_its_end(
     harness: GithubHarness, status: Literal[403, 429], retry_after: int | None
 ) -> None:
     """Without a Retry-After GitHub asks for a minute."""
@@ -141,7 +141,9 @@ WRONG: dict[str, tuple[Fault, str]] = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize("before", ["the check", "the delivery"])
-def test_a_server_that_stays_wrong_is_told(harness: GithubHarness, wrong: str, before: str) -> None:
+def test_a_server_that_keeps_failing_is_reported(
+    harness: GithubHarness, wrong: str, before: str
+) -> None:
     fault, what = WRONG[wrong]
     harness.seconds = 5
     sink = harness.sink()

@@ -92,7 +92,7 @@ def test_in_an_enterprise_server_with_an_authority_of_its_own(tmp_path: Path) ->
 
 
 @EVERY_SCOPE
-def test_a_refused_token_is_told_what_it_needs(
+def test_a_refused_token_gets_the_needed_permission_named(
     harness: GithubHarness, text: str, store: str, scope: str, permission: str, classic: str
 ) -> None:
     del store, scope
@@ -181,7 +181,7 @@ def test_a_stale_public_key_is_fetched_again_once(harness: GithubHarness) -> Non
     assert len(harness.github.calls("GET", "public-key")) == 2
 
 
-def test_another_refusal_is_no_reason_to_write_again(harness: GithubHarness) -> None:
+def test_other_refusals_are_not_retried(harness: GithubHarness) -> None:
     harness.github.faults.append(fail("PUT", SECRET, 422, body={"message": "too large"}, times=9))
     assert "GitHub answered 422: too large." in harness.refusal(harness.sink())
     assert len(harness.github.calls("PUT")) == 1
@@ -204,7 +204,7 @@ def test_another_refusal_is_no_reason_to_write_again(harness: GithubHarness) -> 
         ({"key_id": "1", "key": "no base64 ü"}, "cannot be used"),
     ],
 )
-def test_a_public_key_that_is_none_is_told(
+def test_an_invalid_public_key_is_reported(
     harness: GithubHarness, body: dict[str, Any], what: str
 ) -> None:
     harness.github.faults.append(fail("GET", PUBLIC_KEY, 200, body=body, times=9))
@@ -230,7 +230,9 @@ def test_a_change_that_shows_late_is_waited_for(
 
 
 @pytest.mark.parametrize("existed", [True, False])
-def test_a_change_that_never_shows_is_no_delivery(harness: GithubHarness, *, existed: bool) -> None:
+def test_a_change_that_never_shows_fails_the_delivery(
+    harness: GithubHarness, *, existed: bool
+) -> None:
     if existed:
         kept_long_ago(harness.github, *AT)
     harness.github.faults.append(fail("PUT", SECRET, 204))

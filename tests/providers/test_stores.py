@@ -24,7 +24,7 @@ def test_a_key_takes_the_older_ones_place_and_all_else_stays(place: StoreHarness
     assert json.dumps(place.held()) == before.replace(OLDER, KEY)
 
 
-def test_a_place_that_is_missing_is_told_and_made(new_place: StoreHarness[Any]) -> None:
+def test_a_missing_location_is_reported_and_created(new_place: StoreHarness[Any]) -> None:
     sink = new_place.sink()
     [concern] = sink.check()
     assert concern.startswith(f"{sink.name} does not exist yet")
@@ -66,7 +66,7 @@ def test_the_token_is_in_its_header_alone(place: StoreHarness[Any]) -> None:
 # How it is written
 
 
-def test_all_that_is_missing_is_told_at_once(place: StoreHarness[Any]) -> None:
+def test_everything_missing_is_reported_at_once(place: StoreHarness[Any]) -> None:
     missing: dict[str, Any] = {place.token_variable: " ", place.address_variable: ""}
     nowhere = place.context(**missing)
     kind = place.text.partition(":")[0]

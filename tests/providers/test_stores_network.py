@@ -48,7 +48,7 @@ def test_a_write_that_is_limited_comes_again(place: StoreHarness[Any]) -> None:
     assert place.clock.slept == [10.0]
 
 
-def test_a_rate_limit_that_is_too_long_is_told(place: StoreHarness[Any]) -> None:
+def test_a_rate_limit_that_is_too_long_is_reported(place: StoreHarness[Any]) -> None:
     place.server.throttle(3600, times=ALWAYS)
     assert "rate limit lasts until 20" in refused(place).what
     place.clock.sleep(3600)
@@ -121,7 +121,7 @@ def test_a_server_error_that_passes_is_waited_for(place: StoreHarness[Any]) -> N
     assert place.clock.slept
 
 
-def test_a_server_error_that_stays_is_told(place: StoreHarness[Any]) -> None:
+def test_a_server_error_that_stays_is_reported(place: StoreHarness[Any]) -> None:
     place.server.faults.append(fail("", "", 500, times=ALWAYS))
     assert "answered 500" in refused(place).what
     assert "answered 500" in not_delivered(place).what
@@ -130,7 +130,7 @@ def test_a_server_error_that_stays_is_told(place: StoreHarness[Any]) -> None:
 
 @pytest.mark.parametrize("status", [200, 201])
 @pytest.mark.parametrize("body", [b"<html>hello", b"", b"[", b"[1]", b"3", b'{"data": 3}', b"null"])
-def test_an_answer_of_something_else_is_no_success(
+def test_an_unrelated_answer_is_not_a_success(
     place: StoreHarness[Any], status: int, body: bytes
 ) -> None:
     place.server.faults.append(fail("GET", "", status, body=body, times=ALWAYS))
@@ -138,7 +138,7 @@ def test_an_answer_of_something_else_is_no_success(
 
 
 @pytest.mark.parametrize("body", [b"<html>hello", b"", b"[1]", b"{}", b"null"])
-def test_a_write_that_was_swallowed_is_no_success(place: StoreHarness[Any], body: bytes) -> None:
+def test_a_write_without_effect_is_not_a_success(place: StoreHarness[Any], body: bytes) -> None:
     """As by a proxy that answers 200 to everything."""
     place.server.faults += [
         fail(method, "(variables|data|secrets)", 200, body=body, times=ALWAYS) for method in WRITES

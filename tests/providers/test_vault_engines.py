@@ -45,7 +45,7 @@ def test_a_policy_that_does_not_let_read_is_refused(vault: VaultHarness) -> None
     not_delivered(vault)
 
 
-def test_no_right_to_ask_for_rights_is_no_fault(vault: VaultHarness) -> None:
+def test_a_token_that_may_not_read_its_policies_is_accepted(vault: VaultHarness) -> None:
     vault.server.capabilities_self = False
     sink = vault.sink()
     assert list(sink.check()) == []
@@ -60,7 +60,7 @@ def test_the_root_token_may_write(vault: VaultHarness) -> None:
     assert vault.read() == KEY
 
 
-def test_an_unknown_token_is_told_from_a_policy(vault: VaultHarness) -> None:
+def test_an_unknown_token_is_reported_as_such(vault: VaultHarness) -> None:
     assert "invalid token" in refused(vault, vault.sink(VAULT_TOKEN="hvs.other")).what
 
 
@@ -92,7 +92,7 @@ def test_a_delivery_to_version_1_is_never_taken_for_one(vault: VaultHarness) -> 
         vault.sink("vault:old/app#KEY").deliver(delivery(KEY))
 
 
-def test_an_engine_that_cannot_be_told_is_refused_until_there_is_a_secret(
+def test_an_unknown_engine_version_is_refused_until_there_is_a_secret(
     new_vault: VaultHarness,
 ) -> None:
     hidden = fail("GET", "internal/ui/mounts", 403, body={"errors": ["no"]}, times=ALWAYS)
@@ -105,12 +105,12 @@ def test_an_engine_that_cannot_be_told_is_refused_until_there_is_a_secret(
     assert new_vault.read() == KEY
 
 
-def test_a_mount_that_is_missing_is_told(vault: VaultHarness) -> None:
+def test_a_mount_that_is_missing_is_reported(vault: VaultHarness) -> None:
     vault.server.add_token(vault.token, {"*": ("read", "create", "update")})
     assert "no handler for route" in refused(vault, vault.sink("vault:nowhere/app#KEY")).what
 
 
-def test_a_sealed_vault_is_told(vault: VaultHarness) -> None:
+def test_a_sealed_vault_is_reported(vault: VaultHarness) -> None:
     vault.server.sealed = True
     assert "503: Vault is sealed" in refused(vault).what
     assert "503: Vault is sealed" in not_delivered(vault).what

@@ -26,7 +26,7 @@ def test_other_fields_are_written_as_they_were(vault: VaultHarness) -> None:
     assert list(vault.held()) == [*others, NAME], "in their order"
 
 
-def test_the_token_itself_may_stand_beside_the_key(vault: VaultHarness) -> None:
+def test_the_token_may_be_beside_the_key(vault: VaultHarness) -> None:
     """The field was read with the token replaced by *** and written back like that."""
     others = {"VAULT_TOKEN": vault.token, "NOTE": f"made with {vault.token}"}
     vault.server.put_secret("secret", "ci/signotaur", {**others, NAME: OLDER})
@@ -34,7 +34,7 @@ def test_the_token_itself_may_stand_beside_the_key(vault: VaultHarness) -> None:
     assert vault.held() == {**others, NAME: KEY}
 
 
-def test_a_field_that_is_missing_is_told_and_added(vault: VaultHarness) -> None:
+def test_a_missing_field_is_reported_and_added(vault: VaultHarness) -> None:
     sink = vault.sink("vault:secret/ci/signotaur#OTHER")
     [concern] = sink.check()
     assert "does not have this field yet" in concern
@@ -123,7 +123,7 @@ def test_a_node_that_lags_behind_is_asked_again(vault: VaultHarness) -> None:
 
 
 @pytest.mark.parametrize("destroy", [False, True])
-def test_a_deleted_version_is_told_and_followed(vault: VaultHarness, *, destroy: bool) -> None:
+def test_a_deleted_version_is_reported_and_replaced(vault: VaultHarness, *, destroy: bool) -> None:
     vault.server.delete("secret", "ci/signotaur", destroy=destroy)
     sink = vault.sink()
     [concern] = sink.check()
@@ -135,7 +135,7 @@ def test_a_deleted_version_is_told_and_followed(vault: VaultHarness, *, destroy:
 
 
 @pytest.mark.parametrize("value", [17, None, {"a": 1}, ""])
-def test_a_field_that_is_no_text_is_no_key(vault: VaultHarness, value: object) -> None:
+def test_a_field_that_is_not_text_is_not_a_key(vault: VaultHarness, value: object) -> None:
     vault.server.put_secret("secret", "ci/signotaur", {NAME: value})
     sink = vault.sink()
     assert sink.read_back() is None

@@ -175,7 +175,7 @@ def test_every_answer_may_be_lost_once(client: ClientBehindFront) -> None:
 
 
 @EVERY_CALL
-def test_a_call_whose_answers_are_all_lost_is_made_up_for_by_the_same_command(
+def test_the_same_command_finishes_after_all_answers_to_a_call_were_lost(
     client: ClientBehindFront, call: str
 ) -> None:
     method, part, _ = CALLS[call]
@@ -323,7 +323,7 @@ def test_a_time_that_no_clock_shows_is_not_believed(
 
 
 @EVERY_CALL
-def test_a_page_of_a_proxy_is_no_answer(client: ClientBehindFront, call: str) -> None:
+def test_a_proxys_page_is_not_an_answer(client: ClientBehindFront, call: str) -> None:
     page = answering(200, b"<html>Please sign in</html>", Content_Type="text/html")
     client.front.faults.append(at(call, page))
     ended = client.run()

@@ -348,7 +348,7 @@ def test_a_reader_that_leaves_early_is_a_key_that_was_not_delivered(
     assert front.calls("PUT", "/confirmation") == []
 
 
-def test_no_core_file_can_hold_a_key(front: Front, place: KeyFile) -> None:
+def test_no_core_file_can_contain_a_key(front: Front, place: KeyFile) -> None:
     with held_back(front, "GET", "/keys/self") as (arrived, _free):
         run = start_client(*command(place, front), env=place.env)
         assert arrived.wait(30)

@@ -71,7 +71,7 @@ def test_the_steps_come_in_the_order_that_makes_any_of_them_the_last(
     assert_finished(either_bench)
 
 
-def test_the_new_key_is_in_the_journal_before_the_server_hears_of_it(
+def test_the_new_key_is_in_the_journal_before_the_first_request(
     harness: RotationHarness,
 ) -> None:
     harness.cut_before("open")
@@ -119,7 +119,7 @@ def test_the_plan_reaches_the_server(harness: RotationHarness) -> None:
     assert intent.holder == "run 7"
 
 
-def test_without_a_ci_run_the_rotation_itself_is_the_holder(harness: RotationHarness) -> None:
+def test_without_a_ci_run_the_rotation_owns_the_lease(harness: RotationHarness) -> None:
     harness.rotated()
     rotation = only_rotation(harness)
     assert rotation.intent.holder == f"rotation {rotation.intent.id}"
@@ -426,7 +426,7 @@ def test_the_same_command_finishes_with_the_same_key(either_bench: RotationHarne
     assert_finished(either_bench)
 
 
-def test_a_destination_that_holds_the_key_is_not_written_twice(harness: RotationHarness) -> None:
+def test_a_destination_that_has_the_key_is_not_written_twice(harness: RotationHarness) -> None:
     harness.sinks = [harness.sink("a"), harness.sink("b", fail=1), harness.sink("c")]
     with pytest.raises(UnfinishedError):
         harness.run()
@@ -462,7 +462,7 @@ class Forgetful(MemorySink):
         return Secret("something else entirely")
 
 
-def test_a_destination_that_holds_another_key_stops_the_confirmation(
+def test_a_destination_with_another_key_stops_the_confirmation(
     harness: RotationHarness,
 ) -> None:
     harness.sinks = [Forgetful("forgetful"), harness.sink("last")]

@@ -133,7 +133,7 @@ def test_mode_owner_and_links_stay(signer: SigningServer, work: Path) -> None:
     assert judge(file, signer.trusted).good
 
 
-def test_everything_wrong_is_told_at_once_and_nothing_sent(
+def test_all_problems_are_reported_at_once_and_nothing_is_sent(
     work: Path, signer: SigningServer
 ) -> None:
     (work / "more.pem").write_text("no certificate")

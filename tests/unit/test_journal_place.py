@@ -215,7 +215,7 @@ def entry_at(path: Path) -> JournalEntry:
     return JournalEntry(begun.server, begun.old_key_fingerprint, intent)
 
 
-def test_journals_of_others_beside_the_file_are_told(tmp_path: Path) -> None:
+def test_foreign_journals_beside_the_file_are_reported(tmp_path: Path) -> None:
     place = JournalPlace(tmp_path / "key.txt")
     first = begin(place, entry())
     second = begin(place, entry(OTHER_KEY, None), OTHER_KEY)
@@ -354,7 +354,7 @@ def test_runs_for_several_keys_that_come_and_go_never_share_a_journal(place: Jou
 # What is planted, or tells something
 
 
-def test_the_name_holds_nothing_of_the_key(shared: JournalPlace) -> None:
+def test_the_name_contains_nothing_of_the_key(shared: JournalPlace) -> None:
     key = Secret("weak-key-weak-key")
     with shared.locked(key, SERVER) as journal:
         name = journal.path.stem
@@ -396,7 +396,7 @@ def test_a_journal_that_somebody_planted_is_not_used(
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("content", [b"[" * 60_000, b"{}\n", b"\xff\n", b"x" * 100_000, b"\n" * 99])
-def test_what_is_no_journal_stops_nobody(
+def test_a_file_that_is_not_a_journal_stops_no_run(
     shared: JournalPlace, tmp_path: Path, content: bytes
 ) -> None:
     (tmp_path / f"{'0' * 16}.rotation").write_bytes(content)

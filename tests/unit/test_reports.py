@@ -127,7 +127,7 @@ def harness(tmp_path: Path) -> ReportHarness:
 # Outputs
 
 
-def test_a_rotations_outputs_tell_the_next_step_what_came_of_it(harness: ReportHarness) -> None:
+def test_a_rotations_outputs_describe_its_result(harness: ReportHarness) -> None:
     harness.tell(rotated())
     parsed = parse_file(harness.outputs.read_bytes())
     assert parsed.error is None
@@ -179,7 +179,7 @@ def test_the_key_is_nowhere_unless_it_was_asked_for(
     assert KEY[-12:] not in harness.everything()
 
 
-def test_the_key_stands_in_the_json_object_alone_when_it_was_asked_for(
+def test_the_json_object_has_the_key_only_on_request(
     harness: ReportHarness,
 ) -> None:
     harness.tell(rotated(), as_json=True, with_key=True)
@@ -189,7 +189,7 @@ def test_the_key_stands_in_the_json_object_alone_when_it_was_asked_for(
 
 
 @pytest.mark.parametrize("outcome", [NOT_DUE, WOULD])
-def test_without_a_rotation_there_is_no_key_to_tell(
+def test_without_a_rotation_there_is_no_key_to_report(
     harness: ReportHarness, outcome: NotDue | WouldRotate
 ) -> None:
     harness.tell(outcome, as_json=True, with_key=True)
@@ -286,7 +286,7 @@ def test_prose_goes_to_stderr_and_ends_with_the_next_step(
         (WouldRotate(info(revokes_at=NOW), continues=False), "Revoked at: 2026-03-01T12:00:00Z"),
     ],
 )
-def test_prose_tells_what_happens_to_the_old_key(
+def test_prose_says_what_happens_to_the_old_key(
     harness: ReportHarness, outcome: Outcome, expected: str
 ) -> None:
     harness.tell(outcome)
@@ -344,7 +344,7 @@ def test_a_failure_is_summed_up(harness: ReportHarness, error: SignotaurError) -
     assert error.keys in shown
 
 
-def test_the_summary_leaves_what_stood_there(harness: ReportHarness) -> None:
+def test_the_summary_keeps_its_earlier_content(harness: ReportHarness) -> None:
     harness.summary.write_text("# Before")
     harness.tell(rotated())
     assert harness.summary.read_text().startswith("# Before\n### Rotated key 4")

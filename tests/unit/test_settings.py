@@ -269,7 +269,7 @@ def test_two_that_exclude_one_another_in_one_layer_are_a_fault(
 @pytest.mark.parametrize(
     "layers", [("command line", "input"), ("input", "environment")], ids=" over ".join
 )
-def test_of_those_that_exclude_one_another_the_higher_layers_holds(
+def test_of_exclusive_options_the_higher_layer_wins(
     harness: SettingsHarness, high: Option, low: Option, layers: tuple[str, str]
 ) -> None:
     harness.put(layers[1], low, "low")
@@ -302,7 +302,7 @@ def test_none_of_those_that_exclude_one_another_may_be_given(harness: SettingsHa
         (b'{"allowUntrusted": 1}', "config.json: allowUntrusted is not true or false"),
     ],
 )
-def test_a_configuration_that_is_wrong_is_told_once(
+def test_a_wrong_configuration_is_reported_once(
     harness: SettingsHarness, content: bytes, fault: str
 ) -> None:
     harness.write(content)
@@ -314,7 +314,7 @@ def test_a_configuration_that_is_wrong_is_told_once(
     assert settings.faults[0].endswith(fault)
 
 
-def test_a_folder_in_the_configurations_place_is_told(
+def test_a_folder_in_place_of_the_configuration_is_reported(
     harness: SettingsHarness, tmp_path: Path
 ) -> None:
     (tmp_path / ".signotaur" / "config.json").mkdir(parents=True)
@@ -340,7 +340,7 @@ def test_members_that_are_null_empty_or_unknown_are_nothing(
 
 
 @pytest.mark.parametrize("environ", [{}, {"HOME": ""}, {"HOME": "/dev/null"}])
-def test_no_home_is_no_fault(environ: dict[str, str]) -> None:
+def test_a_missing_home_is_accepted(environ: dict[str, str]) -> None:
     assert Settings({}, environ).faults == []
 
 
@@ -379,7 +379,7 @@ def refuse(message: str) -> Callable[[str], int]:
     return read
 
 
-def test_a_value_that_cannot_be_read_is_a_fault_and_the_fallback_holds(
+def test_an_invalid_value_is_reported_and_the_default_applies(
     harness: SettingsHarness,
 ) -> None:
     settings = harness.settings()

@@ -133,7 +133,7 @@ def test_all_packages_are_looked_at() -> None:
     assert len(TREES) > 80
 
 
-def test_the_source_root_is_no_package() -> None:
+def test_the_source_root_is_not_a_package() -> None:
     assert not (ROOT / "__init__.py").exists()
 
 
@@ -155,7 +155,7 @@ def test_every_function_stays_within_its_budget() -> None:
     assert {place: lines for place, lines in lengths.items() if lines > LONGEST_FUNCTION} == {}
 
 
-def test_imports_stand_at_the_top() -> None:
+def test_imports_are_at_the_top() -> None:
     assert named(lambda function: bool(imports(function))) == IMPORTS_LATER
 
 
