@@ -183,7 +183,7 @@ class ProgressLog(Protocol):
 
 
 class ProgressDisplay(ProgressLog, Protocol):
-    """A Narrator that long work also tells how far it has come."""
+    """A ProgressLog for long work, which also shows how far it has come."""
 
     @property
     def is_live(self) -> bool:

@@ -8,7 +8,7 @@ from signotaur_action.files.journal import JournalPlace
 from signotaur_action.model import Delivery, JournalEntry, Secret
 from signotaur_action.ports import Sink
 from signotaur_action.rotation import NotDue, Outcome, Rotated, RotationPlan, RotationRun
-from support.fakes import FakeKeyService, MemorySink, RecordingNarrator
+from support.fakes import FakeKeyService, MemorySink, RecordingProgressLog
 
 WEEK = 7
 
@@ -48,8 +48,8 @@ class LoggedSink(MemorySink):
 
 
 @dataclass
-class LoggedNarrator(RecordingNarrator):
-    """A narrator that tells the log when a key is masked."""
+class LoggedProgressLog(RecordingProgressLog):
+    """A progress log that records when a key is masked."""
 
     log: list[str] = field(default_factory=list)
 
@@ -64,7 +64,7 @@ class RotationHarness:
     def __init__(self, folder: Path, *, mints: bool = False) -> None:
         self.log = Log()
         self.service = FakeKeyService(mints=mints, calls=self.log)
-        self.narrator = LoggedNarrator(log=self.log)
+        self.progress = LoggedProgressLog(log=self.log)
         self.folder = folder
         self.place = JournalPlace(folder / "key")
         self.old = self.service.add_key()
@@ -85,7 +85,7 @@ class RotationHarness:
     ) -> NotDue | Rotated:
         """Run the command; not ``run_with_report`` means that it dies just before its report."""
         sinks: list[Sink] = [*self.sinks]
-        run = RotationRun(plan or RotationPlan(WEEK), self.service, sinks, self.narrator)
+        run = RotationRun(plan or RotationPlan(WEEK), self.service, sinks, self.progress)
         with self.place.locked(key or self.old, self.service.address) as journal:
             run.check()
             outcome = run.rotate(key or self.old, journal)
@@ -107,7 +107,7 @@ class RotationHarness:
 
     def preview(self, plan: RotationPlan | None = None) -> Outcome:
         """Run the command with --dry-run."""
-        run = RotationRun(plan or RotationPlan(WEEK), self.service, [*self.sinks], self.narrator)
+        run = RotationRun(plan or RotationPlan(WEEK), self.service, [*self.sinks], self.progress)
         run.check()
         return run.preview(self.old, unfinished=self.is_unfinished)
 

@@ -92,7 +92,7 @@ def test_a_key_that_the_server_makes_is_in_the_journal_before_it_is_used(tmp_pat
 
 def test_the_new_key_is_masked_before_anything_can_show_it(harness: RotationHarness) -> None:
     harness.rotated()
-    assert harness.narrator.masked == harness.new_keys
+    assert harness.progress.masked == harness.new_keys
     assert harness.log.index("mask") < harness.log.index("deliver first")
 
 
@@ -655,7 +655,7 @@ def test_a_dry_run_says_of_a_superseded_key_what_the_run_would(harness: Rotation
     harness.service.pass_time(timedelta(minutes=11))
     rotated_elsewhere(harness)
     for plan in (RotationPlan(WEEK), AGAIN):
-        run = RotationRun(plan, harness.service, [], harness.narrator)
+        run = RotationRun(plan, harness.service, [], harness.progress)
         if plan.again:
             assert isinstance(run.preview(loser, unfinished=False), WouldRotate)
         else:

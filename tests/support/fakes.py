@@ -1,4 +1,4 @@
-"""Doubles that implement the real ports: an in-memory key service, sinks, a narrator.
+"""Doubles that implement the real ports: an in-memory key service, sinks, a progress log.
 
 The fake key service passes the same contract suite as the real one (``tests/contract``).
 """
@@ -340,8 +340,8 @@ class MemorySink:
 
 
 @dataclass
-class RecordingNarrator:
-    """A narrator that remembers."""
+class RecordingProgressLog:
+    """A progress log that remembers."""
 
     masked: list[Secret] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

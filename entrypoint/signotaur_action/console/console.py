@@ -18,7 +18,7 @@ _TERMINAL_WIDTH = 79
 
 
 class Console:
-    """The Narrator of a command, and the only writer to stdout and stderr."""
+    """The ProgressLog of a command, and the only writer to stdout and stderr."""
 
     def __init__(self, stdout: TextIO, stderr: TextIO, *, github: bool, debug: bool) -> None:
         self._stdout = stdout

@@ -26,18 +26,18 @@ class KeyDelivery:
         self,
         service: KeyService,
         sinks: Sequence[Sink],
-        narrator: ProgressLog,
+        progress: ProgressLog,
         *,
         defer: bool = False,
     ) -> None:
         self._service = service
         self._sinks = sinks
-        self._narrator = narrator
+        self._progress = progress
         self._defer = defer
 
     def finish(self, opened: OpenRotation, journal: Journal) -> Rotated:
         """Finish a rotation. Raises any SignotaurError; then nothing is armed."""
-        self._narrator.mask(opened.key)
+        self._progress.mask(opened.key)
         if opened.rotation.state is RotationState.CONFIRMED:
             rotation, results = opened.rotation, self._repeat_fleeting(opened)
         else:
@@ -60,12 +60,12 @@ class KeyDelivery:
 
     def _decided(self, opened: OpenRotation) -> Rotation:
         if self._defer:
-            self._narrator.note(
+            self._progress.note(
                 "Not confirmed, as requested: the old key's revocation is not armed."
             )
             return opened.rotation
         rotation = self._confirm(opened)
-        self._narrator.note("Confirmed: every destination has the new key.")
+        self._progress.note("Confirmed: every destination has the new key.")
         return rotation
 
     def _confirm(self, opened: OpenRotation) -> Rotation:
@@ -82,7 +82,7 @@ class KeyDelivery:
         info = self._service.describe(opened.key)
         if info.id != opened.rotation.new_key_id:
             raise ServerError("The server says that the new key does not belong to this rotation.")
-        self._narrator.note(f"The new key works (key {info.id}).")
+        self._progress.note(f"The new key works (key {info.id}).")
 
     def _deliver(self, delivery: Delivery, journal: Journal) -> Results:
         """Deliver to each sink in order; a last, durable one waits until all others succeeded."""
@@ -90,7 +90,7 @@ class KeyDelivery:
         results: list[tuple[str, str]] = []
         for sink in self._sinks:
             if failures and sink is self._sinks[-1] and sink.durable:
-                self._narrator.note(
+                self._progress.note(
                     f"Skipped until the other destinations have the key: {sink.name}."
                 )
                 results.append((sink.name, WAITING))
@@ -106,15 +106,15 @@ class KeyDelivery:
 
     def _deliver_to(self, sink: Sink, delivery: Delivery, journal: Journal) -> str:
         if sink.durable and self._holds(sink, delivery.key, journal):
-            self._narrator.note(f"Has the new key already: {sink.name}.")
+            self._progress.note(f"Has the new key already: {sink.name}.")
             return HELD
         sink.deliver(delivery)
-        self._narrator.note(f"Delivered: {sink.name}.")
+        self._progress.note(f"Delivered: {sink.name}.")
         try:
             journal.record_delivered(sink.name)
         except OSError as error:
             # The journal holds the key; a missing progress mark costs one repeated write.
-            self._narrator.warn(f"The journal could not be updated ({os_reason(error)}).")
+            self._progress.warn(f"The journal could not be updated ({os_reason(error)}).")
         return DELIVERED
 
     def _holds(self, sink: Sink, key: Secret, journal: Journal) -> bool:

@@ -41,10 +41,10 @@ _NOT_OPENED = (UnauthorizedError, InvalidOverlapError, BusyError, AlreadyRotated
 class RotationStarter:
     """Asks the key service for what ``decision`` decides."""
 
-    def __init__(self, plan: RotationPlan, service: KeyService, narrator: ProgressLog) -> None:
+    def __init__(self, plan: RotationPlan, service: KeyService, progress: ProgressLog) -> None:
         self._plan = plan
         self._service = service
-        self._narrator = narrator
+        self._progress = progress
 
     def preview(self, key: Secret, *, unfinished: bool) -> NotDue | WouldRotate:
         """Return what ``obtain`` would begin. Changes nothing."""
@@ -99,14 +99,14 @@ class RotationStarter:
             raise
         if intent.candidate is None:
             journal.record_key(opened.key)
-        self._narrator.note(
+        self._progress.note(
             f"Rotation {opened.rotation.id} is open: key {opened.rotation.old_key_id} "
             f"to key {opened.rotation.new_key_id}."
         )
         return opened
 
     def _adopt(self, key: Secret, rotation: Rotation, journal: Journal) -> OpenRotation:
-        self._narrator.note(
+        self._progress.note(
             f"This key is the unconfirmed successor of key {rotation.old_key_id}; this run "
             "finishes its rotation."
         )
@@ -133,7 +133,7 @@ class RotationStarter:
             return None
         opened = self._continue(key, entry, journal)
         if opened is None:
-            self._narrator.note(f"The rotation in {journal.path} has already ended.")
+            self._progress.note(f"The rotation in {journal.path} has already ended.")
             _forget(journal)
         return opened
 
@@ -175,7 +175,7 @@ class RotationStarter:
 
         Or may have had it: None when the rotation was decided before the lease was ours.
         """
-        self._narrator.note(f"Finishing rotation {intent.id} (journal {journal.path}).")
+        self._progress.note(f"Finishing rotation {intent.id} (journal {journal.path}).")
         opened = self._service.open_rotation(key, intent)
         return opened if opened.rotation.unconfirmed else None
 

@@ -33,12 +33,12 @@ class RotationRun:
     """
 
     def __init__(
-        self, plan: RotationPlan, service: KeyService, sinks: Sequence[Sink], narrator: ProgressLog
+        self, plan: RotationPlan, service: KeyService, sinks: Sequence[Sink], progress: ProgressLog
     ) -> None:
         self._sinks = sinks
-        self._narrator = narrator
-        self._starter = RotationStarter(plan, service, narrator)
-        self._delivery = KeyDelivery(service, sinks, narrator, defer=plan.defer)
+        self._progress = progress
+        self._starter = RotationStarter(plan, service, progress)
+        self._delivery = KeyDelivery(service, sinks, progress, defer=plan.defer)
 
     def check(self) -> None:
         """Take step 1: prove every destination usable, before anything is sent.
@@ -49,7 +49,7 @@ class RotationRun:
         for sink in self._sinks:
             try:
                 for concern in sink.check():
-                    self._narrator.warn(concern)
+                    self._progress.warn(concern)
             except DestinationRefusedError as error:
                 faults.append(error)
         if len(faults) == 1:
