@@ -12,7 +12,7 @@ import pytest
 from e2e.client_harness import NOTHING_SENT, ClientHarness, assert_explained
 from support.front import Exchange, Front, answering
 from support.keyserver import KeyServer
-from support.mounts import demand_root
+from support.mounts import require_root
 
 STRANGER = 4321
 BOTH_WORK = "The old and the new key both work"
@@ -113,7 +113,7 @@ READ = PLANT.replace('open(sys.argv[1], "x").close()', "print(open(sys.argv[1]).
 
 
 def as_stranger(code: str, path: Path) -> subprocess.CompletedProcess[str]:
-    demand_root()
+    require_root()
     return subprocess.run(
         [sys.executable, "-I", "-c", code, path], capture_output=True, text=True, check=False
     )
@@ -161,7 +161,7 @@ def test_a_workspace_of_another_user_that_is_mounted_into_a_container(
     client: ClientHarness, key: str, folder: Path
 ) -> None:
     """Root in the container, folder and file of uid 1001: the next step on the host reads it."""
-    demand_root()
+    require_root()
     file = folder / "api_key.txt"
     file.touch()
     for path in (folder, file):

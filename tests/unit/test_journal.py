@@ -17,7 +17,7 @@ from signotaur_action.errors import BusyError, DestinationRefusedError
 from signotaur_action.files.journal import JournalPlace, file_locked
 from signotaur_action.files.journal.entry import belongs_to
 from signotaur_action.model import JournalEntry, RotationIntent, Secret
-from support.mounts import demand_root, fill, read_only, small_disk
+from support.mounts import fill, read_only, require_root, small_disk
 
 KILLS = Path(__file__).parents[1] / "support" / "kills.py"
 SERVER = "https://signotaur.example.com"
@@ -397,7 +397,7 @@ def test_a_folder_is_refused(place: JournalPlace, path: Path) -> None:
 
 
 def test_a_file_of_somebody_else_is_refused(place: JournalPlace, path: Path) -> None:
-    demand_root()
+    require_root()
     path.touch()
     os.chown(path, 1234, 1234)
     assert "belongs to uid 1234" in reason(place)

@@ -19,7 +19,7 @@ from signotaur_action.errors import BusyError, DestinationRefusedError
 from signotaur_action.files.journal import JournalPlace, file_locked
 from signotaur_action.files.journal.entry import belongs_to, canonical_server
 from signotaur_action.model import JournalEntry, RotationIntent, Secret
-from support.mounts import demand_root
+from support.mounts import require_root
 
 SERVER = "https://signotaur.example.com"
 OLD_KEY = Secret("an-old-key-of-the-vendor")
@@ -381,7 +381,7 @@ def planted_for(begun: JournalEntry, folder: Path, kind: str) -> Path:
 def test_a_journal_that_somebody_planted_is_not_used(
     shared: JournalPlace, tmp_path: Path, kind: str
 ) -> None:
-    demand_root()
+    require_root()
     path = planted_for(entry(), tmp_path, kind)
     before = path.read_bytes()
     with shared.locked(OLD_KEY, SERVER) as journal:
@@ -421,7 +421,7 @@ sys.stdin.read()
 
 def test_a_file_that_somebody_else_made_and_locked_is_refused_and_not_waited_for() -> None:
     """Exit code 14 would send a person to look for a run that does not exist."""
-    demand_root()
+    require_root()
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o1777)
         place = JournalPlace(folders=[Path(name)])

@@ -27,7 +27,7 @@ from signotaur_action.ports import Clock
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.guard import expiry_issue, guard_report
 from signotaur_action.settings.invocation import Invocation
-from signotaur_action.settings.key import KeySource, demand_no_arguments, key_source
+from signotaur_action.settings.key import KeySource, key_source, require_no_arguments
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import github_token, outside, server_address
 from signotaur_wire.durations import parse_duration
@@ -105,7 +105,7 @@ def _keep_issue(
 
 def _read(settings: Settings, clock: Clock) -> Guard:
     source = key_source(settings)
-    demand_no_arguments(settings)
+    require_no_arguments(settings)
     server = server_address(settings)
     limits = Limits(
         fail_within=settings.checked(FAIL_IF_EXPIRING_WITHIN, parse_window, None),

@@ -34,7 +34,7 @@ from signotaur_action.reporting.rotation import rotation_report
 from signotaur_action.rotation import Outcome, Rotated, RotationPlan, RotationRun
 from signotaur_action.settings.destinations import destinations, in_workspace
 from signotaur_action.settings.invocation import Invocation
-from signotaur_action.settings.key import KeySource, demand_no_arguments, key_source
+from signotaur_action.settings.key import KeySource, key_source, require_no_arguments
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import server_address
 from signotaur_action.sinks import FileSink
@@ -138,7 +138,7 @@ def _warn_of_journals(command: RotateKey, journal: FileJournal, console: Console
 
 def _read(settings: Settings, console: Console, clock: Clock) -> RotateKey:
     source = key_source(settings)
-    demand_no_arguments(settings)
+    require_no_arguments(settings)
     server = server_address(settings)
     sinks = destinations(settings, console.emit, source, clock)
     overlap = settings.checked(OVERLAP_DAYS, _whole_number, OVERLAP_DAYS_DEFAULT)
@@ -151,14 +151,14 @@ def _read(settings: Settings, console: Console, clock: Clock) -> RotateKey:
         defer=settings.flag(DEFER_CONFIRM),
     )
     dry_run = settings.flag(DRY_RUN)
-    _demand_sound(settings, overlap)
+    _require_sound(settings, overlap)
     if source is None:  # its fault was raised above
         raise UsageError(["no API key"])
     journal = _journal_place(settings, sinks)
     return RotateKey(source, server, plan, sinks, journal, dry_run)
 
 
-def _demand_sound(settings: Settings, overlap: int) -> None:
+def _require_sound(settings: Settings, overlap: int) -> None:
     """Raise all faults at once; a wrong overlap alone has the documented exit code 3."""
     fault = f"the overlap must be between 0 and 30 days, not {overlap}"
     if settings.faults:

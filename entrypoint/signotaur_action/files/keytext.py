@@ -34,14 +34,14 @@ def parse_key(text: str) -> Secret:
 
 def decode(content: bytes) -> str:
     """Return a file's text: UTF-8, a byte order mark dropped. Raises KeyTextError."""
-    demand_size(content)
+    require_size(content)
     try:
         return content.decode().removeprefix(_BOM)
     except UnicodeDecodeError:
         raise KeyTextError("it is not UTF-8 text") from None
 
 
-def demand_size(content: bytes) -> None:
+def require_size(content: bytes) -> None:
     """Raise KeyTextError for a content that no file with a key may have."""
     if len(content) > LARGEST_FILE:
         raise KeyTextError(f"it is larger than {LARGEST_FILE // 1024} KiB")

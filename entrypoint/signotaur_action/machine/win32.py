@@ -87,7 +87,7 @@ class Win32:
                 _opened(path, wanted | _WRITE_DAC, _SHARE_READ_WRITE, attributes, _CREATION[new])
             )
 
-    def demand_removable(self, path: Path) -> None:
+    def require_removable(self, path: Path) -> None:
         """See ``windows_calls.Calls``."""
         _kernel.CloseHandle(_opened(path, _DELETE, _SHARE_ALL, None, _OPEN_EXISTING))
 

@@ -28,7 +28,7 @@ class Calls(Protocol):
         ``new``: True demands that it is made, with these rights; None makes a missing one.
         """
 
-    def demand_removable(self, path: Path) -> None:
+    def require_removable(self, path: Path) -> None:
         """Raise OSError if no file could take this one's place now."""
 
     def owner(self, path: Path) -> str:

@@ -23,7 +23,7 @@ def confirm(service: KeyService, key: Secret, rotation_id: UUID | None) -> Confi
         return Confirmed(info, None, already=info.replaces is not None)
     if rotation.state is RotationState.CONFIRMED:
         return Confirmed(info, rotation, already=True)
-    _demand_new_key(info, rotation)
+    _require_new_key(info, rotation)
     try:
         return Confirmed(info, service.confirm(key, rotation.id), already=False)
     except ServerError as error:
@@ -46,7 +46,7 @@ def _named(service: KeyService, key: Secret, rotation_id: UUID) -> Rotation:
     return rotation
 
 
-def _demand_new_key(info: KeyInfo, rotation: Rotation) -> None:
+def _require_new_key(info: KeyInfo, rotation: Rotation) -> None:
     if not rotation.unconfirmed:
         raise SupersededError(
             f"Rotation {rotation.id} is over ({rotation.state.value}): another rotation replaced "

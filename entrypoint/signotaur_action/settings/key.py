@@ -57,7 +57,7 @@ def key_source(settings: Settings) -> KeySource | None:
         return None
 
 
-def demand_no_arguments(settings: Settings) -> None:
+def require_no_arguments(settings: Settings) -> None:
     """Note the fault when a step's ``args`` hold a secret: the runner prints them in its log."""
     if "INPUT_COMMAND" not in settings.environ:  # only an action's step has this variable
         return

@@ -53,7 +53,7 @@ class SigningRun:
         with single files later is in the outcome; see ``cause``.
         """
         began = self._clock.monotonic()
-        self._check.demand_signable(files)
+        self._check.require_signable(files)
         self._guard(key)
         certificate = self._certificate(key)
         signer = FileSigner(

@@ -65,7 +65,7 @@ def read_argument(kind: str, argument: str, known: Collection[str]) -> tuple[str
     return name, settings
 
 
-def demand_name(kind: str, name: str, pattern: str, description: str) -> None:
+def require_name(kind: str, name: str, pattern: str, description: str) -> None:
     """Raise SinkError unless the name is of this form."""
     if not re.fullmatch(pattern, name):
         raise SinkError(f"{kind}: needs a name of {description}")
@@ -80,7 +80,7 @@ _WORKS_THERE = {
 }
 
 
-def demand_reader(name: str, environ: Mapping[str, str], reader: System | None = None) -> None:
+def require_reader(name: str, environ: Mapping[str, str], reader: System | None = None) -> None:
     """Raise DestinationRefusedError where nobody would get the key that ``name`` prints on stdout.
 
     A GitHub job masks the key in whatever is printed. Every other CI system reads its own

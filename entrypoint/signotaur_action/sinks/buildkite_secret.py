@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from signotaur_action.http import Answer
 from signotaur_action.http.address import join_path
 from signotaur_action.model import Delivery, Secret
-from signotaur_action.sinks.base import SinkContext, SinkError, demand_name, read_argument
+from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.store import (
     CONFLICT,
@@ -69,7 +69,7 @@ class BuildkiteSecretSink:
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``. Buildkite tells the scopes of a token, but not its user's rights."""
         with check_faults(self.name, _NEXT):
-            self._demand_scopes()
+            self._require_scopes()
             found = self._identity()
         return [] if found else [f"{self.name} does not exist yet; it will be created."]
 
@@ -81,7 +81,7 @@ class BuildkiteSecretSink:
     def read_back(self) -> None:
         """See ``ports.Sink``. Buildkite never gives a secret back."""
 
-    def _demand_scopes(self) -> None:
+    def _require_scopes(self) -> None:
         answer = self._buildkite.call("GET", "/access-token")
         if answer.status in (FORBIDDEN, NOT_FOUND):
             return  # the list of secrets will tell
@@ -140,7 +140,7 @@ class BuildkiteSecretSink:
 def _place(argument: str, environ: Mapping[str, str]) -> _Place:
     """Read an ``--emit-secret``. Raises SinkError."""
     key, settings = read_argument(KIND, argument, _SETTINGS)
-    demand_name(KIND, key, _KEY, "letters, digits and _ that begin with a letter, and not with bk")
+    require_name(KIND, key, _KEY, "letters, digits and _ that begin with a letter, and not with bk")
     cluster = settings.get("cluster") or environ.get("BUILDKITE_CLUSTER_ID", "")
     organization = settings.get("organization") or environ.get("BUILDKITE_ORGANIZATION_SLUG", "")
     missing = [
@@ -150,8 +150,8 @@ def _place(argument: str, environ: Mapping[str, str]) -> _Place:
     ]
     if missing:
         raise SinkError(f"{KIND}: needs {' and '.join(missing)} outside a job of a cluster")
-    demand_name(f"{KIND}: cluster=", cluster, _UUID, "the form of a UUID")
-    demand_name(f"{KIND}: organization=", organization, _SLUG, "letters, digits, - and _")
+    require_name(f"{KIND}: cluster=", cluster, _UUID, "the form of a UUID")
+    require_name(f"{KIND}: organization=", organization, _SLUG, "letters, digits, - and _")
     return _Place(key, cluster, organization)
 
 

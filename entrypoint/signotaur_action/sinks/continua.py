@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from signotaur_action.ci.detect import System
 from signotaur_action.ci.text import continua_message
 from signotaur_action.model import Delivery
-from signotaur_action.sinks.base import SinkContext, SinkError, demand_reader
+from signotaur_action.sinks.base import SinkContext, SinkError, require_reader
 from signotaur_action.sinks.errors import delivery_faults
 
 _MESSAGES = {"serverVar": "setServerVariable", "buildVar": "setBuildVariable"}
@@ -33,7 +33,7 @@ class ContinuaSink:
 
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``. Whether the server knows the variable only Continua can tell."""
-        demand_reader(self.name, self._context.environ, System.CONTINUA)
+        require_reader(self.name, self._context.environ, System.CONTINUA)
         return []
 
     def deliver(self, delivery: Delivery) -> None:

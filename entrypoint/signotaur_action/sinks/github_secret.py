@@ -11,7 +11,7 @@ from importlib import import_module
 from signotaur_action.github.rest import NOT_FOUND, GitHubRest, refusal_text
 from signotaur_action.http import Answer, HttpError
 from signotaur_action.model import Delivery, Secret
-from signotaur_action.sinks.base import SinkContext, SinkError, demand_name, read_argument
+from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.github_scope import KIND, SETTINGS, secret_scope
 from signotaur_wire.members import Json
@@ -38,7 +38,7 @@ class GithubSecretSink:
 
     def __init__(self, argument: str, context: SinkContext) -> None:
         secret, settings = read_argument(KIND, argument, SETTINGS)
-        demand_name(
+        require_name(
             KIND, secret, r"(?!(?i:GITHUB_))[A-Za-z_][A-Za-z0-9_]*",
             "letters, digits and _ that does not begin with GITHUB_",
         )  # fmt: skip
@@ -56,7 +56,7 @@ class GithubSecretSink:
         import_module("signotaur_action.github.sealed_box")  # a broken library is to be found now
         with check_faults(self.name, _NEXT):
             answer = self._ask(f"{self._scope.secrets}/public-key")
-            self._demand_classic_scope(answer)
+            self._require_classic_scope(answer)
             self._public_key = _public_key(answer)
             return self._concerns()
 
@@ -72,7 +72,7 @@ class GithubSecretSink:
 
     # The check
 
-    def _demand_classic_scope(self, answer: Answer) -> None:
+    def _require_classic_scope(self, answer: Answer) -> None:
         """Refuse a classic token without it: it could still read a public repository's key."""
         scopes = answer.headers.get(_SCOPES)
         if scopes is None:  # no classic token
