@@ -18,7 +18,7 @@ class KeyTextError(ValueError):
 def parse_key(text: str) -> Secret:
     """Read a key: 16 to 512 printable ASCII characters without space.
 
-    Other servers' keys have other forms, so ours is demanded only of keys that carry our
+    Other servers' keys have other forms, so ours is required only of keys that carry our
     prefix: a wrong checksum there is a typing error, told before any network use.
     Raises KeyTextError.
     """

@@ -238,7 +238,7 @@ class Windows:
         self._watchdog.stop()
 
     def disable_core_dumps(self) -> None:
-        """See ``port.Machine``. A dump that the machine's administrator demands is still made."""
+        """See ``port.Machine``. A dump that the administrator requires is still made."""
         self._calls.disable_core_dumps()
 
     def limited(self, command: Sequence[str], limits: Limits) -> Sequence[str]:  # noqa: ARG002
