@@ -88,7 +88,7 @@ def _annotate(found: Verdict, console: Console) -> None:
 def _keep_issue(
     command: Guard, found: Verdict, environ: Mapping[str, str], console: Console
 ) -> str:
-    """Open, update or close the issue, and return what was done; a fault is no verdict."""
+    """Open, update or close the issue, and return what was done. An error changes no verdict."""
     place = command.issue
     if place is None:
         return ""

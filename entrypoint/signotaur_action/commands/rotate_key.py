@@ -108,7 +108,7 @@ def _publish(outcome: Outcome, command: RotateKey, report: Report) -> None:
 def _forget(journal: FileJournal, console: Console) -> None:
     try:
         journal.clear()
-    except OSError as error:  # all is done and told: a later run finds this rotation to be over
+    except OSError as error:  # all is done and reported: a later run finds this rotation finished
         console.warn(
             f"The journal {journal.path} could not be emptied ({os_reason(error)}) and may contain "
             "the new key. Delete it."

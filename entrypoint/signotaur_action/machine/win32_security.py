@@ -1,4 +1,4 @@
-"""Who somebody is and what he may do on Windows: SIDs, and lists of rights in SDDL."""
+"""Users and their rights on Windows: SIDs, and lists of rights in SDDL."""
 
 import ctypes
 import sys
@@ -35,7 +35,7 @@ _kernel.LocalFree.restype = _POINTER
 
 
 def require_success(done: object) -> None:
-    """Raise the system's last error, an OSError, unless it is done."""
+    """Raise the system's last error, an OSError, if a call failed."""
     if not done:
         raise ctypes.WinError(ctypes.get_last_error())
 
@@ -48,7 +48,9 @@ class Descriptor:
         self._pointer = _POINTER()
 
     def __enter__(self) -> ctypes.c_void_p:
-        require_success(_TO_DESCRIPTOR(self._text, _SDDL_REVISION, ctypes.byref(self._pointer), None))
+        require_success(
+            _TO_DESCRIPTOR(self._text, _SDDL_REVISION, ctypes.byref(self._pointer), None)
+        )
         return self._pointer
 
     def __exit__(self, *_: object) -> None:
@@ -68,7 +70,7 @@ def token_sid(kind: int) -> str:
         require_success(_library.GetTokenInformation(token, kind, found, size, ctypes.byref(size)))
     finally:
         _kernel.CloseHandle(token)
-    # Either begins with a pointer to the SID, which stands behind it in the same buffer.
+    # Both begin with a pointer to the SID, which follows in the same buffer.
     return _sid(_POINTER.from_buffer(found))
 
 
@@ -76,7 +78,9 @@ def owner(handle: int) -> str:
     """Return the SID of a file's owner."""
     found = _security(handle, _OWNER_INFORMATION)
     sid, is_default = _POINTER(), wintypes.BOOL()
-    require_success(_library.GetSecurityDescriptorOwner(found, ctypes.byref(sid), ctypes.byref(is_default)))
+    require_success(
+        _library.GetSecurityDescriptorOwner(found, ctypes.byref(sid), ctypes.byref(is_default))
+    )
     return _sid(sid)
 
 

@@ -26,7 +26,7 @@ LOCKED_BYTE = 1 << 62
 
 _KEPT_OPEN = "another program has it open, or its permissions do not allow it"
 _ATTEMPTS, _PAUSE_S = 20, 0.1
-"""For how long a reader or a virus scanner may hold the old file."""
+"""For how long a reader or a virus scanner may keep the old file open."""
 
 
 class WindowsFolder:
@@ -159,7 +159,7 @@ class Windows:
         return descriptor
 
     def move(self, source: Path, target: Path) -> None:
-        """Rename a file, in place of the target, once nobody keeps that open."""
+        """Rename a file over the target as soon as no process has that open."""
         for _ in range(_ATTEMPTS):
             self._watchdog.check()
             try:

@@ -14,8 +14,8 @@ _NOT_ARMED = "The old and the new key both work, and the old key's revocation is
 def confirm(service: KeyService, key: Secret, rotation_id: UUID | None) -> Confirmed:
     """Confirm the rotation whose new key this is. Safe to repeat.
 
-    ``rotation_id``: that rotation and no other. Without it, a key that has no rotation to
-    confirm is no fault. Raises SupersededError, and SignotaurError for the old key or another one.
+    ``rotation_id``: that rotation and no other. Without it, a key without a rotation to
+    confirm is not an error. Raises SupersededError, and SignotaurError for any other key.
     """
     info = service.describe(key)  # the new key must work before the old one's end is armed
     rotation = info.rotation if rotation_id is None else _named(service, key, rotation_id)

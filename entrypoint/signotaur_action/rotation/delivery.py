@@ -19,7 +19,7 @@ from signotaur_wire.messages import RotationState
 class KeyDelivery:
     """Brings a candidate to every destination and only then confirms it.
 
-    ``defer``: leave it unconfirmed, for somebody who stores the key by other means.
+    ``defer``: leave it unconfirmed, because the key is stored by other means.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class KeyDelivery:
         return rotation
 
     def _confirm(self, opened: OpenRotation) -> Rotation:
-        """Confirm. Until an answer came, nobody knows whether the server did it."""
+        """Confirm. Without an answer it is unknown whether the server did it."""
         try:
             return self._service.confirm(opened.key, opened.rotation.id)
         except ServerError as error:
@@ -113,7 +113,7 @@ class KeyDelivery:
         try:
             journal.record_delivered(sink.name)
         except OSError as error:
-            # The journal holds the key; a missing progress mark costs one repeated write.
+            # The journal has the key; a missing progress mark costs one repeated write.
             self._progress.warn(f"The journal could not be updated ({os_reason(error)}).")
         return DELIVERED
 
@@ -124,7 +124,7 @@ class KeyDelivery:
         return journal.entry is not None and sink.name in journal.entry.delivered
 
     def _read_back(self, key: Secret, results: Results) -> None:
-        """Demand the key of every destination that can be read; ``results`` is what was told."""
+        """Require the key of every readable destination; ``results`` are the reported ones."""
         failures: list[str] = []
         found = list(results)
         for number, sink in enumerate(self._sinks):
@@ -137,7 +137,7 @@ class KeyDelivery:
 
 
 def _fault_of(sink: Sink, key: Secret) -> str:
-    """Return why a destination cannot be said to hold the key; empty where it can."""
+    """Return why it is unproved that a destination has the key; empty if it is proved."""
     try:
         held = sink.read_back()
     except DeliveryError as error:

@@ -29,7 +29,7 @@ _NOT_KNOWN = (
 class RotationRun:
     """The use case over its collaborators.
 
-    ``sinks`` are in order of delivery: the file that the old key came from stands last.
+    ``sinks`` are in order of delivery: the file that the old key came from is last.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class RotationRun:
             raise DestinationRefusedError(listed([fault.what for fault in faults]))
 
     def preview(self, key: Secret, *, unfinished: bool) -> NotDue | WouldRotate:
-        """Take step 2 alone, for a dry run. ``unfinished`` tells that a journal was found."""
+        """Take step 2 alone, for a dry run. ``unfinished``: a journal was found."""
         return self._starter.preview(key, unfinished=unfinished)
 
     def rotate(self, key: Secret, journal: Journal) -> NotDue | Rotated:
         """Take steps 2 to 9. The caller reports the outcome, then clears the journal (step 10).
 
-        ``journal`` is empty or holds a rotation of this key on this server.
-        Raises the errors of the exit codes; whenever something was opened, the journal holds
+        ``journal`` is empty or has a rotation of this key on this server.
+        Raises the errors of the exit codes; whenever something was opened, the journal has
         what the same command needs to finish it.
         """
         opened = self._starter.obtain(key, journal)

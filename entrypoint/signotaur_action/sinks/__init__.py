@@ -58,7 +58,7 @@ FileSink = KeyFileSink | EnvFileSink
 """The sinks of a file of the user's; each has it as ``file``."""
 
 TAKES_STDOUT = frozenset({"continua", "template", "azure", "teamcity"})
-"""The kinds whose text goes to stdout, where --json would stand too."""
+"""The kinds whose text goes to stdout, as --json does."""
 
 
 def emitter(text: str, context: SinkContext) -> Sink:

@@ -1,7 +1,7 @@
 """The key as a secret of a Buildkite cluster.
 
 https://buildkite.com/docs/apis/rest-api/clusters/secrets and /rest-api/access-token. The value
-never comes back; what proves a delivery is the answer, and the time of change that it tells.
+never comes back; a delivery is proved by the answer and the time of change in it.
 """
 
 import re
@@ -37,7 +37,7 @@ _NEXT = (
 _PAGE = 100
 _TRIES = 2
 _RACE_STATUSES = (NOT_FOUND, CONFLICT, 422)
-"""What Buildkite may answer when somebody made or removed the secret meanwhile."""
+"""What Buildkite may answer if somebody made or removed the secret in the meantime."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class BuildkiteSecretSink:
         self.name = f"Buildkite secret {place.key} of {place.organization}, cluster {place.cluster}"
 
     def check(self) -> Sequence[str]:
-        """See ``ports.Sink``. Buildkite tells the scopes of a token, but not its user's rights."""
+        """See ``ports.Sink``. Buildkite reports a token's scopes, but not its user's rights."""
         with check_faults(self.name, _NEXT):
             self._require_scopes()
             found = self._identity()
@@ -84,7 +84,7 @@ class BuildkiteSecretSink:
     def _require_scopes(self) -> None:
         answer = self._buildkite.call("GET", "/access-token")
         if answer.status in (FORBIDDEN, NOT_FOUND):
-            return  # the list of secrets will tell
+            return  # the list of secrets will show it
         scopes = self._granted(answer).member("scopes")
         lacking = [each for each in _SCOPES if isinstance(scopes, list) and each not in scopes]
         if lacking:
@@ -118,7 +118,7 @@ class BuildkiteSecretSink:
             )
 
     def _identity(self) -> str | None:
-        """Return the secret's id; None where there is no such secret. Only the list tells."""
+        """Return the secret's id; None if there is no such secret. Only the list has it."""
         page = 0
         while True:
             page += 1

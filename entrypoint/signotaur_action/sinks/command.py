@@ -36,7 +36,7 @@ class CommandSink:
     """``command:PROGRAM ARGUMENT…``.
 
     The program gets the key alone, without a line end, which many stores would keep; its
-    environment is the job's, without every variable that holds the old or the new key, and with
+    environment is the job's, without every variable with the old or the new key, and with
     SIGNOTAUR_KEY_ID, SIGNOTAUR_KEY_NAME, SIGNOTAUR_KEY_EXPIRES_AT and SIGNOTAUR_OVERLAP_END.
     ``GH_TOKEN`` and other tokens stay: the program may need them.
     """
@@ -112,19 +112,19 @@ class CommandSink:
         return shutil.which(self._words[0], path=self._environ.get("PATH", os.defpath))
 
 
-_TOO_LONG = -14  # as if by SIGALRM, which is no signal of every system
+_TOO_LONG = -14  # as if by SIGALRM, which not every system has
 
 
 class _Tail(threading.Thread):
     """Reads what a program says, and keeps the end of it, however much it is."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        super().__init__(daemon=True)  # whatever keeps the stream open does not keep us
+        super().__init__(daemon=True)  # a process that keeps the stream open does not delay us
         self._stream = stream
         self.kept = b""
 
     def run(self) -> None:
-        """Read until nobody can say anything any more."""
+        """Read until no process can write any more."""
         with self._stream as stream:
             while part := os.read(stream.fileno(), _KEPT_BYTES):
                 self.kept = (self.kept + part)[-_KEPT_BYTES:]
@@ -136,7 +136,7 @@ def _run(
     """Run a program and return its exit code and what it said, both streams together."""
     program: subprocess.Popen[bytes] | None = None
     try:
-        # A signal while the program starts would leave nobody who could end it.
+        # After a signal during its start nothing would end the program.
         with _pipe_that_holds(key) as stdin, signals_deferred():
             program = subprocess.Popen(  # noqa: S603 - the user's own program, in their words
                 words,
@@ -156,7 +156,7 @@ def _run(
         if program is not None:
             _end(program)
         raise
-    # The program goes on, or something that it left behind.
+    # The program still runs, or a process that it started.
     if program is not None and tail.is_alive():
         _end(program)
         tail.join(_GRACE_SECONDS)
@@ -165,14 +165,14 @@ def _run(
 
 @contextmanager
 def _pipe_that_holds(key: Secret) -> Iterator[int]:
-    """Yield the end to read of a pipe that holds the key and nothing else.
+    """Yield the reading end of a pipe that contains the key and nothing else.
 
     Before any program is started: one that found its standard input empty, because this process
     was killed just then, would store an empty key.
     """
     reading, writing = os.pipe()
     try:
-        os.write(writing, key.reveal().encode())  # less than any pipe holds: nobody is waited for
+        os.write(writing, key.reveal().encode())  # fits into any pipe, so writing never waits
     finally:
         os.close(writing)
     try:
@@ -198,7 +198,7 @@ def _facts(delivery: Delivery) -> dict[str, str]:
 def _last_words(said: bytes, key: Secret) -> str:
     """Return the end of what a program said, without the key in any form that masks know.
 
-    Where it still tells of the key, in parts, in short lines or in another form, nothing of it
+    If it still shows the key, in parts, in short lines or in another form, nothing of it
     is shown: what a harmless line leaves out, the next one may add.
     """
     text = said.decode(errors="replace").replace("\0", "")  # of UTF-16, as some programs write

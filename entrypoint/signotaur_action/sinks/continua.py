@@ -32,7 +32,7 @@ class ContinuaSink:
         self.name = f"Continua CI {kind} {variable}"
 
     def check(self) -> Sequence[str]:
-        """See ``ports.Sink``. Whether the server knows the variable only Continua can tell."""
+        """See ``ports.Sink``. Only Continua knows whether the server has the variable."""
         require_reader(self.name, self._context.environ, System.CONTINUA)
         return []
 

@@ -1,7 +1,7 @@
 """The key as a secret of GitHub: of a repository, an environment or an organisation.
 
 https://docs.github.com/en/rest/actions/secrets, and the same of Dependabot and Codespaces. The
-value goes over in a sealed box and never comes back, so what proves a delivery is its time.
+value is sent in a sealed box and never returned, so a delivery is proved by its time.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _NEXT = (
 _STALE_KEY = (400, 409, 422)
 """What GitHub may answer to a secret that was sealed for a key pair it has no more."""
 _SCOPES = "X-OAuth-Scopes"
-"""The header by which GitHub tells the holder of a classic token its scopes."""
+"""The header in which GitHub lists the scopes of a classic token."""
 _SELECTED = "selected"
 _PAGE = 100
 _PROOFS = 4
@@ -112,7 +112,7 @@ class GithubSecretSink:
         return self._public_key
 
     def _sharing(self) -> Json:
-        """Return who may use an organisation's secret: as asked, else as it stands."""
+        """Return who may use an organisation's secret: as asked, else as before."""
         found = self._found()
         stands = "" if found is None else found.text("visibility")
         visibility = self._visibility or stands or "private"
@@ -138,7 +138,7 @@ class GithubSecretSink:
             after = self._changed_at()
             if after is None:
                 continue
-            # Changed, or written twice within what GitHub's clock can tell.
+            # Changed, or written twice within the resolution of GitHub's clock.
             if after != before or abs(after - written_at) <= _SAME_MOMENT:
                 return
         raise StoreRefusedError("GitHub accepted the key, but does not show the secret as changed")

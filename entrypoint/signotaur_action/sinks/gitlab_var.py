@@ -106,7 +106,7 @@ class GitlabVarSink:
     # The check
 
     def _require_scope(self) -> None:
-        """Refuse a token that reads and does not write, where GitLab tells a token's scopes."""
+        """Refuse a token that may only read, if GitLab reports the token's scopes."""
         scopes = self._gitlab.call("GET", "/personal_access_tokens/self").member("scopes")
         if isinstance(scopes, list) and "read_api" in scopes and "api" not in scopes:
             raise StoreRefusedError("the token has the scope read_api; it needs api")
@@ -114,7 +114,7 @@ class GitlabVarSink:
     # The delivery
 
     def _write(self, key: Secret, found: Answer | None) -> Mapping[str, object]:
-        """Write the key, and return how the variable has to stand then."""
+        """Write the key, and return the variable as it must be afterwards."""
         if found is not None:
             answer = self._put(key, found.text("environment_scope"))
             if not _is_missing(answer):
@@ -124,7 +124,7 @@ class GitlabVarSink:
         if not _is_taken(answer):
             self._granted(answer)
             return _FOR_A_KEY
-        # Somebody, or this very request on a first way, has made it meanwhile.
+        # Another client, or an earlier try of this request, has made it in the meantime.
         return _standing(self._granted(self._put(key, _EVERYWHERE)))
 
     def _put(self, key: Secret, stands: str) -> Answer:

@@ -28,7 +28,7 @@ _TOKENS: dict[str, Callable[[Delivery], str]] = {
 class TemplateSink:
     """``template:FORMAT`` with the five documented tokens, replaced in one pass.
 
-    One pass: a key's name that holds ``{{secret}}`` is never expanded. Nothing is quoted.
+    One pass: a key's name with ``{{secret}}`` is never expanded. Nothing is quoted.
     """
 
     durable = False

@@ -1,7 +1,7 @@
 """The key as a field of a secret of HashiCorp Vault: its KV secrets engine, version 2.
 
 https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2. A write replaces all fields, so
-the others are read and written again, with check-and-set: nobody's change is lost. They are
+the others are read and written again, with check-and-set: no other change is lost. They are
 secrets, too, and appear in no message.
 """
 
@@ -109,7 +109,7 @@ class VaultSink:
     def _require_versions(self) -> None:
         """Refuse an engine of version 1: it would take what is sent, and store it as it is.
 
-        Where there is a secret already, its version tells. This path is the one that Vault's own
+        If the secret exists, its version shows it. This path is the one that Vault's own
         command line asks.
         """
         answer = self._vault.call("GET", self._place.mount_information)
@@ -130,7 +130,7 @@ class VaultSink:
         path = self._place.policy_path
         answer = self._vault.call("POST", "/v1/sys/capabilities-self", {"paths": [path]})
         if answer.status in (FORBIDDEN, NOT_FOUND):
-            return  # no right to ask for rights is no fault
+            return  # a token without the right to ask for its rights is fine
         rights = self._vault.granted(answer, self._place.needs).member("capabilities")
         if not {right, "root"}.intersection(rights if isinstance(rights, list) else ()):
             raise StoreRefusedError(f"the token's policy lacks {right} on {path}")

@@ -135,7 +135,7 @@ def open_locked(path: Path, machine: Machine) -> FileJournal:
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)  # its last holder removed the file between our open and our lock
+        os.close(descriptor)  # its last owner removed the file between our open and our lock
 
 
 def _require_own(machine: Machine, descriptor: int) -> None:
