@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -156,11 +157,11 @@ def fork_server(package: str) -> ForkServer:
 def _serve(package: str, orders: socket.socket) -> None:
     main = _loaded(package)
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         _, descriptors, _, _ = socket.recv_fds(orders, 1, 5)
         if not descriptors:
+            _reap()
             return
         if os.fork() == 0:
             orders.detach()
@@ -170,6 +171,14 @@ def _serve(package: str, orders: socket.socket) -> None:
             return
         for descriptor in descriptors:
             os.close(descriptor)
+        _reap()
+
+
+def _reap() -> None:
+    """Forget the runs that have ended; their processor time counts as this process's."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _loaded(package: str) -> Any:
@@ -186,7 +195,6 @@ def _loaded(package: str) -> Any:
 
 def _be_a_run(descriptors: list[int]) -> dict[str, Any]:
     """Return in the process of a run, with its order; the parent reports its end."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     order_file, report, *streams = descriptors
     child = os.fork()
     if child:

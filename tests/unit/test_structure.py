@@ -62,6 +62,7 @@ CATCHES_ALL = {
 NETWORK = {
     "signotaur_action/http/connection.py",
     "signotaur_action/http/errors.py",
+    "signotaur_action/http/name_lookup.py",
     "signotaur_action/http/sender.py",
     "signotaur_action/http/session.py",
 }
