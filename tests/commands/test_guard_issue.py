@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from support.client import Finished, run_client
+from support.clock import VirtualClock
+from support.in_process import run_here
 from support.keyserver import KeyServer
 from support.providers.exchange import fail
 from support.providers.github import GitHub
@@ -22,6 +24,8 @@ class GuardHarness:
         self.server = server
         self.github = github
         self.key = key
+        self.clock: VirtualClock | None = None
+        """Run in this process, by this clock."""
 
     def guard(self, *options: str, key: str = "", **env: str) -> Finished:
         job = {
@@ -32,7 +36,11 @@ class GuardHarness:
             "GITHUB_SERVER_URL": "https://github.example.com",
             "GITHUB_RUN_ID": "77",
         }
-        done = run_client("guard", "--report-issue", *self.server.options, *options, env=job | env)
+        arguments = ("guard", "--report-issue", *self.server.options, *options)
+        if self.clock is None:
+            done = run_client(*arguments, env=job | env)
+        else:
+            done = run_here(*arguments, env=job | env, clock=self.clock)
         for secret in (self.key, TOKEN):
             assert secret not in done.said
             assert not any(secret.encode() in each.body for each in self.github.requests)
@@ -157,6 +165,8 @@ def test_a_hostile_name_is_shown_and_never_obeyed(harness: GuardHarness) -> None
 def test_an_issue_that_cannot_be_kept_changes_no_verdict(
     harness: GuardHarness, status: int, words: str
 ) -> None:
+    if status == 500:  # is asked again, after pauses
+        harness.clock = VirtualClock()
     harness.github.faults.append(fail("", "issues", status, body={"message": "no"}, times=99))
     limit, code = (FAR, 0) if status == 403 else (NEAR, 13)
     done = harness.guard(limit)
