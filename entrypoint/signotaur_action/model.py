@@ -77,7 +77,7 @@ class Rotation:
 
 @dataclass(frozen=True)
 class KeyInfo:
-    """What the key service tells of a key."""
+    """What the key service says about a key."""
 
     id: int
     name: str
@@ -167,6 +167,6 @@ class DigestToSign:
     digest: bytes
     algorithm: DigestAlgorithm
     thumbprint: str
-    """Of the certificate whose private key is to sign."""
+    """SHA-1 thumbprint of the certificate whose private key signs."""
     file_name: str
     file_size: int

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from e2e.desk import Desk, Ledger
+from e2e.client_harness import ClientHarness, Ledger
 from support.client import Finished
 from support.keyserver import KeyServer
 
@@ -37,7 +37,7 @@ class Tool:
         return list(map(json.loads, file.read_text().splitlines())) if file.exists() else []
 
 
-class ToolDesk(Desk):
+class ToolClient(ClientHarness):
     """A place to run ``rotate-key --tool`` from."""
 
     def __init__(self, server: KeyServer, folder: Path) -> None:
@@ -63,10 +63,10 @@ class ToolDesk(Desk):
 
 
 @pytest.fixture
-def desk(plain_server: KeyServer, tmp_path: Path, fresh_name: str) -> ToolDesk:
-    desk = ToolDesk(plain_server, tmp_path)
-    desk.store(desk.ledger.add(fresh_name))
-    return desk
+def client(plain_server: KeyServer, tmp_path: Path, fresh_name: str) -> ToolClient:
+    client = ToolClient(plain_server, tmp_path)
+    client.store(client.ledger.add(fresh_name))
+    return client
 
 
 @pytest.fixture

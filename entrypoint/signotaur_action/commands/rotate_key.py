@@ -35,7 +35,7 @@ from signotaur_action.reporting.rotation import rotation_report
 from signotaur_action.rotation import Outcome, Rotated, RotationPlan, RotationRun
 from signotaur_action.settings.destinations import destinations, in_workspace
 from signotaur_action.settings.invocation import Invocation
-from signotaur_action.settings.key import KeySource, demand_no_arguments, key_source
+from signotaur_action.settings.key import KeySource, key_source, require_no_arguments
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import server_address
 from signotaur_action.settings.tool import tool_command
@@ -126,7 +126,7 @@ def _publish(outcome: Outcome, command: RotateKey, report: Report) -> None:
 def _forget(journal: FileJournal, console: Console) -> None:
     try:
         journal.clear()
-    except OSError as error:  # all is done and told: a later run finds this rotation to be over
+    except OSError as error:  # all is done and reported: a later run finds this rotation finished
         console.warn(
             f"The journal {journal.path} could not be emptied ({os_reason(error)}) and may contain "
             "the new key. Delete it."
@@ -166,7 +166,7 @@ def _warn_of_journals(command: RotateKey, journal: FileJournal, console: Console
 
 def _read(settings: Settings, console: Console, clock: Clock) -> RotateKey:
     source = key_source(settings)
-    demand_no_arguments(settings)
+    require_no_arguments(settings)
     server = server_address(settings)
     sinks = destinations(settings, console.emit, source, clock)
     overlap = settings.checked(OVERLAP_DAYS, _whole_number, OVERLAP_DAYS_DEFAULT)
@@ -180,14 +180,14 @@ def _read(settings: Settings, console: Console, clock: Clock) -> RotateKey:
     )
     dry_run = settings.flag(DRY_RUN)
     tool = tool_command(settings, server, overlap_days=overlap)
-    _demand_sound(settings, overlap)
+    _require_sound(settings, overlap)
     if source is None:  # its fault was raised above
         raise UsageError(["no API key"])
     journal = _journal_place(settings, sinks)
     return RotateKey(source, server, plan, sinks, journal, dry_run, tool)
 
 
-def _demand_sound(settings: Settings, overlap: int) -> None:
+def _require_sound(settings: Settings, overlap: int) -> None:
     """Raise all faults at once; a wrong overlap alone has the documented exit code 3."""
     fault = f"the overlap must be between 0 and 30 days, not {overlap}"
     if settings.faults:

@@ -50,7 +50,7 @@ def _not_due_prose(outcome: NotDue) -> tuple[str, Rows, str]:
 def _rotated_prose(outcome: Rotated) -> tuple[str, Rows, str]:
     rotation = outcome.rotation
     rows = (
-        ("Old key", f"{_id(rotation.old_key_id)}{fate(rotation)}"),
+        ("Old key", f"{_id(rotation.old_key_id)}{old_key_outlook(rotation)}"),
         ("New key", f"{rotation.new_key_id} ({rotation.new_key_name})"),
         ("New key expires", format_optional_time(rotation.new_key_expires_at) or "never"),
         ("Overlap ends", format_time(rotation.overlap_end)),
@@ -61,7 +61,7 @@ def _rotated_prose(outcome: Rotated) -> tuple[str, Rows, str]:
         headline = f"{headline[:-1]}, unconfirmed: both keys work, and no revocation is armed."
         next_step = "store the new key, then run confirm-rotation with the stored key."
     elif not outcome.durable:
-        next_step = f"store the new key now: the old one is {fate(rotation)}."
+        next_step = f"store the new key now: the old one is {old_key_outlook(rotation)}."
     elif rotation.auto_revoke:
         next_step = "give the new key to everything else that uses the old one before then."
     else:
@@ -73,7 +73,7 @@ def _id(key_id: int | None) -> str:
     return "" if key_id is None else f"{key_id}, "
 
 
-def fate(rotation: Rotation) -> str:
+def old_key_outlook(rotation: Rotation) -> str:
     """Return how a rotation's old key ends, in words."""
     if rotation.unconfirmed:
         return "valid; its revocation is armed when the rotation is confirmed"

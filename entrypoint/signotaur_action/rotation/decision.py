@@ -116,7 +116,7 @@ def decide_for_journal(
     if candidate is None and plan.again and not entry.intent.again:
         return Discard()  # the user says that the key which the service made is lost
     if rotation is None or candidate is None:
-        # The old key can tell the two apart by repeating its request. A dead candidate cannot.
+        # The old key can find out which by repeating its request. A dead candidate cannot.
         return Discard() if key == candidate else RepeatRequest()
     if rotation.unconfirmed:
         return TakeLease(candidate)

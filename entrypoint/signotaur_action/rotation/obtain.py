@@ -42,10 +42,10 @@ _NOT_OPENED = (UnauthorizedError, InvalidOverlapError, BusyError, AlreadyRotated
 class RotationStarter:
     """Asks the key service for what ``decision`` decides."""
 
-    def __init__(self, plan: RotationPlan, service: KeyService, narrator: ProgressLog) -> None:
+    def __init__(self, plan: RotationPlan, service: KeyService, progress: ProgressLog) -> None:
         self._plan = plan
         self._service = service
-        self._narrator = narrator
+        self._progress = progress
 
     def preview(self, key: Secret, *, unfinished: bool) -> NotDue | WouldRotate:
         """Return what ``obtain`` would begin. Changes nothing."""
@@ -108,14 +108,14 @@ class RotationStarter:
             return None
         if intent.candidate is None:
             journal.record_key(opened.key)
-        self._narrator.note(
+        self._progress.note(
             f"Rotation {opened.rotation.id} is open: {opened.rotation.old_key} "
             f"to key {opened.rotation.new_key_id}."
         )
         return opened
 
     def _adopt(self, key: Secret, rotation: Rotation, journal: Journal) -> OpenRotation:
-        self._narrator.note(
+        self._progress.note(
             f"This key is the unconfirmed successor of {rotation.old_key}; this run "
             "finishes its rotation."
         )
@@ -142,7 +142,7 @@ class RotationStarter:
             return None
         opened = self._continue(key, entry, journal)
         if opened is None:
-            self._narrator.note(f"The rotation in {journal.path} has already ended.")
+            self._progress.note(f"The rotation in {journal.path} has already ended.")
             _forget(journal)
         return opened
 
@@ -184,7 +184,7 @@ class RotationStarter:
 
         Or may have had it: None when the rotation was decided before the lease was ours.
         """
-        self._narrator.note(f"Finishing rotation {intent.id} (journal {journal.path}).")
+        self._progress.note(f"Finishing rotation {intent.id} (journal {journal.path}).")
         opened = self._service.open_rotation(key, intent)
         return opened if opened is not None and opened.rotation.unconfirmed else None
 

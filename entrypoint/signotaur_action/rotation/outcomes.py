@@ -70,7 +70,7 @@ class Confirmed:
 
     key: KeyInfo
     rotation: Rotation | None
-    """The rotation as it stands now; None where the server tells of none that is open."""
+    """The rotation now; None if the server reports no open one."""
     already: bool
     """Whether it was confirmed before."""
 

@@ -30,17 +30,17 @@ _NOT_KNOWN = (
 class RotationRun:
     """The use case over its collaborators.
 
-    ``sinks`` are in order of delivery: the file that the old key came from stands last.
+    ``sinks`` are in order of delivery: the file that the old key came from is last.
     """
 
     def __init__(
-        self, plan: RotationPlan, service: KeyService, sinks: Sequence[Sink], narrator: ProgressLog
+        self, plan: RotationPlan, service: KeyService, sinks: Sequence[Sink], progress: ProgressLog
     ) -> None:
         self._service = service
         self._sinks = sinks
-        self._narrator = narrator
-        self._starter = RotationStarter(plan, service, narrator)
-        self._delivery = KeyDelivery(service, sinks, narrator, defer=plan.defer)
+        self._progress = progress
+        self._starter = RotationStarter(plan, service, progress)
+        self._delivery = KeyDelivery(service, sinks, progress, defer=plan.defer)
 
     def check(self) -> None:
         """Take step 1: prove every destination usable, before anything is sent.
@@ -51,7 +51,7 @@ class RotationRun:
         for sink in self._sinks:
             try:
                 for concern in sink.check():
-                    self._narrator.warn(concern)
+                    self._progress.warn(concern)
             except DestinationRefusedError as error:
                 faults.append(error)
         if len(faults) == 1:
@@ -60,14 +60,14 @@ class RotationRun:
             raise DestinationRefusedError(listed([fault.what for fault in faults]))
 
     def preview(self, key: Secret, *, unfinished: bool) -> NotDue | WouldRotate:
-        """Take step 2 alone, for a dry run. ``unfinished`` tells that a journal was found."""
+        """Take step 2 alone, for a dry run. ``unfinished``: a journal was found."""
         return self._starter.preview(key, unfinished=unfinished)
 
     def rotate(self, key: Secret, journal: Journal) -> NotDue | Rotated:
         """Take steps 2 to 9. The caller reports the outcome, then clears the journal (step 10).
 
-        ``journal`` is empty or holds a rotation of this key on this server.
-        Raises the errors of the exit codes; whenever something was opened, the journal holds
+        ``journal`` is empty or has a rotation of this key on this server.
+        Raises the errors of the exit codes; whenever something was opened, the journal has
         what the same command needs to finish it.
         """
         opened = self._starter.obtain(key, journal)

@@ -26,7 +26,7 @@ class CommandSink:
     """``command:PROGRAM ARGUMENT…``.
 
     The program gets the key alone, without a line end, which many stores would keep; its
-    environment is the job's, without every variable that holds the old or the new key, and with
+    environment is the job's, without every variable with the old or the new key, and with
     SIGNOTAUR_KEY_ID, SIGNOTAUR_KEY_NAME, SIGNOTAUR_KEY_EXPIRES_AT and SIGNOTAUR_OVERLAP_END.
     ``GH_TOKEN`` and other tokens stay: the program may need them.
     """
@@ -110,7 +110,7 @@ def _pipe_that_holds(key: Secret) -> Iterator[int]:
     """Yield the end to read of a pipe that contains the key and nothing else."""
     reading, writing = os.pipe()
     try:
-        os.write(writing, key.reveal().encode())  # less than any pipe holds: nobody is waited for
+        os.write(writing, key.reveal().encode())  # fits into any pipe, so writing never waits
     finally:
         os.close(writing)
     try:
