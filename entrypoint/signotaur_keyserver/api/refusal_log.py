@@ -19,6 +19,7 @@ from signotaur_keyserver.api.buckets import TokenBuckets
 from signotaur_keyserver.database.database import Database, DatabaseUnavailableError
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.refusals import RefusedError
+from signotaur_keyserver.pki.master_key import MasterKeyError
 from signotaur_keyserver.store import events
 from signotaur_wire.problems import Problem
 
@@ -112,7 +113,7 @@ class RefusalLog:
             try:
                 with self._database.write() as connection:
                     events.write(connection, self._database.clock.now(connection), event)
-            except (DatabaseUnavailableError, SQLAlchemyError):
+            except (DatabaseUnavailableError, SQLAlchemyError, MasterKeyError):
                 _log.warning("an event of a refusal was lost", exc_info=True)
 
 

@@ -59,6 +59,17 @@ class Key:
     """Stored state of the rotation that made this key; None for a key that a person made."""
     rotation_id: UUID | None
     """The rotation that this key takes part in, as ``KeyDescription.rotation`` defines it."""
+    last_used_at_utc: datetime | None = None
+    """The latest use that is written down; see ``key_uses``."""
+    last_used_network: str | None = None
+    last_used_client: str | None = None
+    purpose: str = "any"
+    """What the key may do; see ``domain.policy``. In what follows, None: as the server says."""
+    networks: list[str] | None = None
+    requests_per_minute: int | None = None
+    signatures_per_hour: int | None = None
+    overlap_days_min: int | None = None
+    overlap_days_max: int | None = None
 
     def state(self, now: datetime) -> KeyState:
         """Return what the key is at a moment; deadlines count whether or not a sweep ran."""
@@ -124,6 +135,8 @@ class Rotation:
     new_first_used_at_utc: datetime | None
     new_in_use_since_utc: datetime | None
     new_auto_revoke_old_key_utc: datetime | None
+    overlap_changed_at_utc: datetime | None = None
+    """When an administrator extended or ended the overlap; None: nobody did."""
 
     def state_at(self, now: datetime) -> RotationState:
         """Return the state: an open rotation past its overlap and its lease is held."""

@@ -20,7 +20,7 @@ class MasterKeyError(Exception):
 
 
 class Vault:
-    """Seals with AES-256-GCM; the thumbprint is bound in, so that no sealed key can be swapped."""
+    """Seals with AES-256-GCM, bound to a name, so that no sealed key can take another's place."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -46,16 +46,19 @@ class Vault:
         _sync_folder(self.file.parent)
         return True
 
-    def seal(self, key_der: bytes, thumbprint: str) -> bytes:
-        """Return a private key as it is stored. Raises MasterKeyError."""
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + AESGCM(self._master_key()).encrypt(nonce, key_der, thumbprint.encode())
+    def seal(self, secret: bytes, name: str) -> bytes:
+        """Return a secret as it is stored. Raises MasterKeyError.
 
-    def unseal(self, sealed_key: bytes, thumbprint: str) -> bytes:
-        """Return the private key of a certificate in clear. Raises MasterKeyError."""
-        nonce, sealed = sealed_key[:_NONCE_BYTES], sealed_key[_NONCE_BYTES:]
+        ``name`` says what it is: the thumbprint of a private key's certificate.
+        """
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return nonce + AESGCM(self._master_key()).encrypt(nonce, secret, name.encode())
+
+    def unseal(self, stored: bytes, name: str) -> bytes:
+        """Return a sealed secret in clear. Raises MasterKeyError."""
+        nonce, sealed = stored[:_NONCE_BYTES], stored[_NONCE_BYTES:]
         try:
-            return AESGCM(self._master_key()).decrypt(nonce, sealed, thumbprint.encode())
+            return AESGCM(self._master_key()).decrypt(nonce, sealed, name.encode())
         except (InvalidTag, ValueError):
             raise MasterKeyError(
                 f"{self.file} is not the master key that the private keys were sealed with: "

@@ -4,10 +4,7 @@ Any number of instances may sweep at once; each change is made, and logged, by e
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
-
-from sqlalchemy import Connection
 
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.events import Event, EventType, Level
@@ -26,31 +23,31 @@ def sweep(database: Database) -> Swept:
     """Write down due revocations, and mark rotations nobody confirmed as held."""
     with database.write() as connection:
         now = database.clock.now(connection)
-        return Swept(_revoke(connection, now), _hold(connection, now))
+        revoked = keys.revoke_due(connection, now)
+        held = rotations.hold_ended(connection, now)
+        found = [*map(_revoked, revoked), *map(_held, held)]
+        if found:
+            events.write(connection, now, *found)
+        key_ids = tuple(key_id for key_id, _reason in revoked)
+        return Swept(key_ids, tuple(rotation_id for rotation_id, _old, _new in held))
 
 
-def _revoke(connection: Connection, now: datetime) -> tuple[int, ...]:
-    revoked = keys.revoke_due(connection, now)
-    for key_id, reason in revoked:
-        message = f"Key {key_id} was revoked: {reason}."
-        event = Event(Level.INFORMATION, EventType.KEY_REVOKED, message, key_id=key_id)
-        events.write(connection, now, event)
-    return tuple(key_id for key_id, _reason in revoked)
+def _revoked(revoked: tuple[int, str]) -> Event:
+    key_id, reason = revoked
+    message = f"Key {key_id} was revoked: {reason}."
+    return Event(Level.INFORMATION, EventType.KEY_REVOKED, message, key_id=key_id)
 
 
-def _hold(connection: Connection, now: datetime) -> tuple[UUID, ...]:
-    held = rotations.hold_ended(connection, now)
-    for rotation_id, old_key_id, new_key_id in held:
-        message = (
-            f"Rotation of key {old_key_id} to key {new_key_id} was never confirmed and is held: "
-            "both keys stay valid. Run the rotation again."
-        )
-        event = Event(
-            Level.WARNING,
-            EventType.ROTATION_HELD,
-            message,
-            key_id=old_key_id,
-            rotation_id=rotation_id,
-        )
-        events.write(connection, now, event)
-    return tuple(rotation_id for rotation_id, _old, _new in held)
+def _held(held: tuple[UUID, int, int]) -> Event:
+    rotation_id, old_key_id, new_key_id = held
+    message = (
+        f"Rotation of key {old_key_id} to key {new_key_id} was never confirmed and is held: "
+        "both keys stay valid. Run the rotation again."
+    )
+    return Event(
+        Level.WARNING,
+        EventType.ROTATION_HELD,
+        message,
+        key_id=old_key_id,
+        rotation_id=rotation_id,
+    )
