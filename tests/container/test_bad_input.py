@@ -88,3 +88,14 @@ def test_mistyped_key(job: ContainerJob, key: str) -> None:
     done = job.run()
     assert_refused(done, 10)
     assert leaks(key, {"log": done.log.encode()}) == []
+
+
+def test_a_name_server_that_does_not_answer(job: ContainerJob) -> None:
+    """The look-up ends with --timeout. The resolver alone would wait for minutes."""
+    job.give(sign_server="https://keys.example:8443", timeout="2s")
+    options = ["timeout:30", "attempts:5"]
+    done = job.run(dns=["192.0.2.1"], dns_opt=options)  # RFC 5737: no such host
+    assert done.code == 1, done.log
+    [error] = done.commands_named("error")
+    assert "the name look-up did not end in time" in error.data
+    assert "The old key is untouched" in error.data

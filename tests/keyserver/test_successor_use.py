@@ -161,7 +161,7 @@ def test_a_successor_of_an_older_database_is_in_use_from_its_next_use(tmp_path: 
     owner = world.now.rotate(world.key())
     world.close()
     database = Database(sqlite_url(file))
-    with database.write() as connection:  # as revision 0003 leaves it
+    with database.write() as connection:  # as revision 0003 leaves the keys that are there
         connection.exec_driver_sql("UPDATE keys SET in_use_since_utc = NULL")
     database.close()
     world = World(file)

@@ -1,8 +1,8 @@
 """HTTP as this project allows it: every address, time, size and header fixed on purpose.
 
-``connection`` and ``session`` hold what the libraries leave open, ``address`` whom to talk to,
-``sender`` one request until its answer came, ``client`` JSON over it, ``outside`` what clients of
-other servers share. Nobody else imports an HTTP library.
+``connection``, ``name_lookup`` and ``session`` add the limits that the libraries lack, ``address``
+says whom to talk to, ``sender`` sends a request until it is answered, ``client`` speaks JSON over
+it, ``store_access`` is what the clients of all stores share. Nobody else imports an HTTP library.
 """
 
 from signotaur_action.http.address import ServerAddress

@@ -8,11 +8,13 @@ chunks, trailers, 1xx answers and a proxy's answer to CONNECT, with and without 
 import io
 from dataclasses import dataclass
 from http.client import HTTPResponse
-from socket import socket
+from socket import gaierror, socket
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError
 
+from signotaur_action.http.name_lookup import addresses, is_address
 from signotaur_action.http.time_budget import TimeLeft
 
 
@@ -75,9 +77,34 @@ class _BoundedResponse(HTTPResponse):
 
 
 class _BoundedConnection(HTTPConnection):
-    """A connection that sends requests and reads answers within the limits."""
+    """A connection that looks up its host, connects, sends and reads within the limits."""
 
     limits: WaitLimits
+
+    def _new_conn(self) -> socket:
+        # urllib3 connects to _dns_host, and checks the certificate against host.
+        name, connect_timeout = self._dns_host, self.timeout
+        try:
+            for address in self._addresses(name):
+                self._dns_host = address
+                self.timeout = min(float(connect_timeout or 0), self.limits.seconds())
+                try:
+                    return super()._new_conn()
+                except HTTPError as error:
+                    fault = error
+            raise fault
+        finally:
+            self._dns_host, self.timeout = name, connect_timeout
+
+    def _addresses(self, name: str) -> list[str]:
+        if is_address(name.strip("[]")):
+            return [name]
+        try:
+            return addresses(name, self.limits.seconds())
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "no address in time") from error
+        except gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
 
     def send(self, data: Any) -> None:
         if self.sock is not None:  # otherwise it connects first, which has its own time-out

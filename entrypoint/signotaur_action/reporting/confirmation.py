@@ -2,8 +2,9 @@
 
 from types import MappingProxyType
 
+from signotaur_action.reporting.key_rows import key_rows
 from signotaur_action.reporting.report_content import ReportContent, Rows
-from signotaur_action.reporting.rotation import boolean, fate, key_rows
+from signotaur_action.reporting.rotation import boolean, fate
 from signotaur_action.rotation import Confirmed
 from signotaur_wire.members import format_time
 

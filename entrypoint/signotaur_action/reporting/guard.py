@@ -6,8 +6,8 @@ from types import MappingProxyType
 from signotaur_action.ci.text import escape_untrusted
 from signotaur_action.github.expiry_issue import Issue
 from signotaur_action.policy.expiry import Level, Verdict
+from signotaur_action.reporting.key_rows import key_rows
 from signotaur_action.reporting.report_content import ReportContent
-from signotaur_action.reporting.rotation import key_rows
 from signotaur_wire.members import format_optional_time
 
 _HEADLINES = {

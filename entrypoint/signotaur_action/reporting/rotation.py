@@ -2,8 +2,9 @@
 
 from types import MappingProxyType
 
-from signotaur_action.model import KeyInfo, Rotation
+from signotaur_action.model import Rotation
 from signotaur_action.policy.durations import describe_span
+from signotaur_action.reporting.key_rows import key_rows
 from signotaur_action.reporting.report_content import ReportContent, Rows, result_objects
 from signotaur_action.rotation import NotDue, Outcome, Rotated, WouldRotate
 from signotaur_wire.members import format_optional_time, format_time
@@ -39,17 +40,6 @@ def _not_due_prose(outcome: NotDue) -> tuple[str, Rows, str]:
     headline = f"Not due: the key has {left}{'' if key.ends_at is None else ' left'}, "
     headline += f"the window is {describe_span(outcome.window)}."
     return headline, key_rows(key), "nothing; the key in use does not change."
-
-
-def key_rows(key: KeyInfo) -> Rows:
-    """Return the rows and the next step for a key that does not change."""
-    rows = [
-        ("Key", f"{key.id} ({key.name}) of {key.owner}"),
-        ("Expires", format_optional_time(key.expires_at) or "never"),
-    ]
-    if key.revokes_at is not None:
-        rows.append(("Revoked at", format_time(key.revokes_at)))
-    return tuple(rows)
 
 
 def _rotated_prose(outcome: Rotated) -> tuple[str, Rows, str]:

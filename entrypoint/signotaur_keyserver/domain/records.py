@@ -60,12 +60,13 @@ class Key:
     rotation_id: UUID | None
     """The rotation that this key takes part in, as ``KeyDescription.rotation`` defines it."""
     last_used_at_utc: datetime | None = None
-    """The latest use that is written down; see ``key_uses``."""
+    """The last use, at most a minute old."""
     last_used_network: str | None = None
     last_used_client: str | None = None
     purpose: str = "any"
-    """What the key may do; see ``domain.policy``. In what follows, None: as the server says."""
+    """What the key may do: ``any``, ``rotate`` or ``sign``."""
     networks: list[str] | None = None
+    """Networks that the key may come from; None: as the server's policy says, as below."""
     requests_per_minute: int | None = None
     signatures_per_hour: int | None = None
     overlap_days_min: int | None = None
@@ -125,6 +126,8 @@ class Rotation:
     lease_until_utc: datetime
     overlap_end_utc: datetime
     confirmed_at_utc: datetime | None
+    overlap_changed_at_utc: datetime | None
+    """When a person changed the end of the overlap; at most once."""
     new_public_id: str
     new_sha256: str
     new_name: str
@@ -135,8 +138,6 @@ class Rotation:
     new_first_used_at_utc: datetime | None
     new_in_use_since_utc: datetime | None
     new_auto_revoke_old_key_utc: datetime | None
-    overlap_changed_at_utc: datetime | None = None
-    """When an administrator extended or ended the overlap; None: nobody did."""
 
     def state_at(self, now: datetime) -> RotationState:
         """Return the state: an open rotation past its overlap and its lease is held."""
