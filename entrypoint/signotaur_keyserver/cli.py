@@ -6,7 +6,15 @@ from typing import cast
 import typer
 from typer.main import get_command
 
-from signotaur_keyserver.commands import certificates, events, keys, maintenance, serve, users
+from signotaur_keyserver.commands import (
+    certificates,
+    events,
+    keys,
+    maintenance,
+    policies,
+    serve,
+    users,
+)
 from signotaur_keyserver.commands.faults import CommandError
 from signotaur_keyserver.database.database import DatabaseUnavailableError
 from signotaur_keyserver.pki.master_key import MasterKeyError
@@ -32,6 +40,7 @@ app.add_typer(users.app, name="user")
 app.add_typer(keys.app, name="key")
 app.add_typer(certificates.app, name="cert")
 app.add_typer(events.app, name="events")
+app.add_typer(policies.app, name="policy")
 app.command()(serve.serve)
 app.command()(maintenance.sweep)
 app.command()(maintenance.migrate)

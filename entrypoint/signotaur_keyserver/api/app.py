@@ -61,7 +61,8 @@ def create_app(database: Database, options: Options) -> FastAPI:
         strangers=TokenBuckets(
             options.failures_burst, options.failures_per_second, clock=options.clock
         ),
-        keys=_key_buckets(options),
+        keys=TokenBuckets(1, 1, clock=options.clock),
+        key_requests_per_minute=options.key_requests_per_minute,
         census=RecentCensus(database, options.clock),
         metrics_token=options.metrics_token,
         refusals=RefusalLog(database, options.clock),
@@ -85,13 +86,6 @@ def create_app(database: Database, options: Options) -> FastAPI:
     app.add_middleware(RequestRules)
     app.add_middleware(RequestBoundary, requests=context.requests)
     return app
-
-
-def _key_buckets(options: Options) -> TokenBuckets | None:
-    per_minute = options.key_requests_per_minute
-    if per_minute is None:
-        return None
-    return TokenBuckets(per_minute, per_minute / 60, clock=options.clock)
 
 
 @asynccontextmanager

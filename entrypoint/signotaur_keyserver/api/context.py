@@ -26,8 +26,10 @@ class Context:
     database: Database
     strangers: TokenBuckets
     """Failures to authenticate, by network."""
-    keys: TokenBuckets | None
-    """Requests of each key; None where these are not limited."""
+    keys: TokenBuckets
+    """Requests of each key."""
+    key_requests_per_minute: int | None
+    """For keys without a limit of their own or of the policy; None: no limit."""
     census: RecentCensus
     metrics_token: str | None
     refusals: RefusalLog

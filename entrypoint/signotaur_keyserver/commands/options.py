@@ -20,6 +20,7 @@ ClockOffset = Annotated[
     str,
     typer.Option("--clock-offset", help="Time to add to the database's clock, for tests: 8d, 36h."),
 ]
+KeyId = Annotated[int, typer.Argument(metavar="ID", help="The key's id, as key list shows it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

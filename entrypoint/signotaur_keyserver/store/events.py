@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from signotaur_keyserver.database.database import chain_key_of
 from signotaur_keyserver.domain.event_chain import ChainedEvent, Link, event_mac
-from signotaur_keyserver.domain.events import Event
+from signotaur_keyserver.domain.events import Event, EventType
 from signotaur_keyserver.domain.schema import events
 from signotaur_keyserver.store import event_chain
 
@@ -47,6 +47,20 @@ def latest(connection: Connection, limit: int) -> list[StoredEvent]:
     """Return the latest events, oldest first."""
     rows = connection.execute(select(events).order_by(events.c.id.desc()).limit(limit)).mappings()
     return [_stored(dict(row)) for row in reversed(rows.all())]
+
+
+def moment_of_latest(
+    connection: Connection, key_id: int, event_type: EventType, place: int
+) -> datetime | None:
+    """Return when the event of a key and type that is the ``place``-th latest was; None: fewer."""
+    statement = (
+        select(events.c.at_utc)
+        .where(events.c.key_id == key_id, events.c.type == event_type)
+        .order_by(events.c.id.desc())
+        .offset(place - 1)
+        .limit(1)
+    )
+    return connection.execute(statement).scalar_one_or_none()
 
 
 def chained(connection: Connection) -> Iterator[ChainedEvent]:
