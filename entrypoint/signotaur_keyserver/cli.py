@@ -7,10 +7,12 @@ import typer
 from typer.main import get_command
 
 from signotaur_keyserver.commands import (
+    backups,
     certificates,
     events,
     keys,
     maintenance,
+    master_keys,
     policies,
     serve,
     users,
@@ -41,8 +43,11 @@ app.add_typer(keys.app, name="key")
 app.add_typer(certificates.app, name="cert")
 app.add_typer(events.app, name="events")
 app.add_typer(policies.app, name="policy")
+app.add_typer(master_keys.app, name="master-key")
 app.command()(serve.serve)
 app.command()(maintenance.sweep)
+app.command()(backups.backup)
+app.command()(backups.restore)
 app.command()(maintenance.migrate)
 
 

@@ -137,6 +137,24 @@ class Database:
         with _translated(), closing(self._engine.raw_connection()) as connection:
             connection.cursor().execute("PRAGMA journal_mode = WAL")
 
+    def copy_to(self, file: Path) -> None:
+        """Copy the database into a file, as it is at one moment, while others use it.
+
+        Raises UnsupportedDatabaseError where the database is not a SQLite file.
+        """
+        if self._engine.dialect.name != "sqlite":
+            raise UnsupportedDatabaseError(
+                "only a SQLite database can be copied: use pg_dump, and backup --files-only"
+            )
+        with (
+            _translated(),
+            closing(self._engine.raw_connection()) as source,
+            closing(sqlite3.connect(file)) as target,
+        ):
+            file.chmod(0o600)
+            driver: Any = source.driver_connection
+            driver.backup(target)
+
     def close(self) -> None:
         """Close every pooled connection."""
         self._engine.dispose()

@@ -46,6 +46,7 @@ class EventType(StrEnum):
     """A key asked for a certificate that it does not get."""
     SIGNATURE_MADE = "signature-made"
     SIGNATURE_REFUSED = "signature-refused"
+    MASTER_KEY_ROTATED = "master-key-rotated"
     POLICY_CHANGED = "policy-changed"
     KEY_POLICY_CHANGED = "key-policy-changed"
     EVENTS_PRUNED = "events-pruned"
