@@ -16,6 +16,7 @@ from signotaur_keyserver.commands import (
     policies,
     serve,
     users,
+    webhooks,
 )
 from signotaur_keyserver.commands.faults import CommandError
 from signotaur_keyserver.database.database import DatabaseUnavailableError
@@ -43,6 +44,7 @@ app.add_typer(keys.app, name="key")
 app.add_typer(certificates.app, name="cert")
 app.add_typer(events.app, name="events")
 app.add_typer(policies.app, name="policy")
+app.add_typer(webhooks.app, name="webhook")
 app.add_typer(master_keys.app, name="master-key")
 app.command()(serve.serve)
 app.command()(maintenance.sweep)

@@ -29,6 +29,8 @@ from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.private_keys import PrivateKeys
 from signotaur_keyserver.service.sweeper import Sweeper
+from signotaur_keyserver.service.webhook_post import Poster
+from signotaur_keyserver.service.webhook_sender import WebhookSender
 from signotaur_wire.problems import Problem
 
 _METHOD_NOT_ALLOWED = 405
@@ -50,6 +52,8 @@ class Options:
     """Of one key, over a minute; None: as many as it likes."""
     metrics_token: str | None = None
     """Token that ``/metrics`` requires; None: it needs no token."""
+    webhooks: Poster | None = None
+    """How webhooks are sent; None, or without a vault for their secrets: they are not."""
     clock: Callable[[], float] = monotonic
     """In seconds from any moment; for rates and caches alone."""
 
@@ -74,6 +78,7 @@ def create_app(database: Database, options: Options) -> FastAPI:
     # The documentation pages would load scripts from elsewhere.
     app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
     app.state.context = context
+    app.state.webhooks = _webhook_sender(database, options)
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
     app.router.routes.append(key_routes.fast_route())
     app.include_router(key_routes.router)
@@ -88,16 +93,27 @@ def create_app(database: Database, options: Options) -> FastAPI:
     return app
 
 
+def _webhook_sender(database: Database, options: Options) -> WebhookSender | None:
+    if options.vault is None or options.webhooks is None:
+        return None
+    return WebhookSender(database, options.vault, options.webhooks)
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     context.refusals.start()
     await run_in_threadpool(context.sweeper.start)
+    webhooks: WebhookSender | None = app.state.webhooks
+    if webhooks is not None:
+        webhooks.start()
     summaries = asyncio.create_task(_summarize(context.refusals))
     try:
         yield
     finally:
         summaries.cancel()
+        if webhooks is not None:
+            webhooks.stop()
         context.sweeper.stop()
         context.refusals.stop()
 

@@ -11,7 +11,13 @@ import typer
 from signotaur_keyserver.api.app import Options, create_app
 from signotaur_keyserver.commands import data_folder
 from signotaur_keyserver.commands.faults import CommandError
-from signotaur_keyserver.commands.options import ClockOffset, DatabaseUrl, DataDir, duration
+from signotaur_keyserver.commands.options import (
+    AllowPrivateWebhooks,
+    ClockOffset,
+    DatabaseUrl,
+    DataDir,
+    duration,
+)
 from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.private_files import ExposedError, require_not_shared
 from signotaur_keyserver.runtime.connections import DEFAULT, Limits
@@ -19,6 +25,7 @@ from signotaur_keyserver.runtime.server import listen, log_to_stderr, url_of
 from signotaur_keyserver.runtime.server import serve as run_server
 from signotaur_keyserver.runtime.tls import TlsFiles, ensure_self_signed
 from signotaur_keyserver.service.certificates import require_master_key
+from signotaur_keyserver.service.webhook_post import Poster
 
 KEY_REQUESTS_PER_MINUTE = 12_000
 """200 a second. A build that signs 500 files makes 501 requests; the server answers 2,000 a
@@ -103,6 +110,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     metrics_token_file: MetricsTokenFile = None,
     sweep_interval: SweepInterval = "1h",
     event_retention: EventRetention = "400d",
+    allow_private_webhooks: AllowPrivateWebhooks = False,  # noqa: FBT002
     clock_offset: ClockOffset = "0s",
 ) -> None:
     """Run the server. When it listens, it prints one line of JSON: its URL and its CA file."""
@@ -130,6 +138,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
             event_retention=retention or None,
             key_requests_per_minute=key_requests_per_minute or None,
             metrics_token=token,
+            webhooks=Poster(allow_private=allow_private_webhooks),
         )
         app = create_app(opened, options)
         limits = Limits(max_connections, max_connections_per_address)

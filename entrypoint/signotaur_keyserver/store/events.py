@@ -11,7 +11,7 @@ from signotaur_keyserver.database.database import chain_key_of
 from signotaur_keyserver.domain.event_chain import ChainedEvent, Link, event_mac
 from signotaur_keyserver.domain.events import Event, EventType
 from signotaur_keyserver.domain.schema import events
-from signotaur_keyserver.store import event_chain
+from signotaur_keyserver.store import event_chain, webhooks
 
 _WRITE = insert(events)
 _BATCH = 1000
@@ -39,6 +39,7 @@ def write(connection: Connection, now: datetime, *written: Event) -> None:
         mac = None if key is None else event_mac(key, last.mac, event_id, now, event)
         row = {"id": event_id, "at_utc": now, "mac": mac, **vars(event)}
         connection.execute(_WRITE, row)
+        webhooks.queue(connection, now, event_id, event)
         last = Link(event_id, mac or "")
     event_chain.put_head(connection, last, key)
 

@@ -228,6 +228,26 @@ def revoke_due(connection: Connection, now: datetime) -> list[tuple[int, str]]:
     return sorted((row.id, row.revoke_reason) for row in revoked)
 
 
+def expiring(
+    connection: Connection, after: datetime, until: datetime
+) -> list[tuple[int, int, datetime]]:
+    """Return id, owner and expiry of keys that expire after a moment, up to another one.
+
+    Only those that are in use: neither revoked nor about to be, because they were rotated.
+    """
+    found = (
+        select(keys.c.id, keys.c.owner_id, keys.c.expires_at_utc)
+        .where(
+            keys.c.expires_at_utc > after,
+            keys.c.expires_at_utc <= until,
+            keys.c.revoked_at_utc.is_(None),
+            keys.c.revoke_due_utc.is_(None),
+        )
+        .order_by(keys.c.id)
+    )
+    return [(row.id, row.owner_id, row.expires_at_utc) for row in connection.execute(found)]
+
+
 def mark_first_use(connection: Connection, key_id: int, now: datetime) -> bool:
     """Record the first use of a key; False when it was recorded before."""
     marked = connection.execute(_MARK_FIRST_USE, {"this_id": key_id, "now": now})

@@ -38,6 +38,8 @@ def _end_of_events() -> None:
     last = op.get_bind().execute(sa.select(sa.func.max(_events.c.id))).scalar_one()
     head = {"id": last or 0, "mac": "", "proof": None}
     op.bulk_insert(_settings, [{"name": "event-chain", "value": head}])
+    # The same for the sweep, which notes up to when it has told of expiries.
+    op.bulk_insert(_settings, [{"name": "expiry-seen", "value": None}])
 
 
 def _people() -> None:
