@@ -16,9 +16,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from signotaur_keyserver.api import health_routes, key_routes, openapi, signing_routes
+from signotaur_keyserver.api import (
+    health_routes,
+    key_routes,
+    leak_routes,
+    openapi,
+    signing_routes,
+)
 from signotaur_keyserver.api.buckets import TokenBuckets
-from signotaur_keyserver.api.context import Context, context_of, source_of
+from signotaur_keyserver.api.context import Context, LeakReports, context_of, source_of
 from signotaur_keyserver.api.metrics import RecentCensus, RequestCounts, SignatureCounts
 from signotaur_keyserver.api.middleware import METHODS, RequestBoundary, RequestRules
 from signotaur_keyserver.api.problems import problem_response, refusal_response
@@ -54,6 +60,8 @@ class Options:
     """Token that ``/metrics`` requires; None: it needs no token."""
     webhooks: Poster | None = None
     """How webhooks are sent; None, or without a vault for their secrets: they are not."""
+    leaks: LeakReports | None = None
+    """None: reports of leaked keys are not taken."""
     clock: Callable[[], float] = monotonic
     """In seconds from any moment; for rates and caches alone."""
 
@@ -73,6 +81,7 @@ def create_app(database: Database, options: Options) -> FastAPI:
         requests=RequestCounts(),
         sweeper=Sweeper(database, options.sweep_interval, options.event_retention),
         private_keys=PrivateKeys(options.vault),
+        leaks=options.leaks,
         signatures=SignatureCounts(),
     )
     # The documentation pages would load scripts from elsewhere.
@@ -83,6 +92,7 @@ def create_app(database: Database, options: Options) -> FastAPI:
     app.router.routes.append(key_routes.fast_route())
     app.include_router(key_routes.router)
     app.include_router(signing_routes.router)
+    app.include_router(leak_routes.router)
     app.include_router(health_routes.router)
     app.exception_handler(RefusedError)(_refused)
     app.exception_handler(DatabaseUnavailableError)(_unavailable)

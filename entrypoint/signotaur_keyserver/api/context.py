@@ -12,11 +12,20 @@ from signotaur_keyserver.api.buckets import TokenBuckets
 from signotaur_keyserver.api.metrics import RecentCensus, RequestCounts, SignatureCounts
 from signotaur_keyserver.api.refusal_log import RefusalLog
 from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.pki.leak_keys import LeakKeys
 from signotaur_keyserver.pki.private_keys import PrivateKeys
 from signotaur_keyserver.service.sweeper import Sweeper
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class LeakReports:
+    """Who may report leaked keys, and what becomes of these."""
+
+    keys: LeakKeys
+    disable: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,8 @@ class Context:
     requests: RequestCounts
     sweeper: Sweeper
     private_keys: PrivateKeys
+    leaks: LeakReports | None
+    """None: reports of leaked keys are not taken."""
     signatures: SignatureCounts
 
     async def read(self, query: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

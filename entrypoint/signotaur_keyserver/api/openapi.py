@@ -129,6 +129,19 @@ SIGN = _operation(
     security=_SECURITY,
     requestBody=_body("SignRequest"),
 )
+LEAKS = _operation(
+    {200: "What each finding is."},
+    "LeakFeedback",
+    {
+        **_ALWAYS,
+        401: (Problem.UNKNOWN_KEY,),
+        404: (Problem.NOT_FOUND,),
+        422: (Problem.MALFORMED_REQUEST,),
+        429: (Problem.RATE_LIMITED,),
+    },
+    requestBody=_body("LeakReport"),
+    security=[{"leakSignature": []}],
+)
 HEALTHZ = _operation({200: "The process is up."}, "Status", _ALWAYS)
 READYZ = _operation({200: "Ready to serve."}, "Status", _ALWAYS)
 METRICS = _operation({}, "", {**_ALWAYS, 401: (Problem.UNKNOWN_KEY,), 429: (Problem.RATE_LIMITED,)})
@@ -146,7 +159,15 @@ def describe(app: FastAPI) -> dict[str, Any]:
         )
         schema["components"] = {
             "schemas": schemas.components() | signing_schemas.components(),
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer"},
+                "leakSignature": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Github-Public-Key-Signature",
+                    "description": "Over the body; Github-Public-Key-Identifier names its key.",
+                },
+            },
         }
         app.openapi_schema = schema
     return app.openapi_schema

@@ -52,7 +52,7 @@ def list_webhooks(
     as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
     database: DatabaseUrl = None,
 ) -> None:
-    """List every webhook with what it is told of."""
+    """List every webhook with the types that it gets."""
     with data_folder.existing(data_dir, database) as opened:
         found = webhooks.list_webhooks(opened)
     if as_json:

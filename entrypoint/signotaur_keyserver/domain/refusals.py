@@ -225,6 +225,11 @@ def rate_limited(detail: str, wait: float) -> RefusedError:
     return RefusedError(Problem.RATE_LIMITED, 429, detail, retry_after=max(1, ceil(wait)))
 
 
+def no_leaks() -> RefusedError:
+    """Refuse reports of leaked keys where the operator gave no keys to check them with."""
+    return RefusedError(Problem.NOT_FOUND, 404, "This server takes no reports of leaked keys.")
+
+
 def unavailable() -> RefusedError:
     """Refuse while the database cannot be reached or is busy. Nothing was changed."""
     return RefusedError(
