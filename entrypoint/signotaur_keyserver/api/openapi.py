@@ -23,6 +23,7 @@ _ALWAYS: _Problems = {
 _WITH_KEY: _Problems = {
     **_ALWAYS,
     401: (Problem.UNKNOWN_KEY, Problem.KEY_EXPIRED, Problem.KEY_REVOKED, Problem.KEY_DISABLED),
+    403: (Problem.NETWORK_DENIED,),
     429: (Problem.RATE_LIMITED,),
 }
 _WITH_BODY: _Problems = {
@@ -30,6 +31,7 @@ _WITH_BODY: _Problems = {
     415: (Problem.MALFORMED_REQUEST,),
     422: (Problem.MALFORMED_REQUEST,),
 }
+_TO_SIGN: _Problems = {**_WITH_BODY, 403: (Problem.NETWORK_DENIED, Problem.PURPOSE_DENIED)}
 _WITH_ID: _Problems = {
     **_WITH_KEY,
     404: (Problem.UNKNOWN_ROTATION, Problem.NOT_FOUND),
@@ -87,7 +89,7 @@ PUT_ROTATION = _operation(
     "Rotation",
     {
         **_WITH_BODY,
-        403: (Problem.ROLE_REQUIRED,),
+        403: (Problem.NETWORK_DENIED, Problem.PURPOSE_DENIED, Problem.ROLE_REQUIRED),
         404: (Problem.NOT_FOUND,),
         409: (
             Problem.ROTATION_OPEN,
@@ -116,16 +118,29 @@ DELETE_ROTATION = _operation(
 CERT_GET = _operation(
     {200: "The certificate, or why there is none."},
     "CertificateAnswer",
-    _WITH_BODY,
+    _TO_SIGN,
     security=_SECURITY,
     requestBody=_body("CertificateRequest"),
 )
 SIGN = _operation(
     {200: "The signature, or why there is none."},
     "SignAnswer",
-    _WITH_BODY,
+    {**_TO_SIGN, 429: (Problem.RATE_LIMITED, Problem.SIGNING_BUDGET_SPENT)},
     security=_SECURITY,
     requestBody=_body("SignRequest"),
+)
+LEAKS = _operation(
+    {200: "What each finding is."},
+    "LeakFeedback",
+    {
+        **_ALWAYS,
+        401: (Problem.UNKNOWN_KEY,),
+        404: (Problem.NOT_FOUND,),
+        422: (Problem.MALFORMED_REQUEST,),
+        429: (Problem.RATE_LIMITED,),
+    },
+    requestBody=_body("LeakReport"),
+    security=[{"leakSignature": []}],
 )
 HEALTHZ = _operation({200: "The process is up."}, "Status", _ALWAYS)
 READYZ = _operation({200: "Ready to serve."}, "Status", _ALWAYS)
@@ -144,7 +159,15 @@ def describe(app: FastAPI) -> dict[str, Any]:
         )
         schema["components"] = {
             "schemas": schemas.components() | signing_schemas.components(),
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer"},
+                "leakSignature": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Github-Public-Key-Signature",
+                    "description": "Over the body; Github-Public-Key-Identifier names its key.",
+                },
+            },
         }
         app.openapi_schema = schema
     return app.openapi_schema

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from signotaur_wire.members import Json
 from signotaur_wire.messages import KeyState, RotationState
 
 UNCONFIRMED = (RotationState.OPEN, RotationState.HELD)
@@ -71,6 +72,8 @@ class Key:
     signatures_per_hour: int | None = None
     overlap_days_min: int | None = None
     overlap_days_max: int | None = None
+    server_policy: Json | None = None
+    """The server's policy; see ``domain.policy``."""
 
     def state(self, now: datetime) -> KeyState:
         """Return what the key is at a moment; deadlines count whether or not a sweep ran."""
