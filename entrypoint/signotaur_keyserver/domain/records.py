@@ -71,6 +71,8 @@ class Key:
     signatures_per_hour: int | None = None
     overlap_days_min: int | None = None
     overlap_days_max: int | None = None
+    deleted_at_utc: datetime | None = None
+    """A deleted key is dead and no longer listed; lineage and events still refer to it."""
 
     def state(self, now: datetime) -> KeyState:
         """Return what the key is at a moment; deadlines count whether or not a sweep ran."""
@@ -183,6 +185,7 @@ class CertificateState(StrEnum):
     """What a certificate is at a moment. Only VALID ones sign."""
 
     VALID = "valid"
+    DISABLED = "disabled"
     NOT_YET_VALID = "not-yet-valid"
     EXPIRED = "expired"
     REMOVED = "removed"
@@ -217,6 +220,8 @@ class Certificate:
         """Return what the certificate is at a moment."""
         if self.removed_at_utc is not None:
             return CertificateState.REMOVED
+        if not self.enabled:
+            return CertificateState.DISABLED
         if now < self.not_before_utc:
             return CertificateState.NOT_YET_VALID
         # The last second belongs to it (RFC 5280, 4.1.2.5).
