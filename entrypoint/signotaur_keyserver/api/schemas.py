@@ -68,7 +68,7 @@ def message_schema(
     properties: dict[str, Schema] = {}
     required = []
     for field in fields(message):
-        name = (names or {}).get(field.name) or _camel(field.name)
+        name = (names or {}).get(field.name) or camel(field.name)
         properties[name] = _of_type(hints[field.name]) | (rules or {}).get(name, {})
         if field.default is MISSING:
             required.append(name)
@@ -86,7 +86,7 @@ def _of_type(hint: Any) -> Schema:
         return {"type": "string", "enum": [member.value for member in hint]}
     if hint is RotationDescription:
         return {"$ref": "#/components/schemas/Rotation"}
-    raise TypeError(f"no schema for {hint}")
+    return message_schema(hint)
 
 
 def _problem() -> Schema:
@@ -113,11 +113,17 @@ def _problem() -> Schema:
                 "items": text,
                 "description": "malformed-request: names of the members at fault",
             },
+            "faults": {
+                "type": "object",
+                "additionalProperties": text,
+                "description": "malformed-request: what is wrong with each member",
+            },
         },
         "required": ["type", "title", "status", "detail"],
     }
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """Return a name of the code as it is on the wire."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)

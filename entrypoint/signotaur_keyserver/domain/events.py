@@ -22,6 +22,14 @@ class EventType(StrEnum):
     USER_ADDED = "user-added"
     USER_DISABLED = "user-disabled"
     USER_ENABLED = "user-enabled"
+    USER_EDITED = "user-edited"
+    PASSWORD_CHANGED = "password-changed"  # noqa: S105 - no password
+    """A user gave itself another password."""
+    PASSWORD_RESET = "password-reset"  # noqa: S105
+    """Somebody else gave a user a password."""
+    SIGNED_IN = "signed-in"
+    SIGNED_OUT = "signed-out"
+    SIGN_IN_REFUSED = "sign-in-refused"
     KEY_ADDED = "key-added"
     KEY_DISABLED = "key-disabled"
     KEY_ENABLED = "key-enabled"

@@ -31,6 +31,34 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """A user as the web pages know it. Its password's hash is only ever read to compare."""
+
+    id: int
+    name: str
+    admin: bool
+    enabled: bool
+    created_at_utc: datetime
+    has_password: bool
+    password_expires_at_utc: datetime | None
+    """Set for a temporary password, which must be changed before anything else is done."""
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A person who signed in with a browser or a script."""
+
+    token_sha256: str
+    created_at_utc: datetime
+    seen_at_utc: datetime
+    expires_at_utc: datetime
+    address: str | None
+    user_agent: str | None
+    person: Person
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """One key with what its owner and its own rotation add to it."""
 

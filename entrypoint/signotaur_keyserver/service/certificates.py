@@ -14,11 +14,8 @@ from signotaur_keyserver.domain.records import Certificate, CertificateState, Us
 from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.material import Material, MaterialError, load_chain
 from signotaur_keyserver.pki.selection import same_text
-from signotaur_keyserver.service.administration import (
-    NAME_MAX_LENGTH,
-    AdministrationError,
-    require_user,
-)
+from signotaur_keyserver.service.administration import AdministrationError, require_user
+from signotaur_keyserver.service.names import NAME_MAX_LENGTH
 from signotaur_keyserver.store import certificates, events
 
 

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.events import Event, EventType, Level
-from signotaur_keyserver.store import events, keys, rotations
+from signotaur_keyserver.service.sign_in import IDLE
+from signotaur_keyserver.store import events, keys, rotations, sessions
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,10 @@ class Swept:
 
 
 def sweep(database: Database) -> Swept:
-    """Write down due revocations, and mark rotations nobody confirmed as held."""
+    """Write down due revocations, mark rotations nobody confirmed as held, forget old sessions."""
     with database.write() as connection:
         now = database.clock.now(connection)
+        sessions.delete_expired(connection, now, idle_since=now - IDLE)
         return Swept(_revoke(connection, now), _hold(connection, now))
 
 

@@ -142,6 +142,12 @@ def every(connection: Connection) -> list[Key]:
     return [_key(row) for row in connection.execute(_LIST).mappings()]
 
 
+def of_owner(connection: Connection, owner_id: int) -> list[Key]:
+    """Return all keys of a user, by id."""
+    owned = _LIST.where(keys.c.owner_id == owner_id)
+    return [_key(row) for row in connection.execute(owned).mappings()]
+
+
 def lock(connection: Connection, key_ids: Sequence[int]) -> None:
     """Lock the rows of one or two keys until the transaction ends, in one order for everybody."""
     connection.execute(_LOCK, {"first": key_ids[0], "last": key_ids[-1]}).all()

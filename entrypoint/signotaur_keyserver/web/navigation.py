@@ -1,0 +1,19 @@
+"""The pages that the head of each page leads to."""
+
+from dataclasses import dataclass
+
+from signotaur_keyserver.domain.authorization import Action
+
+
+@dataclass(frozen=True)
+class Item:
+    """A link, shown to those who may open it."""
+
+    path: str
+    label: str
+    action: Action
+
+
+NAVIGATION = (Item("/settings", "Settings", Action.SEE_SETTINGS),)
+HOME = "/profile"
+"""Where a person begins."""
