@@ -42,6 +42,8 @@ class Problem(StrEnum):
     """401. The one answer for every cause that a stranger could probe."""
     NOT_ALLOWED = "not-allowed"
     """403. The person who signed in may not do this, or the request came from another site."""
+    NOT_POSSIBLE = "not-possible"
+    """409. The present state of a key or a rotation does not allow what a person asked for."""
     NOT_FOUND = "not-found"
     """404 or 405. No such path or method."""
     UNAVAILABLE = "unavailable"

@@ -25,6 +25,7 @@ TITLES = {
     Problem.SIGN_IN_REQUIRED: "Sign-in required",
     Problem.SIGN_IN_REFUSED: "Sign-in refused",
     Problem.NOT_ALLOWED: "Not allowed",
+    Problem.NOT_POSSIBLE: "Not possible now",
     Problem.NOT_FOUND: "Not found",
     Problem.UNAVAILABLE: "Unavailable",
     Problem.INTERNAL_ERROR: "Internal error",

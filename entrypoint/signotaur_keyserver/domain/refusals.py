@@ -217,6 +217,11 @@ def not_allowed(detail: str = "You are not allowed to do this.") -> RefusedError
     return RefusedError(Problem.NOT_ALLOWED, 403, detail)
 
 
+def not_possible(detail: str) -> RefusedError:
+    """Refuse a person what the present state of a key or a rotation does not allow."""
+    return RefusedError(Problem.NOT_POSSIBLE, 409, detail)
+
+
 def not_found() -> RefusedError:
     """Refuse a path that names nothing, or nothing that this person may see."""
     return RefusedError(Problem.NOT_FOUND, 404, "This does not exist.")

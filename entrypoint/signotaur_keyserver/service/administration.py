@@ -60,18 +60,32 @@ def set_user_enabled(database: Database, name: str, *, enabled: bool) -> None:
 def add_key(database: Database, user: str, name: str, lifetime: timedelta | None) -> str:
     """Make a key for a user and return its text: the only time that it can be seen."""
     _require_name(name)
-    text = keyformat.generate()
-    parsed = keyformat.parse(text)
     with database.write() as connection:
         now = database.clock.now(connection)
         owner = require_user(connection, user)
         expires = None if lifetime is None else now + lifetime
-        new = keys.NewKey(parsed.public_id, parsed.sha256, owner.id, name, now, expires)
-        key_id = keys.add(connection, new)
-        message = f"Key {key_id} ({name}) was added for {user}."
-        event = Event(Level.SECURITY, EventType.KEY_ADDED, message, owner.id, key_id)
-        events.write(connection, now, event)
-    return text
+        return insert_key(connection, owner, name, expires, now)[0]
+
+
+def insert_key(
+    connection: Connection,
+    owner: User,
+    name: str,
+    expires: datetime | None,
+    now: datetime,
+    replaced_key_id: int | None = None,
+) -> tuple[str, int]:
+    """Make a key in a transaction; return its text and its id."""
+    text = keyformat.generate()
+    parsed = keyformat.parse(text)
+    new = keys.NewKey(
+        parsed.public_id, parsed.sha256, owner.id, name, now, expires, replaced_key_id
+    )
+    key_id = keys.add(connection, new)
+    message = f"Key {key_id} ({name}) was added for {owner.name}."
+    event = Event(Level.SECURITY, EventType.KEY_ADDED, message, owner.id, key_id)
+    events.write(connection, now, event)
+    return text, key_id
 
 
 def revoke_key(database: Database, key_id: int) -> bool:

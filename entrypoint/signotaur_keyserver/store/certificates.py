@@ -156,6 +156,14 @@ def revoke_access(connection: Connection, certificate_id: int, user_id: int) -> 
     return ended.one_or_none() is not None
 
 
+def granted_ids(connection: Connection, user_id: int) -> set[int]:
+    """Return the ids of the certificates that a user has access of its own to."""
+    granted = select(certificate_access.c.certificate_id).where(
+        certificate_access.c.user_id == user_id
+    )
+    return set(connection.execute(granted).scalars())
+
+
 def user_names(connection: Connection) -> dict[int, list[str]]:
     """Return the names of the users with access of their own, by certificate id."""
     rows = connection.execute(

@@ -1,8 +1,9 @@
 """Statements on keys. One statement tells all that authentication must know."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -78,6 +79,9 @@ _FIND_USED = _FIND.add_columns(database_now().label("now")).where(
 )
 _FIND_BY_ID = _FIND.where(keys.c.id == bindparam("key_id"))
 _LIST = _FIND.order_by(keys.c.id)
+
+FIND, OWN = _FIND, _own
+"""All that a ``Key`` is made of, and a key's own rotation in it, for ``store.key_list``."""
 
 # What a rotation executes is built once: building a statement takes longer than executing it.
 _THIS = keys.c.id == bindparam("this_id")
@@ -209,6 +213,11 @@ def revoke_due(connection: Connection, now: datetime) -> list[tuple[int, str]]:
     return sorted((row.id, row.revoke_reason) for row in revoked)
 
 
+def mark_deleted(connection: Connection, key_ids: Sequence[int], now: datetime) -> None:
+    """No longer list these keys. Their rows stay, because lineage and events refer to them."""
+    connection.execute(update(keys).where(keys.c.id.in_(key_ids)).values(deleted_at_utc=now))
+
+
 def mark_first_use(connection: Connection, key_id: int, now: datetime) -> bool:
     """Record the first use of a key; False when it was recorded before."""
     marked = connection.execute(_MARK_FIRST_USE, {"this_id": key_id, "now": now})
@@ -244,7 +253,12 @@ def count_by_state(connection: Connection, now: datetime) -> dict[KeyState, int]
     return {KeyState(row.state): row.amount for row in connection.execute(counted)}
 
 
-def _key(row: RowMapping) -> Key:
+def key_of(row: Mapping[str, Any]) -> Key:
+    """Return the key of a row that has the columns of ``FIND``."""
+    return _key(row)
+
+
+def _key(row: Mapping[str, Any] | RowMapping) -> Key:
     values = dict(row)
     values.pop("now", None)
     values["roles"] = tuple(sorted(values["roles"].split(","))) if values["roles"] else ()
