@@ -10,6 +10,7 @@ from typing import Any
 import requests
 
 from keyserver.harness import NO_LIMIT, Running, World
+from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.domain.records import Person, Session
 from signotaur_keyserver.service import people, sign_in
 from signotaur_keyserver.service.passwords import Passwords
@@ -18,6 +19,7 @@ from signotaur_keyserver.store import people as store
 from signotaur_keyserver.store import users
 from signotaur_keyserver.web import protection
 from signotaur_keyserver.web.site import SiteOptions
+from signotaur_wire.durations import parse_duration
 
 PASSWORD = "correct horse battery"
 UNLIMITED = SiteOptions(sign_ins_per_user=(NO_LIMIT, 1.0), sign_ins_per_address=(NO_LIMIT, 1.0))
@@ -131,6 +133,12 @@ class Pages:
         """Return a person's live sessions."""
         return sign_in.live_sessions(self.world.database, person.id)
 
+    @contextmanager
+    def later(self, offset: str) -> Iterator["Pages"]:
+        """Serve the same world with a clock that runs ahead."""
+        with serving_pages(self.world, offset=offset) as served:
+            yield served
+
     def close(self) -> None:
         """End the connections of every visitor."""
         for visitor in self._visitors:
@@ -138,12 +146,16 @@ class Pages:
 
 
 @contextmanager
-def serving_pages(world: World, site: SiteOptions = UNLIMITED) -> Iterator[Pages]:
+def serving_pages(
+    world: World, site: SiteOptions = UNLIMITED, offset: str = "0s"
+) -> Iterator[Pages]:
     """Serve the pages of a world."""
-    with Running(world.database, site=site, vault=world.vault) as url:
+    database = Database(sqlite_url(world.file), offset=parse_duration(offset))
+    with Running(database, site=site, vault=world.vault) as url:
         pages = Pages(world, url)
         yield pages
         pages.close()
+    database.close()
 
 
 def text_of(answer: requests.Response) -> str:

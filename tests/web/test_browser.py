@@ -6,7 +6,16 @@ from playwright.sync_api import Browser, expect
 from web.browser import DESK, PHONE, accessibility_faults, overflow, window
 from web.pages import PASSWORD, Pages
 
-PATHS = ("/login", "/profile", "/settings", "/none")
+PATHS = (
+    "/login",
+    "/profile",
+    "/users",
+    "/users/new",
+    "/users/1",
+    "/events",
+    "/settings",
+    "/none",
+)
 
 
 def test_signing_in_by_keyboard_alone(pages: Pages, chromium: Browser) -> None:

@@ -14,6 +14,7 @@ from uuid import UUID
 from signotaur_keyserver.api.problems import TITLES
 from signotaur_wire.keyformat import PUBLIC_ID_PATTERN, SHA256_PATTERN
 from signotaur_wire.limits import HOLDER_MAX_LENGTH, OVERLAP_DAYS_MAX, OVERLAP_DAYS_MIN
+from signotaur_wire.members import Json
 from signotaur_wire.messages import KeyDescription, RotationDescription, RotationRequest
 from signotaur_wire.problems import Problem
 
@@ -27,6 +28,7 @@ _SIMPLE: dict[object, Schema] = {
     datetime: {"type": "string", "format": "date-time"},
     UUID: {"type": "string", "format": "uuid"},
     NoneType: {"type": "null"},
+    Json: {"type": "object"},
 }
 _REQUEST_RULES: dict[str, Schema] = {
     "publicId": {"pattern": f"^{PUBLIC_ID_PATTERN}$"},

@@ -3,10 +3,12 @@
 from fastapi import FastAPI
 
 from signotaur_keyserver.web import (
+    event_pages,
     profile_pages,
     session_pages,
     settings_pages,
     static_routes,
+    user_pages,
 )
 from signotaur_keyserver.web.errors import PageBoundary
 from signotaur_keyserver.web.routes import Route
@@ -15,6 +17,8 @@ from signotaur_keyserver.web.site import Site, SiteOptions, add_description
 _MODULES = (
     session_pages.routes,
     profile_pages.routes,
+    user_pages.routes,
+    event_pages.routes,
     settings_pages.routes,
 )
 ROUTES: tuple[Route, ...] = tuple(route for routes in _MODULES for route in routes.all)

@@ -14,6 +14,10 @@ class Item:
     action: Action
 
 
-NAVIGATION = (Item("/settings", "Settings", Action.SEE_SETTINGS),)
+NAVIGATION = (
+    Item("/events", "Events", Action.SEE_EVENTS),
+    Item("/users", "Users", Action.SEE_USERS),
+    Item("/settings", "Settings", Action.SEE_SETTINGS),
+)
 HOME = "/profile"
 """Where a person begins."""
