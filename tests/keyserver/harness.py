@@ -23,6 +23,8 @@ from signotaur_keyserver.runtime.server import Server, configured, listen, url_o
 from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.sweep import Swept, sweep
 from signotaur_keyserver.store.event_chain import ChainKey
+from signotaur_keyserver.web.application import add_pages
+from signotaur_keyserver.web.site import SiteOptions
 from signotaur_wire import keyformat, paths
 from signotaur_wire.durations import parse_duration
 from signotaur_wire.roles import ROTATOR
@@ -34,9 +36,17 @@ NO_LIMIT = 1_000_000
 class Running:
     """A server of a database, in a thread of this process. Use it as a context manager."""
 
-    def __init__(self, database: Database, limits: Limits = DEFAULT, **options: Any) -> None:
+    def __init__(
+        self,
+        database: Database,
+        limits: Limits = DEFAULT,
+        site: SiteOptions | None = None,
+        **options: Any,
+    ) -> None:
         self._limits = limits
         self._app = create_app(database, Options(**{"failures_burst": NO_LIMIT} | options))
+        if site is not None:
+            add_pages(self._app, site)
 
     def __enter__(self) -> str:
         """Start; return the URL."""

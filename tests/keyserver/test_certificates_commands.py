@@ -61,6 +61,7 @@ def test_a_certificate_is_added_in_one_line(cli: Run) -> None:
     assert set(json.loads(out)) == {
         "id",
         "label",
+        "alias",
         "thumbprint",
         "subject",
         "notBefore",
@@ -104,6 +105,22 @@ def test_the_life_of_a_certificate(cli: Run) -> None:
         "certificate-access-revoked",
         "certificate-removed",
     ]
+
+
+def test_two_certificates_behind_one_label(cli: Run) -> None:
+    for _ in range(2):
+        cli("cert", "add", "--label=production", *SELF_SIGNED)
+    code, out, err = cli("cert", "remove", "production")
+    assert (code, out) == (1, "")
+    assert err.endswith("several certificates have this label; name one by id: 1, 2\n")
+    assert cli("cert", "disable", "1") == (0, "", "certificate 1 is disabled\n")
+    assert [each["state"] for each in _listed(cli)] == ["disabled", "valid"]
+    assert cli("cert", "enable", "1") == (0, "", "certificate 1 is enabled\n")
+    renamed = cli("cert", "rename", "1", "--label=production", "--alias=year-2026")
+    assert renamed == (0, "", "certificate 1 is renamed\n")
+    assert "production (year-2026): CN=Example" in cli("cert", "list")[1]
+    assert cli("cert", "remove", "year-2026") == (0, "", "certificate 1 is removed\n")
+    assert cli("cert", "remove", "production") == (0, "", "certificate 2 is removed\n")
 
 
 def test_a_pfx_file_is_added_with_its_password(
@@ -204,7 +221,7 @@ FAILURES = {
     "an unknown certificate to export": ("cert", "export", "9"),
     "an unknown user": ("cert", "grant", "production", "--user=nobody"),
     "an unknown user to add": ("cert", "add", "--label=y", *SELF_SIGNED, "--user=nobody"),
-    "a label that is taken": ("cert", "add", "--label=Production", *SELF_SIGNED),
+    "an alias that is a number": ("cert", "rename", "1", "--label=production", "--alias=1"),
     "a label that is a number": ("cert", "add", "--label=12", *SELF_SIGNED),
     "an empty PFX": ("cert", "add", "--label=y", "--pfx=/dev/null"),
 }

@@ -79,8 +79,9 @@ class RequestBoundary:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         self._requests.by_status[status] += 1
         method = scope["method"] if scope["method"] in METHODS else "(other)"
-        path = scope["path"] if _OURS.fullmatch(scope["path"]) else "(other)"
-        key_id = scope.get("state", {}).get("key_id", "-")
+        state = scope.get("state", {})
+        path = scope["path"] if _OURS.fullmatch(scope["path"]) else state.get("route", "(other)")
+        key_id = state.get("key_id", "-")
         _access.info("%s %s %d %.1fms key=%s", method, path, status, seconds * 1000, key_id)
 
 

@@ -28,6 +28,8 @@ from signotaur_keyserver.runtime.server import serve as run_server
 from signotaur_keyserver.runtime.tls import TlsFiles, ensure_self_signed
 from signotaur_keyserver.service.certificates import require_master_key
 from signotaur_keyserver.service.webhook_post import Poster
+from signotaur_keyserver.web.application import add_pages
+from signotaur_keyserver.web.site import SiteOptions
 
 KEY_REQUESTS_PER_MINUTE = 12_000
 """200 a second. A build that signs 500 files makes 501 requests; the server answers 2,000 a
@@ -87,6 +89,7 @@ MetricsTokenFile = Annotated[
         "option, /metrics requires none.",
     ),
 ]
+Web = Annotated[bool, typer.Option("--web/--no-web", help="Serve the web pages for people at /.")]
 SweepInterval = Annotated[
     str, typer.Option("--sweep-interval", help="How often revocations are made permanent.")
 ]
@@ -122,6 +125,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     max_connections_per_address: MaxConnectionsPerAddress = DEFAULT.per_address,
     key_requests_per_minute: KeyRequestsPerMinute = KEY_REQUESTS_PER_MINUTE,
     metrics_token_file: MetricsTokenFile = None,
+    web: Web = True,  # noqa: FBT002 - a flag of the command line
     sweep_interval: SweepInterval = "1h",
     event_retention: EventRetention = "400d",
     leak_keys: LeakKeysFile = None,
@@ -159,6 +163,8 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
             webhooks=Poster(allow_private=allow_private_webhooks),
         )
         app = create_app(opened, options)
+        if web:
+            add_pages(app, SiteOptions(authority=None if tls is None else tls.authority))
         limits = Limits(max_connections, max_connections_per_address)
         run_server(app, listener, tls, lambda: typer.echo(ready), limits)
 

@@ -3,7 +3,7 @@
 Pure. No text here ever holds what the client sent: neither a key nor any other value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from math import ceil
 
@@ -228,6 +228,40 @@ def rate_limited(detail: str, wait: float) -> RefusedError:
 def no_leaks() -> RefusedError:
     """Refuse reports of leaked keys where the operator gave no keys to check them with."""
     return RefusedError(Problem.NOT_FOUND, 404, "This server takes no reports of leaked keys.")
+
+
+def sign_in_required() -> RefusedError:
+    """Refuse a stranger what only people do who signed in."""
+    return RefusedError(Problem.SIGN_IN_REQUIRED, 401, "Sign in first. API keys do not open this.")
+
+
+def sign_in_refused() -> RefusedError:
+    """Refuse a sign-in: the one answer for every cause that a stranger could probe."""
+    return RefusedError(
+        Problem.SIGN_IN_REFUSED, 401, "The name or the password is wrong, or the user is disabled."
+    )
+
+
+def not_allowed(detail: str = "You are not allowed to do this.") -> RefusedError:
+    """Refuse a person who signed in, or a form that another site sent."""
+    return RefusedError(Problem.NOT_ALLOWED, 403, detail)
+
+
+def not_possible(detail: str) -> RefusedError:
+    """Refuse a person what the present state of a key or a rotation does not allow."""
+    return RefusedError(Problem.NOT_POSSIBLE, 409, detail)
+
+
+def not_found() -> RefusedError:
+    """Refuse a path that names nothing, or nothing that this person may see."""
+    return RefusedError(Problem.NOT_FOUND, 404, "This does not exist.")
+
+
+def invalid_fields(faults: Mapping[str, str]) -> RefusedError:
+    """Refuse values: ``faults`` says what is wrong with each field, without its value."""
+    refused = malformed(422, "Some fields are not valid.", sorted(faults))
+    refused.members["faults"] = dict(faults)
+    return refused
 
 
 def unavailable() -> RefusedError:

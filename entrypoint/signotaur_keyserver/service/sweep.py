@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.events import Event, EventType, Level
-from signotaur_keyserver.store import events, keys, rotations, settings, webhooks
+from signotaur_keyserver.service.sign_in import IDLE
+from signotaur_keyserver.store import events, keys, rotations, sessions, settings, webhooks
 from signotaur_wire.members import format_time
 
 SOON = timedelta(days=14)
@@ -29,9 +30,10 @@ class Swept:
 
 
 def sweep(database: Database) -> Swept:
-    """Write down due revocations, and mark rotations nobody confirmed as held."""
+    """Write down due revocations, mark rotations nobody confirmed as held, forget old sessions."""
     with database.write() as connection:
         now = database.clock.now(connection)
+        sessions.delete_expired(connection, now, idle_since=now - IDLE)
         revoked = keys.revoke_due(connection, now)
         held = rotations.hold_ended(connection, now)
         expiring = _expiring(connection, now)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select
 
 from signotaur_keyserver.database.database import chain_key_of
 from signotaur_keyserver.domain.event_chain import ChainedEvent, Link, event_mac
 from signotaur_keyserver.domain.events import Event, EventType
-from signotaur_keyserver.domain.schema import events
+from signotaur_keyserver.domain.schema import events, keys
 from signotaur_keyserver.store import event_chain, webhooks
 
 _WRITE = insert(events)
@@ -24,6 +24,21 @@ class StoredEvent:
     id: int
     at_utc: datetime
     event: Event
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which events are looked for; None does not restrict."""
+
+    level: str | None = None
+    text: str | None = None
+    """Part of the message or of the type, in any case."""
+    user_id: int | None = None
+    key_id: int | None = None
+    before: int | None = None
+    """Only events with a smaller id."""
+    owner_id: int | None = None
+    """Only events of this user and of the user's keys."""
 
 
 def write(connection: Connection, now: datetime, *written: Event) -> None:
@@ -80,6 +95,31 @@ def chained(connection: Connection) -> Iterator[ChainedEvent]:
             last = stored.id
         if len(rows) < _BATCH:
             return
+
+
+def search(connection: Connection, selection: Selection, limit: int) -> list[StoredEvent]:
+    """Return the newest events of a selection, newest first."""
+    found = select(events).where(*_conditions(selection)).order_by(events.c.id.desc()).limit(limit)
+    return [_stored(dict(row)) for row in connection.execute(found).mappings()]
+
+
+def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
+    if selection.level is not None:
+        yield events.c.level == selection.level
+    if selection.text is not None:
+        yield or_(
+            events.c.message.icontains(selection.text, autoescape=True),
+            events.c.type.icontains(selection.text, autoescape=True),
+        )
+    if selection.user_id is not None:
+        yield events.c.user_id == selection.user_id
+    if selection.key_id is not None:
+        yield events.c.key_id == selection.key_id
+    if selection.before is not None:
+        yield events.c.id < selection.before
+    if selection.owner_id is not None:
+        owned = select(keys.c.id).where(keys.c.owner_id == selection.owner_id)
+        yield or_(events.c.user_id == selection.owner_id, events.c.key_id.in_(owned))
 
 
 def delete_oldest(connection: Connection, before: datetime, limit: int) -> int:

@@ -1,8 +1,9 @@
 """Statements on keys. One statement tells all that authentication must know."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -91,6 +92,9 @@ _FIND_USED = _FIND.add_columns(database_now().label("now")).where(
 _FIND_BY_ID = _FIND.where(keys.c.id == bindparam("key_id"))
 _LIST = _FIND.order_by(keys.c.id)
 
+FIND, OWN = _FIND, _own
+"""All that a ``Key`` is made of, and a key's own rotation in it, for ``store.key_list``."""
+
 # What a rotation executes is built once: building a statement takes longer than executing it.
 _THIS = keys.c.id == bindparam("this_id")
 _LOCK = (
@@ -154,6 +158,12 @@ def require(connection: Connection, key_id: int) -> Key:
 def every(connection: Connection) -> list[Key]:
     """Return all keys, by id."""
     return [_key(row) for row in connection.execute(_LIST).mappings()]
+
+
+def of_owner(connection: Connection, owner_id: int) -> list[Key]:
+    """Return all keys of a user, by id."""
+    owned = _LIST.where(keys.c.owner_id == owner_id)
+    return [_key(row) for row in connection.execute(owned).mappings()]
 
 
 def lock(connection: Connection, key_ids: Sequence[int]) -> None:
@@ -248,6 +258,11 @@ def expiring(
     return [(row.id, row.owner_id, row.expires_at_utc) for row in connection.execute(found)]
 
 
+def mark_deleted(connection: Connection, key_ids: Sequence[int], now: datetime) -> None:
+    """No longer list these keys. Their rows stay, because lineage and events refer to them."""
+    connection.execute(update(keys).where(keys.c.id.in_(key_ids)).values(deleted_at_utc=now))
+
+
 def mark_first_use(connection: Connection, key_id: int, now: datetime) -> bool:
     """Record the first use of a key; False when it was recorded before."""
     marked = connection.execute(_MARK_FIRST_USE, {"this_id": key_id, "now": now})
@@ -283,7 +298,12 @@ def count_by_state(connection: Connection, now: datetime) -> dict[KeyState, int]
     return {KeyState(row.state): row.amount for row in connection.execute(counted)}
 
 
-def _key(row: RowMapping) -> Key:
+def key_of(row: Mapping[str, Any]) -> Key:
+    """Return the key of a row that has the columns of ``FIND``."""
+    return _key(row)
+
+
+def _key(row: Mapping[str, Any] | RowMapping) -> Key:
     values = dict(row)
     values.pop("now", None)
     values["roles"] = tuple(sorted(values["roles"].split(","))) if values["roles"] else ()

@@ -62,6 +62,7 @@ def _people() -> None:
 
 
 def _key_use() -> None:
+    op.add_column("keys", sa.Column("deleted_at_utc", _MOMENT))
     op.add_column("keys", sa.Column("last_used_at_utc", _MOMENT))
     op.add_column("keys", sa.Column("last_used_network", sa.String(64)))
     op.add_column("keys", sa.Column("last_used_client", sa.String(100)))
