@@ -37,6 +37,10 @@ BOTH_KEYS_VALID = (
     "The old and the new key both work, and the old key's revocation is not armed. "
     "The new key is in the journal until this rotation is finished."
 )
+ENDING_SCHEDULED = (
+    "The new key works, and the old key works until its overlap ends: the server has scheduled "
+    "that already. The new key is kept on this machine until this rotation is finished."
+)
 NEW_KEY_EVERYWHERE = (
     "Every destination has the new key, and the new key works. It is not known whether the old "
     "key's revocation is armed. The new key is in the journal until this rotation is finished."

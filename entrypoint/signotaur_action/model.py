@@ -52,7 +52,8 @@ class Rotation:
 
     id: UUID
     state: RotationState
-    old_key_id: int
+    old_key_id: int | None
+    """None where the service does not name the old key."""
     new_key_id: int
     new_key_name: str
     new_key_expires_at: datetime | None
@@ -62,6 +63,11 @@ class Rotation:
     overlap_end: datetime
     confirmed_at: datetime | None
     server_time: datetime
+
+    @property
+    def old_key(self) -> str:
+        """The old key, as messages call it."""
+        return "the old key" if self.old_key_id is None else f"key {self.old_key_id}"
 
     @property
     def unconfirmed(self) -> bool:

@@ -36,6 +36,13 @@ class Clock(Protocol):
         """Wait for some seconds."""
 
 
+class KeyDescriptions(Protocol):
+    """A server that describes keys. Raises as a KeyService does."""
+
+    def describe(self, key: Secret) -> KeyInfo:
+        """Return what the server knows of this key."""
+
+
 class KeyService(Protocol):
     """A server that keeps keys. Every call is safe to repeat.
 
@@ -47,16 +54,21 @@ class KeyService(Protocol):
     def address(self) -> str:
         """The server's address, as shown and as remembered in the journal."""
 
-    def describe(self, key: Secret) -> KeyInfo:
-        """Return what the service knows about this key."""
+    @property
+    def arms_at_once(self) -> bool:
+        """Whether ``open_rotation`` already schedules the old key's end."""
+
+    def describe(self, key: Secret) -> KeyInfo | None:
+        """Return what the service knows about this key; None if it cannot describe keys."""
 
     def new_key(self) -> Secret | None:
         """Make the candidate, or return None when the server makes it in ``open_rotation``."""
 
-    def open_rotation(self, key: Secret, intent: RotationIntent) -> OpenRotation:
+    def open_rotation(self, key: Secret, intent: RotationIntent) -> OpenRotation | None:
         """Open the rotation, or repeat it and renew its lease.
 
-        ``key`` is the old key, or the candidate when a cut rotation is continued.
+        ``key`` is the old key, or the candidate when a cut rotation is continued. Returns None
+        if the service itself found that the key is not due.
         Raises BusyError, AlreadyRotatedError, InvalidOverlapError; each means that nothing was
         opened.
         """

@@ -20,7 +20,7 @@ from signotaur_action.errors import (
     UnauthorizedError,
 )
 from signotaur_action.key_server import HttpKeyService, ServerAddress
-from signotaur_action.model import OpenRotation, RotationIntent, Secret
+from signotaur_action.model import KeyInfo, OpenRotation, RotationIntent, Secret
 from signotaur_action.ports import KeyService
 from signotaur_wire.limits import LEASE, MAX_CANDIDATES
 from signotaur_wire.messages import RotationState
@@ -34,11 +34,18 @@ A_RUN = "a run"
 ANOTHER_RUN = "another run"
 
 
+class DescribingService(KeyService, Protocol):
+    """A key service that describes keys and rotations, as both of these do."""
+
+    def describe(self, key: Secret) -> KeyInfo: ...
+    def open_rotation(self, key: Secret, intent: RotationIntent) -> OpenRotation: ...
+
+
 class ServiceHarness(Protocol):
     """A key service and the two things a person can do to it: add a key, and wait."""
 
     @property
-    def service(self) -> KeyService: ...
+    def service(self) -> DescribingService: ...
 
     def add_key(self, *, lifetime: timedelta | None = QUARTER, rotator: bool = True) -> Secret: ...
 
@@ -92,7 +99,7 @@ def moving_harness(request: pytest.FixtureRequest) -> Iterator[ServiceHarness]:
 
 
 def intent(
-    service: KeyService,
+    service: DescribingService,
     *,
     holder: str = A_RUN,
     overlap_days: int = WEEK,
@@ -154,7 +161,7 @@ def test_a_key_without_an_end_has_none(harness: ServiceHarness) -> None:
     ],
 )
 def test_an_unknown_key_is_refused_by_every_call(
-    harness: ServiceHarness, call: Callable[[KeyService, Secret], object]
+    harness: ServiceHarness, call: Callable[[DescribingService, Secret], object]
 ) -> None:
     stranger = harness.service.new_key()
     assert stranger is not None

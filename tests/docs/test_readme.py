@@ -27,6 +27,7 @@ CLIENT_EXAMPLES = [
     for block in BLOCKS
     if "signotaur-action " in block["text"].split("\n")[0]
     and not block["text"].startswith("signotaur-action sign ")
+    and block["mark"] != "tool"  # tests/vendor_tool runs it
 ]
 
 

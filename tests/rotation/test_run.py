@@ -171,6 +171,7 @@ def test_nothing_is_asked_for_when_the_journal_cannot_be_written(harness: Rotati
 def test_a_key_that_does_not_end_within_the_window_stays(harness: RotationHarness) -> None:
     outcome = harness.run(plan=RotationPlan(WEEK, window=timedelta(days=30)))
     assert isinstance(outcome, NotDue)
+    assert outcome.key is not None
     assert outcome.key.id == 1
     assert list(harness.log) == FRESH_RUN[:3]
     assert harness.journals == []

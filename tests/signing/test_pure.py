@@ -132,13 +132,14 @@ def test_a_certificate_says_what_it_is(keys: dict[str, PrivateKey]) -> None:
     assert "a signer" in certificate.subject
     assert certificate.ends_at > datetime.now(UTC)
     assert certificates_in(certificate.pem * 2) == (encoded, encoded)
+    assert certificates_in(encoded) == (encoded,)
 
 
 @pytest.mark.parametrize("bad", [b"", b"\0", b"0\0", b"rubbish", b"0\x03\x02\x01\x01"])
 def test_invalid_certificates_are_rejected(bad: bytes) -> None:
     with pytest.raises(CertificateError, match="not a certificate"):
         SigningCertificate.read(bad)
-    with pytest.raises(CertificateError, match="no certificates in PEM format"):
+    with pytest.raises(CertificateError, match="no certificate in PEM or DER"):
         certificates_in(bad)
 
 

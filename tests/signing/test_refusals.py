@@ -156,7 +156,7 @@ def test_all_problems_are_reported_at_once_and_nothing_is_sent(
         "--description-url: it must contain ASCII characters only",
         "--max-degree-of-parallelism: it must be a whole number from 1 to 64",
         "--fail-if-expiring-within: a duration is",
-        "more.pem: it contains no certificates in PEM format",
+        "more.pem: it contains no certificate in PEM or DER",
         "none.txt cannot be read",
         "missing.exe does not exist",
         "no file matches *.none",

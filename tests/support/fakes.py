@@ -67,6 +67,7 @@ class FakeKeyService:
     keys: list[FakeKey] = field(default_factory=list)
     rotations: dict[UUID, FakeRotation] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    arms_at_once: bool = False
 
     def add_key(self, lifetime: timedelta | None = timedelta(days=90)) -> Secret:
         """Add a key and return it."""

@@ -109,7 +109,7 @@ def test_the_time_for_all_calls_is_read(text: str, seconds: int) -> None:
     assert address.timeout == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", ["0", "0s", "241", "5m", "1h", "999999w"])
+@pytest.mark.parametrize("text", ["0", "0s", "241", "5m", "1h", "5214w"])
 def test_a_time_outside_its_range_is_refused(text: str) -> None:
     _, faults = read(timeout=text)
     assert faults == ["--timeout: it must be between 1s and 4m"]

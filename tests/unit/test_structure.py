@@ -46,6 +46,7 @@ REVEALS = {
     "signotaur_action/sinks/teamcity.py",
     "signotaur_action/sinks/template.py",
     "signotaur_action/sinks/vault.py",
+    "signotaur_action/vendor_tool/command.py",  # the environment of the tool
     "signotaur_demo/story.py",  # hides the key in what the demo shows
 }
 """The only modules that may turn a Secret into text."""
@@ -54,7 +55,7 @@ CATCHES_ALL = {
     "signotaur_action/cli.py": {"main"},
     "signotaur_action/rotation/run.py": {"_as_unfinished"},  # says how the keys are
     "signotaur_action/files/journal/file.py": {"open_locked"},  # closes the file and raises again
-    "signotaur_action/sinks/command.py": {"_run"},  # ends the program and raises again
+    "signotaur_action/program.py": {"run_program"},  # ends the program and raises again
     "signotaur_keyserver/api/middleware.py": {"__call__"},
 }
 """The last resorts, and what must be undone whatever comes."""

@@ -14,6 +14,7 @@ from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.key import key_source, require_no_arguments
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import server_address
+from signotaur_action.settings.tool import refuse_tool
 
 
 def run(invocation: Invocation) -> ExitCode:
@@ -23,6 +24,7 @@ def run(invocation: Invocation) -> ExitCode:
         source = key_source(settings)
         require_no_arguments(settings)
         server = server_address(settings)
+        refuse_tool(settings, "confirm-rotation")
         rotation_id = settings.checked(ROTATION_ID, _identity, None)
         if settings.faults or source is None:
             raise UsageError(settings.faults)

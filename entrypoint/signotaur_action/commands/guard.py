@@ -30,6 +30,7 @@ from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.key import KeySource, key_source, require_no_arguments
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import github_token, outside, server_address
+from signotaur_action.settings.tool import refuse_tool
 from signotaur_wire.durations import parse_duration
 
 _UNCHANGED = "Unchanged: the guard only reads."
@@ -107,6 +108,7 @@ def _read(settings: Settings, clock: Clock) -> Guard:
     source = key_source(settings)
     require_no_arguments(settings)
     server = server_address(settings)
+    refuse_tool(settings, "guard")
     limits = Limits(
         fail_within=settings.checked(FAIL_IF_EXPIRING_WITHIN, parse_window, None),
         warn_within=settings.checked(WARN_IF_EXPIRING_WITHIN, parse_window, None),

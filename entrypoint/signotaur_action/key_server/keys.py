@@ -30,6 +30,8 @@ _FIRST_REFUSAL = 400
 class HttpKeyService:
     """See ``ports.KeyService``. One instance serves one run: its deadline starts here."""
 
+    arms_at_once = False
+
     def __init__(self, address: ServerAddress, clock: Clock) -> None:
         self.address = address.url
         self._transport = Transport(address, clock)

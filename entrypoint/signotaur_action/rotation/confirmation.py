@@ -18,6 +18,8 @@ def confirm(service: KeyService, key: Secret, rotation_id: UUID | None) -> Confi
     confirm is not an error. Raises SupersededError, and SignotaurError for any other key.
     """
     info = service.describe(key)  # the new key must work before the old one's end is armed
+    if info is None:
+        raise ServerError("This key service cannot confirm rotations.")
     rotation = info.rotation if rotation_id is None else _named(service, key, rotation_id)
     if rotation is None:
         return Confirmed(info, None, already=info.replaces is not None)

@@ -9,7 +9,13 @@ from pathlib import Path
 from signotaur_action.errors import KeyExpiringError, SigningRefusedError, SignotaurError
 from signotaur_action.model import Secret
 from signotaur_action.policy.expiry import Level, Limits, verdict
-from signotaur_action.ports import Clock, FileFormats, KeyService, ProgressDisplay, SigningService
+from signotaur_action.ports import (
+    Clock,
+    FileFormats,
+    KeyDescriptions,
+    ProgressDisplay,
+    SigningService,
+)
 from signotaur_action.signing.certificate import CertificateError, SigningCertificate
 from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.file_signer import FileSigner
@@ -27,7 +33,7 @@ class SigningRun:
     def __init__(
         self,
         plan: SigningPlan,
-        keys: KeyService,
+        keys: KeyDescriptions,
         service: SigningService,
         formats: FileFormats,
         check: FileCheck,

@@ -36,7 +36,7 @@ class GithubHarness(StoreHarness[GitHub]):
         self.text = f"github-secret:{NAME}{settings}"
         self._at = (store, scope, NAME)
         server = GitHub()
-        server.add_repository(REPOSITORY, environments=["production/eu"])
+        server.add_repository(REPOSITORY, environments=["production/eu", "signing"])
         server.add_organization("acme")
         super().__init__(server, "github_pat_11AAAAAAAAAAAAAAAAAAAA", new=new)
 
