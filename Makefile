@@ -5,7 +5,9 @@
 #   make lock UPGRADE=1              newest releases, not only what is missing
 
 PYTHON ?= python3
-PYTEST_FLAGS ?= -n auto --dist worksteal
+# One worker more than processors: tests also wait, for disks and for time limits.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PYTEST_FLAGS ?= -n $(WORKERS) --dist worksteal
 
 VENV := .venv
 BIN := $(VENV)/bin
