@@ -3,6 +3,8 @@
 ROTATOR = "ApiKeyRotator"
 ROTATOR_ALIAS = "ApiKeyRotation"
 """The name on the rotate-key page; other pages say ApiKeyRotator and mean the same role."""
+AUDITOR = "Auditor"
+"""Reads every page of the server, and changes nothing."""
 
 
 def canonical(role: str) -> str:

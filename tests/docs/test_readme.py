@@ -153,11 +153,15 @@ def test_the_step_for_other_systems_gives_the_inputs_of_the_hosted_workflow() ->
 
 
 def test_the_key_servers_commands_work_unchanged(tmp_path: Path) -> None:
-    done = shell(block("signotaur-keyserver user add"), tmp_path)
+    first = block("signotaur-keyserver user add")
+    serve = block("signotaur-keyserver serve")
+    examples = [each["text"] for each in BLOCKS if each["text"].startswith("signotaur-keyserver ")]
+    later = [example for example in examples if example not in (first, serve)]
+    done = shell("\n".join([first, *later]), tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "api_key.txt").read_text().startswith("sig_")
 
-    serve = block("signotaur-keyserver serve").strip().replace("--port 8443", "--port 0")
+    serve = serve.strip().replace("--port 8443", "--port 0")
     server = subprocess.Popen(
         ["bash", "-c", f"exec {serve}"],
         cwd=tmp_path,

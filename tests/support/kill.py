@@ -25,6 +25,7 @@ PARTS = (
     "key_server",
     "reporting",
     "commands",
+    "vendor_tool",
 )
 """The packages of the client whose lines count."""
 

@@ -1,6 +1,7 @@
 """The client, the key server, and a stand-in for the vendor's tool between them."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,23 +39,43 @@ class Tool:
 
 
 class ToolClient(ClientHarness):
-    """A place to run ``rotate-key --tool`` from."""
+    """A place to run ``rotate-key --tool`` from, with a fresh key in the key file."""
 
-    def __init__(self, server: KeyServer, folder: Path) -> None:
+    def __init__(self, server: KeyServer, folder: Path, name: str) -> None:
+        folder.mkdir(exist_ok=True)
         super().__init__(server, folder)
         self.tool = Tool(folder / "tool")
+        self.store(self.ledger.add(name))
+
+    @property
+    def stored(self) -> str:
+        """The key in the key file."""
+        return self.key_file.read_text().strip()
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The variables of a run."""
+        return {"HOME": str(self.home), "PATH": os.environ["PATH"]}
+
+    def words(self, *arguments: str | Path) -> tuple[str | Path, ...]:
+        """Return the arguments that rotate the key in the key file, into that file."""
+        return (
+            "rotate-key",
+            *("--sign-server", self.server.url, "--tool", self.tool.program),
+            *("--api-key-file", self.key_file, "--write-key-file", self.key_file),
+            *arguments,
+        )
 
     def rotate_by_tool(
         self, *arguments: str | Path, env: Mapping[str, str] | None = None
     ) -> Finished:
         """Rotate the key in the key file, into that file."""
-        return self.run(
-            "rotate-key",
-            *("--sign-server", self.server.url, "--tool", self.tool.program),
-            *("--api-key-file", self.key_file, "--write-key-file", self.key_file),
-            *arguments,
-            env=env,
-        )
+        return self.run(*self.words(*arguments), env=env)
+
+    def is_over(self, old: str) -> bool:
+        """Return whether the rotation of a key is finished, and nothing is left of it."""
+        journals = [path for path in self.folder.rglob("*.rotation") if path.stat().st_size]
+        return self.stored != old and not journals
 
     def leftovers(self) -> list[str]:
         """Return the journals and tool outputs that runs left."""
@@ -64,9 +85,7 @@ class ToolClient(ClientHarness):
 
 @pytest.fixture
 def client(plain_server: KeyServer, tmp_path: Path, fresh_name: str) -> ToolClient:
-    client = ToolClient(plain_server, tmp_path)
-    client.store(client.ledger.add(fresh_name))
-    return client
+    return ToolClient(plain_server, tmp_path, fresh_name)
 
 
 @pytest.fixture

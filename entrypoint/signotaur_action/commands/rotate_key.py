@@ -105,7 +105,7 @@ def _rotate(command: RotateKey, report: Report, console: Console, clock: Clock) 
         _publish(outcome, command, report)
         _forget(journal, console)
         if isinstance(service, ToolKeyService) and isinstance(outcome, Rotated):
-            _forget_output(service, outcome, console)
+            _forget_output(service, console)
 
 
 def _service(command: RotateKey, journal: Path, clock: Clock) -> HttpKeyService | ToolKeyService:
@@ -133,9 +133,9 @@ def _forget(journal: FileJournal, console: Console) -> None:
         )
 
 
-def _forget_output(service: ToolKeyService, outcome: Rotated, console: Console) -> None:
+def _forget_output(service: ToolKeyService, console: Console) -> None:
     try:
-        service.forget(outcome.rotation.id)
+        service.forget()
     except OSError as error:
         console.warn(
             f"The output of the tool could not be removed ({os_reason(error)}): a file that ends "

@@ -4,6 +4,7 @@ It is opened before the tool starts, and the tool writes to it directly. If this
 killed, the tool still writes the new key there.
 """
 
+import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,6 +71,15 @@ class AnswerFile:
     def remove(self) -> None:
         """Remove the file. Raises OSError."""
         self.path.unlink(missing_ok=True)
+
+    @staticmethod
+    def remove_all(journal: Path) -> None:
+        """Remove the outputs of every rotation of a journal, whose lock the caller has.
+
+        Raises OSError.
+        """
+        for path in journal.parent.glob(f"{glob.escape(journal.name)}.*.answer"):
+            path.unlink(missing_ok=True)
 
     def _prepare(self, descriptor: int) -> None:
         try:

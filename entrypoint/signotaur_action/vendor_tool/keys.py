@@ -101,9 +101,12 @@ class ToolKeyService:
         opened = self._open[rotation_id]
         return replace(opened, state=RotationState.CONFIRMED, confirmed_at=self._clock.now())
 
-    def forget(self, rotation_id: UUID) -> None:
-        """Remove the tool's output, once the rotation is finished. Raises OSError."""
-        AnswerFile(self._journal, rotation_id).remove()
+    def forget(self) -> None:
+        """Remove the tool's outputs, once the rotation is finished. Raises OSError.
+
+        Also those that interrupted runs left: a later rotation has replaced their keys.
+        """
+        AnswerFile.remove_all(self._journal)
 
     def _run(self, key: Secret, intent: RotationIntent, file: AnswerFile) -> Ended:
         with file.opened() as stdout:
