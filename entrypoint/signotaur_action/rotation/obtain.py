@@ -87,6 +87,7 @@ class RotationStarter:
             auto_revoke=self._plan.auto_revoke,
             again=self._plan.again,
             holder=self._plan.holder or f"rotation {identity}",
+            compromised=self._plan.compromised,
         )
         journal.begin(JournalEntry(self._service.address, key.fingerprint(), intent))
         return self._request(key, intent, journal)
