@@ -114,6 +114,8 @@ class RotationIntent:
     again: bool
     holder: str
     """Who asks, as shown to a run that finds the rotation open."""
+    compromised: bool = False
+    """Whether the old key leaked. Not kept in the journal: the server learns it at the opening."""
 
 
 @dataclass(frozen=True)

@@ -53,10 +53,13 @@ class RotationRequest:
     again: bool = False
     """Rotate although a confirmed successor exists, because that successor was lost. Refused when
     the successor was used since its confirmation."""
+    compromised: bool = False
+    """The old key leaked. Sent only if it did; a server that does not know it ignores it. It
+    changes the event alone, and allows an overlap of 0 whatever the server's policy says."""
 
     def to_json(self) -> Json:
         """Return the body as a JSON object."""
-        return {
+        body: Json = {
             "publicId": self.public_id,
             "keySha256": self.key_sha256,
             "overlapDays": self.overlap_days,
@@ -64,6 +67,7 @@ class RotationRequest:
             "holder": self.holder,
             "again": self.again,
         }
+        return body | {"compromised": True} if self.compromised else body
 
     @classmethod
     def from_json(cls, value: object) -> "RotationRequest":
@@ -76,6 +80,7 @@ class RotationRequest:
             auto_revoke=members.boolean("autoRevoke"),
             holder=members.text("holder"),
             again=members.optional_boolean("again") or False,
+            compromised=members.optional_boolean("compromised") or False,
         )
         if not re.fullmatch(PUBLIC_ID_PATTERN, request.public_id):
             raise WireError("publicId is not 15 letters and digits")

@@ -275,5 +275,5 @@ def test_the_server_sweeps_with_its_clock(cli: Run, data_dir: Path) -> None:
     _add_key(cli, "--expires-in=5d")
     with Process(data_dir, "--insecure-http", "--clock-offset=6d") as server:
         text = requests.get(f"{server.url}/metrics", timeout=60).text
-    assert 'signotaur_keys{state="expired"} 1' in text
-    assert "signotaur_sweeps_total 1" in text
+    assert 'signotaur_keys{state="expired"} 1.0' in text
+    assert "signotaur_sweeps_total 1.0" in text

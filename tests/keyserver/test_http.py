@@ -146,13 +146,13 @@ def test_metrics_count_by_what_is_true_now(world: World) -> None:
     world.now.open(world.key())
     world.now.self("wrong")
     now, then = world.now.call("GET", "/metrics").text, later.call("GET", "/metrics").text
-    assert 'signotaur_keys{state="active"} 3\n' in now
-    assert 'signotaur_keys{state="candidate"} 1\n' in now
-    assert 'signotaur_rotations{state="open"} 1\n' in now
-    assert 'signotaur_requests_total{status="401"} 1\n' in now
-    assert 'signotaur_keys{state="revoked"} 1\n' in then
-    assert 'signotaur_rotations{state="held"} 1\n' in then
-    assert "signotaur_sweeps_total 1\n" in then
+    assert 'signotaur_keys{state="active"} 3.0\n' in now
+    assert 'signotaur_keys{state="candidate"} 1.0\n' in now
+    assert 'signotaur_rotations{state="open"} 1.0\n' in now
+    assert 'signotaur_requests_total{status="401"} 1.0\n' in now
+    assert 'signotaur_keys{state="revoked"} 1.0\n' in then
+    assert 'signotaur_rotations{state="held"} 1.0\n' in then
+    assert "signotaur_sweeps_total 1.0\n" in then
 
 
 def test_metrics_count_the_tables_once_in_ten_seconds(world: World) -> None:
@@ -167,12 +167,12 @@ def test_metrics_count_the_tables_once_in_ten_seconds(world: World) -> None:
     with executed("keys") as statements, ThreadPoolExecutor(8) as pool:
         texts = list(pool.map(lambda _: _metrics(client.url), range(40)))
     assert len(statements) == 1
-    assert all('signotaur_keys{state="active"} 1\n' in text for text in texts)
+    assert all('signotaur_keys{state="active"} 1.0\n' in text for text in texts)
     world.key()
     now = 9.9
-    assert 'signotaur_keys{state="active"} 1\n' in _metrics(client.url)
+    assert 'signotaur_keys{state="active"} 1.0\n' in _metrics(client.url)
     now = 10.0
-    assert 'signotaur_keys{state="active"} 2\n' in _metrics(client.url)
+    assert 'signotaur_keys{state="active"} 2.0\n' in _metrics(client.url)
 
 
 def _metrics(url: str) -> str:

@@ -396,9 +396,9 @@ def test_signatures_are_counted(world: World) -> None:
         sign(world.now, key, thumbprint)
     sign(world.now, key, "0" * 40)
     text = world.now.call("GET", "/metrics").text
-    assert 'signotaur_signatures_total{result="made"} 2\n' in text
-    assert 'signotaur_signatures_total{result="refused"} 1\n' in text
-    assert 'signotaur_requests_total{status="200"} 3\n' in text
+    assert 'signotaur_signatures_total{result="made"} 2.0\n' in text
+    assert 'signotaur_signatures_total{result="refused"} 1.0\n' in text
+    assert 'signotaur_requests_total{status="200"} 3.0\n' in text
 
 
 def test_a_server_without_a_vault_signs_nothing(world: World) -> None:

@@ -20,6 +20,7 @@ from signotaur_action.files.journal import FileJournal, JournalPlace
 from signotaur_action.key_server import HttpKeyService, ServerAddress
 from signotaur_action.options.common import (
     AGAIN,
+    COMPROMISED,
     DEFER_CONFIRM,
     DRY_RUN,
     IF_EXPIRING_WITHIN,
@@ -31,6 +32,7 @@ from signotaur_action.policy.durations import overlap_allowed
 from signotaur_action.ports import Clock, Sink
 from signotaur_action.process import end_watchdog
 from signotaur_action.reporting import Report
+from signotaur_action.reporting.incident import incident_note
 from signotaur_action.reporting.rotation import rotation_report
 from signotaur_action.rotation import Outcome, Rotated, RotationPlan, RotationRun
 from signotaur_action.settings.destinations import destinations, in_workspace
@@ -106,6 +108,8 @@ def _rotate(command: RotateKey, report: Report, console: Console, clock: Clock) 
         _forget(journal, console)
         if isinstance(service, ToolKeyService) and isinstance(outcome, Rotated):
             _forget_output(service, console)
+    if command.plan.compromised and isinstance(outcome, Rotated):
+        console.note(incident_note(outcome.rotation))
 
 
 def _service(command: RotateKey, journal: Path, clock: Clock) -> HttpKeyService | ToolKeyService:
@@ -170,13 +174,16 @@ def _read(settings: Settings, console: Console, clock: Clock) -> RotateKey:
     server = server_address(settings)
     sinks = destinations(settings, console.emit, source, clock)
     overlap = settings.checked(OVERLAP_DAYS, _whole_number, OVERLAP_DAYS_DEFAULT)
+    compromised = settings.flag(COMPROMISED)
+    _require_no_contradiction(settings, compromised=compromised)
     plan = RotationPlan(
-        overlap_days=overlap,
+        overlap_days=0 if compromised else overlap,
         auto_revoke=not settings.flag(NO_AUTO_REVOKE),
         again=settings.flag(AGAIN),
         holder=run_name(settings.environ),
         window=settings.checked(IF_EXPIRING_WITHIN, _window, None),
         defer=settings.flag(DEFER_CONFIRM),
+        compromised=compromised,
     )
     dry_run = settings.flag(DRY_RUN)
     tool = tool_command(settings, server, overlap_days=overlap)
@@ -185,6 +192,19 @@ def _read(settings: Settings, console: Console, clock: Clock) -> RotateKey:
         raise UsageError(["no API key"])
     journal = _journal_place(settings, sinks)
     return RotateKey(source, server, plan, sinks, journal, dry_run, tool)
+
+
+def _require_no_contradiction(settings: Settings, *, compromised: bool) -> None:
+    for option in (NO_AUTO_REVOKE, DEFER_CONFIRM):
+        if compromised and settings.flag(option):
+            settings.faults.append(
+                f"{COMPROMISED} and {option} cannot be used together: a leaked key must be revoked"
+            )
+    if compromised and settings.is_given(IF_EXPIRING_WITHIN):
+        settings.faults.append(
+            f"{COMPROMISED} and {IF_EXPIRING_WITHIN} cannot be used together: a leaked key is "
+            "rotated in any case"
+        )
 
 
 def _require_sound(settings: Settings, overlap: int) -> None:

@@ -56,6 +56,7 @@ class HttpKeyService:
             auto_revoke=intent.auto_revoke,
             holder=intent.holder,
             again=intent.again,
+            compromised=intent.compromised,
         )
         path = paths.rotation(intent.id)
         answer = self._call(RotationDescription.from_json, "PUT", path, key, body.to_json())

@@ -82,6 +82,12 @@ AGAIN = declare(
     group=ROTATION,
     help="Rotate a key that has a confirmed successor, because the successor was lost.",
 )
+COMPROMISED = declare(
+    "compromised",
+    group=ROTATION,
+    help="The old key leaked: revoke it at the end of the run (overlap 0), say so to the server, "
+    "and print an incident note.",
+)
 DEFER_CONFIRM = declare(
     "defer-confirm",
     group=ROTATION,

@@ -88,6 +88,7 @@ class RotationStarter:
             auto_revoke=self._plan.auto_revoke,
             again=self._plan.again,
             holder=self._plan.holder or f"rotation {identity}",
+            compromised=self._plan.compromised,
         )
         journal.begin(JournalEntry(self._service.address, key.fingerprint(), intent))
         opened = self._request(key, intent, journal)

@@ -27,6 +27,8 @@ class RotationPlan:
     """Rotate only if the key ends within this time; None: rotate in any case."""
     defer: bool = False
     """Leave the confirmation to ``confirm-rotation``, when others have stored the key."""
+    compromised: bool = False
+    """Tell the server that the old key leaked."""
 
 
 @dataclass(frozen=True)

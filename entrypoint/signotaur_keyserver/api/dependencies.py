@@ -22,7 +22,15 @@ from signotaur_wire.signing import CertificateRequest, SignRequest
 
 T = TypeVar("T")
 
-REQUEST_MEMBERS = ("publicId", "keySha256", "overlapDays", "autoRevoke", "holder", "again")
+REQUEST_MEMBERS = (
+    "publicId",
+    "keySha256",
+    "overlapDays",
+    "autoRevoke",
+    "holder",
+    "again",
+    "compromised",
+)
 _SELECTORS = ("clientVersion", "thumbprint", "label", "subject")
 _SIGN_MEMBERS = (
     "clientVersion",

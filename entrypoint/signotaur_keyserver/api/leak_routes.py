@@ -31,14 +31,15 @@ async def post_leaks(request: Request) -> JSONResponse:
     SHA-256.
     """
     context = context_of(request)
+    signature = request.headers.get(_SIGNATURE, "")
+    if not signature:
+        raise _stranger(request)
     if context.leaks is None:
         raise refusals.no_leaks()
     body = await request.body()
     identifier = request.headers.get(_IDENTIFIER, "")
-    signature = request.headers.get(_SIGNATURE, "")
     if not await run_in_threadpool(context.leaks.keys.signed, identifier, signature, body):
-        limit_strangers(request)
-        raise refusals.unknown_key()
+        raise _stranger(request)
     leaks = _read(body)
     known = await run_in_threadpool(
         note_leaks, context.database, leaks, source_of(request), disable=context.leaks.disable
@@ -46,6 +47,11 @@ async def post_leaks(request: Request) -> JSONResponse:
     return JSONResponse(
         [_feedback(leak, known=each) for leak, each in zip(leaks, known, strict=True)]
     )
+
+
+def _stranger(request: Request) -> refusals.RefusedError:
+    limit_strangers(request)
+    return refusals.unknown_key()
 
 
 def _read(body: bytes) -> list[Leak]:

@@ -2,9 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.concurrency import run_in_threadpool
 
 from signotaur_keyserver.database.database import Database
@@ -12,7 +15,9 @@ from signotaur_keyserver.service.counts import Census, take_census
 from signotaur_keyserver.service.sweeper import SweepTotals
 from signotaur_wire.signing import DONE
 
-MEDIA_TYPE = "text/plain; version=0.0.4"
+MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+_REQUESTS = "Requests answered, by status."
+_SIGNED = "Signatures asked for, by result."
 CENSUS_SECONDS = 10.0
 """How old the counts of keys and rotations may be; Prometheus asks every 15 s or less often."""
 
@@ -56,44 +61,54 @@ class RecentCensus:
             return self._taken[1]
 
 
+class _Collector:
+    """What a scrape of this moment finds, in the client library's form."""
+
+    def __init__(self, families: Sequence[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Sequence[Metric]:
+        """Return every metric with its values."""
+        return self._families
+
+
 def exposition(
     census: Census, requests: RequestCounts, signatures: SignatureCounts, sweeps: SweepTotals
-) -> str:
-    """Return every metric as text."""
-    lines = [
-        *_family("signotaur_keys", "gauge", "Keys by state.", "state", census.keys),
-        *_family("signotaur_rotations", "gauge", "Rotations by state.", "state", census.rotations),
-        *_family(
-            "signotaur_requests_total",
-            "counter",
-            "Requests answered, by status.",
-            "status",
-            {str(status): count for status, count in sorted(requests.by_status.items())},
+) -> bytes:
+    """Return every metric in the text format."""
+    by_status = {str(status): count for status, count in sorted(requests.by_status.items())}
+    counters = (
+        _labelled(CounterMetricFamily, "signotaur_requests", _REQUESTS, "status", by_status),
+        _labelled(
+            CounterMetricFamily, "signotaur_signatures", _SIGNED, "result", signatures.by_result
         ),
-        *_family(
-            "signotaur_signatures_total",
-            "counter",
-            "Signatures asked for, by result.",
-            "result",
-            signatures.by_result,
+        CounterMetricFamily("signotaur_sweeps", "Sweeps done.", sweeps.sweeps),
+        CounterMetricFamily("signotaur_swept_keys", "Keys revoked by sweeps.", sweeps.revoked),
+        CounterMetricFamily("signotaur_held_rotations", "Rotations held by sweeps.", sweeps.held),
+    )
+    gauges = (
+        _labelled(GaugeMetricFamily, "signotaur_keys", "Keys by state.", "state", census.keys),
+        _labelled(
+            GaugeMetricFamily,
+            "signotaur_rotations",
+            "Rotations by state.",
+            "state",
+            census.rotations,
         ),
-        *_single("signotaur_sweeps_total", "Sweeps done.", sweeps.sweeps),
-        *_single("signotaur_swept_keys_total", "Keys revoked by sweeps.", sweeps.revoked),
-        *_single("signotaur_held_rotations_total", "Rotations held by sweeps.", sweeps.held),
-    ]
-    return "\n".join(lines) + "\n"
+    )
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collector((*gauges, *counters)))
+    return generate_latest(registry)
 
 
-def _family(
-    name: str, kind: str, text: str, label: str, values: Mapping[str, int]
-) -> Iterator[str]:
-    yield f"# HELP {name} {text}"
-    yield f"# TYPE {name} {kind}"
+def _labelled(
+    family: type[CounterMetricFamily | GaugeMetricFamily],
+    name: str,
+    text: str,
+    label: str,
+    values: Mapping[str, int],
+) -> Metric:
+    metric = family(name, text, labels=[label])
     for value, count in values.items():
-        yield f'{name}{{{label}="{value}"}} {count}'
-
-
-def _single(name: str, text: str, count: int) -> Iterator[str]:
-    yield f"# HELP {name} {text}"
-    yield f"# TYPE {name} counter"
-    yield f"{name} {count}"
+        metric.add_metric([value], count)
+    return metric

@@ -35,7 +35,11 @@ _CLIENT_LEFT = 499
 """What nginx logs for a client that closed its connection; nobody gets it as an answer."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-_access = logging.getLogger("signotaur_keyserver.access")
+ACCESS_LOGGER = "signotaur_keyserver.access"
+ACCESS_FIELDS = ("method", "path", "status", "milliseconds", "keyId")
+"""What the arguments of a line of this logger are."""
+
+_access = logging.getLogger(ACCESS_LOGGER)
 _log = logging.getLogger(__name__)
 
 

@@ -42,6 +42,7 @@ _REQUEST_RULES: dict[str, Schema] = {
         "pattern": r"^(?:[^\p{C}\p{Z}]| )*$",
     },
     "again": {"type": ["boolean", "null"], "default": False},
+    "compromised": {"type": ["boolean", "null"], "default": False},
 }
 
 

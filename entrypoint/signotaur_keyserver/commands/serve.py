@@ -23,7 +23,8 @@ from signotaur_keyserver.pki.leak_keys import LeakKeys, LeakKeysError
 from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.private_files import ExposedError, require_not_shared
 from signotaur_keyserver.runtime.connections import DEFAULT, Limits
-from signotaur_keyserver.runtime.server import listen, log_to_stderr, url_of
+from signotaur_keyserver.runtime.logs import LogFormat, log_to_stderr
+from signotaur_keyserver.runtime.server import listen, url_of
 from signotaur_keyserver.runtime.server import serve as run_server
 from signotaur_keyserver.runtime.tls import TlsFiles, ensure_self_signed
 from signotaur_keyserver.service.certificates import require_master_key
@@ -99,6 +100,7 @@ EventRetention = Annotated[
 ]
 
 
+OfLog = Annotated[LogFormat, typer.Option("--log-format", help="How lines of the log look.")]
 LeakKeysFile = Annotated[
     Path | None,
     typer.Option(
@@ -131,6 +133,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     leak_keys: LeakKeysFile = None,
     disable_leaked_keys: DisableLeakedKeys = False,  # noqa: FBT002
     allow_private_webhooks: AllowPrivateWebhooks = False,  # noqa: FBT002
+    log_format: OfLog = LogFormat.TEXT,
     clock_offset: ClockOffset = "0s",
 ) -> None:
     """Run the server. When it listens, it prints one line of JSON: its URL and its CA file."""
@@ -147,7 +150,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     token = None if metrics_token_file is None else _token(metrics_token_file)
     given = None if self_signed or insecure_http else _given_files(tls_cert, tls_key)
     leaks = _leak_reports(leak_keys, disable=disable_leaked_keys)
-    log_to_stderr()
+    log_to_stderr(log_format)
     vault = Vault.in_folder(data_dir)
     with data_folder.prepared(data_dir, database, offset) as opened, listen(host, port) as listener:
         require_master_key(opened, vault)

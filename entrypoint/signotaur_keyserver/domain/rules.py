@@ -27,7 +27,9 @@ def require_permission(key: Key, request: RotationRequest) -> None:
     if ROTATOR not in key.roles:
         raise refusals.role_required()
     policy.require_purpose(key, policy.Purpose.ROTATE)
-    policy.require_overlap(key, request.overlap_days)
+    # A policy must not keep a key alive that leaked.
+    if request.overlap_days or not request.compromised:
+        policy.require_overlap(key, request.overlap_days)
 
 
 def require_free_lease(rotations: Sequence[Rotation], holder: str, now: datetime) -> None:

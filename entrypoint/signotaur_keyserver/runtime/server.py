@@ -8,12 +8,12 @@ import resource
 import signal
 import socket
 import ssl
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from ipaddress import IPv6Address, ip_address
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -24,7 +24,8 @@ from signotaur_keyserver.runtime.connections import DEFAULT, Connection, Connect
 from signotaur_keyserver.runtime.tls import TlsFiles
 
 _BACKLOG = 512
-_GRACE_SECONDS = 1
+_GRACE_SECONDS = 10
+"""Of requests that are under way when the server is asked to end."""
 _OTHER_DESCRIPTORS = 100
 """Of the process: its database, its log, its event loop, with room to spare."""
 _TICKS_PER_SECOND = 10
@@ -106,19 +107,6 @@ def url_of(listener: socket.socket, *, secure: bool) -> str:
     return f"{'https' if secure else 'http'}://{shown}:{port}"
 
 
-def log_to_stderr() -> None:
-    """Send every log line of the process to stderr."""
-    # What our lines do not show need not be looked up (logging HOWTO, "Optimization").
-    logging.logThreads = False
-    logging.logProcesses = False
-    logging.logMultiprocessing = False
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
-    for noisy in ("alembic", "uvicorn.error"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-
-
 class Server(uvicorn.Server):
     """uvicorn's server, with bounds on connections and requests."""
 
@@ -128,6 +116,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._on_ready = on_ready
         self._connections = Connections(limits)
+        self._reload_asked = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, then accept connections."""
@@ -148,6 +137,9 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Close connections that take too long, and log how many were closed."""
+        if self._reload_asked:
+            self._reload_asked = False
+            self._reload_certificate()
         if counter % _TICKS_PER_SECOND == 0:
             self._connections.end_overdue()
         if counter % _TICKS_PER_MINUTE == 0 and self._connections.turned_away:
@@ -158,6 +150,24 @@ class Server(uvicorn.Server):
             )
             self._connections.turned_away = 0
         return await super().on_tick(counter)
+
+    def _ask_reload(self, _number: int, _frame: FrameType | None) -> None:
+        self._reload_asked = True
+
+    def _reload_certificate(self) -> None:
+        """Use the certificate's files as they are now, for new connections."""
+        certificate, key = self.config.ssl_certfile, self.config.ssl_keyfile
+        if self.config.ssl is None or certificate is None:
+            return
+        try:
+            # Tried apart: a pair that does not match would leave the server with half of it.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+            self.config.ssl.load_cert_chain(certificate, key)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+            _log.error("the certificate was not reloaded; the former one stays: %s", reason)
+        else:
+            _log.info("the certificate was reloaded")
 
     def _protocol(self, place: Connection) -> BoundedHttp:
         return BoundedHttp(
@@ -170,12 +180,16 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """End in good order at a signal; uvicorn would raise it again and die of it."""
+        """End in good order at a signal; uvicorn would raise it again and die of it.
+
+        SIGHUP reloads the certificate.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield  # no signal comes to another one
             return
         handled = (signal.SIGINT, signal.SIGTERM)
         before = {number: signal.signal(number, self.handle_exit) for number in handled}
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._ask_reload)
         try:
             yield
         finally:

@@ -95,9 +95,8 @@ def restore(file: Path, passphrase: str, data_dir: Path) -> Contents:
         contents = _unpacked(file, passphrase, place)
         _sync_all(place)
         place.rename(data_dir)
-    except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
-        raise
+    finally:
+        shutil.rmtree(place, ignore_errors=True)  # nothing is there after a success
     return contents
 
 
@@ -204,9 +203,8 @@ def _written_whole(out: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         unfinished.replace(out)
         _sync(out.parent)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+    finally:
+        unfinished.unlink(missing_ok=True)  # nothing is there after a success
 
 
 def _sync_all(folder: Path) -> None:

@@ -61,7 +61,7 @@ def _key(connection: Connection, token: str) -> Key | None:
 
 def _note(connection: Connection, now: datetime, leak: Leak, key: Key, source: str | None) -> None:
     message = (
-        f"Key {key.id} was found in a public place. Rotate it without an overlap, and find out "
+        f"Key {key.id} was found in a public place. Rotate it with --compromised, and find out "
         "who used it."
     )
     data = {"url": told(leak.url), "source": told(leak.source), "type": told(leak.type)}

@@ -74,7 +74,7 @@ def _open(this: Change, rotation_id: UUID, request: RotationRequest) -> None:
     for idle in rules.candidates_to_supersede(present, this.now):
         _make_room(this, idle)
     _insert(this, rotation_id, request, rules.successor_expiry(this.key, lost, this.now))
-    _log_opened(this, this.rotation(rotation_id), lost)
+    _log_opened(this, this.rotation(rotation_id), lost, compromised=request.compromised)
 
 
 def _require_decided(this: Change) -> None:
@@ -86,16 +86,22 @@ def _require_decided(this: Change) -> None:
         raise refusals.candidate_unconfirmed(own, this.now)
 
 
-def _log_opened(this: Change, rotation: Rotation, lost: Sequence[Rotation]) -> None:
+def _log_opened(
+    this: Change, rotation: Rotation, lost: Sequence[Rotation], *, compromised: bool
+) -> None:
     message = f"Rotation of key {this.key.id} opened: candidate key {rotation.new_key_id}."
     if lost:
         message += f" It replaces key {lost[-1].new_key_id}, which the client reported as lost."
-    level = Level.SECURITY if lost else Level.INFORMATION
+    if compromised:
+        message += f" The client reported that key {this.key.id} is compromised."
+    level = Level.SECURITY if lost or compromised else Level.INFORMATION
     data: Json = {
         "holder": rotation.holder,
         "overlapDays": rotation.overlap_days,
         "again": rotation.again,
     }
+    if compromised:
+        data["compromised"] = True
     this.log(level, EventType.ROTATION_OPENED, message, rotation, data=data)
 
 
