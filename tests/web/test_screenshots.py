@@ -8,9 +8,11 @@ import pytest
 from playwright.sync_api import Browser
 
 from docs.pages import PAGES, ROOT
+from signotaur_keyserver.runtime.tls import ensure_self_signed
+from signotaur_keyserver.web.site import SiteOptions
 from signotaur_wire.roles import AUDITOR, ROTATOR
 from web.browser import DESK, PHONE, window
-from web.pages import Pages
+from web.pages import Pages, serving_pages
 
 IMAGES = ROOT / "docs" / "images"
 SHOTS = {
@@ -56,17 +58,21 @@ def test_pages_are_photographed(
     width: int,
     scheme: str,
 ) -> None:
+    authority = ensure_self_signed(tmp_path, ["keys.example.com"]).authority
     folder = IMAGES if pytestconfig.getoption("--update-screenshots", default=False) else tmp_path
     _fill(pages)
-    for name, path in SHOTS.items():
-        person = None if name == "login" else pages.person(1)
-        with window(chromium, pages, person, width=width, color_scheme=scheme) as page:
-            page.goto(path)
-            for details in page.locator("details").all():
-                details.evaluate("element => { element.open = true }")
-            shot = folder / f"{name}-{width}-{scheme}.png"
-            page.screenshot(path=shot, full_page=True)
-            assert shot.stat().st_size > 5_000
+    with serving_pages(pages.world, SiteOptions(authority=authority)) as served:
+        for name, path in SHOTS.items():
+            person = None if name == "login" else pages.person(1)
+            with window(chromium, served, person, width=width, color_scheme=scheme) as page:
+                # A picture is as high as its page, and no higher.
+                page.set_viewport_size({"width": width, "height": 200})
+                page.goto(path)
+                for details in page.locator("details").all():
+                    details.evaluate("element => { element.open = true }")
+                shot = folder / f"{name}-{width}-{scheme}.png"
+                page.screenshot(path=shot, full_page=True)
+                assert shot.stat().st_size > 5_000
 
 
 def test_the_manual_has_a_picture_of_every_page() -> None:
