@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from signotaur_wire.members import Json
 from signotaur_wire.messages import KeyState, RotationState
 
 UNCONFIRMED = (RotationState.OPEN, RotationState.HELD)
@@ -99,6 +100,10 @@ class Key:
     signatures_per_hour: int | None = None
     overlap_days_min: int | None = None
     overlap_days_max: int | None = None
+    server_policy: Json | None = None
+    """The server's policy; see ``domain.policy``."""
+    deleted_at_utc: datetime | None = None
+    """A deleted key is dead and no longer listed; lineage and events still refer to it."""
 
     def state(self, now: datetime) -> KeyState:
         """Return what the key is at a moment; deadlines count whether or not a sweep ran."""
@@ -211,6 +216,7 @@ class CertificateState(StrEnum):
     """What a certificate is at a moment. Only VALID ones sign."""
 
     VALID = "valid"
+    DISABLED = "disabled"
     NOT_YET_VALID = "not-yet-valid"
     EXPIRED = "expired"
     REMOVED = "removed"
@@ -245,6 +251,8 @@ class Certificate:
         """Return what the certificate is at a moment."""
         if self.removed_at_utc is not None:
             return CertificateState.REMOVED
+        if not self.enabled:
+            return CertificateState.DISABLED
         if now < self.not_before_utc:
             return CertificateState.NOT_YET_VALID
         # The last second belongs to it (RFC 5280, 4.1.2.5).

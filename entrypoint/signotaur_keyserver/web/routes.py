@@ -38,6 +38,7 @@ _PROBLEMS: openapi.Problems = {
     401: (Problem.SIGN_IN_REQUIRED, Problem.SIGN_IN_REFUSED),
     403: (Problem.NOT_ALLOWED,),
     404: (Problem.NOT_FOUND,),
+    409: (Problem.NOT_POSSIBLE, Problem.ROTATION_MISMATCH),
     422: (Problem.MALFORMED_REQUEST,),
 }
 
