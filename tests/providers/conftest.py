@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from support.providers.stores import BuildkitePlace, GitlabPlace, StorePlace, VaultPlace
+from support.providers.openbao import OpenBao
+from support.providers.stores import (
+    BuildkitePlace,
+    GitlabPlace,
+    OpenBaoPlace,
+    StorePlace,
+    VaultPlace,
+)
 
 Make = Callable[..., StorePlace[Any]]
 MAKES: dict[str, Make] = {
@@ -15,14 +22,26 @@ MAKES: dict[str, Make] = {
     "gitlab group": partial(GitlabPlace, owner="acme"),
     "gitlab scope": partial(GitlabPlace, scope="review/*"),
     "vault": VaultPlace,
+    "openbao": OpenBaoPlace,
     "buildkite": BuildkitePlace,
 }
 
 
+def _made_by(kind: Make, request: pytest.FixtureRequest) -> Make:
+    if kind is OpenBaoPlace:
+        bao: OpenBao = request.getfixturevalue("openbao")
+        return partial(kind, None, bao)
+    return kind
+
+
 @pytest.fixture(params=MAKES.values(), ids=list(MAKES))
 def make(request: pytest.FixtureRequest) -> Make:
-    chosen: Make = request.param
-    return chosen
+    return _made_by(request.param, request)
+
+
+@pytest.fixture(params=[VaultPlace, OpenBaoPlace], ids=["stand-in", "openbao"])
+def make_vault(request: pytest.FixtureRequest) -> Make:
+    return _made_by(request.param, request)
 
 
 @pytest.fixture
@@ -44,12 +63,14 @@ def new_place(make: Make, opened: ExitStack) -> StorePlace[Any]:
 
 
 @pytest.fixture
-def vault() -> Iterator[VaultPlace]:
-    with VaultPlace() as place:
+def vault(make_vault: Make) -> Iterator[VaultPlace]:
+    with make_vault() as place:
+        assert isinstance(place, VaultPlace)
         yield place
 
 
 @pytest.fixture
-def new_vault() -> Iterator[VaultPlace]:
-    with VaultPlace(new=True) as place:
+def new_vault(make_vault: Make) -> Iterator[VaultPlace]:
+    with make_vault(new=True) as place:
+        assert isinstance(place, VaultPlace)
         yield place

@@ -49,7 +49,7 @@ class KeyServer:
                 "serve",
                 f"--data-dir={self.data_dir}",
                 f"--host={self.host}",
-                f"--port={port or _lasting_port(self.host)}",
+                f"--port={port or lasting_port(self.host)}",
                 "--self-signed" if self.tls else "--insecure-http",
                 f"--clock-offset={self.clock_offset}",
             ],
@@ -137,7 +137,7 @@ class KeyServer:
         return ("--sign-server", self.url, *ca)
 
 
-def _lasting_port(host: str) -> int:
+def lasting_port(host: str) -> int:
     """Return a free port that the system gives to nobody who asks for any.
 
     While a server is started again on its port, nothing else may come to have it: not a
