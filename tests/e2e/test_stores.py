@@ -1,4 +1,4 @@
-"""Whole runs of the client that deliver to stores: GitLab, Vault, Buildkite."""
+"""Whole runs of the client that deliver to stores: GitLab, Vault, OpenBao, Buildkite."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,7 +12,16 @@ import pytest
 from e2e.desk import Desk, assert_explained
 from support.client import Finished
 from support.providers.exchange import fail
-from support.providers.stores import OLDER, BuildkitePlace, GitlabPlace, StorePlace, VaultPlace
+from support.providers.openbao import OpenBao
+from support.providers.stores import (
+    OLDER,
+    BuildkitePlace,
+    GitlabPlace,
+    OpenBaoOverTls,
+    OpenBaoPlace,
+    StorePlace,
+    VaultPlace,
+)
 from support.tls import Authority
 
 Make = Callable[..., StorePlace[Any]]
@@ -20,13 +29,15 @@ MAKES: dict[str, Make] = {
     "gitlab": GitlabPlace,
     "gitlab hidden": partial(GitlabPlace, hidden=True),
     "vault": VaultPlace,
+    "openbao": OpenBaoPlace,
     "buildkite": BuildkitePlace,
 }
 
 
 @pytest.fixture(params=MAKES.values(), ids=list(MAKES))
 def place(request: pytest.FixtureRequest) -> Iterator[StorePlace[Any]]:
-    with request.param() as opened:
+    behind = (None, request.getfixturevalue("openbao")) if request.param is OpenBaoPlace else ()
+    with request.param(*behind) as opened:
         yield opened
 
 
@@ -103,6 +114,21 @@ def test_one_run_delivers_to_three_stores_and_resumes_where_it_failed(desk: Desk
         assert rotate(desk, key, *options, env=env).code == 0
         assert len({place.read() for place in places}) == 1
         assert [len(place.server.calls("PUT")) for place in places] == [1, 0, 1]
+
+
+def test_a_sealed_openbao_is_refused_and_an_unsealed_one_gets_the_key(
+    desk: Desk, key: str, openbao: OpenBao
+) -> None:
+    with OpenBaoOverTls(None, openbao) as place:
+        openbao.seal()
+        refused = rotate(desk, key, "--emit-secret", place.text, env=place.environ)
+        assert_explained(refused, 11, "Vault is sealed", "BAO_ADDR")
+        assert desk.ledger.successors(key) == []
+        openbao.unseal()
+        done = rotate(desk, key, "--emit-secret", place.text, env=place.environ)
+        assert done.code == 0, done.said
+        assert desk.server.accepts(place.read())
+        assert place.token not in done.said
 
 
 # Certificate authorities

@@ -24,7 +24,7 @@ _PATH = rf"{_PART}(?:/{_PART})*(?<!\.)"
 _FIELD = r"[^#,\x00-\x20\x7f-\U0010ffff]+"
 _NAMESPACE = r"[!-~]+"
 _PREFIXES = ("BAO_", "VAULT_")
-"""OpenBao's own tools read both. Which one wins there depends on the tool: no guess here."""
+"""OpenBao's own tools read both. Two that differ are refused: a token may belong elsewhere."""
 _TRIES = 5
 """How often others may write the secret between our reading and our writing."""
 _NOT_CURRENT = "check-and-set parameter did not match"
