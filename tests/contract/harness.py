@@ -112,8 +112,10 @@ class SinkCase:
     """What stands in the file before; None for no file."""
     kinds: tuple[str, ...] = ()
     """The kinds of --emit-secret that this case covers."""
-    store: Callable[[Path], Store] | None = None
-    """What stands behind the sink; None for a file or stdout."""
+    store: Callable[..., Store] | None = None
+    """What stands behind the sink, made with a folder; None for a file or stdout."""
+    server: str = ""
+    """The fixture whose value ``store`` is made with besides; empty: it needs none."""
 
     @property
     def prints(self) -> bool:

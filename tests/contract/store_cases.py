@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from contract.harness import Fault, SinkCase, SinkHarness
@@ -13,7 +12,14 @@ from signotaur_action.sinks import emitter
 from support.providers.exchange import Fault as ServerFault
 from support.providers.exchange import drop, fail
 from support.providers.github_place import GithubHarness
-from support.providers.stores import BuildkiteHarness, GitlabHarness, StoreHarness, VaultHarness
+from support.providers.stores import (
+    BuildkiteHarness,
+    GitlabHarness,
+    OpenBaoHarness,
+    OpenBaoOverTls,
+    StoreHarness,
+    VaultHarness,
+)
 
 Kind = TypeVar("Kind")
 _REPOSITORY = "repos/acme/product"
@@ -30,7 +36,9 @@ def _store(place: SinkHarness) -> StoreHarness[Any]:
     return place.store
 
 
-def _served(name: str, kind: str, make: Callable[[Path], StoreHarness[Any]]) -> SinkCase:
+def _served(
+    name: str, kind: str, make: Callable[..., StoreHarness[Any]], server: str = ""
+) -> SinkCase:
     return SinkCase(
         name,
         lambda place: emitter(_store(place).text, place.context()),
@@ -40,6 +48,7 @@ def _served(name: str, kind: str, make: Callable[[Path], StoreHarness[Any]]) -> 
         readable=kind in ("gitlab-var", "vault"),
         kinds=(kind,),
         store=make,
+        server=server,
     )
 
 
@@ -63,6 +72,8 @@ STORE_CASES = (
     _github("codespaces", ",repo=acme/product,app=codespaces", "codespaces", _REPOSITORY),
     _served("gitlab variable", "gitlab-var", partial(GitlabHarness, raw=True)),
     _served("vault field", "vault", VaultHarness),
+    _served("openbao field", "vault", OpenBaoOverTls, "openbao"),
+    _served("openbao field behind a front", "vault", OpenBaoHarness, "openbao"),
     _served("buildkite secret", "buildkite-secret", BuildkiteHarness),
     SinkCase(
         "command", _command, lambda place: place.file.read_text(),
@@ -98,6 +109,16 @@ def _token_revoked(place: SinkHarness) -> Iterator[None]:
 
 
 @contextmanager
+def _sealed(place: SinkHarness) -> Iterator[None]:
+    store = _behind(place, OpenBaoOverTls)
+    store.server.seal()
+    place.patience.seconds = 0.3
+    yield
+    place.patience.renew()
+    store.bao.unseal()
+
+
+@contextmanager
 def _program_fails(place: SinkHarness) -> Iterator[None]:
     switch = _behind(place, Program).switch
     switch.touch()
@@ -121,14 +142,19 @@ def _is_served(case: SinkCase) -> bool:
     return case.store is not None and not _is_program(case)
 
 
+def _has_front(case: SinkCase) -> bool:
+    return _is_served(case) and case.store is not OpenBaoOverTls
+
+
 STORE_FAULTS = (
-    Fault("a server that hangs up", _is_served, _answers(drop("", "", times=_ALWAYS))),
+    Fault("a server that hangs up", _has_front, _answers(drop("", "", times=_ALWAYS))),
     Fault(
         "a server that answers 500 to a write",
-        _is_served,
+        _has_front,
         _answers(*(fail(method, "", 500, times=_ALWAYS) for method in ("PUT", "POST"))),
     ),
     Fault("a token that was revoked", _is_served, _token_revoked),
+    Fault("a server that is sealed", lambda case: case.store is OpenBaoOverTls, _sealed),
     Fault("a program that fails", _is_program, _program_fails),
     Fault("a program that is gone", _is_program, _program_gone),
 )

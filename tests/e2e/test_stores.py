@@ -1,4 +1,4 @@
-"""Whole runs of the client that deliver to stores: GitLab, Vault, Buildkite."""
+"""Whole runs of the client that deliver to stores: GitLab, Vault, OpenBao, Buildkite."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,10 +12,13 @@ import pytest
 from e2e.client_harness import ClientHarness, assert_explained
 from support.client import Finished
 from support.providers.exchange import fail
+from support.providers.openbao import OpenBao
 from support.providers.stores import (
     OLDER,
     BuildkiteHarness,
     GitlabHarness,
+    OpenBaoHarness,
+    OpenBaoOverTls,
     StoreHarness,
     VaultHarness,
 )
@@ -26,13 +29,15 @@ MAKES: dict[str, Make] = {
     "gitlab": GitlabHarness,
     "gitlab hidden": partial(GitlabHarness, hidden=True),
     "vault": VaultHarness,
+    "openbao": OpenBaoHarness,
     "buildkite": BuildkiteHarness,
 }
 
 
 @pytest.fixture(params=MAKES.values(), ids=list(MAKES))
 def place(request: pytest.FixtureRequest) -> Iterator[StoreHarness[Any]]:
-    with request.param() as opened:
+    behind = (None, request.getfixturevalue("openbao")) if request.param is OpenBaoHarness else ()
+    with request.param(*behind) as opened:
         yield opened
 
 
@@ -115,6 +120,21 @@ def test_one_run_delivers_to_three_stores_and_resumes_where_it_failed(
         assert rotate(client, key, *options, env=env).code == 0
         assert len({place.read() for place in places}) == 1
         assert [len(place.server.calls("PUT")) for place in places] == [1, 0, 1]
+
+
+def test_a_sealed_openbao_is_refused_and_an_unsealed_one_gets_the_key(
+    client: ClientHarness, key: str, openbao: OpenBao
+) -> None:
+    with OpenBaoOverTls(None, openbao) as place:
+        openbao.seal()
+        refused = rotate(client, key, "--emit-secret", place.text, env=place.environ)
+        assert_explained(refused, 11, "Vault is sealed", "BAO_ADDR")
+        assert client.ledger.successors(key) == []
+        openbao.unseal()
+        done = rotate(client, key, "--emit-secret", place.text, env=place.environ)
+        assert done.code == 0, done.said
+        assert client.server.accepts(place.read())
+        assert place.token not in done.said
 
 
 # Certificate authorities

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from support.providers.stores import BuildkiteHarness, GitlabHarness, StoreHarness, VaultHarness
+from support.providers.openbao import OpenBao
+from support.providers.stores import (
+    BuildkiteHarness,
+    GitlabHarness,
+    OpenBaoHarness,
+    StoreHarness,
+    VaultHarness,
+)
 
 Make = Callable[..., StoreHarness[Any]]
 MAKES: dict[str, Make] = {
@@ -15,14 +22,26 @@ MAKES: dict[str, Make] = {
     "gitlab group": partial(GitlabHarness, owner="acme"),
     "gitlab scope": partial(GitlabHarness, scope="review/*"),
     "vault": VaultHarness,
+    "openbao": OpenBaoHarness,
     "buildkite": BuildkiteHarness,
 }
 
 
+def _made_by(kind: Make, request: pytest.FixtureRequest) -> Make:
+    if kind is OpenBaoHarness:
+        bao: OpenBao = request.getfixturevalue("openbao")
+        return partial(kind, None, bao)
+    return kind
+
+
 @pytest.fixture(params=MAKES.values(), ids=list(MAKES))
 def make(request: pytest.FixtureRequest) -> Make:
-    chosen: Make = request.param
-    return chosen
+    return _made_by(request.param, request)
+
+
+@pytest.fixture(params=[VaultHarness, OpenBaoHarness], ids=["stand-in", "openbao"])
+def make_vault(request: pytest.FixtureRequest) -> Make:
+    return _made_by(request.param, request)
 
 
 @pytest.fixture
@@ -44,12 +63,14 @@ def new_place(make: Make, opened: ExitStack) -> StoreHarness[Any]:
 
 
 @pytest.fixture
-def vault() -> Iterator[VaultHarness]:
-    with VaultHarness() as place:
+def vault(make_vault: Make) -> Iterator[VaultHarness]:
+    with make_vault() as place:
+        assert isinstance(place, VaultHarness)
         yield place
 
 
 @pytest.fixture
-def new_vault() -> Iterator[VaultHarness]:
-    with VaultHarness(new=True) as place:
+def new_vault(make_vault: Make) -> Iterator[VaultHarness]:
+    with make_vault(new=True) as place:
+        assert isinstance(place, VaultHarness)
         yield place

@@ -129,7 +129,7 @@ def test_capabilities_self(vault: Vault, ask: Ask) -> None:
     assert told[APP] == ["read", "update"]
     one = ask("POST", "sys/capabilities-self", json={"paths": [APP]}).json()
     assert one["capabilities"] == ["root"]
-    vault.capabilities_self = False
+    own = vault.add_token(policy={APP: ("update", "read")}, default=False)
     assert ask("POST", "sys/capabilities-self", own, json=body).json() == DENIED
 
 
@@ -159,7 +159,7 @@ def test_version_1_swallows_a_request_to_version_2(vault: Vault, ask: Ask) -> No
 
 
 def test_sealed_and_throttled(vault: Vault, ask: Ask) -> None:
-    vault.sealed = True
+    vault.seal()
     answer = ask("GET", APP)
     assert (answer.status_code, answer.json()) == (503, {"errors": ["Vault is sealed"]})
     vault.throttle(2)

@@ -43,7 +43,7 @@ class KeyServer:
 
     def start(self, *, port: int | None = None) -> None:
         """Start and wait for the ready line."""
-        options = (f"--data-dir={self.data_dir}", f"--port={port or _lasting_port(self.host)}")
+        options = (f"--data-dir={self.data_dir}", f"--port={port or lasting_port(self.host)}")
         log = self.data_dir.parent / f"{self.data_dir.name}.log"
         reader, writer = os.pipe()
         self._stdout = os.fdopen(reader)
@@ -135,7 +135,7 @@ class KeyServer:
         return ("--sign-server", self.url, *ca)
 
 
-def _lasting_port(host: str) -> int:
+def lasting_port(host: str) -> int:
     """Return a free port that the system gives to nobody who asks for any.
 
     While a server is started again on its port, nothing else may come to have it: not a

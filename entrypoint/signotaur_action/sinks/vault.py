@@ -1,4 +1,4 @@
-"""The key as a field of a secret of HashiCorp Vault: its KV secrets engine, version 2.
+"""The key as a field of a secret of HashiCorp Vault or OpenBao: the KV secrets engine, version 2.
 
 https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2. A write replaces all fields, so
 the others are read and written again, with check-and-set: no other change is lost. They are
@@ -23,7 +23,8 @@ _PART = r"(?!\.{1,2}(?:/|$))[^/,\x00-\x20\x7f-\U0010ffff]+"
 _PATH = rf"{_PART}(?:/{_PART})*(?<!\.)"
 _FIELD = r"[^#,\x00-\x20\x7f-\U0010ffff]+"
 _NAMESPACE = r"[!-~]+"
-_NEXT = "Fix VAULT_ADDR, VAULT_TOKEN or the token's policy, then run the command again."
+_PREFIXES = ("BAO_", "VAULT_")
+"""OpenBao's own tools read both. Two that differ are refused: a token may belong elsewhere."""
 _TRIES = 5
 """How often others may write the secret between our reading and our writing."""
 _NOT_CURRENT = "check-and-set parameter did not match"
@@ -79,14 +80,19 @@ class VaultSink:
 
     def __init__(self, argument: str, context: SinkContext) -> None:
         self._place, self._vault = both(lambda: _place(argument), lambda: _vault(context))
-        namespace = context.environ.get("VAULT_NAMESPACE", "").strip("/")
+        names = _variables(context.environ)
+        self._next = (
+            f"Fix {names['ADDR']}, {names['TOKEN']} or the token's policy, "
+            "then run the command again."
+        )
+        namespace = context.environ.get(names["NAMESPACE"], "").strip("/")
         within = f", namespace {namespace}" if namespace else ""
         place = self._place
         self.name = f"Vault secret {place.mount}/{place.path}, field {place.field}{within}"
 
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``."""
-        with check_faults(self.name, _NEXT):
+        with check_faults(self.name, self._next):
             found = self._found()
             if not found.version:
                 self._require_versions()
@@ -205,12 +211,40 @@ def _place(argument: str) -> _Place:
 
 
 def _vault(context: SinkContext) -> Store:
+    """Return the way to the server. Raises SinkError."""
+    names = _variables(context.environ)
     headers = {"X-Vault-Request": "true"}
-    namespace = context.environ.get("VAULT_NAMESPACE", "")
+    variable = names["NAMESPACE"]
+    namespace = context.environ.get(variable, "")
     if namespace:
-        require_name(f"{KIND}: VAULT_NAMESPACE", namespace, _NAMESPACE, "letters, digits and signs")
+        require_name(f"{KIND}: {variable}", namespace, _NAMESPACE, "letters, digits and signs")
         headers["X-Vault-Namespace"] = namespace
-    return Store(KIND, replace(_ACCESS, headers=headers), context)
+    access = replace(
+        _ACCESS,
+        address=names["ADDR"],
+        token=names["TOKEN"],
+        authorities=names["CACERT"],
+        headers=headers,
+    )
+    return Store(KIND, access, context)
+
+
+def _variables(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return which variable tells what. Raises SinkError where two of them disagree."""
+    names: dict[str, str] = {}
+    faults: list[str] = []
+    for what in ("ADDR", "TOKEN", "NAMESPACE", "CACERT"):
+        given = {
+            name: value
+            for prefix in _PREFIXES
+            if (value := environ.get(name := f"{prefix}{what}", "").strip())
+        }
+        names[what] = next(iter(given), f"VAULT_{what}")
+        if len(set(given.values())) > 1:
+            faults.append(f"{' and '.join(given)} are both set, and differ; unset one of them")
+    if faults:
+        raise SinkError(f"{KIND}: {'; '.join(faults)}")
+    return names
 
 
 def _version(metadata: object) -> int | None:

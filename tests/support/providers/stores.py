@@ -16,8 +16,10 @@ from signotaur_action.sinks.base import SinkContext
 from support.clock import VirtualClock
 from support.providers.buildkite import Buildkite
 from support.providers.gitlab import GitLab
+from support.providers.openbao import OpenBao, OpenBaoFront
 from support.providers.standin import StandIn
 from support.providers.vault import Vault
+from support.providers.vault_server import VaultServer
 from support.tls import Certificate
 
 NAME = "SIGNOTAUR_API_KEY"
@@ -154,7 +156,7 @@ class GitlabHarness(StoreHarness[GitLab]):
         return value
 
 
-class VaultHarness(StoreHarness[Vault]):
+class VaultHarness(StoreHarness[VaultServer]):
     """A field of secret/ci/signotaur, beside another field."""
 
     readable = True
@@ -167,7 +169,10 @@ class VaultHarness(StoreHarness[Vault]):
     def __init__(
         self, _: Path | None = None, *, new: bool = False, tls: Certificate | None = None
     ) -> None:
-        super().__init__(Vault(tls=tls), "hvs.AAAAAAAAAAAAAAAAAAAAAAAA", new=new)
+        super().__init__(self._server(tls), "ci-token-AAAAAAAAAAAAAAAAAAAAAAAA", new=new)
+
+    def _server(self, tls: Certificate | None) -> VaultServer:
+        return Vault(tls=tls)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -180,7 +185,7 @@ class VaultHarness(StoreHarness[Vault]):
 
     def revoke(self) -> None:
         """See ``StoreHarness``."""
-        del self.server.tokens[self.token]
+        self.server.forget_token(self.token)
 
     def put(self, key: str) -> None:
         """See ``StoreHarness``."""
@@ -194,6 +199,34 @@ class VaultHarness(StoreHarness[Vault]):
         """See ``StoreHarness``."""
         value: str = self.held()[NAME]
         return value
+
+
+class OpenBaoHarness(VaultHarness):
+    """The same in OpenBao's own server, behind a front that can commit faults."""
+
+    def __init__(self, folder: Path | None, bao: OpenBao, **how: Any) -> None:
+        self.bao = bao
+        super().__init__(folder, **how)
+
+    def _server(self, tls: Certificate | None) -> VaultServer:
+        return OpenBaoFront(self.bao, tls=tls)
+
+
+class OpenBaoOverTls(OpenBaoHarness):
+    """The same with nothing before the server, found by the variables of OpenBao's own tools."""
+
+    token_variable = "BAO_TOKEN"
+    address_variable = "BAO_ADDR"
+    authorities_variable = "BAO_CACERT"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """See ``StoreHarness``."""
+        return {
+            "BAO_ADDR": self.bao.url,
+            "BAO_TOKEN": self.token,
+            "BAO_CACERT": str(self.bao.ca_file),
+        }
 
 
 class BuildkiteHarness(StoreHarness[Buildkite]):

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from support.providers.exchange import Call, Reply, fail
+from support.providers.exchange import Call, Reply
 from support.providers.openapi import Description
-from support.providers.standin import StandIn
 from support.providers.vault_kv import (
     MERGE_PATCH,
     UNSUPPORTED,
@@ -21,6 +20,7 @@ from support.providers.vault_kv import (
     read_body,
 )
 from support.providers.vault_policy import Token
+from support.providers.vault_server import Policy, VaultServer
 from support.tls import Certificate
 
 DESCRIPTION = Path(__file__).parents[2] / "data" / "vault_api.json"
@@ -35,14 +35,14 @@ NO_ACCESS = (
 )
 
 
-class Vault(StandIn):
+class Vault(VaultServer):
     """A Vault with KV version 2 at ``secret``, and the root token."""
+
+    root = ROOT
 
     def __init__(self, *, tls: Certificate | None = None) -> None:
         super().__init__(tls=tls)
         self.sealed = False
-        # False: this installation's default policy does not let tokens ask for their rights.
-        self.capabilities_self = True
         self.engines: dict[str, Engine] = {}
         self.tokens = {ROOT: Token(root=True)}
         self._description = Description(DESCRIPTION)
@@ -64,27 +64,36 @@ class Vault(StandIn):
     def add_token(
         self,
         text: str = "hvs.AAAAAAAAAAAAAAAAAAAAAAAA",
-        policy: dict[str, tuple[str, ...]] | None = None,
+        policy: Policy | None = None,
         *,
         namespace: str = "",
         default: bool = True,
     ) -> str:
         """Issue a token whose policy gives capabilities by path (``*`` and ``+`` as in Vault)."""
-        self.tokens[text] = Token(policy or {}, namespace.strip("/"), default)
+        self.tokens[text] = Token(dict(policy or {}), namespace.strip("/"), default)
         return text
 
-    def put_secret(
-        self, mount: str, path: str, data: dict[str, Any], *, namespace: str = "", **of_key: Any
-    ) -> int:
-        """Write a version, as somebody else would; ``of_key``: members of a new ``Secret``."""
-        with self.lock:
-            engine = self.engines[_join(namespace, mount)]
-            return engine.add(engine.secrets.setdefault(path, Secret(**of_key)), dict(data))
+    def forget_token(self, text: str) -> None:
+        """See ``VaultServer``."""
+        del self.tokens[text]
 
-    def delete(self, mount: str, path: str, *, namespace: str = "", destroy: bool = False) -> None:
+    def seal(self) -> None:
+        """See ``VaultServer``."""
+        self.sealed = True
+
+    def put_secret(self, mount: str, path: str, data: dict[str, Any]) -> None:
+        """Write a version, as somebody else would."""
+        with self.lock:
+            engine = self.engines[mount]
+            if engine.version == 1:
+                engine.plain[path] = dict(data)
+            else:
+                engine.add(engine.secrets.setdefault(path, Secret()), dict(data))
+
+    def delete(self, mount: str, path: str, *, destroy: bool = False) -> None:
         """Delete or destroy the current version."""
         with self.lock:
-            secret = self.engines[_join(namespace, mount)].secrets[path]
+            secret = self.engines[mount].secrets[path]
             if destroy:
                 secret.versions[secret.current].destroyed = True
             else:
@@ -99,12 +108,6 @@ class Vault(StandIn):
             secret = engine.secrets.get(path, Secret())
             version = secret.versions.get(secret.current)
             return None if version is None or version.gone else dict(version.data)
-
-    def throttle(self, seconds: int = 1, *, times: int = 1) -> None:
-        """Refuse the next calls: a rate limit quota is used up."""
-        body = {"errors": ["rate limit quota exceeded"]}
-        headers = {"Retry-After": str(seconds)}
-        self.faults.append(fail("", "", 429, headers=headers, body=body, times=times))
 
     def handle(self, call: Call) -> Reply:
         """Answer a call, and check both sides of it."""
@@ -168,7 +171,7 @@ class Vault(StandIn):
         return self.tokens[text]
 
     def _capabilities(self, call: Call, token: Token, namespace: str) -> Reply:
-        allowed = token.root or (token.default and self.capabilities_self)
+        allowed = token.root or (token.default)
         own = token.capabilities(_join(namespace, "sys/capabilities-self"))
         if not allowed and "update" not in own:
             raise RefusedError(403, "permission denied")
