@@ -22,6 +22,11 @@ def require_alive(key: Key, now: datetime) -> None:
         raise refusals.dead_key(state, key.id)
 
 
+def is_alive(key: Key, now: datetime) -> bool:
+    """Return whether the key may be used now."""
+    return key.state(now) in _ALIVE
+
+
 def require_permission(key: Key, request: RotationRequest) -> None:
     """Raise RefusedError unless the owner may rotate and the overlap is within the limits."""
     if ROTATOR not in key.roles:
@@ -153,7 +158,7 @@ def require_overlap(rotation: Rotation, old: Key, now: datetime) -> None:
     """Raise RefusedError unless the rotation is confirmed and its old key still works."""
     if not rotation.is_confirmed:
         raise refusals.not_possible("The rotation is not confirmed.")
-    if old.state(now) not in _ALIVE:
+    if not is_alive(old, now):
         raise refusals.not_possible("The old key does not work any more: the overlap is over.")
 
 
@@ -188,6 +193,14 @@ def days_to_extend(rotation: Rotation, old: Key, now: datetime) -> int:
             f"The overlap has {OVERLAP_DAYS_MAX} days already, which is the most."
         )
     return days
+
+
+def extension_days(rotation: Rotation, old: Key, now: datetime) -> int:
+    """Return by how many days a person may extend an overlap; 0 when not at all."""
+    try:
+        return days_to_extend(rotation, old, now)
+    except refusals.RefusedError:
+        return 0
 
 
 def require_regenerable(key: Key, rotations: Sequence[Rotation], now: datetime) -> None:

@@ -74,9 +74,13 @@ def insert_key(
     expires: datetime | None,
     now: datetime,
     replaced_key_id: int | None = None,
+    public_id: str | None = None,
 ) -> tuple[str, int]:
-    """Make a key in a transaction; return its text and its id."""
-    text = keyformat.generate()
+    """Make a key in a transaction; return its text and its id.
+
+    Raises KeyExistsError for a ``public_id`` that is taken; None: a random one.
+    """
+    text = keyformat.generate(public_id)
     parsed = keyformat.parse(text)
     new = keys.NewKey(
         parsed.public_id, parsed.sha256, owner.id, name, now, expires, replaced_key_id

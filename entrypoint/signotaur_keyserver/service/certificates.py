@@ -1,7 +1,7 @@
 """What a person does with certificates: add, list, remove and export them, and grant access."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,11 +15,17 @@ from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.records import Certificate, CertificateState, Person, User
 from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.material import Material, MaterialError, load_chain
-from signotaur_keyserver.pki.selection import same_text
+from signotaur_keyserver.pki.selection import (
+    Candidate,
+    CertificateRefusedError,
+    same_text,
+    select,
+)
 from signotaur_keyserver.service.administration import AdministrationError, require_user
 from signotaur_keyserver.service.names import NAME_MAX_LENGTH
 from signotaur_keyserver.store import certificates, events, people
 from signotaur_wire.members import Json
+from signotaur_wire.signing import CertificateRequest
 
 
 class CertificateNameError(AdministrationError):
@@ -100,6 +106,17 @@ def certificates_of(database: Database, owner_id: int | None) -> list[Certificat
             for certificate in certificates.present(connection)
             if allowed is None or certificate.id in allowed
         ]
+
+
+def signing_by_label(overviews: Sequence[CertificateOverview]) -> set[int]:
+    """Return the ids of those that sign when a user of all of them gives their label."""
+    found = set()
+    offered = [Candidate(each.certificate, granted=True) for each in overviews]
+    for each in overviews:
+        with suppress(CertificateRefusedError):
+            request = CertificateRequest("", label=each.certificate.label)
+            found.add(select(offered, request, each.now).id)
+    return found
 
 
 def set_certificate_enabled(

@@ -1,5 +1,6 @@
 """What a person does with keys on the pages: create, enable, regenerate, revoke, delete them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from signotaur_keyserver.service.administration import insert_key, revoke_alive
 from signotaur_keyserver.service.names import NAME_RULE, is_name
 from signotaur_keyserver.service.person_transaction import Actor, PersonChange, change_of
 from signotaur_keyserver.store import key_list, keys, rotations, users
+from signotaur_wire.keyformat import PUBLIC_ID_PATTERN
 from signotaur_wire.messages import KeyState, RotationState
 
 LIFETIMES = (30, 60, 90, 180, 365)
@@ -30,18 +32,34 @@ class Made:
 
 
 def create_key(
-    database: Database, actor: Actor, name: str, lifetime_days: int | None, owner: str | None
+    database: Database,
+    actor: Actor,
+    name: str,
+    lifetime_days: int | None,
+    owner: str | None,
+    public_id: str | None = None,
 ) -> Made:
     """Make a key for the person, or for the user ``owner``, which only administrators may name.
 
-    Raises RefusedError with the fields at fault.
+    A form is numbered with the ``public_id`` of the key that it makes, so that sending it again
+    makes no second one. Raises RefusedError, with the fields at fault.
     """
+    if public_id is not None and not re.fullmatch(PUBLIC_ID_PATTERN, public_id):
+        raise refusals.invalid_fields({"number": "Open the form again."})
     if not is_name(name):
         raise refusals.invalid_fields({"name": NAME_RULE})
     lifetime = _lifetime(lifetime_days)
     with change_of(database, actor) as this:
         user = _owner(this, owner)
-        text, key_id = insert_key(this.connection, user, name, _expiry(this, lifetime), this.now)
+        expires = _expiry(this, lifetime)
+        try:
+            text, key_id = insert_key(
+                this.connection, user, name, expires, this.now, public_id=public_id
+            )
+        except keys.KeyExistsError:
+            raise refusals.not_possible(
+                "This form was sent before. Its key exists, and is not shown again."
+            ) from None
         return Made(key_id, text)
 
 
