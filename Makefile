@@ -44,7 +44,7 @@ LOCK = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_NO_INDEX \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test run-tests image image-check lint docs bench golden templates lock clean
+.PHONY: help install demo check test run-tests image image-check lint docs bench screenshots golden templates lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -120,6 +120,10 @@ bench: $(STAMP) ## measure
 	@PYTHON="$(PYTHON)" sh scripts/system-packages bench
 	$(BIN)/python benchmarks/run.py
 	@scripts/docker-engine with $(BIN)/python benchmarks/container_bench.py
+
+screenshots: $(STAMP) ## photograph the web pages for the manual; look at them before you commit
+	@PYTHON="$(PYTHON)" sh scripts/system-packages test
+	$(BIN)/python -m pytest tests/web/test_screenshots.py --update-screenshots
 
 golden: $(STAMP) ## rewrite the golden transcripts; read the diff before you commit it
 	$(BIN)/python -m pytest tests/golden --update-golden

@@ -51,6 +51,7 @@ def test_no_example_is_left_out() -> None:
         "signotaur-action",
         'echo "$SIGNOTAUR_API_KEY" | signotaur-action auth set-key',
         "signotaur-keyserver",
+        "openssl rand -base64 24",
         "name: Rotate the signing key",
         "- uses: OWNER/signotaur-action/cli@",
     }

@@ -14,6 +14,13 @@ from web.pages import Pages, serving_pages
 __all__ = ["empty_world", "left_worlds", "template"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of ``make screenshots``; a whole run, which keeps them, does without it."""
+    parser.addoption(
+        "--update-screenshots", action="store_true", help="take the manual's pictures again"
+    )
+
+
 @pytest.fixture
 def pages(empty_world: World) -> Iterator[Pages]:
     """A server with pages, and no users."""

@@ -80,7 +80,9 @@ MetricsTokenFile = Annotated[
         "option, /metrics requires none.",
     ),
 ]
-Web = Annotated[bool, typer.Option("--web/--no-web", help="Serve the web pages for people at /.")]
+NoWeb = Annotated[
+    bool, typer.Option("--no-web", help="Serve the API alone, without the web pages for people.")
+]
 SweepInterval = Annotated[
     str, typer.Option("--sweep-interval", help="How often revocations are made permanent.")
 ]
@@ -104,7 +106,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     max_connections_per_address: MaxConnectionsPerAddress = DEFAULT.per_address,
     key_requests_per_minute: KeyRequestsPerMinute = KEY_REQUESTS_PER_MINUTE,
     metrics_token_file: MetricsTokenFile = None,
-    web: Web = True,  # noqa: FBT002 - a flag of the command line
+    no_web: NoWeb = False,  # noqa: FBT002
     sweep_interval: SweepInterval = "1h",
     event_retention: EventRetention = "400d",
     clock_offset: ClockOffset = "0s",
@@ -136,7 +138,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
             metrics_token=token,
         )
         app = create_app(opened, options)
-        if web:
+        if not no_web:
             add_pages(app, SiteOptions(authority=None if tls is None else tls.authority))
         limits = Limits(max_connections, max_connections_per_address)
         run_server(app, listener, tls, lambda: typer.echo(ready), limits)

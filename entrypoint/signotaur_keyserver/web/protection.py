@@ -46,7 +46,7 @@ def set_cookie(request: Request, answer: Response, name: str, value: str) -> Non
         value,
         max_age=int(LIFETIME.total_seconds()) if name == SESSION else None,
         path="/",
-        secure=_is_secure(request),
+        secure=_is_secure(request) or _came_through_tls(request),
         httponly=True,
         samesite="strict",
     )
@@ -109,6 +109,11 @@ def _mac(secret: str, text: str) -> str:
 
 def _is_secure(request: Request) -> bool:
     return request.url.scheme == "https"
+
+
+def _came_through_tls(request: Request) -> bool:
+    """Return whether the browser's own connection is TLS, which a proxy in front may end."""
+    return request.headers.get("origin", "").startswith("https://")
 
 
 def _name(request: Request, name: str) -> str:

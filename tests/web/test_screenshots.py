@@ -1,0 +1,91 @@
+"""The pictures of the manual: ``make screenshots`` takes them again; look at them then."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from docs.pages import PAGES, ROOT
+from signotaur_keyserver.runtime.tls import ensure_self_signed
+from signotaur_keyserver.web.site import SiteOptions
+from signotaur_wire.roles import AUDITOR, ROTATOR
+from web.browser import DESK, PHONE, window
+from web.pages import Pages, serving_pages
+
+IMAGES = ROOT / "docs" / "images"
+SHOTS = {
+    "login": "/login",
+    "profile": "/profile",
+    "users": "/users",
+    "user": "/users/2",
+    "events": "/events",
+    "settings": "/settings",
+}
+
+
+def _fill(pages: Pages) -> None:
+    for name, roles, admin in (
+        ("administrator", (), True),
+        ("release builds", (ROTATOR,), False),
+        ("nightly builds", (ROTATOR,), False),
+        ("audit", (AUDITOR,), False),
+    ):
+        pages.add_person(name, *roles, admin=admin)
+    pages.set_password("administrator")
+    pages.set_password("audit", temporary=True)
+    for owner, name, days in (
+        ("release builds", "GitHub: release.yml", 90),
+        ("release builds", "Jenkins: sign installer", 30),
+        ("nightly builds", "nightly", 365),
+    ):
+        pages.world.key(owner, name, timedelta(days))
+    old = pages.world.key("release builds", "Continua CI")
+    pages.world.now.rotate(old)
+    root = pages.signed_in(pages.person(1))
+    root.post("/users/3", {"name": "nightly builds", "roles": [ROTATOR]})
+    root.post("/users/2/revocations", {"keyIds": [2]})
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_pages_are_photographed(
+    pages: Pages,
+    chromium: Browser,
+    pytestconfig: pytest.Config,
+    tmp_path: Path,
+    width: int,
+    scheme: str,
+) -> None:
+    authority = ensure_self_signed(tmp_path, ["keys.example.com"]).authority
+    folder = IMAGES if pytestconfig.getoption("--update-screenshots", default=False) else tmp_path
+    _fill(pages)
+    with serving_pages(pages.world, SiteOptions(authority=authority)) as served:
+        for name, path in SHOTS.items():
+            person = None if name == "login" else pages.person(1)
+            with window(chromium, served, person, width=width, color_scheme=scheme) as page:
+                # A picture is as high as its page, and no higher.
+                page.set_viewport_size({"width": width, "height": 200})
+                page.goto(path)
+                for details in page.locator("details").all():
+                    details.evaluate("element => { element.open = true }")
+                shot = folder / f"{name}-{width}-{scheme}.png"
+                page.screenshot(path=shot, full_page=True)
+                assert shot.stat().st_size > 5_000
+
+
+def test_the_manual_has_a_picture_of_every_page() -> None:
+    expected = {
+        f"{name}-{width}-{scheme}.png"
+        for name in SHOTS
+        for width in (PHONE, DESK)
+        for scheme in ("light", "dark")
+    }
+    assert expected <= {path.name for path in IMAGES.iterdir()}
+
+
+def test_every_picture_in_the_manual_exists() -> None:
+    for page, text in PAGES.items():
+        for target in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text):
+            assert (ROOT / page).parent.joinpath(target).is_file(), target
