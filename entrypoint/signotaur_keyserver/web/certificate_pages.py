@@ -2,41 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from starlette.responses import Response
 
 from signotaur_keyserver.domain.authorization import Action
-from signotaur_keyserver.domain.records import CertificateState
 from signotaur_keyserver.domain.refusals import RefusedError, invalid_fields, not_found
 from signotaur_keyserver.service import certificates
 from signotaur_keyserver.service.administration import AdministrationError
-from signotaur_keyserver.service.certificates import CertificateNameError, CertificateOverview
+from signotaur_keyserver.service.certificate_names import CertificateNameError
+from signotaur_keyserver.web.certificate_views import CertificateView, certificate_view
 from signotaur_keyserver.web.routes import Routes
 from signotaur_keyserver.web.visit import Visit, faults_of
 
 routes = Routes()
 
 _NO_FAULTS: Mapping[str, str] = {}
-
-
-@dataclass(frozen=True)
-class CertificateView:
-    """A certificate."""
-
-    id: int
-    label: str
-    alias: str | None
-    subject: str
-    thumbprint: str
-    state: CertificateState
-    enabled: bool
-    not_before: datetime
-    not_after: datetime
-    signs_for_label: bool
-    """Whether it is the one that signs when somebody with access to all of them gives the label."""
-    users: tuple[str, ...]
-    """Users who may sign with it; administrators may anyway. Empty unless the visitor sees all."""
 
 
 @dataclass(frozen=True)
@@ -279,25 +259,4 @@ def _view(visit: Visit) -> CertificateView:
 def _views(visit: Visit) -> list[CertificateView]:
     overviews = certificates.certificates_of(visit.database, visit.owner_id)
     signing = certificates.signing_by_label(overviews)
-    return [_described(each, signing, visit.owner_id is None) for each in overviews]
-
-
-def _described(
-    overview: CertificateOverview,
-    signing: set[int],
-    sees_users: bool,  # noqa: FBT001
-) -> CertificateView:
-    certificate = overview.certificate
-    return CertificateView(
-        id=certificate.id,
-        label=certificate.label or "",
-        alias=certificate.alias,
-        subject=certificate.subject,
-        thumbprint=certificate.thumbprint,
-        state=certificate.state(overview.now),
-        enabled=certificate.enabled,
-        not_before=certificate.not_before_utc,
-        not_after=certificate.not_after_utc,
-        signs_for_label=certificate.id in signing,
-        users=overview.users if sees_users else (),
-    )
+    return [certificate_view(each, signing, visit.owner_id is None) for each in overviews]

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from signotaur_keyserver.domain.authorization import Action
 from signotaur_keyserver.domain.refusals import RefusedError
-from signotaur_keyserver.service import key_changes, key_overview, overlap
+from signotaur_keyserver.service import key_changes, key_overview
 from signotaur_keyserver.service.key_changes import Made
 from signotaur_keyserver.web.key_list_pages import NewKeyAnswer, actor_of, lifetime_options
 from signotaur_keyserver.web.key_views import KeyView, LinkView, key_view, link_view
@@ -44,21 +44,6 @@ class RegenerationBody:
 
 
 @dataclass(frozen=True)
-class AbortBody:
-    """How a rotation is aborted."""
-
-    even_if_used: bool = False
-    """For administrators: although the new key was used, and may be in a destination."""
-
-
-@dataclass(frozen=True)
-class ExtensionBody:
-    """By how many days an overlap is extended."""
-
-    days: int
-
-
-@dataclass(frozen=True)
 class DeletedAnswer:
     """A key that is no longer listed."""
 
@@ -68,7 +53,7 @@ class DeletedAnswer:
 @routes.page("/keys/{key_id:int}", Action.SEE_KEYS)
 def key_page(visit: Visit) -> Response:
     """Show a key with its lineage."""
-    return _page(visit)
+    return lineage_page(visit)
 
 
 @routes.form("/keys/{key_id:int}/state", Action.CHANGE_KEYS)
@@ -78,26 +63,26 @@ def change_state(visit: Visit) -> Response:
     key_changes.set_enabled(
         visit.database, actor_of(visit), visit.id("key_id"), enabled=body.enabled
     )
-    return _done(visit, "Key enabled." if body.enabled else "Key disabled.")
+    return back_to_key(visit, "Key enabled." if body.enabled else "Key disabled.")
 
 
 @routes.page("/keys/{key_id:int}/revoke", Action.CHANGE_KEYS)
 def revoke_page(visit: Visit) -> Response:
     """Ask before a key is revoked."""
-    return _asked(visit, "keys/revoke.html")
+    return page_about(visit, "keys/revoke.html")
 
 
 @routes.form("/keys/{key_id:int}/revoke", Action.CHANGE_KEYS)
 def revoke_key(visit: Visit) -> Response:
     """Revoke a key."""
     revoked = key_changes.revoke(visit.database, actor_of(visit), visit.id("key_id"))
-    return _done(visit, "Key revoked." if revoked else "The key was revoked before.")
+    return back_to_key(visit, "Key revoked." if revoked else "The key was revoked before.")
 
 
 @routes.page("/keys/{key_id:int}/delete", Action.CHANGE_KEYS)
 def delete_page(visit: Visit) -> Response:
     """Ask before a key is deleted."""
-    return _asked(visit, "keys/delete.html")
+    return page_about(visit, "keys/delete.html")
 
 
 @routes.form("/keys/{key_id:int}/delete", Action.CHANGE_KEYS)
@@ -117,7 +102,7 @@ def regenerate_page(visit: Visit) -> Response:
 def regenerate_key(visit: Visit) -> Response:
     """Replace a key at once. The page that answers is the only one that shows the new one."""
     body = visit.read(RegenerationBody)
-    key = _key(visit)
+    key = key_of_path(visit)
     try:
         made = _regenerate(visit, body)
     except RefusedError as refused:
@@ -125,46 +110,10 @@ def regenerate_key(visit: Visit) -> Response:
     return visit.render("keys/created.html", key_id=made.key_id, name=key.name, text=made.text)
 
 
-@routes.page("/keys/{key_id:int}/rotation/abort", Action.CHANGE_ROTATIONS)
-def abort_page(visit: Visit) -> Response:
-    """Ask before a rotation is aborted."""
-    return _asked(visit, "keys/abort.html", may_force=visit.owner_id is None)
-
-
-@routes.form("/keys/{key_id:int}/rotation/abort", Action.CHANGE_ROTATIONS)
-def abort_rotation(visit: Visit) -> Response:
-    """Abort the rotation that made a key."""
-    _abort(visit)
-    return _done(visit, "Rotation aborted. Its new key is revoked.")
-
-
-@routes.form("/keys/{key_id:int}/rotation/extension", Action.CHANGE_ROTATIONS)
-def extend_overlap(visit: Visit) -> Response:
-    """Extend the overlap of the rotation that made a key."""
-    try:
-        _extend(visit)
-    except RefusedError as refused:
-        return _page(visit, faults_of(refused))
-    return _done(visit, "Overlap extended.")
-
-
-@routes.page("/keys/{key_id:int}/rotation/end", Action.CHANGE_ROTATIONS)
-def end_page(visit: Visit) -> Response:
-    """Ask before an overlap is ended, and show who still uses the old key."""
-    return _asked(visit, "keys/end_overlap.html")
-
-
-@routes.form("/keys/{key_id:int}/rotation/end", Action.CHANGE_ROTATIONS)
-def end_overlap(visit: Visit) -> Response:
-    """End the overlap of the rotation that made a key."""
-    overlap.end_overlap(visit.database, actor_of(visit), visit.id("key_id"))
-    return _done(visit, "Overlap ended. The old key is revoked.")
-
-
 @routes.call("GET", "/api/v1/keys/{key_id:int}", Action.SEE_KEYS, answer=KeyAnswer)
 def get_key(visit: Visit) -> Response:
     """Describe a key with its lineage, and who used each old key after its confirmation."""
-    return visit.answer(_answer(visit))
+    return visit.answer(key_answer(visit))
 
 
 @routes.call(
@@ -176,17 +125,17 @@ def get_key(visit: Visit) -> Response:
 )
 def put_state(visit: Visit) -> Response:
     """Enable or disable a key."""
-    _key(visit)
+    key_of_path(visit)
     enabled = visit.read(KeyStateBody).enabled
     key_changes.set_enabled(visit.database, actor_of(visit), visit.id("key_id"), enabled=enabled)
-    return visit.answer(_answer(visit))
+    return visit.answer(key_answer(visit))
 
 
 @routes.call("POST", "/api/v1/keys/{key_id:int}/revocation", Action.CHANGE_KEYS, answer=KeyAnswer)
 def post_revocation(visit: Visit) -> Response:
     """Revoke a key at once. This cannot be undone; it can be repeated."""
     key_changes.revoke(visit.database, actor_of(visit), visit.id("key_id"))
-    return visit.answer(_answer(visit))
+    return visit.answer(key_answer(visit))
 
 
 @routes.call(
@@ -209,44 +158,6 @@ def delete_one(visit: Visit) -> Response:
     return visit.answer(DeletedAnswer(visit.id("key_id")))
 
 
-@routes.call(
-    "POST",
-    "/api/v1/keys/{key_id:int}/rotation/abort",
-    Action.CHANGE_ROTATIONS,
-    answer=KeyAnswer,
-    body=AbortBody,
-)
-def post_abort(visit: Visit) -> Response:
-    """Abort the rotation that made this key; the key is revoked."""
-    _abort(visit)
-    return visit.answer(_answer(visit))
-
-
-@routes.call(
-    "POST",
-    "/api/v1/keys/{key_id:int}/rotation/extension",
-    Action.CHANGE_ROTATIONS,
-    answer=KeyAnswer,
-    body=ExtensionBody,
-)
-def post_extension(visit: Visit) -> Response:
-    """Extend the overlap of the rotation that made this key: once, up to 30 days in all."""
-    _extend(visit)
-    return visit.answer(_answer(visit))
-
-
-@routes.call(
-    "POST",
-    "/api/v1/keys/{key_id:int}/rotation/end",
-    Action.CHANGE_ROTATIONS,
-    answer=KeyAnswer,
-)
-def post_end(visit: Visit) -> Response:
-    """End the overlap of the rotation that made this key: the old key is revoked now."""
-    overlap.end_overlap(visit.database, actor_of(visit), visit.id("key_id"))
-    return visit.answer(_answer(visit))
-
-
 def _regenerate(visit: Visit, body: RegenerationBody) -> Made:
     return key_changes.regenerate(
         visit.database,
@@ -257,42 +168,33 @@ def _regenerate(visit: Visit, body: RegenerationBody) -> Made:
     )
 
 
-def _abort(visit: Visit) -> None:
-    key = _key(visit)
-    even_if_used = visit.read(AbortBody).even_if_used
-    overlap.abort(visit.database, actor_of(visit), key.id, even_if_used=even_if_used)
-
-
-def _extend(visit: Visit) -> None:
-    key = _key(visit)
-    days = visit.read(ExtensionBody).days
-    overlap.extend_overlap(visit.database, actor_of(visit), key.id, days)
-
-
-def _done(visit: Visit, message: str) -> Response:
+def back_to_key(visit: Visit, message: str) -> Response:
+    """Lead back to the key of the path."""
     return visit.redirect(f"/keys/{visit.id('key_id')}", message)
 
 
-def _key(visit: Visit) -> KeyView:
+def key_of_path(visit: Visit) -> KeyView:
     """Return the key of the path. Raises RefusedError before anything of the body is judged."""
     found = key_overview.describe_lineage(visit.database, visit.owner_id, visit.id("key_id"))
     return key_view(found.key, found.standing, found.now)
 
 
-def _answer(visit: Visit) -> KeyAnswer:
+def key_answer(visit: Visit) -> KeyAnswer:
+    """Describe the key of the path."""
     found = key_overview.describe_lineage(visit.database, visit.owner_id, visit.id("key_id"))
     links = tuple(link_view(link, found.now) for link in found.links)
     return KeyAnswer(key_view(found.key, found.standing, found.now), links)
 
 
-def _page(visit: Visit, faults: Mapping[str, str] = _NO_FAULTS) -> Response:
-    return _asked(visit, "keys/one.html", 422 if faults else 200, faults=faults)
+def lineage_page(visit: Visit, faults: Mapping[str, str] = _NO_FAULTS) -> Response:
+    """Show the key of the path with its lineage."""
+    return page_about(visit, "keys/one.html", 422 if faults else 200, faults=faults)
 
 
 def _regenerate_page(
     visit: Visit, body: RegenerationBody, faults: Mapping[str, str] = _NO_FAULTS
 ) -> Response:
-    return _asked(
+    return page_about(
         visit,
         "keys/regenerate.html",
         422 if faults else 200,
@@ -302,7 +204,7 @@ def _regenerate_page(
     )
 
 
-def _asked(visit: Visit, template: str, status: int = 200, **values: object) -> Response:
+def page_about(visit: Visit, template: str, status: int = 200, **values: object) -> Response:
     """Return a page about the key of the path."""
     found = key_overview.describe_lineage(visit.database, visit.owner_id, visit.id("key_id"))
     links = [link_view(link, found.now) for link in found.links]
