@@ -14,6 +14,11 @@ PATHS = (
     "/users/1",
     "/events",
     "/settings",
+    "/keys",
+    "/keys/new",
+    "/keys/clean-up",
+    "/rotations",
+    "/certificates",
     "/none",
 )
 
