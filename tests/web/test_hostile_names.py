@@ -56,18 +56,6 @@ PATHS = (
     "/users/new",
     "/settings",
 )
-    "/keys",
-    "/keys?sort=name&page=3",
-    "/keys/1",
-    "/rotations",
-    "/certificates",
-    "/users",
-    "/users/1",
-    "/events",
-    "/profile",
-    "/users/new",
-    "/settings",
-)
 
 
 def hostile_names() -> Iterator[str]:
