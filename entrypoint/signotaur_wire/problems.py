@@ -9,7 +9,7 @@ class Problem(StrEnum):
     """Why the server refused. The slug is the contract; titles and details may change."""
 
     UNKNOWN_KEY = "unknown-key"
-    """401. The one answer for every cause that a stranger could probe."""
+    """401. The same answer for every cause that an unauthenticated client could probe."""
     KEY_EXPIRED = "key-expired"
     """401, told only to the holder of the key."""
     KEY_REVOKED = "key-revoked"
@@ -18,10 +18,17 @@ class Problem(StrEnum):
     """401, told only to the holder of the key: the key or its owner is disabled."""
     ROLE_REQUIRED = "role-required"
     """403. The key's owner lacks the role ApiKeyRotator."""
+    NETWORK_DENIED = "network-denied"
+    """403, told only to the holder of the key: it may not be used from this network."""
+    PURPOSE_DENIED = "purpose-denied"
+    """403. The key may only rotate, or only sign. Members: purpose."""
+    SIGNING_BUDGET_SPENT = "signing-budget-spent"
+    """429. The key made all signatures that its policy allows in an hour. With Retry-After."""
     INVALID_OVERLAP = "invalid-overlap"
-    """422. The overlap is outside 0 to 30 days."""
+    """422. The overlap is outside 0 to 30 days, or outside the policy. Members: overlapDaysMin,
+    overlapDaysMax."""
     ROTATION_OPEN = "rotation-open"
-    """409. Another holder has the lease. Members: holder, openedAt, leaseUntil; Retry-After."""
+    """409. Another run owns the lease. Members: holder, openedAt, leaseUntil; Retry-After."""
     ALREADY_ROTATED = "already-rotated"
     """409. The key has a confirmed successor. Members: successorKeyId, confirmedAt; and
     successorInUseSince when it was used since its confirmation, so that ``again`` is refused."""
@@ -32,7 +39,7 @@ class Problem(StrEnum):
     RATE_LIMITED = "rate-limited"
     """429. With Retry-After."""
     UNKNOWN_ROTATION = "unknown-rotation"
-    """404. No rotation of this id is this key's to see."""
+    """404. No rotation with this id is visible to this key."""
     MALFORMED_REQUEST = "malformed-request"
     """400 or 422. Members: fields, the names of the members at fault, never their values; and
     faults, what is wrong with each, from the calls of the web pages."""

@@ -22,6 +22,7 @@ from signotaur_keyserver.runtime.connections import DEFAULT, Limits
 from signotaur_keyserver.runtime.server import Server, configured, listen, url_of
 from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.sweep import Swept, sweep
+from signotaur_keyserver.store.event_chain import ChainKey
 from signotaur_keyserver.web.application import add_pages
 from signotaur_keyserver.web.site import SiteOptions
 from signotaur_wire import keyformat, paths
@@ -180,11 +181,17 @@ class World:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.database = Database(sqlite_url(file))
         self.vault = Vault.in_folder(file.parent)
+        self._chain_key = ChainKey(self.vault)
+        self.database = self._opened()
         self.secrets: list[str] = []
         self._running: list[tuple[Running, Database]] = []
         self._clients: dict[str, Client] = {}
+
+    def _opened(self, offset: str = "0s") -> Database:
+        return Database(
+            sqlite_url(self.file), offset=parse_duration(offset), chain_key=self._chain_key
+        )
 
     def at(self, offset: str) -> Client:
         """Return a client of a server whose clock runs ahead; it is started at the first call.
@@ -192,7 +199,7 @@ class World:
         A server sweeps when it starts: call this before the act whose outcome it shall look at.
         """
         if offset not in self._clients:
-            database = Database(sqlite_url(self.file), offset=parse_duration(offset))
+            database = self._opened(offset)
             server = Running(database, vault=self.vault)
             self._clients[offset] = Client(server.__enter__(), self.secrets)
             self._running.append((server, database))
@@ -205,7 +212,7 @@ class World:
 
     def serving(self, **options: Any) -> Client:
         """Return a client of a further server with options of its own."""
-        database = Database(sqlite_url(self.file))
+        database = self._opened()
         server = Running(database, **{"vault": self.vault} | options)
         client = self._clients[f"server {len(self._running)}"] = Client(
             server.__enter__(), self.secrets
@@ -228,7 +235,7 @@ class World:
 
     def sweep(self, offset: str = "0s") -> Swept:
         """Sweep as an instance whose clock runs ahead."""
-        database = Database(sqlite_url(self.file), offset=parse_duration(offset))
+        database = self._opened(offset)
         try:
             return sweep(database)
         finally:
@@ -241,7 +248,7 @@ class World:
 
     def overview(self, key_id: int, offset: str = "0s") -> administration.KeyOverview:
         """Return what the key list says of a key."""
-        database = Database(sqlite_url(self.file), offset=parse_duration(offset))
+        database = self._opened(offset)
         try:
             listed = administration.list_keys(database)
         finally:

@@ -23,7 +23,7 @@ from signotaur_keyserver.pki.material import (
 )
 from signotaur_keyserver.pki.selfsigned import KeyType
 from signotaur_keyserver.pki.subjects import subject_name
-from signotaur_keyserver.service import administration, certificates
+from signotaur_keyserver.service import certificates
 from signotaur_keyserver.service.administration import AdministrationError
 
 
@@ -112,6 +112,15 @@ def test_the_database_keeps_no_certificate_that_could_neither_sign_nor_go(world:
             connection.exec_driver_sql(f"UPDATE certificates SET {change}")  # noqa: S608
 
 
+_OLD_ROWS = """
+INSERT INTO users VALUES (1, 'ci', 0, 1, '2026-01-01 00:00:00.000000');
+INSERT INTO keys(id, public_id, sha256, owner_id, name, enabled, created_at_utc)
+VALUES (1, 'abcdefghijklmno', printf('%.64c', 'a'), 1, 'build', 1, '2026-01-01 00:00:00.000000');
+INSERT INTO events(at_utc, level, type, message, user_id, key_id, data)
+VALUES ('2026-01-01 00:00:00.000000', 'Security', 'key-added', 'Key 1 was added.', 1, 1, '{}')
+"""
+
+
 def test_a_database_of_the_first_version_is_brought_up_with_what_it_holds(tmp_path: Path) -> None:
     database = Database(sqlite_url(tmp_path / "old.db"))
     database.prepare()
@@ -120,17 +129,17 @@ def test_a_database_of_the_first_version_is_brought_up_with_what_it_holds(tmp_pa
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
     assert current_revision(database) == "0001"
-    administration.add_user(database, "ci", admin=False, roles=[])
-    administration.add_key(database, "ci", "build", None)
+    with database.write() as connection:
+        for statement in _OLD_ROWS.split(";"):
+            connection.exec_driver_sql(statement)
     before = _rows(tmp_path / "old.db")
     migrate(database)
     assert current_revision(database) == newest_revision()
     assert _rows(tmp_path / "old.db") == before
     made = material()
-    added = certificates.add_certificate(
-        database, Vault.in_folder(tmp_path), "first", lambda _now: made, ["ci"]
-    )
-    assert added.made_master_key
+    vault = Vault.in_folder(tmp_path)
+    added = certificates.add_certificate(database, vault, "first", lambda _now: made, ["ci"])
+    assert vault.file.exists()
     assert added.certificate.added_at_utc <= datetime.now(UTC)
     database.close()
 

@@ -67,6 +67,52 @@ def test_a_page_without_javascript_does_the_same(pages: Pages, chromium: Browser
         expect(page).to_have_url(f"{pages.url}/login")
 
 
+def test_a_temporary_password_is_copied(pages: Pages, chromium: Browser) -> None:
+    root = pages.add_person("root", admin=True)
+    pages.add_person("ci")
+    with window(chromium, pages, root, permissions=["clipboard-read", "clipboard-write"]) as page:
+        page.goto("/users/2")
+        page.get_by_role("button", name="Give a temporary password").click()
+        page.get_by_role("button", name="Copy").click()
+        expect(page.get_by_role("button", name="Copied")).to_be_visible()
+        shown = page.locator("#secret").inner_text()
+        assert page.evaluate("navigator.clipboard.readText()") == shown
+        assert accessibility_faults(page) == []
+    assert pages.stranger().sign_in("ci", shown).status_code == 303
+
+
+def test_an_administrator_revokes_keys(pages: Pages, chromium: Browser) -> None:
+    root = pages.add_person("root", admin=True)
+    pages.add_person("ci")
+    keys = [pages.world.key("ci", name) for name in ("first", "second")]
+    with window(chromium, pages, root) as page:
+        page.goto("/users/2")
+        page.get_by_label("Key 1, first").check()
+        page.get_by_role("button", name="Revoke selected").click()
+        expect(page.get_by_role("status")).to_have_text("Keys revoked: 1.")
+        assert [pages.world.now.self(key).status_code for key in keys] == [401, 200]
+        page.get_by_text("Revoke all keys of this user").click()
+        page.get_by_role("button", name="Revoke all").click()
+        expect(page.get_by_role("status")).to_have_text("Keys revoked: 1.")
+        assert [pages.world.now.self(key).status_code for key in keys] == [401, 401]
+
+
+def test_faults_are_announced_with_their_field(pages: Pages, chromium: Browser) -> None:
+    root = pages.add_person("root", admin=True)
+    with window(chromium, pages, root, width=PHONE, expected=("422",)) as page:
+        page.goto("/users/new")
+        page.get_by_label("Name").fill("root")
+        page.get_by_label("Auditor").check()
+        page.get_by_role("button", name="Add").click()
+        expect(page.get_by_role("alert")).to_contain_text("Nothing was changed. 1 field is")
+        name = page.get_by_label("Name")
+        expect(name).to_have_accessible_description("A user with this name already exists.")
+        expect(name).to_have_value("root")
+        expect(page.get_by_label("Auditor")).to_be_checked()
+        assert accessibility_faults(page) == []
+        assert overflow(page) == 0
+
+
 def test_a_complaint_of_the_browser_fails_a_test(pages: Pages, chromium: Browser) -> None:
     with pytest.raises(AssertionError, match="Content Security Policy"):
         _break_the_policy(chromium, pages)

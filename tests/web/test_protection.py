@@ -189,3 +189,14 @@ def test_refused_sign_ins_are_events_without_what_was_typed(pages: Pages) -> Non
     ]
     assert events[0]["source"] == "127.0.0.1"
     assert "wrong" not in str(pages.world.events())
+
+
+def test_a_busy_database_is_a_page_that_says_so(pages: Pages) -> None:
+    root = pages.administrator()
+    with pages.world.database.write():  # another process that takes long
+        answer = root.post("/users", {"name": "late", "enabled": "on"})
+        read = root.get("/users")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert "The database is not available. Nothing was changed." in text_of(answer)
+    assert read.status_code == 200  # reads go on
+    assert root.post("/users", {"name": "late", "enabled": "on"}).status_code == 303

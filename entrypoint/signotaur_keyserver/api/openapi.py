@@ -24,6 +24,7 @@ ALWAYS: Problems = {
 _WITH_KEY: Problems = {
     **ALWAYS,
     401: (Problem.UNKNOWN_KEY, Problem.KEY_EXPIRED, Problem.KEY_REVOKED, Problem.KEY_DISABLED),
+    403: (Problem.NETWORK_DENIED,),
     429: (Problem.RATE_LIMITED,),
 }
 _WITH_BODY: Problems = {
@@ -31,6 +32,7 @@ _WITH_BODY: Problems = {
     415: (Problem.MALFORMED_REQUEST,),
     422: (Problem.MALFORMED_REQUEST,),
 }
+_TO_SIGN: Problems = {**_WITH_BODY, 403: (Problem.NETWORK_DENIED, Problem.PURPOSE_DENIED)}
 _WITH_ID: Problems = {
     **_WITH_KEY,
     404: (Problem.UNKNOWN_ROTATION, Problem.NOT_FOUND),
@@ -90,7 +92,7 @@ PUT_ROTATION = operation(
     "Rotation",
     {
         **_WITH_BODY,
-        403: (Problem.ROLE_REQUIRED,),
+        403: (Problem.NETWORK_DENIED, Problem.PURPOSE_DENIED, Problem.ROLE_REQUIRED),
         404: (Problem.NOT_FOUND,),
         409: (
             Problem.ROTATION_OPEN,
@@ -119,16 +121,29 @@ DELETE_ROTATION = operation(
 CERT_GET = operation(
     {200: "The certificate, or why there is none."},
     "CertificateAnswer",
-    _WITH_BODY,
+    _TO_SIGN,
     security=_SECURITY,
     requestBody=json_body("CertificateRequest"),
 )
 SIGN = operation(
     {200: "The signature, or why there is none."},
     "SignAnswer",
-    _WITH_BODY,
+    {**_TO_SIGN, 429: (Problem.RATE_LIMITED, Problem.SIGNING_BUDGET_SPENT)},
     security=_SECURITY,
     requestBody=json_body("SignRequest"),
+)
+LEAKS = operation(
+    {200: "What each finding is."},
+    "LeakFeedback",
+    {
+        **ALWAYS,
+        401: (Problem.UNKNOWN_KEY,),
+        404: (Problem.NOT_FOUND,),
+        422: (Problem.MALFORMED_REQUEST,),
+        429: (Problem.RATE_LIMITED,),
+    },
+    requestBody=json_body("LeakReport"),
+    security=[{"leakSignature": []}],
 )
 HEALTHZ = operation({200: "The process is up."}, "Status", ALWAYS)
 READYZ = operation({200: "Ready to serve."}, "Status", ALWAYS)
@@ -151,7 +166,16 @@ def describe(
         )
         schema["components"] = {
             "schemas": schemas.components() | signing_schemas.components() | dict(more_schemas),
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}, **more_security},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer"},
+                "leakSignature": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Github-Public-Key-Signature",
+                    "description": "Over the body; Github-Public-Key-Identifier names its key.",
+                },
+                **more_security,
+            },
         }
         app.openapi_schema = schema
     return app.openapi_schema

@@ -52,6 +52,31 @@ def components() -> dict[str, Schema]:
         "Rotation": message_schema(RotationDescription),
         "Key": message_schema(KeyDescription),
         "Problem": _problem(),
+        "LeakReport": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "token": {"type": "string"},
+                    "type": {"type": "string"},
+                    "url": {"type": ["string", "null"]},
+                    "source": {"type": ["string", "null"]},
+                },
+                "required": ["token", "type"],
+            },
+        },
+        "LeakFeedback": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "token_hash": {"type": "string", "pattern": f"^{SHA256_PATTERN}$"},
+                    "token_type": {"type": "string"},
+                    "label": {"enum": ["true_positive", "false_positive"]},
+                },
+                "required": ["token_hash", "token_type", "label"],
+            },
+        },
         "Status": {
             "type": "object",
             "properties": {"status": {"type": "string"}},
@@ -110,6 +135,9 @@ def _problem() -> Schema:
             | {"description": "already-rotated: the successor is not lost, so again is refused"},
             "candidateKeyIds": {"type": "array", "items": {"type": "integer"}},
             "state": text | {"description": "rotation-mismatch: what the rotation is"},
+            "overlapDaysMin": {"type": "integer"},
+            "overlapDaysMax": {"type": "integer"},
+            "purpose": text | {"description": "purpose-denied: what the key may do"},
             "fields": {
                 "type": "array",
                 "items": text,

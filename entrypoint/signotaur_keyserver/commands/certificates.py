@@ -111,7 +111,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter per option
     vault = Vault.in_folder(data_dir)
     with data_folder.existing(data_dir, database) as opened:
         added = certificates.add_certificate(opened, vault, label, maker, user or ())
-    _warn(added, vault)
+    _warn(added)
     _print_added(added.certificate, as_json=as_json)
 
 
@@ -251,9 +251,7 @@ def _content(file: Path) -> bytes:
         raise CommandError(f"cannot read {file}: {reason}") from None
 
 
-def _warn(added: certificates.Added, vault: Vault) -> None:
-    if added.made_master_key:
-        typer.echo(f"created {vault.file}: back it up, separately from the database", err=True)
+def _warn(added: certificates.Added) -> None:
     if not added.signs_code:
         typer.echo("warning: this certificate is not marked for code signing", err=True)
     if added.state is not CertificateState.VALID:

@@ -7,10 +7,19 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import typer
+
 from signotaur_keyserver.commands.faults import CommandError
-from signotaur_keyserver.database.database import Database, UnsupportedDatabaseError, sqlite_url
+from signotaur_keyserver.database.database import (
+    Database,
+    UnsupportedDatabaseError,
+    chain_key_of,
+    sqlite_url,
+)
 from signotaur_keyserver.database.migrate import current_revision, migrate, newest_revision
+from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.private_files import ExposedError, require_safe_folder
+from signotaur_keyserver.store.event_chain import ChainKey
 
 _FILE = "keyserver.db"
 
@@ -23,7 +32,17 @@ def prepared(
     _require_writable(data_dir)
     with _opened(data_dir, url, offset) as database:
         migrate(database)
+        _make_chain_key(database, Vault.in_folder(data_dir))
         yield database
+
+
+def _make_chain_key(database: Database, vault: Vault) -> None:
+    """Open the key of the event log, so that a lost master key stops a command at its start."""
+    made = not vault.file.exists()
+    with database.write() as connection:
+        chain_key_of(connection)
+    if made:
+        typer.echo(f"created {vault.file}: back it up, separately from the database", err=True)
 
 
 @contextmanager
@@ -50,7 +69,8 @@ def existing(
 @contextmanager
 def _opened(data_dir: Path, url: str | None, offset: timedelta) -> Iterator[Database]:
     try:
-        database = Database(url or sqlite_url(data_dir / _FILE), offset=offset)
+        chain_key = ChainKey(Vault.in_folder(data_dir))
+        database = Database(url or sqlite_url(data_dir / _FILE), offset=offset, chain_key=chain_key)
     except UnsupportedDatabaseError as error:
         raise CommandError(f"--database: {error}") from None
     try:

@@ -9,9 +9,17 @@ from typing import Annotated
 import typer
 
 from signotaur_keyserver.api.app import Options, create_app
+from signotaur_keyserver.api.context import LeakReports
 from signotaur_keyserver.commands import data_folder
 from signotaur_keyserver.commands.faults import CommandError
-from signotaur_keyserver.commands.options import ClockOffset, DatabaseUrl, DataDir, duration
+from signotaur_keyserver.commands.options import (
+    AllowPrivateWebhooks,
+    ClockOffset,
+    DatabaseUrl,
+    DataDir,
+    duration,
+)
+from signotaur_keyserver.pki.leak_keys import LeakKeys, LeakKeysError
 from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.private_files import ExposedError, require_not_shared
 from signotaur_keyserver.runtime.connections import DEFAULT, Limits
@@ -19,6 +27,7 @@ from signotaur_keyserver.runtime.server import listen, log_to_stderr, url_of
 from signotaur_keyserver.runtime.server import serve as run_server
 from signotaur_keyserver.runtime.tls import TlsFiles, ensure_self_signed
 from signotaur_keyserver.service.certificates import require_master_key
+from signotaur_keyserver.service.webhook_post import Poster
 from signotaur_keyserver.web.application import add_pages
 from signotaur_keyserver.web.site import SiteOptions
 
@@ -92,6 +101,18 @@ EventRetention = Annotated[
 ]
 
 
+LeakKeysFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--leak-keys",
+        help="File with the public keys, in GitHub's form, that sign reports of leaked keys.",
+    ),
+]
+DisableLeakedKeys = Annotated[
+    bool, typer.Option("--disable-leaked-keys", help="Disable a key that was reported as leaked.")
+]
+
+
 def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     data_dir: DataDir,
     database: DatabaseUrl = None,
@@ -109,6 +130,9 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     no_web: NoWeb = False,  # noqa: FBT002
     sweep_interval: SweepInterval = "1h",
     event_retention: EventRetention = "400d",
+    leak_keys: LeakKeysFile = None,
+    disable_leaked_keys: DisableLeakedKeys = False,  # noqa: FBT002
+    allow_private_webhooks: AllowPrivateWebhooks = False,  # noqa: FBT002
     clock_offset: ClockOffset = "0s",
 ) -> None:
     """Run the server. When it listens, it prints one line of JSON: its URL and its CA file."""
@@ -124,6 +148,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     retention = duration("--event-retention", event_retention)
     token = None if metrics_token_file is None else _token(metrics_token_file)
     given = None if self_signed or insecure_http else _given_files(tls_cert, tls_key)
+    leaks = _leak_reports(leak_keys, disable=disable_leaked_keys)
     log_to_stderr()
     vault = Vault.in_folder(data_dir)
     with data_folder.prepared(data_dir, database, offset) as opened, listen(host, port) as listener:
@@ -136,6 +161,8 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
             event_retention=retention or None,
             key_requests_per_minute=key_requests_per_minute or None,
             metrics_token=token,
+            leaks=leaks,
+            webhooks=Poster(allow_private=allow_private_webhooks),
         )
         app = create_app(opened, options)
         if not no_web:
@@ -158,6 +185,19 @@ def _given_files(certificate: Path | None, key: Path | None) -> TlsFiles:
         raise CommandError(f"the file {certificate} does not exist")
     _require_not_shared(key)
     return TlsFiles(certificate, key)
+
+
+def _leak_reports(file: Path | None, *, disable: bool) -> LeakReports | None:
+    if file is None:
+        if disable:
+            raise CommandError("--disable-leaked-keys needs --leak-keys")
+        return None
+    keys = LeakKeys(file)
+    try:
+        keys.check()
+    except LeakKeysError as error:
+        raise CommandError(f"--leak-keys: {error}") from None
+    return LeakReports(keys, disable)
 
 
 def _token(file: Path) -> str:

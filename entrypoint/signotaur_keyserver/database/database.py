@@ -4,7 +4,7 @@ Nothing else may hold dialect-specific SQL or read another clock than ``Clock``.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,10 @@ BUSY_TIMEOUT = timedelta(seconds=5)
 """How long a writer waits for another one, of this or another process, before it gives up."""
 
 _BEGIN = "signotaur_begin"
+_CHAIN_KEY = "signotaur_chain_key"
+
+KeyOfEvents = Callable[[Connection], bytes]
+"""Returns the key that links the events of the database that a connection is open to."""
 
 
 class DatabaseUnavailableError(Exception):
@@ -84,11 +88,17 @@ class Database:
     """Where the keys live. ``read`` and ``write`` are the only ways to a connection."""
 
     def __init__(
-        self, url: str, *, offset: timedelta = timedelta(0), busy_timeout: timedelta = BUSY_TIMEOUT
+        self,
+        url: str,
+        *,
+        offset: timedelta = timedelta(0),
+        busy_timeout: timedelta = BUSY_TIMEOUT,
+        chain_key: KeyOfEvents | None = None,
     ) -> None:
         self.clock = Clock(offset)
         self._patience = busy_timeout.total_seconds()
-        self._engine = _sqlite_engine(url, self._patience)
+        engine = _sqlite_engine(url, self._patience)
+        self._engine = engine.execution_options(**{_CHAIN_KEY: chain_key})
         self._reader = self._engine.execution_options(**{_BEGIN: "BEGIN"})
         # SQLite has one writer at a time; queueing here spares it its polling back-off.
         self._turn = Lock()
@@ -127,9 +137,36 @@ class Database:
         with _translated(), closing(self._engine.raw_connection()) as connection:
             connection.cursor().execute("PRAGMA journal_mode = WAL")
 
+    def copy_to(self, file: Path) -> None:
+        """Copy the database into a file, as it is at one moment, while others use it.
+
+        Raises UnsupportedDatabaseError where the database is not a SQLite file.
+        """
+        if self._engine.dialect.name != "sqlite":
+            raise UnsupportedDatabaseError(
+                "only a SQLite database can be copied: use pg_dump, and backup --files-only"
+            )
+        with (
+            _translated(),
+            closing(self._engine.raw_connection()) as source,
+            closing(sqlite3.connect(file)) as target,
+        ):
+            file.chmod(0o600)
+            driver: Any = source.driver_connection
+            driver.backup(target)
+
     def close(self) -> None:
         """Close every pooled connection."""
         self._engine.dispose()
+
+
+def chain_key_of(connection: Connection) -> bytes | None:
+    """Return the key that links the events; None where events have no macs.
+
+    Raises MasterKeyError.
+    """
+    chain_key = connection.get_execution_options().get(_CHAIN_KEY)
+    return None if chain_key is None else chain_key(connection)
 
 
 def sqlite_url(path: Path) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from signotaur_wire.members import Json
 from signotaur_wire.messages import KeyState, RotationState
 
 UNCONFIRMED = (RotationState.OPEN, RotationState.HELD)
@@ -99,6 +100,8 @@ class Key:
     signatures_per_hour: int | None = None
     overlap_days_min: int | None = None
     overlap_days_max: int | None = None
+    server_policy: Json | None = None
+    """The server's policy; see ``domain.policy``."""
     deleted_at_utc: datetime | None = None
     """A deleted key is dead and no longer listed; lineage and events still refer to it."""
 

@@ -6,9 +6,9 @@ Nothing here reads a clock or a database. Each rule's reason is given where it i
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from signotaur_keyserver.domain import refusals
+from signotaur_keyserver.domain import policy, refusals
 from signotaur_keyserver.domain.records import Key, Rotation
-from signotaur_wire.limits import MAX_CANDIDATES, OVERLAP_DAYS_MAX, OVERLAP_DAYS_MIN
+from signotaur_wire.limits import MAX_CANDIDATES, OVERLAP_DAYS_MAX
 from signotaur_wire.messages import KeyState, RotationRequest
 from signotaur_wire.roles import ROTATOR
 
@@ -28,11 +28,11 @@ def is_alive(key: Key, now: datetime) -> bool:
 
 
 def require_permission(key: Key, request: RotationRequest) -> None:
-    """Raise RefusedError unless the owner may rotate and the overlap is within the limits."""
+    """Raise RefusedError unless owner and key may rotate and the overlap is within the limits."""
     if ROTATOR not in key.roles:
         raise refusals.role_required()
-    if not OVERLAP_DAYS_MIN <= request.overlap_days <= OVERLAP_DAYS_MAX:
-        raise refusals.invalid_overlap()
+    policy.require_purpose(key, policy.Purpose.ROTATE)
+    policy.require_overlap(key, request.overlap_days)
 
 
 def require_free_lease(rotations: Sequence[Rotation], holder: str, now: datetime) -> None:
@@ -82,10 +82,11 @@ def lost_successors(rotations: Sequence[Rotation], request: RotationRequest) -> 
 def successor_expiry(key: Key, lost: Sequence[Rotation], now: datetime) -> datetime | None:
     """Return when a new key expires; None for never.
 
-    It lives as long as the old key was made to live, but never beyond a successor that it
-    replaces: declaring keys lost must not lengthen anybody's access.
+    It lives as long as the old key was made to live and the server's policy allows, but never
+    beyond a successor that it replaces: declaring keys lost must not lengthen anybody's access.
     """
-    full = None if key.lifetime is None else now + key.lifetime
+    life = policy.successor_life(key)
+    full = None if life is None else now + life
     limits = [full, *(rotation.new_expires_at_utc for rotation in lost)]
     return min((limit for limit in limits if limit is not None), default=None)
 

@@ -8,9 +8,10 @@ from sqlalchemy import Connection
 
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.events import Event, EventType, Level
+from signotaur_keyserver.domain.policy import SETTING, Policy, PolicyError, require_lifetime
 from signotaur_keyserver.domain.records import REVOKED_BY_PERSON, UNCONFIRMED, Key, User
 from signotaur_keyserver.service.names import NAME_RULE, is_name
-from signotaur_keyserver.store import events, keys, rotations, sessions, users
+from signotaur_keyserver.store import events, keys, rotations, sessions, settings, users
 from signotaur_wire import keyformat
 from signotaur_wire.messages import RotationState
 from signotaur_wire.roles import canonical
@@ -58,11 +59,15 @@ def set_user_enabled(database: Database, name: str, *, enabled: bool) -> None:
 
 
 def add_key(database: Database, user: str, name: str, lifetime: timedelta | None) -> str:
-    """Make a key for a user and return its text: the only time that it can be seen."""
+    """Make a key for a user and return its text: the only time that it can be seen.
+
+    Raises AdministrationError, also for a lifetime that the server's policy does not allow.
+    """
     _require_name(name)
     with database.write() as connection:
         now = database.clock.now(connection)
         owner = require_user(connection, user)
+        _require_lifetime(connection, lifetime)
         expires = None if lifetime is None else now + lifetime
         return insert_key(connection, owner, name, expires, now)[0]
 
@@ -99,7 +104,7 @@ def revoke_key(database: Database, key_id: int) -> bool:
     """
     with database.write() as connection:
         now = database.clock.now(connection)
-        return revoke_alive(connection, _key(connection, key_id), now, "an administrator")
+        return revoke_alive(connection, require_key(connection, key_id), now, "an administrator")
 
 
 def revoke_alive(connection: Connection, key: Key, now: datetime, by: str) -> bool:
@@ -117,7 +122,7 @@ def revoke_alive(connection: Connection, key: Key, now: datetime, by: str) -> bo
 def set_key_enabled(database: Database, key_id: int, *, enabled: bool) -> None:
     """Enable or disable a key."""
     with database.write() as connection:
-        key = _key(connection, key_id)
+        key = require_key(connection, key_id)
         keys.set_enabled(connection, key_id, enabled=enabled)
         event_type = EventType.KEY_ENABLED if enabled else EventType.KEY_DISABLED
         message = f"Key {key_id} was {'enabled' if enabled else 'disabled'}."
@@ -164,11 +169,19 @@ def require_user(connection: Connection, name: str) -> User:
     return user
 
 
-def _key(connection: Connection, key_id: int) -> Key:
+def require_key(connection: Connection, key_id: int) -> Key:
+    """Return the key of an id. Raises AdministrationError when there is none."""
     key = keys.get(connection, key_id)
     if key is None:
         raise AdministrationError(f"there is no key {key_id}")
     return key
+
+
+def _require_lifetime(connection: Connection, lifetime: timedelta | None) -> None:
+    try:
+        require_lifetime(Policy.from_json(settings.find(connection, SETTING)), lifetime)
+    except PolicyError as error:
+        raise AdministrationError(str(error)) from None
 
 
 def _require_name(name: str) -> None:

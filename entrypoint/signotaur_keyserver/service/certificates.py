@@ -49,7 +49,6 @@ class Added:
     state: CertificateState
     signs_code: bool
     """Whether it says that it is for code signing."""
-    made_master_key: bool
 
 
 def add_certificate(
@@ -69,14 +68,15 @@ def add_certificate(
     with database.write() as connection:
         now = database.clock.now(connection)
         owners = [require_user(connection, name) for name in dict.fromkeys(users)]
-        made_master_key = _ready(connection, vault)
+        _prove(connection, vault)
+        vault.create()
         certificate = _insert(connection, vault, label, material, now)
         message = f"Certificate {certificate.id} ({label}) was added."
         _log(connection, now, EventType.CERTIFICATE_ADDED, message, certificate)
         for owner in owners:
             _grant(connection, now, certificate, owner)
         state = certificate.state(now)
-        return Added(certificate, state, material.signs_code, made_master_key)
+        return Added(certificate, state, material.signs_code)
 
 
 def list_certificates(database: Database) -> list[CertificateOverview]:
@@ -201,17 +201,10 @@ def require_master_key(database: Database, vault: Vault) -> None:
         _prove(connection, vault)
 
 
-def _ready(connection: Connection, vault: Vault) -> bool:
-    """Prove the master key, or make it for the very first private key; whether it was made."""
-    return False if _prove(connection, vault) else vault.create()
-
-
-def _prove(connection: Connection, vault: Vault) -> bool:
+def _prove(connection: Connection, vault: Vault) -> None:
     sealed = certificates.any_sealed(connection)
-    if sealed is None or sealed.sealed_key is None:
-        return False
-    vault.unseal(sealed.sealed_key, sealed.thumbprint)
-    return True
+    if sealed is not None and sealed.sealed_key is not None:
+        vault.unseal(sealed.sealed_key, sealed.thumbprint)
 
 
 def _made(make: Callable[[datetime], Material], now: datetime) -> Material:

@@ -12,7 +12,7 @@ from signotaur_keyserver.store import key_list, rotations
 from signotaur_keyserver.store.key_list import Choice, Listed, Use
 
 LINEAGE_LIMIT = 100
-"""Keys of one lineage that are shown, the newest."""
+"""Keys of one lineage that are shown, the nearest to the one that is looked at."""
 
 
 @dataclass(frozen=True)

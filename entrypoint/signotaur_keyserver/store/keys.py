@@ -1,7 +1,7 @@
 """Statements on keys. One statement tells all that authentication must know."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,11 +24,21 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from signotaur_keyserver.database.database import database_now, joined_text
+from signotaur_keyserver.domain.policy import SETTING
 from signotaur_keyserver.domain.records import UNCONFIRMED, Key
-from signotaur_keyserver.domain.schema import keys, rotations, user_roles, users
+from signotaur_keyserver.domain.schema import keys, rotations, settings, user_roles, users
+from signotaur_wire.members import Json
 from signotaur_wire.messages import KeyState, RotationState
 
 _own = rotations.alias("own")
+_POLICY_COLUMNS = (
+    "purpose",
+    "networks",
+    "requests_per_minute",
+    "signatures_per_hour",
+    "overlap_days_min",
+    "overlap_days_max",
+)
 
 
 def _unconfirmed(state: ColumnElement[RotationState]) -> ColumnElement[bool]:
@@ -62,6 +72,7 @@ _rotation_id = case(
         _rotation_as_old_key, case((_own.c.state != RotationState.CONFIRMED, _own.c.id))
     ),
 )
+_server_policy = select(settings.c.value).where(settings.c.name == SETTING).scalar_subquery()
 _FIND: Select[tuple[object, ...]] = (
     select(
         *keys.c,
@@ -70,6 +81,7 @@ _FIND: Select[tuple[object, ...]] = (
         _roles.label("roles"),
         _own.c.state.label("origin"),
         _rotation_id.label("rotation_id"),
+        _server_policy.label("server_policy"),
     )
     .join(users, users.c.id == keys.c.owner_id)
     .outerjoin(_own, _own.c.new_key_id == keys.c.id)
@@ -122,6 +134,8 @@ class NewKey:
     created_at_utc: datetime
     expires_at_utc: datetime | None
     rotated_from_key_id: int | None = None
+    policy: Json = field(default_factory=dict)
+    """Columns of the key's own policy; see ``own_policy``."""
 
 
 def find_used(connection: Connection, public_id: str) -> tuple[Key, datetime] | None:
@@ -161,7 +175,8 @@ def add(connection: Connection, new: NewKey) -> int:
     """Insert an enabled key and return its id. Raises KeyExistsError."""
     is_successor = new.rotated_from_key_id is not None
     values = {
-        **vars(new),
+        **{name: value for name, value in vars(new).items() if name != "policy"},
+        **new.policy,
         "enabled": True,
         "rotation_timestamp_utc": new.created_at_utc if is_successor else None,
     }
@@ -170,6 +185,16 @@ def add(connection: Connection, new: NewKey) -> int:
     except IntegrityError as error:
         raise KeyExistsError from error
     return key_id
+
+
+def own_policy(key: Key) -> Json:
+    """Return the columns of a key's own policy; a successor gets the same."""
+    return {name: getattr(key, name) for name in _POLICY_COLUMNS}
+
+
+def set_policy(connection: Connection, key_id: int, **columns: object) -> None:
+    """Change columns of a key's own policy."""
+    connection.execute(update(keys).where(keys.c.id == key_id).values(**columns))
 
 
 def set_enabled(connection: Connection, key_id: int, *, enabled: bool) -> None:
@@ -211,6 +236,26 @@ def revoke_due(connection: Connection, now: datetime) -> list[tuple[int, str]]:
         .returning(keys.c.id, keys.c.revoke_reason)
     )
     return sorted((row.id, row.revoke_reason) for row in revoked)
+
+
+def expiring(
+    connection: Connection, after: datetime, until: datetime
+) -> list[tuple[int, int, datetime]]:
+    """Return id, owner and expiry of keys that expire after a moment, up to another one.
+
+    Only those that are in use: neither revoked nor about to be, because they were rotated.
+    """
+    found = (
+        select(keys.c.id, keys.c.owner_id, keys.c.expires_at_utc)
+        .where(
+            keys.c.expires_at_utc > after,
+            keys.c.expires_at_utc <= until,
+            keys.c.revoked_at_utc.is_(None),
+            keys.c.revoke_due_utc.is_(None),
+        )
+        .order_by(keys.c.id)
+    )
+    return [(row.id, row.owner_id, row.expires_at_utc) for row in connection.execute(found)]
 
 
 def mark_deleted(connection: Connection, key_ids: Sequence[int], now: datetime) -> None:

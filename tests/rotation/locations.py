@@ -28,7 +28,7 @@ _NEIGHBOUR = "# kept\nOTHER='of a value'\n"
 _JOURNALS = "*.rotation"
 
 
-class Place:
+class KeyLocation:
     """Where a command reads its key and where it puts the new one, in a folder of its own."""
 
     arguments: tuple[str | Path, ...] = ()
@@ -69,7 +69,7 @@ class Place:
         return []
 
 
-class KeyFile(Place):
+class KeyFile(KeyLocation):
     """The key in a file of its own."""
 
     def __init__(self, folder: Path, key: str) -> None:
@@ -109,7 +109,7 @@ class DotenvFile(KeyFile):
         return match[1]
 
 
-class ContinuaVariable(Place):
+class ContinuaVariable(KeyLocation):
     """The key from a variable to a server variable of Continua CI, which reads the log."""
 
     arguments: tuple[str, ...] = ("--emit-secret", "continua:serverVar=Key")
@@ -135,7 +135,7 @@ class Stdout(ContinuaVariable):
         return str([self.key, *_PRINTED.findall("".join(self.printed))][-1])
 
 
-PLACES: dict[str, Callable[[Path, str], Place]] = {
+LOCATIONS: dict[str, Callable[[Path, str], KeyLocation]] = {
     "key file": KeyFile,
     "dotenv file": DotenvFile,
     "variable to Continua CI": ContinuaVariable,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contract.place import delivery
+from contract.harness import delivery
 from signotaur_action.errors import DeliveryError, DestinationRefusedError
 from signotaur_action.http import StoreAccess, TimeBudget
 from signotaur_action.model import Secret
@@ -32,7 +32,7 @@ PERMISSIONS = (
 
 
 @dataclass
-class Desk:
+class GithubHarness:
     """A job with a token of GitHub's."""
 
     github: GitHub

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 
-def spellings(key: str) -> dict[str, bytes]:
+def key_encodings(key: str) -> dict[str, bytes]:
     """Return the key in each encoding, by the encoding's name."""
     raw, secret = key.encode(), key[20:63].encode()
     wide, wide_big = key.encode("utf-16-le"), key.encode("utf-16-be")
@@ -50,12 +50,12 @@ def _base64_core(raw: bytes, alignment: int) -> bytes:
 
 
 def leaks(key: str, places: Mapping[str, bytes]) -> list[str]:
-    """Tell in which places a key stands, and how it is spelled there."""
-    spelled = spellings(key)
+    """Tell in which places a key stands, and how it is encoded there."""
+    encoded = key_encodings(key)
     return [
         f"{place}: {name}"
         for place, content in places.items()
-        for name, text in spelled.items()
+        for name, text in encoded.items()
         if text in content
     ]
 

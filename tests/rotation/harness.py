@@ -1,4 +1,4 @@
-"""The use case on a bench: fake parts, a real journal, one log of all that happens, in order."""
+"""The use case on a harness: fake parts, a real journal, one log of all that happens, in order."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +8,7 @@ from signotaur_action.files.journal import JournalPlace
 from signotaur_action.model import Delivery, JournalEntry, Secret
 from signotaur_action.ports import Sink
 from signotaur_action.rotation import NotDue, Outcome, Rotated, RotationPlan, RotationRun
-from support.fakes import FakeKeyService, MemorySink, RecordingNarrator
+from support.fakes import FakeKeyService, MemorySink, RecordingProgressLog
 
 WEEK = 7
 
@@ -48,8 +48,8 @@ class LoggedSink(MemorySink):
 
 
 @dataclass
-class LoggedNarrator(RecordingNarrator):
-    """A narrator that tells the log when a key is masked."""
+class LoggedProgressLog(RecordingProgressLog):
+    """A progress log that records when a key is masked."""
 
     log: list[str] = field(default_factory=list)
 
@@ -58,13 +58,13 @@ class LoggedNarrator(RecordingNarrator):
         super().mask(key)
 
 
-class Bench:
+class RotationHarness:
     """One command that can be run again and again: its service, its sinks, its journal."""
 
     def __init__(self, folder: Path, *, mints: bool = False) -> None:
         self.log = Log()
         self.service = FakeKeyService(mints=mints, calls=self.log)
-        self.narrator = LoggedNarrator(log=self.log)
+        self.progress = LoggedProgressLog(log=self.log)
         self.folder = folder
         self.place = JournalPlace(folder / "key")
         self.old = self.service.add_key()
@@ -73,7 +73,7 @@ class Bench:
     def sink(
         self, name: str, *, durable: bool = True, readable: bool = True, fail: int = 0
     ) -> LoggedSink:
-        """Make a destination that writes to this bench's log."""
+        """Make a destination that writes to this harness's log."""
         return LoggedSink(name, durable, readable, fail=fail, log=self.log)
 
     def run(
@@ -85,7 +85,7 @@ class Bench:
     ) -> NotDue | Rotated:
         """Run the command; not ``run_with_report`` means that it dies just before its report."""
         sinks: list[Sink] = [*self.sinks]
-        run = RotationRun(plan or RotationPlan(WEEK), self.service, sinks, self.narrator)
+        run = RotationRun(plan or RotationPlan(WEEK), self.service, sinks, self.progress)
         with self.place.locked(key or self.old, self.service.address) as journal:
             run.check()
             outcome = run.rotate(key or self.old, journal)
@@ -107,13 +107,13 @@ class Bench:
 
     def preview(self, plan: RotationPlan | None = None) -> Outcome:
         """Run the command with --dry-run."""
-        run = RotationRun(plan or RotationPlan(WEEK), self.service, [*self.sinks], self.narrator)
+        run = RotationRun(plan or RotationPlan(WEEK), self.service, [*self.sinks], self.progress)
         run.check()
         return run.preview(self.old, unfinished=self.is_unfinished)
 
     def cut_before(self, event: str, *, count: int = 1, plan: RotationPlan | None = None) -> None:
         """Run the command and let it die before the ``count``-th time something happens."""
-        ahead = Bench._foresee(self, event, count)
+        ahead = RotationHarness._foresee(self, event, count)
         self.log.cut_at = ahead
         try:
             self.run(plan=plan)
@@ -170,7 +170,7 @@ FRESH_RUN = [
     "deliver last",
     "confirm",
 ]
-"""What a run does that nothing disturbs, on a bench with two sinks."""
+"""What a run does that nothing disturbs, on a harness with two sinks."""
 
 
 def stop() -> StopSignal:

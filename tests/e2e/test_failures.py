@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.desk import NOTHING_SENT, Desk, Ledger, assert_explained
+from e2e.client_harness import NOTHING_SENT, ClientHarness, Ledger, assert_explained
 from signotaur_wire import keyformat
 from support.front import Front, answering
 from support.keyserver import KeyServer
@@ -21,30 +21,30 @@ OLD_DESTINATION = b"SIGNOTAUR_API_KEY=what-was-there-before\n"
 
 
 @contextmanager
-def nothing_changes(desk: Desk, key: str | None = None) -> Iterator[None]:
+def nothing_changes(client: ClientHarness, key: str | None = None) -> Iterator[None]:
     """Whatever happens inside, no key and no file is another one afterwards."""
-    destination = desk.folder / "build.env"
+    destination = client.folder / "build.env"
     if not destination.exists():
         destination.write_bytes(OLD_DESTINATION)
-    if key and not desk.key_file.exists():
-        desk.store(key)
-    before, files = desk.ledger.state(), _tree(desk)
+    if key and not client.key_file.exists():
+        client.store(key)
+    before, files = client.ledger.state(), _tree(client)
     yield
-    assert desk.ledger.state() == before
-    assert _tree(desk) == files
+    assert client.ledger.state() == before
+    assert _tree(client) == files
 
 
-def _tree(desk: Desk) -> dict[Path, object]:
+def _tree(client: ClientHarness) -> dict[Path, object]:
     """Every file of the test's folders; that a folder for journals was made is no change."""
     return {
         path: (path.lstat().st_mode, path.read_bytes() if path.is_file() else None)
-        for path in sorted(desk.folder.rglob("*"))
-        if not path.is_dir() and not path.relative_to(desk.folder).parts[0].startswith("data")
+        for path in sorted(client.folder.rglob("*"))
+        if not path.is_dir() and not path.relative_to(client.folder).parts[0].startswith("data")
     }
 
 
-def to_env_file(desk: Desk) -> tuple[str, Path]:
-    return ("--we", desk.folder / "build.env")
+def to_env_file(client: ClientHarness) -> tuple[str, Path]:
+    return ("--we", client.folder / "build.env")
 
 
 # The key
@@ -97,11 +97,15 @@ def _without_role(ledger: Ledger, name: str) -> str:
     ],
 )
 def test_key_is_refused(
-    make: Callable[[Ledger, str], str], what: str, next_step: str, desk: Desk, fresh_name: str
+    make: Callable[[Ledger, str], str],
+    what: str,
+    next_step: str,
+    client: ClientHarness,
+    fresh_name: str,
 ) -> None:
-    key = make(desk.ledger, fresh_name)
-    with nothing_changes(desk, key):
-        done = desk.rotate("--af", desk.key_file, *to_env_file(desk))
+    key = make(client.ledger, fresh_name)
+    with nothing_changes(client, key):
+        done = client.rotate("--af", client.key_file, *to_env_file(client))
     assert_explained(done, 2, what, next_step)
     assert key not in done.said
     if make is not _without_role:
@@ -141,11 +145,13 @@ def test_key_is_refused(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_wrong_option(arguments: list[str], code: int, what: str, desk: Desk, key: str) -> None:
-    with nothing_changes(desk, key):
-        done = desk.rotate("--af", desk.key_file, *to_env_file(desk), *arguments)
+def test_wrong_option(
+    arguments: list[str], code: int, what: str, client: ClientHarness, key: str
+) -> None:
+    with nothing_changes(client, key):
+        done = client.rotate("--af", client.key_file, *to_env_file(client), *arguments)
     assert_explained(done, code, what, NOTHING_SENT, "Next: ")
-    assert desk.ledger.of(key)["first_used_at_utc"] is None
+    assert client.ledger.of(key)["first_used_at_utc"] is None
 
 
 @pytest.mark.parametrize(
@@ -163,37 +169,37 @@ def test_wrong_option(arguments: list[str], code: int, what: str, desk: Desk, ke
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_wrong_sink(sinks: list[str], what: str, desk: Desk, key: str) -> None:
-    with nothing_changes(desk, key):
-        done = desk.rotate(
-            "--af", desk.key_file, *[part for sink in sinks for part in ("-e", sink)]
+def test_wrong_sink(sinks: list[str], what: str, client: ClientHarness, key: str) -> None:
+    with nothing_changes(client, key):
+        done = client.rotate(
+            "--af", client.key_file, *[part for sink in sinks for part in ("-e", sink)]
         )
     assert_explained(done, 10, what, NOTHING_SENT)
-    assert desk.ledger.of(key)["first_used_at_utc"] is None
+    assert client.ledger.of(key)["first_used_at_utc"] is None
 
 
-def test_json_beside_a_printed_secret(desk: Desk, key: str) -> None:
-    with nothing_changes(desk, key):
-        done = desk.rotate("--af", desk.key_file, "--json", "-e", "template:{{secret}}")
+def test_json_beside_a_printed_secret(client: ClientHarness, key: str) -> None:
+    with nothing_changes(client, key):
+        done = client.rotate("--af", client.key_file, "--json", "-e", "template:{{secret}}")
     assert done.code == 10
     assert "--json and an --emit-secret that prints cannot be used together" in done.json["what"]
 
 
-def test_variable_name_without_its_file(desk: Desk, key: str) -> None:
-    with nothing_changes(desk, key):
-        done = desk.rotate("--af", desk.key_file, "--wn", "KEY")
+def test_variable_name_without_its_file(client: ClientHarness, key: str) -> None:
+    with nothing_changes(client, key):
+        done = client.rotate("--af", client.key_file, "--wn", "KEY")
     assert_explained(done, 10, "can only be used with --write-env-file", NOTHING_SENT)
 
 
-def test_unknown_command(desk: Desk, key: str) -> None:
-    with nothing_changes(desk, key):
-        done = desk.run("rotate-keys", *desk.server.options, "--af", desk.key_file)
+def test_unknown_command(client: ClientHarness, key: str) -> None:
+    with nothing_changes(client, key):
+        done = client.run("rotate-keys", *client.server.options, "--af", client.key_file)
     assert_explained(done, 10, "No such command 'rotate-keys'", "--help")
 
 
-def test_every_fault_in_one_message(desk: Desk, key: str) -> None:
-    with nothing_changes(desk, key):
-        done = desk.run(
+def test_every_fault_in_one_message(client: ClientHarness, key: str) -> None:
+    with nothing_changes(client, key):
+        done = client.run(
             *("rotate-key", "-s", "ftp://x", "--af", "no-such-file", "-o", "99"),
             *("--timeout", "0s", "--if-expiring-within", "soon", "--ca-file", "no.pem"),
             *("-e", "jenkins:A", "-e", "template:{{x}}", "--wn", "A"),
@@ -217,11 +223,11 @@ def test_every_fault_in_one_message(desk: Desk, key: str) -> None:
     assert sum(line.startswith(("- ", "Error: - ")) for line in done.err.splitlines()) == 10
 
 
-def test_configuration_file_is_damaged(desk: Desk, key: str) -> None:
-    (desk.home / ".signotaur").mkdir()
-    (desk.home / ".signotaur" / "config.json").write_text('{"signServer": ')
-    with nothing_changes(desk, key):
-        done = desk.rotate("--af", desk.key_file)
+def test_configuration_file_is_damaged(client: ClientHarness, key: str) -> None:
+    (client.home / ".signotaur").mkdir()
+    (client.home / ".signotaur" / "config.json").write_text('{"signServer": ')
+    with nothing_changes(client, key):
+        done = client.rotate("--af", client.key_file)
     assert_explained(done, 10, "config.json cannot be read as JSON", NOTHING_SENT)
 
 
@@ -246,20 +252,22 @@ def test_configuration_file_is_damaged(desk: Desk, key: str) -> None:
     ],
     ids=str,
 )
-def test_key_file_is_wrong(content: bytes | str | None, what: str, desk: Desk, key: str) -> None:
+def test_key_file_is_wrong(
+    content: bytes | str | None, what: str, client: ClientHarness, key: str
+) -> None:
     if content == "folder":
-        desk.key_file.mkdir()
+        client.key_file.mkdir()
     elif isinstance(content, bytes):
         typo = key[:-1] + ("A" if key[-1] != "A" else "B")
         filled = content.replace(b"KEY and", f"{key} and".encode()).replace(b"TYPO", typo.encode())
         if content == b"KEY\nKEY\n":
             filled = f"{key}\n{key}\n".encode()
-        desk.key_file.write_bytes(filled.replace(b"=KEY", f"={key}".encode()))
-    with nothing_changes(desk):
-        done = desk.rotate("--af", desk.key_file, *to_env_file(desk))
+        client.key_file.write_bytes(filled.replace(b"=KEY", f"={key}".encode()))
+    with nothing_changes(client):
+        done = client.rotate("--af", client.key_file, *to_env_file(client))
     assert_explained(done, 10, what, NOTHING_SENT)
     assert key[20:50] not in done.said
-    assert desk.ledger.of(key)["first_used_at_utc"] is None
+    assert client.ledger.of(key)["first_used_at_utc"] is None
 
 
 @pytest.mark.parametrize(
@@ -267,47 +275,47 @@ def test_key_file_is_wrong(content: bytes | str | None, what: str, desk: Desk, k
     ["\ufeffKEY", "KEY\r\n", "\ufeffSIGNOTAUR_API_KEY=KEY\r\n", "KEY", "KEY\r"],
     ids=ascii,
 )
-def test_key_file_of_another_editor(form: str, desk: Desk, key: str) -> None:
-    desk.key_file.write_bytes(form.replace("KEY", key).replace(f"API_{key}", "API_KEY").encode())
-    done = desk.rotate("--af", desk.key_file, "--dry-run")
+def test_key_file_of_another_editor(form: str, client: ClientHarness, key: str) -> None:
+    client.key_file.write_bytes(form.replace("KEY", key).replace(f"API_{key}", "API_KEY").encode())
+    done = client.rotate("--af", client.key_file, "--dry-run")
     assert done.code == 0, done.said
 
 
 # The destination
 
 
-def _missing_folder(desk: Desk) -> Path:
-    return desk.folder / "missing" / "key.txt"
+def _missing_folder(client: ClientHarness) -> Path:
+    return client.folder / "missing" / "key.txt"
 
 
-def _folder(desk: Desk) -> Path:
-    (desk.folder / "folder").mkdir()
-    return desk.folder / "folder"
+def _folder(client: ClientHarness) -> Path:
+    (client.folder / "folder").mkdir()
+    return client.folder / "folder"
 
 
-def _link(desk: Desk) -> Path:
-    (desk.folder / "link").symlink_to(desk.folder / "real.txt")
-    return desk.folder / "link"
+def _link(client: ClientHarness) -> Path:
+    (client.folder / "link").symlink_to(client.folder / "real.txt")
+    return client.folder / "link"
 
 
-def _hard_link(desk: Desk) -> Path:
-    (desk.folder / "one").write_text("")
-    (desk.folder / "two").hardlink_to(desk.folder / "one")
-    return desk.folder / "two"
+def _hard_link(client: ClientHarness) -> Path:
+    (client.folder / "one").write_text("")
+    (client.folder / "two").hardlink_to(client.folder / "one")
+    return client.folder / "two"
 
 
-def _pipe(desk: Desk) -> Path:
-    os.mkfifo(desk.folder / "pipe")
-    return desk.folder / "pipe"
+def _pipe(client: ClientHarness) -> Path:
+    os.mkfifo(client.folder / "pipe")
+    return client.folder / "pipe"
 
 
-def _file_as_folder(desk: Desk) -> Path:
-    return desk.key_file / "key.txt"
+def _file_as_folder(client: ClientHarness) -> Path:
+    return client.key_file / "key.txt"
 
 
-def _dotenv(desk: Desk) -> Path:
-    (desk.folder / "other.env").write_text("A=1\nSIGNOTAUR_API_KEY=x\n")
-    return desk.folder / "other.env"
+def _dotenv(client: ClientHarness) -> Path:
+    (client.folder / "other.env").write_text("A=1\nSIGNOTAUR_API_KEY=x\n")
+    return client.folder / "other.env"
 
 
 @pytest.mark.parametrize(
@@ -326,14 +334,14 @@ def _dotenv(desk: Desk) -> Path:
     ],
 )
 def test_destination_is_refused(
-    make: Callable[[Desk], Path], option: str, what: str, desk: Desk, key: str
+    make: Callable[[ClientHarness], Path], option: str, what: str, client: ClientHarness, key: str
 ) -> None:
-    desk.store(key)
-    path = make(desk)
-    with nothing_changes(desk, key):
-        done = desk.rotate("--af", desk.key_file, option, path)
+    client.store(key)
+    path = make(client)
+    with nothing_changes(client, key):
+        done = client.rotate("--af", client.key_file, option, path)
     assert_explained(done, 11, str(path), what, NOTHING_SENT)
-    assert desk.ledger.of(key)["first_used_at_utc"] is None
+    assert client.ledger.of(key)["first_used_at_utc"] is None
 
 
 @pytest.mark.parametrize(
@@ -341,26 +349,26 @@ def test_destination_is_refused(
 )
 @pytest.mark.parametrize("option", ["--wk", "--we"])
 def test_disk_is_full_or_read_only(
-    fault: str, what: str, option: str, desk: Desk, key: str
+    fault: str, what: str, option: str, client: ClientHarness, key: str
 ) -> None:
     """The same file holds the old key: a rotation would lose it or the new one."""
-    with _disk(desk.folder / "disk", fault, f"{key}\n") as disk:
+    with _disk(client.folder / "disk", fault, f"{key}\n") as disk:
         file = disk / "key.txt"
         if option == "--we" and fault == "full":
             file.write_text(f"SIGNOTAUR_API_KEY={key}\n")
         elif option == "--we":
             file = disk / "new.env"
         source = disk / "key.txt"
-        with nothing_changes(desk, key):
-            done = desk.rotate("--af", source, option, file)
+        with nothing_changes(client, key):
+            done = client.rotate("--af", source, option, file)
         assert_explained(done, 11, what, NOTHING_SENT)
-    assert desk.ledger.of(key)["first_used_at_utc"] is None
+    assert client.ledger.of(key)["first_used_at_utc"] is None
 
 
 @pytest.mark.parametrize("fault", ["full", "read-only"])
-def test_no_place_for_the_journal(fault: str, desk: Desk, key: str) -> None:
-    with _disk(desk.folder / "disk", fault, "") as disk, nothing_changes(desk, key):
-        done = desk.rotate("--af", desk.key_file, *to_env_file(desk), "--state-dir", disk)
+def test_no_place_for_the_journal(fault: str, client: ClientHarness, key: str) -> None:
+    with _disk(client.folder / "disk", fault, "") as disk, nothing_changes(client, key):
+        done = client.rotate("--af", client.key_file, *to_env_file(client), "--state-dir", disk)
         assert_explained(done, 11, "journal", str(disk), NOTHING_SENT, "--state-dir")
 
 
@@ -377,11 +385,11 @@ def _disk(at: Path, fault: str, content: str) -> Iterator[Path]:
                 yield disk
 
 
-def test_two_destinations_are_wrong(desk: Desk, key: str) -> None:
-    with nothing_changes(desk, key):
-        done = desk.rotate("--af", desk.key_file, "-e", "github-output", "-e", "github-env:KEY")
+def test_two_destinations_are_wrong(client: ClientHarness, key: str) -> None:
+    with nothing_changes(client, key):
+        done = client.rotate("--af", client.key_file, "-e", "github-output", "-e", "github-env:KEY")
     assert_explained(done, 11, "GITHUB_OUTPUT is not set", "GITHUB_ENV is not set", NOTHING_SENT)
-    assert desk.ledger.of(key)["first_used_at_utc"] is None
+    assert client.ledger.of(key)["first_used_at_utc"] is None
 
 
 # The way to the server
@@ -405,32 +413,36 @@ def test_two_destinations_are_wrong(desk: Desk, key: str) -> None:
         ("", "no server is set"),
     ],
 )
-def test_server_address_is_wrong(url: str, what: str, desk: Desk, key: str) -> None:
-    with nothing_changes(desk, key):
-        done = desk.run("rotate-key", "-s", url, "--af", desk.key_file, *to_env_file(desk))
+def test_server_address_is_wrong(url: str, what: str, client: ClientHarness, key: str) -> None:
+    with nothing_changes(client, key):
+        done = client.run("rotate-key", "-s", url, "--af", client.key_file, *to_env_file(client))
     assert_explained(done, 10, f"--sign-server: {what}" if url else what, NOTHING_SENT)
 
 
-def test_server_is_down(desk: Desk, key: str) -> None:
-    with nothing_changes(desk, key):
-        done = desk.run(
+def test_server_is_down(client: ClientHarness, key: str) -> None:
+    with nothing_changes(client, key):
+        done = client.run(
             *("rotate-key", "-s", "https://127.0.0.1:9", "--timeout", "1s"),
-            *("--af", desk.key_file, *to_env_file(desk)),
+            *("--af", client.key_file, *to_env_file(client)),
         )
     assert_explained(
         done, 1, "https://127.0.0.1:9 cannot be reached: connection refused", UNTOUCHED
     )
 
 
-def test_certificate_is_not_trusted(desk: Desk, key: str) -> None:
-    with nothing_changes(desk, key):
-        done = desk.run(
-            "rotate-key", "-s", desk.server.url, "--af", desk.key_file, *to_env_file(desk)
+def test_certificate_is_not_trusted(client: ClientHarness, key: str) -> None:
+    with nothing_changes(client, key):
+        done = client.run(
+            "rotate-key", "-s", client.server.url, "--af", client.key_file, *to_env_file(client)
         )
     assert_explained(
-        done, 1, f"The certificate of {desk.server.url} is not trusted", UNTOUCHED, "Set --ca-file"
+        done,
+        1,
+        f"The certificate of {client.server.url} is not trusted",
+        UNTOUCHED,
+        "Set --ca-file",
     )
-    assert desk.ledger.of(key)["first_used_at_utc"] is None
+    assert client.ledger.of(key)["first_used_at_utc"] is None
 
 
 @pytest.mark.parametrize(
@@ -451,14 +463,14 @@ def test_certificate_is_wrong(kind: str, what: str, tmp_path: Path) -> None:
     server = CertifiedKeyServer(tmp_path / "data", files, authority.ca_file)
     server.add_user()
     with server:
-        desk = Desk(server, tmp_path)
-        key = desk.ledger.add()
-        with nothing_changes(desk, key):
-            done = desk.rotate("--af", desk.key_file, *to_env_file(desk))
+        client = ClientHarness(server, tmp_path)
+        key = client.ledger.add()
+        with nothing_changes(client, key):
+            done = client.rotate("--af", client.key_file, *to_env_file(client))
         assert_explained(
             done, 1, "The certificate of", what, UNTOUCHED, "replace the server's certificate"
         )
-        assert desk.ledger.of(key)["first_used_at_utc"] is None
+        assert client.ledger.of(key)["first_used_at_utc"] is None
 
 
 def test_certificate_of_a_private_authority_is_trusted(tmp_path: Path) -> None:
@@ -467,20 +479,20 @@ def test_certificate_of_a_private_authority_is_trusted(tmp_path: Path) -> None:
     server = CertifiedKeyServer(tmp_path / "data", authority.issue(), authority.ca_file)
     server.add_user()
     with server:
-        desk = Desk(server, tmp_path)
-        assert desk.rotate("--af", desk.store(desk.ledger.add())).code == 0
+        client = ClientHarness(server, tmp_path)
+        assert client.rotate("--af", client.store(client.ledger.add())).code == 0
 
 
 @pytest.fixture
-def fronted(front: Front, plain_server: KeyServer, tmp_path: Path) -> Desk:
-    """A desk whose client talks to the front."""
+def fronted(front: Front, plain_server: KeyServer, tmp_path: Path) -> ClientHarness:
+    """A client whose client talks to the front."""
     del front
-    return Desk(plain_server, tmp_path)
+    return ClientHarness(plain_server, tmp_path)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_redirect_is_not_followed(
-    status: int, front: Front, fronted: Desk, plain_server: KeyServer
+    status: int, front: Front, fronted: ClientHarness, plain_server: KeyServer
 ) -> None:
     key = fronted.ledger.add()
     with Front(plain_server.url).running() as other:
@@ -518,7 +530,7 @@ def test_redirect_is_not_followed(
     ids=["html", "empty", "list", "null", "object", "type", "depth", "size", "number", "bytes"],
 )
 def test_answer_is_of_another_server(
-    body: bytes, headers: Mapping[str, str], what: str, front: Front, fronted: Desk
+    body: bytes, headers: Mapping[str, str], what: str, front: Front, fronted: ClientHarness
 ) -> None:
     key = fronted.ledger.add()
     front.faults.append(answering(200, body, **headers))
@@ -529,7 +541,7 @@ def test_answer_is_of_another_server(
     assert_explained(done, 1, what, UNTOUCHED)
 
 
-def test_refusal_of_another_server(front: Front, fronted: Desk) -> None:
+def test_refusal_of_another_server(front: Front, fronted: ClientHarness) -> None:
     key = fronted.ledger.add()
     front.faults.append(answering(403, b"<h1>Forbidden</h1>", Content_Type="text/html"))
     with nothing_changes(fronted, key):
@@ -537,7 +549,9 @@ def test_refusal_of_another_server(front: Front, fronted: Desk) -> None:
     assert_explained(done, 1, "answered 403 with text/html", UNTOUCHED)
 
 
-def test_garbled_answer_to_the_rotation_is_finished_later(front: Front, fronted: Desk) -> None:
+def test_garbled_answer_to_the_rotation_is_finished_later(
+    front: Front, fronted: ClientHarness
+) -> None:
     """The server may have opened it: the journal stays, and the same command goes on with it."""
     key = fronted.ledger.add()
     file = fronted.folder / "new.txt"
@@ -570,34 +584,36 @@ def _garbled(exchange: object) -> bool:
 # The surroundings
 
 
-def test_netrc_and_proxies_change_nothing(desk: Desk, key: str) -> None:
-    netrc = desk.home / ".netrc"
+def test_netrc_and_proxies_change_nothing(client: ClientHarness, key: str) -> None:
+    netrc = client.home / ".netrc"
     netrc.write_text("machine 127.0.0.1 login mallory password nothing\n")
     netrc.chmod(0o600)
     nowhere = "http://127.0.0.1:9"
     env = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), nowhere)
     env |= {name.lower(): url for name, url in env.items()}
     env |= {"NETRC": str(netrc), "REQUESTS_CA_BUNDLE": "/dev/null", "CURL_CA_BUNDLE": "/dev/null"}
-    env |= {"SSL_CERT_FILE": "/dev/null", "SSLKEYLOGFILE": str(desk.folder / "tls-keys")}
-    done = desk.rotate("--af", desk.store(key), *to_env_file(desk), env=env)
+    env |= {"SSL_CERT_FILE": "/dev/null", "SSLKEYLOGFILE": str(client.folder / "tls-keys")}
+    done = client.rotate("--af", client.store(key), *to_env_file(client), env=env)
     assert done.code == 0, done.said
-    assert len(desk.ledger.successors(key)) == 1
+    assert len(client.ledger.successors(key)) == 1
 
 
 @pytest.mark.parametrize("python_path", ["", "."])
-def test_planted_files_are_ignored(python_path: str, desk: Desk, key: str) -> None:
+def test_planted_files_are_ignored(python_path: str, client: ClientHarness, key: str) -> None:
     """A workspace is what other people's pull requests put there."""
-    caught = desk.folder / "caught"
+    caught = client.folder / "caught"
     trap = f"open({str(caught)!r}, 'a').write(__name__)\n"
     for name in ("requests", "json", "typer", "dotenv", "sitecustomize", "usercustomize"):
-        (desk.cwd / f"{name}.py").write_text(trap)
+        (client.cwd / f"{name}.py").write_text(trap)
     for name in ("signotaur_action", "signotaur_wire", "encodings"):
-        (desk.cwd / name).mkdir()
+        (client.cwd / name).mkdir()
         for module in ("__init__.py", "__main__.py"):
-            (desk.cwd / name / module).write_text(trap)
-    (desk.cwd / ".env").write_text("SIGNOTAUR_SERVER=https://evil.example\nSIGNOTAUR_AGAIN=true\n")
-    (desk.cwd / "config.json").write_text(json.dumps({"signServer": "https://evil.example"}))
-    env = {"PYTHONPATH": python_path, "PYTHONSTARTUP": str(desk.cwd / "json.py")}
-    done = desk.rotate("--af", desk.store(key), *to_env_file(desk), env=env)
+            (client.cwd / name / module).write_text(trap)
+    (client.cwd / ".env").write_text(
+        "SIGNOTAUR_SERVER=https://evil.example\nSIGNOTAUR_AGAIN=true\n"
+    )
+    (client.cwd / "config.json").write_text(json.dumps({"signServer": "https://evil.example"}))
+    env = {"PYTHONPATH": python_path, "PYTHONSTARTUP": str(client.cwd / "json.py")}
+    done = client.rotate("--af", client.store(key), *to_env_file(client), env=env)
     assert done.code == 0, done.said
     assert not caught.exists()

@@ -1,10 +1,10 @@
-"""The bed of the fault tests: run a place's command, look at what it left, run it again."""
+"""The harness of the fault tests: run a place's command, look at what it left, run it again."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rotation.world import PLACES, Expected, Oracle, Place
+from rotation.locations import LOCATIONS, Expected, KeyLocation, Oracle
 from support.client import Finished, run_client
 from support.keys import add_keys, lineages
 from support.keyserver import KeyServer
@@ -16,7 +16,7 @@ SAME_RUN = {"GITHUB_RUN_ID": "4711", "GITHUB_REPOSITORY": "acme/product"}
 
 
 @dataclass
-class Bed:
+class FaultHarness:
     """What a test of faults works with."""
 
     server: KeyServer
@@ -24,39 +24,39 @@ class Bed:
     nursery: Nursery
     folder: Path
 
-    def places(self, kind: str, count: int) -> Iterator[tuple[str, Place]]:
+    def places(self, kind: str, count: int) -> Iterator[tuple[str, KeyLocation]]:
         """Yield that many places of a kind, each with a fresh key, and the keys' names."""
         names = [f"{self.folder.name} {number}" for number in range(count)]
         for number, key in enumerate(add_keys(self.server, names)):
             folder = self.folder / str(number)
             folder.mkdir()
-            yield names[number], PLACES[kind](folder, key)
+            yield names[number], LOCATIONS[kind](folder, key)
 
-    def undisturbed(self, kind: str, run: Callable[[Place], Ended | Finished]) -> None:
+    def undisturbed(self, kind: str, run: Callable[[KeyLocation], Ended | Finished]) -> None:
         """Let ``run`` run the command of a place that counts for nothing."""
         folder = self.folder / "undisturbed"
         folder.mkdir()
         (key,) = add_keys(self.server, [f"{self.folder.name} undisturbed"])
-        ended = run(PLACES[kind](folder, key))
+        ended = run(LOCATIONS[kind](folder, key))
         assert ended.code == DONE, ended.err
 
-    def run(self, place: Place, *, kill_at: int | None = None) -> Ended:
+    def run(self, place: KeyLocation, *, kill_at: int | None = None) -> Ended:
         """Run the place's command, to a line or to its end."""
         ended = self.nursery.run(self._command(place), place.env | SAME_RUN, kill_at=kill_at)
         self._look(place, ended.out)
         return ended
 
-    def run_under(self, place: Place, *prefix: str) -> Finished:
+    def run_under(self, place: KeyLocation, *prefix: str) -> Finished:
         """Run the place's command under another program."""
         ended = run_client(*self._command(place), env=place.env | SAME_RUN, prefix=prefix)
         self._look(place, ended.out)
         return ended
 
-    def is_over(self, place: Place) -> bool:
+    def is_over(self, place: KeyLocation) -> bool:
         """Return whether the rotation that was asked for is finished, report and all."""
         return place.journal_is_empty() and self.oracle.is_confirmed_successor(place.held())
 
-    def finish(self, place: Place, name: str, *, candidates: int = 0) -> Expected:
+    def finish(self, place: KeyLocation, name: str, *, candidates: int = 0) -> Expected:
         """Run the same command again, to its end, and return what the server must show then."""
         over = self.is_over(place)
         ended = self.run(place)
@@ -69,7 +69,7 @@ class Bed:
         return self.expect(place, name, rotations=rotations, candidates=candidates)
 
     def expect(
-        self, place: Place, name: str, *, rotations: int = 1, candidates: int = 0
+        self, place: KeyLocation, name: str, *, rotations: int = 1, candidates: int = 0
     ) -> Expected:
         """Return what the server must show of a place in the end."""
         return Expected(name, self.oracle.id_of(place.held()), rotations, candidates)
@@ -80,9 +80,9 @@ class Bed:
         for expected in expectations:
             expected.check(found[expected.name])
 
-    def _command(self, place: Place) -> tuple[str | Path, ...]:
+    def _command(self, place: KeyLocation) -> tuple[str | Path, ...]:
         return ("rotate-key", *place.arguments, *self.server.options)
 
-    def _look(self, place: Place, printed: str) -> None:
+    def _look(self, place: KeyLocation, printed: str) -> None:
         place.printed.append(printed)
         assert self.oracle.accepts(place.held()), "locked out"

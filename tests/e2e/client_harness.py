@@ -97,7 +97,7 @@ class Ledger:
 
 
 @dataclass
-class Desk:
+class ClientHarness:
     """A home, a working directory and a server for one test's client."""
 
     server: KeyServer

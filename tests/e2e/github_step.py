@@ -66,7 +66,7 @@ class StepResult:
         return (self.stdout + self.stderr).decode()
 
 
-class Job:
+class GithubStep:
     """A job on a runner of its own: folders, files, variables, and one step of our action."""
 
     def __init__(self, folder: Path) -> None:

@@ -51,7 +51,7 @@ class Patience(TimeBudget):
         """See ``TimeLimit``."""
 
 
-class Place:
+class SinkHarness:
     """Where a sink of one test writes: a folder, a stream that can be closed, perhaps a store."""
 
     def __init__(self, folder: Path, store: Store | None = None) -> None:
@@ -101,8 +101,8 @@ class SinkCase:
     """A sink: how it is made, how a stranger reads it, and what can break it."""
 
     name: str
-    make: Callable[[Place], Sink]
-    read: Callable[[Place], str]
+    make: Callable[[SinkHarness], Sink]
+    read: Callable[[SinkHarness], str]
     """Read the key as its consumer does, sharing no code with the sink."""
     durable: bool
     writes_file: bool
@@ -127,7 +127,7 @@ class Fault:
 
     name: str
     hits: Callable[[SinkCase], bool]
-    commit: Callable[[Place], AbstractContextManager[None]]
+    commit: Callable[[SinkHarness], AbstractContextManager[None]]
 
 
 def delivery(key: str, *, name: str = "build key") -> Delivery:
