@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from signotaur_keyserver.domain import policy, refusals
 from signotaur_keyserver.domain.records import Key, Rotation
-from signotaur_wire.limits import MAX_CANDIDATES, OVERLAP_DAYS_MAX
+from signotaur_wire.limits import MAX_CANDIDATES
 from signotaur_wire.messages import KeyState, RotationRequest
 from signotaur_wire.roles import ROTATOR
 
@@ -175,9 +175,10 @@ def require_successor(rotation: Rotation, now: datetime) -> None:
 def days_to_extend(rotation: Rotation, old: Key, now: datetime) -> int:
     """Return by how many days a person may extend an overlap, at least one.
 
-    Once, and to no more than 30 days after the confirmation. This is the one exception of the rule
-    that an armed deadline is never made later: the person sees who still uses the old key, while
-    the holder of a key could be its thief. A deadline that came from elsewhere is not touched.
+    Once, and to no more than the policy's largest overlap (30 days) after the confirmation. This
+    is the one exception of the rule that an armed deadline is never made later: the person sees
+    who still uses the old key, while the holder of a key could be its thief. A deadline that came
+    from elsewhere is not touched.
     Raises RefusedError when it may not be extended.
     """
     require_overlap(rotation, old, now)
@@ -187,12 +188,11 @@ def days_to_extend(rotation: Rotation, old: Key, now: datetime) -> int:
         raise refusals.not_possible("The old key is not revoked by itself: nothing to extend.")
     if old.revoke_due_utc != rotation.overlap_end_utc:
         raise refusals.not_possible("Another rotation decides when the old key is revoked.")
-    latest = rotation.confirmed_at_utc + timedelta(days=OVERLAP_DAYS_MAX)
+    most = policy.overlap_range(policy.of_key(old))[1]
+    latest = rotation.confirmed_at_utc + timedelta(days=most)
     days = (latest - rotation.overlap_end_utc).days
     if days < 1:
-        raise refusals.not_possible(
-            f"The overlap has {OVERLAP_DAYS_MAX} days already, which is the most."
-        )
+        raise refusals.not_possible(f"The overlap has {most} days already, which is the most.")
     return days
 
 
