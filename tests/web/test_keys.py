@@ -140,7 +140,8 @@ def test_search_sort_and_pages(pages: Pages) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["state=other", "concern=x", "sort=secret", "page=0", "page=x", "page=99999999999"]
+    "query",
+    ["state=other", "concern=x", "whose=x", "sort=secret", "page=0", "page=x", "page=99999999999"],
 )
 def test_a_query_that_is_not_valid_is_refused(pages: Pages, query: str) -> None:
     visitor = owner(pages)
@@ -160,7 +161,7 @@ def test_others_keys_are_seen_by_administrators_and_auditors_alone(pages: Pages)
     for visitor in (auditor, root):
         assert visitor.call("GET", "/api/v1/keys").json()["total"] == 1
         assert visitor.get("/keys/1").status_code == 200
-        assert visitor.call("GET", "/api/v1/keys?mine=on").json()["total"] == 0
+        assert visitor.call("GET", "/api/v1/keys?whose=mine").json()["total"] == 0
     assert "Regenerate" not in auditor.get("/keys/1").text
     assert "Create a key" not in auditor.get("/keys").text
     assert "Regenerate" in root.get("/keys/1").text

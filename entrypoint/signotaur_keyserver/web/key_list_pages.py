@@ -38,8 +38,8 @@ class KeyQuery:
     state: str = ""
     concern: str = ""
     """What should be decided about the key."""
-    mine: bool = False
-    """Only the visitor's own, where others' are visible."""
+    whose: str = ""
+    """``mine``: only the visitor's own, where others' are visible."""
     sort: str = _NEWEST
     """name, created, expires, used or state; with a minus: descending."""
     page: int = 1
@@ -78,7 +78,7 @@ class KeysAnswer:
     total: int
     """Of all pages."""
     decisions: tuple[DecisionView, ...]
-    """Of all keys that the visitor may see, or of the visitor's own with ``mine``."""
+    """Of all keys that the visitor may see, or of the visitor's own."""
     deletable: tuple[DeletableView, ...]
 
 
@@ -227,8 +227,10 @@ def _answer(visit: Visit, query: KeyQuery) -> KeysAnswer:
 def _choice(visit: Visit, query: KeyQuery) -> Choice:
     if not 1 <= query.page <= _MAX_PAGE:
         raise invalid_fields({"page": "There is no such page."})
+    if query.whose not in ("", "mine"):
+        raise invalid_fields({"whose": "There is no such choice."})
     return Choice(
-        owner_id=visit.person.id if query.mine else visit.owner_id,
+        owner_id=visit.person.id if query.whose else visit.owner_id,
         search=query.search,
         standing=_member(Standing, query.state, "state") if query.state else None,
         concern=_member(Concern, query.concern, "concern") if query.concern else None,
@@ -250,6 +252,4 @@ def _link(query: KeyQuery, changes: Mapping[str, object]) -> str:
     """Return the address of the list with some parameters changed; another page is page 1."""
     values = {**asdict(query), "page": 1, **changes}
     kept = {name: value for name, value in values.items() if value != getattr(KeyQuery(), name)}
-    if "mine" in kept:
-        kept["mine"] = "on"
     return f"/keys?{urlencode(kept)}"
