@@ -45,9 +45,17 @@ class ParsedKey:
     """Lower-case hexadecimal SHA-256 of the whole key (64 characters)."""
 
 
-def generate() -> str:
-    """Return a fresh key made from the system's CSPRNG (69 characters)."""
-    body = f"{PREFIX}{_random(PUBLIC_ID_LENGTH)}_{_random(SECRET_LENGTH)}"
+def new_public_id() -> str:
+    """Return a random public id."""
+    return _random(PUBLIC_ID_LENGTH)
+
+
+def generate(public_id: str | None = None) -> str:
+    """Return a fresh key made from the system's CSPRNG (69 characters).
+
+    The public id needs no secrecy and may be given.
+    """
+    body = f"{PREFIX}{public_id or new_public_id()}_{_random(SECRET_LENGTH)}"
     return body + checksum(body)
 
 

@@ -9,9 +9,9 @@ from keyserver.harness import NewKey, World, problem
 from signotaur_keyserver.domain.records import Person
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.domain.standing import Standing
-from signotaur_keyserver.service import administration, key_changes
+from signotaur_keyserver.service import administration, key_changes, policies
 from signotaur_keyserver.service.person_transaction import Actor
-from signotaur_keyserver.store import people
+from signotaur_keyserver.store import keys, people
 
 
 def person(world: World, name: str = "ci", *, admin: bool = False) -> Person:
@@ -212,3 +212,23 @@ def test_a_person_whose_rights_ended_changes_nothing(world: World) -> None:
     with pytest.raises(RefusedError, match="not-allowed"):
         key_changes.revoke(world.database, acting, 1)
     assert world.now.self(text).status_code == 200
+
+
+def test_the_server_s_policy_holds_for_keys_of_the_pages(world: World) -> None:
+    world.key(lifetime=None)
+    policies.set_policy(world.database, expiry_required=True, longest_life_days=100)
+    acting = actor(world)
+    with pytest.raises(RefusedError) as created:
+        key_changes.create_key(world.database, acting, "a", None, None)
+    with pytest.raises(RefusedError) as regenerated:
+        key_changes.regenerate(world.database, acting, 1, None, change_expiry=False)
+    assert faults(created) == faults(regenerated) == ["lifetimeDays"]
+
+
+def test_a_regenerated_key_keeps_its_policy(world: World) -> None:
+    world.key()
+    with world.database.write() as connection:
+        keys.set_policy(connection, 1, purpose="sign", requests_per_minute=7)
+    key_changes.regenerate(world.database, actor(world), 1, None, change_expiry=False)
+    made = world.overview(2).key
+    assert (made.purpose, made.requests_per_minute) == ("sign", 7)

@@ -219,6 +219,21 @@ def test_a_lineage_names_who_used_the_old_key_after_the_confirmation(world: Worl
     assert list(new.late_uses) == []
 
 
+def test_a_long_lineage_shows_the_keys_around_this_one(world: World) -> None:
+    amount = 3 * key_overview.LINEAGE_LIMIT
+    text, acting = world.key(), actor(world)
+    for key_id in range(1, amount):
+        made = key_changes.regenerate(world.database, acting, key_id, None, change_expiry=False)
+    assert made.key_id == amount
+    assert text != made.text
+    for key_id in (1, amount // 2, amount):
+        links = key_overview.describe_lineage(world.database, None, key_id).links
+        ids = [link.key.id for link in links]
+        assert key_id in ids
+        assert len(ids) == key_overview.LINEAGE_LIMIT
+        assert ids == sorted(ids, reverse=True)
+
+
 def test_another_owner_s_lineage_does_not_exist(world: World) -> None:
     world.key()
     for owner_id, key_id in ((99, 1), (None, 77)):

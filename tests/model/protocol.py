@@ -5,8 +5,9 @@ and lose their machine's journal. Leases and deadlines end at any moment that th
 One step of a run is one thing it does that others can see. ``Rules`` are the ones the protocol
 stands on; each can be taken away.
 
-Not in the model: a person who aborts, and messages that outlive their sender. A thief, with
-``again`` and aborts, is in ``theft``.
+Not in the model: a person who aborts, or who extends an overlap (the old key then works longer,
+which locks nobody out) or ends it (a deadline that is reached, refused without a working new key);
+and messages that outlive their sender. A thief, with ``again`` and aborts, is in ``theft``.
 """
 
 from collections import deque

@@ -14,6 +14,11 @@ PATHS = (
     "/users/1",
     "/events",
     "/settings",
+    "/keys",
+    "/keys/new",
+    "/keys/clean-up",
+    "/rotations",
+    "/certificates",
     "/none",
 )
 
@@ -57,7 +62,7 @@ def test_a_page_without_javascript_does_the_same(pages: Pages, chromium: Browser
         page.get_by_label("Name").fill("ada")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
-        expect(page).to_have_url(f"{pages.url}/profile")
+        expect(page).to_have_url(f"{pages.url}/keys")
         page.get_by_role("button", name="Sign out").click()
         expect(page).to_have_url(f"{pages.url}/login")
 

@@ -2,13 +2,18 @@
 
 import random
 from collections.abc import Iterator
+from datetime import datetime, timedelta
+from uuid import NAMESPACE_URL, uuid5
 
 from playwright.sync_api import Browser
+from sqlalchemy import Connection, insert
 
 from signotaur_keyserver.domain.events import Event, EventType, Level
+from signotaur_keyserver.domain.schema import key_uses, keys, rotations
 from signotaur_keyserver.service import sign_in
 from signotaur_keyserver.service.sign_in import Origin
 from signotaur_keyserver.store import events
+from signotaur_wire.messages import RotationState
 from web.browser import PHONE, overflow, window
 from web.pages import Pages
 
@@ -38,7 +43,19 @@ _PARTS = (
     "https://evil.example/",
 )
 _INVISIBLE = tuple("\u202e\u202c\u2066\u2067\u200b\u200d\ufeff\u2028\u2029\x07\x1b")
-PATHS = ("/users", "/users/1", "/events", "/profile", "/users/new", "/settings")
+PATHS = (
+    "/keys",
+    "/keys?sort=name&page=3",
+    "/keys/1",
+    "/rotations",
+    "/certificates",
+    "/users",
+    "/users/1",
+    "/events",
+    "/profile",
+    "/users/new",
+    "/settings",
+)
 
 
 def hostile_names() -> Iterator[str]:
@@ -57,8 +74,40 @@ def _fill(pages: Pages) -> None:
         with pages.world.database.write() as connection:
             now = pages.world.database.clock.now(connection)
             events.write(connection, now, event)
+            _store_key(connection, number, name, person.id, now)
             if number < 60:
                 sign_in.begin(connection, pages.person(1), now, Origin(name, name))
+
+
+def _store_key(
+    connection: Connection, number: int, name: str, owner_id: int, now: datetime
+) -> None:
+    """Store a name as that of a key, of the network and client that used it, and of a run."""
+    values = {"owner_id": owner_id, "name": name, "enabled": True, "created_at_utc": now}
+    used = {"last_used_at_utc": now, "last_used_network": name[:64], "last_used_client": name}
+    parts = {"public_id": f"{number:015}", "sha256": f"{number:064}", "purpose": "any"}
+    origin = {"rotated_from_key_id": number or None}
+    connection.execute(insert(keys).values(**values, **used, **parts, **origin))
+    if number:
+        connection.execute(
+            insert(rotations).values(
+                id=uuid5(NAMESPACE_URL, str(number)),
+                old_key_id=number,
+                new_key_id=number + 1,
+                state=RotationState.CONFIRMED,
+                overlap_days=7,
+                auto_revoke=True,
+                again=False,
+                holder=name,
+                opened_at_utc=now,
+                lease_until_utc=now,
+                overlap_end_utc=now + timedelta(days=7),
+                confirmed_at_utc=now - timedelta(days=1),
+            )
+        )
+    times = {"first_at_utc": now, "last_at_utc": now, "uses": 1}
+    use = {"key_id": number + 1, "network": name[:64], "client": name}
+    connection.execute(insert(key_uses).values(**use, **times))
 
 
 def test_hostile_names_are_shown_harmlessly(pages: Pages, chromium: Browser) -> None:

@@ -11,7 +11,7 @@ def test_a_person_signs_in_and_out_by_form(pages: Pages) -> None:
     pages.set_password("ada")
     visitor = pages.stranger()
     signed_in = visitor.sign_in("ada")
-    assert (signed_in.status_code, signed_in.headers["Location"]) == (303, "/profile")
+    assert (signed_in.status_code, signed_in.headers["Location"]) == (303, "/keys")
     assert visitor.get("/profile").status_code == 200
     assert len(pages.sessions(ada)) == 1
     assert visitor.post("/logout").headers["Location"] == "/login"

@@ -76,7 +76,6 @@ OfType = Annotated[
     KeyType | None,
     typer.Option("--key-type", help="Key type for --self-signed; default: rsa-3072."),
 ]
-
 WithChain = Annotated[
     bool, typer.Option("--chain", help="Include the issuers' certificates, if the server has them.")
 ]
@@ -177,16 +176,14 @@ def export(
 def disable(name: Named, data_dir: DataDir, database: DatabaseUrl = None) -> None:
     """Sign nothing with a certificate until it is enabled again."""
     with data_folder.existing(data_dir, database) as opened:
-        certificate_id = certificates.set_certificate_enabled(opened, name, enabled=False)
-    typer.echo(f"certificate {certificate_id} is disabled", err=True)
+        certificates.set_certificate_enabled(opened, name, enabled=False)
 
 
 @app.command()
 def enable(name: Named, data_dir: DataDir, database: DatabaseUrl = None) -> None:
     """Sign with a disabled certificate again."""
     with data_folder.existing(data_dir, database) as opened:
-        certificate_id = certificates.set_certificate_enabled(opened, name, enabled=True)
-    typer.echo(f"certificate {certificate_id} is enabled", err=True)
+        certificates.set_certificate_enabled(opened, name, enabled=True)
 
 
 @app.command()
@@ -199,8 +196,7 @@ def rename(
 ) -> None:
     """Give a certificate another label, which several may share, and an alias of its own."""
     with data_folder.existing(data_dir, database) as opened:
-        certificate_id = certificates.rename_certificate(opened, name, label, alias)
-    typer.echo(f"certificate {certificate_id} is renamed", err=True)
+        certificates.rename_certificate(opened, name, label, alias)
 
 
 def _require_one_of(*choices: bool) -> None:
@@ -293,14 +289,10 @@ def _as_json(overview: CertificateOverview) -> Json:
 
 def _as_line(overview: CertificateOverview) -> str:
     certificate = overview.certificate
+    alias = "" if certificate.alias is None else f" ({certificate.alias})"
     return (
         f"{certificate.id:>6}  {certificate.state(overview.now).value:<13}  "
         f"until {format_time(certificate.not_after_utc)}  {certificate.thumbprint}  "
-        f"{_names(certificate)}: {told(certificate.subject)}  "
+        f"{certificate.label or '-'}{alias}: {told(certificate.subject)}  "
         f"({', '.join(overview.users) or 'administrators only'})"
     )
-
-
-def _names(certificate: Certificate) -> str:
-    label = certificate.label or "-"
-    return label if certificate.alias is None else f"{label} ({certificate.alias})"

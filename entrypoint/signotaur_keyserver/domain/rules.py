@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from signotaur_keyserver.domain import policy, refusals
 from signotaur_keyserver.domain.records import Key, Rotation
-from signotaur_wire.limits import MAX_CANDIDATES, OVERLAP_DAYS_MAX
+from signotaur_wire.limits import MAX_CANDIDATES
 from signotaur_wire.messages import KeyState, RotationRequest
 from signotaur_wire.roles import ROTATOR
 
@@ -20,6 +20,11 @@ def require_alive(key: Key, now: datetime) -> None:
     state = key.state(now)
     if state not in _ALIVE:
         raise refusals.dead_key(state, key.id)
+
+
+def is_alive(key: Key, now: datetime) -> bool:
+    """Return whether the key may be used now."""
+    return key.state(now) in _ALIVE
 
 
 def require_permission(key: Key, request: RotationRequest) -> None:
@@ -156,7 +161,7 @@ def require_overlap(rotation: Rotation, old: Key, now: datetime) -> None:
     """Raise RefusedError unless the rotation is confirmed and its old key still works."""
     if not rotation.is_confirmed:
         raise refusals.not_possible("The rotation is not confirmed.")
-    if old.state(now) not in _ALIVE:
+    if not is_alive(old, now):
         raise refusals.not_possible("The old key does not work any more: the overlap is over.")
 
 
@@ -172,9 +177,10 @@ def require_successor(rotation: Rotation, now: datetime) -> None:
 def days_to_extend(rotation: Rotation, old: Key, now: datetime) -> int:
     """Return by how many days a person may extend an overlap, at least one.
 
-    Once, and to no more than 30 days after the confirmation. This is the one exception of the rule
-    that an armed deadline is never made later: the person sees who still uses the old key, while
-    the holder of a key could be its thief. A deadline that came from elsewhere is not touched.
+    Once, and to no more than the policy's largest overlap (30 days) after the confirmation. This
+    is the one exception of the rule that an armed deadline is never made later: the person sees
+    who still uses the old key, while the holder of a key could be its thief. A deadline that came
+    from elsewhere is not touched.
     Raises RefusedError when it may not be extended.
     """
     require_overlap(rotation, old, now)
@@ -184,13 +190,20 @@ def days_to_extend(rotation: Rotation, old: Key, now: datetime) -> int:
         raise refusals.not_possible("The old key is not revoked by itself: nothing to extend.")
     if old.revoke_due_utc != rotation.overlap_end_utc:
         raise refusals.not_possible("Another rotation decides when the old key is revoked.")
-    latest = rotation.confirmed_at_utc + timedelta(days=OVERLAP_DAYS_MAX)
+    most = policy.overlap_range(policy.of_key(old))[1]
+    latest = rotation.confirmed_at_utc + timedelta(days=most)
     days = (latest - rotation.overlap_end_utc).days
     if days < 1:
-        raise refusals.not_possible(
-            f"The overlap has {OVERLAP_DAYS_MAX} days already, which is the most."
-        )
+        raise refusals.not_possible(f"The overlap has {most} days already, which is the most.")
     return days
+
+
+def extension_days(rotation: Rotation, old: Key, now: datetime) -> int:
+    """Return by how many days a person may extend an overlap; 0 when not at all."""
+    try:
+        return days_to_extend(rotation, old, now)
+    except refusals.RefusedError:
+        return 0
 
 
 def require_regenerable(key: Key, rotations: Sequence[Rotation], now: datetime) -> None:

@@ -46,3 +46,15 @@ class Concern(StrEnum):
     EXPIRES_SOON = "expires-soon"
     NEVER_EXPIRES = "never-expires"
     IDLE = "idle"
+
+
+class Phase(StrEnum):
+    """Where a rotation is, to a person."""
+
+    STALLED = "stalled"
+    """Not confirmed in time: nothing was revoked."""
+    OPEN = "open"
+    OVERLAP = "overlap"
+    """Confirmed, and the old key still works."""
+    OVER = "over"
+    """Confirmed and the old key does not work any more, or aborted, or superseded."""

@@ -67,7 +67,7 @@ def add_key(database: Database, user: str, name: str, lifetime: timedelta | None
     with database.write() as connection:
         now = database.clock.now(connection)
         owner = require_user(connection, user)
-        _require_lifetime(connection, lifetime)
+        require_allowed_lifetime(connection, lifetime)
         expires = None if lifetime is None else now + lifetime
         return insert_key(connection, owner, name, expires, now)[0]
 
@@ -78,13 +78,25 @@ def insert_key(
     name: str,
     expires: datetime | None,
     now: datetime,
-    replaced_key_id: int | None = None,
+    replaced: Key | None = None,
+    public_id: str | None = None,
 ) -> tuple[str, int]:
-    """Make a key in a transaction; return its text and its id."""
-    text = keyformat.generate()
+    """Make a key in a transaction; return its text and its id.
+
+    It has the same policy as the key that it replaces. Raises KeyExistsError for a ``public_id``
+    that is taken; None: a random one.
+    """
+    text = keyformat.generate(public_id)
     parsed = keyformat.parse(text)
     new = keys.NewKey(
-        parsed.public_id, parsed.sha256, owner.id, name, now, expires, replaced_key_id
+        parsed.public_id,
+        parsed.sha256,
+        owner.id,
+        name,
+        now,
+        expires,
+        rotated_from_key_id=None if replaced is None else replaced.id,
+        policy={} if replaced is None else keys.own_policy(replaced),
     )
     key_id = keys.add(connection, new)
     message = f"Key {key_id} ({name}) was added for {owner.name}."
@@ -173,7 +185,8 @@ def require_key(connection: Connection, key_id: int) -> Key:
     return key
 
 
-def _require_lifetime(connection: Connection, lifetime: timedelta | None) -> None:
+def require_allowed_lifetime(connection: Connection, lifetime: timedelta | None) -> None:
+    """Raise AdministrationError for a lifetime that the server's policy does not allow."""
     try:
         require_lifetime(Policy.from_json(settings.find(connection, SETTING)), lifetime)
     except PolicyError as error:

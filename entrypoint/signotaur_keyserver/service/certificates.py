@@ -1,7 +1,7 @@
 """What a person does with certificates: add, list, remove and export them, and grant access."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,19 +15,20 @@ from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.records import Certificate, CertificateState, Person, User
 from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.material import Material, MaterialError, load_chain
-from signotaur_keyserver.pki.selection import same_text
+from signotaur_keyserver.pki.selection import (
+    Candidate,
+    CertificateRefusedError,
+    select,
+)
 from signotaur_keyserver.service.administration import AdministrationError, require_user
-from signotaur_keyserver.service.names import NAME_MAX_LENGTH
+from signotaur_keyserver.service.certificate_names import (
+    find_named,
+    require_free,
+    require_label,
+)
 from signotaur_keyserver.store import certificates, events, people
 from signotaur_wire.members import Json
-
-
-class CertificateNameError(AdministrationError):
-    """A label or an alias cannot be given to a certificate; ``field`` says which of the two."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
+from signotaur_wire.signing import CertificateRequest
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def add_certificate(
 
     Raises AdministrationError and MasterKeyError.
     """
-    _require_label(label)
+    require_label(label)
     with database.read() as connection:
         material = _made(make, database.clock.now(connection))
     with database.write() as connection:
@@ -102,6 +103,17 @@ def certificates_of(database: Database, owner_id: int | None) -> list[Certificat
         ]
 
 
+def signing_by_label(overviews: Sequence[CertificateOverview]) -> set[int]:
+    """Return the ids of those that sign when a user of all of them gives their label."""
+    found = set()
+    offered = [Candidate(each.certificate, granted=True) for each in overviews]
+    for each in overviews:
+        with suppress(CertificateRefusedError):
+            request = CertificateRequest("", label=each.certificate.label)
+            found.add(select(offered, request, each.now).id)
+    return found
+
+
 def set_certificate_enabled(
     database: Database, name: str, *, enabled: bool, by: Person | None = None
 ) -> int:
@@ -111,7 +123,7 @@ def set_certificate_enabled(
     somebody at the command line.
     """
     with _change(database, by) as (connection, now):
-        certificate = _certificate(connection, name)
+        certificate = find_named(connection, name)
         if certificate.enabled is not enabled:
             certificates.set_enabled(connection, certificate.id, enabled=enabled)
             word = "enabled" if enabled else "disabled"
@@ -130,12 +142,12 @@ def rename_certificate(
 
     Raises AdministrationError, and CertificateNameError for an alias that names something else.
     """
-    _require_label(label)
+    require_label(label)
     if alias is not None:
-        _require_label(alias, "an alias")
+        require_label(alias, "an alias")
     with _change(database, by) as (connection, now):
-        certificate = _certificate(connection, name)
-        _require_free(connection, label, alias, certificate.id)
+        certificate = find_named(connection, name)
+        require_free(connection, label, alias, certificate.id)
         certificates.rename(connection, certificate.id, label, alias)
         message = f"Certificate {certificate.id} was renamed: label {label}, alias {alias or '-'}."
         renamed = replace(certificate, label=label, alias=alias)
@@ -146,7 +158,7 @@ def rename_certificate(
 def remove_certificate(database: Database, name: str, by: Person | None = None) -> int:
     """Remove a certificate by id, alias or label and destroy its private key; return its id."""
     with _change(database, by) as (connection, now):
-        certificate = _certificate(connection, name)
+        certificate = find_named(connection, name)
         certificates.remove(connection, certificate.id, now)
         message = f"Certificate {certificate.id} ({certificate.label}) was removed."
         _log(connection, now, EventType.CERTIFICATE_REMOVED, message, certificate, by=by)
@@ -157,14 +169,14 @@ def grant_access(database: Database, name: str, user: str, by: Person | None = N
     """Let a user sign with a certificate; False when it may already."""
     with _change(database, by) as (connection, now):
         owner = require_user(connection, user)
-        return _grant(connection, now, _certificate(connection, name), owner, by)
+        return _grant(connection, now, find_named(connection, name), owner, by)
 
 
 def revoke_access(database: Database, name: str, user: str, by: Person | None = None) -> bool:
     """End a user's access to a certificate; False when it had none of its own."""
     with _change(database, by) as (connection, now):
         owner = require_user(connection, user)
-        certificate = _certificate(connection, name)
+        certificate = find_named(connection, name)
         if not certificates.revoke_access(connection, certificate.id, owner.id):
             return False
         message = f"{user} can no longer sign with certificate {certificate.id}."
@@ -176,7 +188,7 @@ def revoke_access(database: Database, name: str, user: str, by: Person | None = 
 def export_certificate(database: Database, name: str, *, with_chain: bool) -> str:
     """Return the public certificate as PEM, and its chain behind it if asked."""
     with database.read() as connection:
-        certificate = _certificate(connection, name)
+        certificate = find_named(connection, name)
     shown = [load_der_x509_certificate(certificate.certificate_der)]
     if with_chain:
         shown += load_chain(certificate.chain_der)
@@ -205,7 +217,7 @@ def _made(make: Callable[[datetime], Material], now: datetime) -> Material:
 def _insert(
     connection: Connection, vault: Vault, label: str, material: Material, now: datetime
 ) -> Certificate:
-    _require_free(connection, label, None)
+    require_free(connection, label, None)
     new = certificates.NewCertificate(
         label=label,
         subject=material.certificate.subject.rfc4514_string(),
@@ -223,19 +235,6 @@ def _insert(
     except certificates.CertificateExistsError:
         raise AdministrationError("this certificate was already added") from None
     return Certificate(id=certificate_id, removed_at_utc=None, **vars(new))
-
-
-def _require_free(
-    connection: Connection, label: str, alias: str | None, certificate_id: int | None = None
-) -> None:
-    """Raise CertificateNameError when a name would mean two things: only labels are shared."""
-    for other in certificates.present(connection):
-        if other.id == certificate_id:
-            continue
-        if same_text(other.alias, label):
-            raise CertificateNameError("label", "this label is the alias of another certificate")
-        if alias is not None and (same_text(other.alias, alias) or same_text(other.label, alias)):
-            raise CertificateNameError("alias", "another certificate has this alias or label")
 
 
 @contextmanager
@@ -283,29 +282,3 @@ def _log(
     user_id = None if user is None else user.id
     event = Event(Level.SECURITY, event_type, message, user_id, data=data)
     events.write(connection, now, event)
-
-
-def _certificate(connection: Connection, name: str) -> Certificate:
-    named = [
-        each
-        for each in certificates.present(connection)
-        if name == str(each.id) or same_text(each.alias, name) or same_text(each.label, name)
-    ]
-    if not named:
-        raise AdministrationError("there is no certificate with this id, alias or label")
-    if len(named) > 1:
-        ids = ", ".join(str(each.id) for each in named)
-        raise AdministrationError(f"several certificates have this label; name one by id: {ids}")
-    return named[0]
-
-
-def _require_label(label: str, what: str = "a label") -> None:
-    field = what.rsplit(maxsplit=1)[-1]
-    if not (0 < len(label) <= NAME_MAX_LENGTH and label.isprintable() and label == label.strip()):
-        raise CertificateNameError(
-            field,
-            f"{what} is 1 to {NAME_MAX_LENGTH} printable characters, with no space at the start "
-            "or end",
-        )
-    if label.isdecimal():
-        raise CertificateNameError(field, f"{what} must not be a number: it would be read as an id")

@@ -1,5 +1,6 @@
 """What a person does with keys on the pages: create, enable, regenerate, revoke, delete them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,10 +10,16 @@ from signotaur_keyserver.domain import refusals, rules
 from signotaur_keyserver.domain.events import EventType
 from signotaur_keyserver.domain.records import UNCONFIRMED, Key, User
 from signotaur_keyserver.domain.standing import Standing
-from signotaur_keyserver.service.administration import insert_key, revoke_alive
+from signotaur_keyserver.service.administration import (
+    AdministrationError,
+    insert_key,
+    require_allowed_lifetime,
+    revoke_alive,
+)
 from signotaur_keyserver.service.names import NAME_RULE, is_name
 from signotaur_keyserver.service.person_transaction import Actor, PersonChange, change_of
 from signotaur_keyserver.store import key_list, keys, rotations, users
+from signotaur_wire.keyformat import PUBLIC_ID_PATTERN
 from signotaur_wire.messages import KeyState, RotationState
 
 LIFETIMES = (30, 60, 90, 180, 365)
@@ -30,18 +37,34 @@ class Made:
 
 
 def create_key(
-    database: Database, actor: Actor, name: str, lifetime_days: int | None, owner: str | None
+    database: Database,
+    actor: Actor,
+    name: str,
+    lifetime_days: int | None,
+    owner: str | None,
+    public_id: str | None = None,
 ) -> Made:
     """Make a key for the person, or for the user ``owner``, which only administrators may name.
 
-    Raises RefusedError with the fields at fault.
+    A form is numbered with the ``public_id`` of the key that it makes, so that sending it again
+    makes no second one. Raises RefusedError, with the fields at fault.
     """
+    if public_id is not None and not re.fullmatch(PUBLIC_ID_PATTERN, public_id):
+        raise refusals.invalid_fields({"number": "Open the form again."})
     if not is_name(name):
         raise refusals.invalid_fields({"name": NAME_RULE})
     lifetime = _lifetime(lifetime_days)
     with change_of(database, actor) as this:
         user = _owner(this, owner)
-        text, key_id = insert_key(this.connection, user, name, _expiry(this, lifetime), this.now)
+        expires = _allowed(this, _expiry(this, lifetime))
+        try:
+            text, key_id = insert_key(
+                this.connection, user, name, expires, this.now, public_id=public_id
+            )
+        except keys.KeyExistsError:
+            raise refusals.not_possible(
+                "This form was sent before. Its key exists, and is not shown again."
+            ) from None
         return Made(key_id, text)
 
 
@@ -82,7 +105,7 @@ def regenerate(
             raise refusals.invalid_fields({"changeExpiry": fault})
         _end_candidates(this, key)
         expires = _expiry(this, lifetime) if change_expiry else key.expires_at_utc
-        made = _successor(this, key, expires)
+        made = _successor(this, key, _allowed(this, expires))
         if key.is_unused_successor:
             # The person has it, so it is not lost: the key before it cannot be rotated again.
             keys.mark_in_use(this.connection, key_id, this.now)
@@ -146,6 +169,17 @@ def _expiry(this: PersonChange, lifetime: timedelta | None) -> datetime | None:
     return None if lifetime is None else this.now + lifetime
 
 
+def _allowed(this: PersonChange, expires: datetime | None) -> datetime | None:
+    """Return an expiry that the server's policy allows. Raises RefusedError for any other."""
+    try:
+        lifetime = None if expires is None else expires - this.now
+        require_allowed_lifetime(this.connection, lifetime)
+    except AdministrationError as error:
+        fault = str(error)
+        raise refusals.invalid_fields({"lifetimeDays": f"{fault[0].upper()}{fault[1:]}."}) from None
+    return expires
+
+
 def _owner(this: PersonChange, name: str | None) -> User:
     person = this.actor.person
     if name is None or name == person.name:
@@ -169,7 +203,7 @@ def _end_candidates(this: PersonChange, key: Key) -> None:
 
 def _successor(this: PersonChange, key: Key, expires: datetime | None) -> Made:
     owner = User(key.owner_id, key.owner, admin=False, enabled=key.owner_enabled)
-    text, key_id = insert_key(this.connection, owner, key.name, expires, this.now, key.id)
+    text, key_id = insert_key(this.connection, owner, key.name, expires, this.now, key)
     return Made(key_id, text)
 
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from signotaur_keyserver.database.database import Database
-from signotaur_keyserver.domain import refusals
+from signotaur_keyserver.domain import refusals, rules
 from signotaur_keyserver.domain.records import Key, Rotation
 from signotaur_keyserver.domain.standing import Concern, Standing
-from signotaur_keyserver.store import key_list, keys, rotations
+from signotaur_keyserver.store import key_list, rotations
 from signotaur_keyserver.store.key_list import Choice, Listed, Use
 
 LINEAGE_LIMIT = 100
-"""Keys of one lineage that are shown, the newest."""
+"""Keys of one lineage that are shown, the nearest to the one that is looked at."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,10 @@ class Link:
     standing: Standing
     rotation: Rotation | None
     """The one that made the key; None when a person made it."""
+    in_overlap: bool
+    """Whether that rotation is confirmed and its old key still works."""
+    extension_days: int
+    """By how many days a person may extend that overlap; 0: not at all."""
     late_uses: Sequence[Use]
     """Who used the key after its rotation was confirmed, the latest first."""
 
@@ -77,16 +81,22 @@ def describe_lineage(database: Database, owner_id: int | None, key_id: int) -> L
         made_by = {r.new_key_id: r for r in rotations.of_new_keys(connection, list(listed))}
         uses = key_list.uses_after_rotation(connection, list(listed))
         links = [
-            Link(each.key, each.standing, made_by.get(each.key.id), uses.get(each.key.id, ()))
+            _link(each, listed, made_by.get(each.key.id), uses.get(each.key.id, ()), now)
             for each in listed.values()
         ]
         return Lineage(this.key, this.standing, links, now)
 
 
-def find_key(database: Database, owner_id: int | None, key_id: int) -> tuple[Key, datetime]:
-    """Return a key that is listed, and the database's time. Raises RefusedError for any other."""
-    with database.read() as connection:
-        key = keys.get(connection, key_id)
-        if key is None or owner_id not in (None, key.owner_id) or key.deleted_at_utc:
-            raise refusals.not_found()
-        return key, database.clock.now(connection)
+def _link(
+    listed: Listed,
+    family: Mapping[int, Listed],
+    rotation: Rotation | None,
+    uses: Sequence[Use],
+    now: datetime,
+) -> Link:
+    old = None if rotation is None else family.get(rotation.old_key_id)
+    in_overlap, days = False, 0
+    if rotation is not None and old is not None:
+        in_overlap = rotation.is_confirmed and rules.is_alive(old.key, now)
+        days = rules.extension_days(rotation, old.key, now)
+    return Link(listed.key, listed.standing, rotation, in_overlap, days, uses)

@@ -133,7 +133,7 @@ def of_standing(
 
 
 def lineage(connection: Connection, key_id: int, now: datetime, limit: int) -> list[Listed]:
-    """Return a key's ancestors and all that descend from them, newest first; deleted ones, too."""
+    """Return a key with all of its lineage, deleted keys too, newest first; the nearest ones."""
     up = (
         select(keys.c.id, keys.c.rotated_from_key_id)
         .where(keys.c.id == key_id)
@@ -149,7 +149,8 @@ def lineage(connection: Connection, key_id: int, now: datetime, limit: int) -> l
     statement = FIND.add_columns(_standing(now).label("standing")).where(
         keys.c.id.in_(select(down.c.id))
     )
-    return _listed(connection, statement.order_by(keys.c.id.desc()).limit(limit))
+    nearest = statement.order_by(func.abs(keys.c.id - key_id)).limit(limit)
+    return sorted(_listed(connection, nearest), key=lambda each: each.key.id, reverse=True)
 
 
 def uses_after_rotation(connection: Connection, old_key_ids: Sequence[int]) -> dict[int, list[Use]]:

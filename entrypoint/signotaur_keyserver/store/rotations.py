@@ -1,8 +1,9 @@
 """Statements on rotations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -73,6 +74,10 @@ _CONFIRM = (
         overlap_end_utc=bindparam("overlap_end"),
     )
 )
+
+
+LISTED = _SELECT
+"""All that a ``Rotation`` is made of, for ``store.rotation_list``."""
 
 
 class RotationExistsError(Exception):
@@ -196,6 +201,11 @@ def count_by_state(connection: Connection, now: datetime) -> dict[RotationState,
     state = case((ended, RotationState.HELD.value), else_=rotations.c.state).label("state")
     counted = select(state, func.count().label("amount")).group_by(state)
     return {RotationState(row.state): row.amount for row in connection.execute(counted)}
+
+
+def rotation_of(row: Mapping[str, Any]) -> Rotation:
+    """Return the rotation of a row that has the columns of ``LISTED``."""
+    return Rotation(**row)
 
 
 def _rotation(row: RowMapping) -> Rotation:

@@ -3,8 +3,13 @@
 from fastapi import FastAPI
 
 from signotaur_keyserver.web import (
+    certificate_pages,
     event_pages,
+    key_list_pages,
+    key_pages,
+    overlap_pages,
     profile_pages,
+    rotation_pages,
     session_pages,
     settings_pages,
     static_routes,
@@ -19,6 +24,11 @@ _MODULES = (
     profile_pages.routes,
     user_pages.routes,
     event_pages.routes,
+    key_list_pages.routes,
+    key_pages.routes,
+    overlap_pages.routes,
+    rotation_pages.routes,
+    certificate_pages.routes,
     settings_pages.routes,
 )
 ROUTES: tuple[Route, ...] = tuple(route for routes in _MODULES for route in routes.all)

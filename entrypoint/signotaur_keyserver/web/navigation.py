@@ -15,9 +15,12 @@ class Item:
 
 
 NAVIGATION = (
+    Item("/keys", "Keys", Action.SEE_KEYS),
+    Item("/rotations", "Rotations", Action.SEE_ROTATIONS),
+    Item("/certificates", "Certificates", Action.SEE_CERTIFICATES),
     Item("/events", "Events", Action.SEE_EVENTS),
     Item("/users", "Users", Action.SEE_USERS),
     Item("/settings", "Settings", Action.SEE_SETTINGS),
 )
-HOME = "/profile"
+HOME = "/keys"
 """Where a person begins."""
