@@ -10,6 +10,7 @@ from contract.place import Fault, Place, SinkCase
 from contract.program import Program
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
+from support.providers.amazon_place import AwsParameterPlace, AwsSecretPlace
 from support.providers.exchange import Fault as ServerFault
 from support.providers.exchange import drop, fail
 from support.providers.github_place import GithubPlace
@@ -37,7 +38,7 @@ def _served(name: str, kind: str, make: Callable[[Path], StorePlace[Any]]) -> Si
         lambda place: _store(place).read(),
         durable=True,
         writes_file=False,
-        readable=kind in ("gitlab-var", "vault"),
+        readable=kind not in ("github-secret", "buildkite-secret"),
         kinds=(kind,),
         store=make,
     )
@@ -64,6 +65,9 @@ STORE_CASES = (
     _served("gitlab variable", "gitlab-var", partial(GitlabPlace, raw=True)),
     _served("vault field", "vault", VaultPlace),
     _served("buildkite secret", "buildkite-secret", BuildkitePlace),
+    _served("amazon secret", "aws-secret", AwsSecretPlace),
+    _served("field of an amazon secret", "aws-secret", partial(AwsSecretPlace, field="KEY")),
+    _served("amazon parameter", "aws-parameter", AwsParameterPlace),
     SinkCase(
         "command", _command, lambda place: place.file.read_text(),
         durable=True, writes_file=False, readable=False, kinds=("command",), store=Program,
