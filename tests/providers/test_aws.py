@@ -174,10 +174,11 @@ def test_a_destination_that_is_written_wrongly_is_a_fault(kind: str, text: str) 
         emitter(f"{kind}:{text}", place.context())
 
 
-def test_the_services_own_address_is_taken_first(secret: AwsSecretPlace) -> None:
-    elsewhere = {"AWS_ENDPOINT_URL": "https://127.0.0.1:9"}
-    own = {"AWS_ENDPOINT_URL_SECRETS_MANAGER": secret.server.url}
-    assert list(secret.sink(**elsewhere, **own).check()) == []
+def test_the_services_own_address_is_taken_before_the_common_one(place: AmazonPlace) -> None:
+    elsewhere = "https://127.0.0.1:9"
+    common: dict[str, Any] = {place.address_variable: "", "AWS_ENDPOINT_URL": place.server.url}
+    assert list(place.sink(**common).check()) == []
+    assert list(place.sink(AWS_ENDPOINT_URL=elsewhere).check()) == []
 
 
 def test_long_lived_credentials_need_no_session(secret: AwsSecretPlace) -> None:

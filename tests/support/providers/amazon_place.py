@@ -16,7 +16,6 @@ class AmazonPlace(StorePlace[Amazon]):
 
     readable = True
     token_variable = "AWS_SECRET_ACCESS_KEY"
-    address_variable = "AWS_ENDPOINT_URL"
     authorities_variable = "AWS_CA_BUNDLE"
     session = "session/AAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
 
@@ -28,7 +27,7 @@ class AmazonPlace(StorePlace[Amazon]):
     def environ(self) -> dict[str, str]:
         """See ``StorePlace``."""
         return {
-            "AWS_ENDPOINT_URL": self.server.url,
+            self.address_variable: self.server.url,
             "AWS_REGION": REGION,
             "AWS_ACCESS_KEY_ID": KEY_ID,
             "AWS_SECRET_ACCESS_KEY": self.token,
@@ -46,6 +45,8 @@ class AmazonPlace(StorePlace[Amazon]):
 
 class AwsSecretPlace(AmazonPlace):
     """A secret that is the key, or with ``field`` a JSON object that has another member, too."""
+
+    address_variable = "AWS_ENDPOINT_URL_SECRETS_MANAGER"
 
     def __init__(
         self,
@@ -94,6 +95,7 @@ class AwsSecretPlace(AmazonPlace):
 class AwsParameterPlace(AmazonPlace):
     """A SecureString with a KMS key of its owner's."""
 
+    address_variable = "AWS_ENDPOINT_URL_SSM"
     kms_key = "alias/signing"
 
     def __init__(
