@@ -152,6 +152,8 @@ class Delivery:
     name: str
     expires_at: datetime | None
     overlap_end: datetime
+    rotation_id: UUID
+    """The same in every run that continues the rotation."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, Self
+from uuid import NAMESPACE_OID, uuid5
 
 from signotaur_action.http import StoreAccess, TimeBudget
 from signotaur_action.model import Delivery, Secret
@@ -140,4 +141,5 @@ def delivery(key: str, *, name: str = "build key") -> Delivery:
         name=name,
         expires_at=datetime(2026, 9, 1, 8, 30, tzinfo=UTC),
         overlap_end=datetime(2026, 6, 8, 8, 30, tzinfo=UTC),
+        rotation_id=uuid5(NAMESPACE_OID, key),  # each key is of a rotation of its own
     )

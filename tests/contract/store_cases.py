@@ -9,6 +9,7 @@ from contract.harness import Fault, SinkCase, SinkHarness
 from contract.program import Program
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
+from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
 from support.providers.exchange import Fault as ServerFault
 from support.providers.exchange import drop, fail
 from support.providers.github_place import GithubHarness
@@ -45,7 +46,7 @@ def _served(
         lambda place: _store(place).read(),
         durable=True,
         writes_file=False,
-        readable=kind in ("gitlab-var", "vault"),
+        readable=kind not in ("github-secret", "buildkite-secret"),
         kinds=(kind,),
         store=make,
         server=server,
@@ -75,6 +76,9 @@ STORE_CASES = (
     _served("openbao field", "vault", OpenBaoOverTls, "openbao"),
     _served("openbao field behind a front", "vault", OpenBaoHarness, "openbao"),
     _served("buildkite secret", "buildkite-secret", BuildkiteHarness),
+    _served("amazon secret", "aws-secret", AwsSecretHarness),
+    _served("field of an amazon secret", "aws-secret", partial(AwsSecretHarness, field="KEY")),
+    _served("amazon parameter", "aws-parameter", AwsParameterHarness),
     SinkCase(
         "command", _command, lambda place: place.file.read_text(),
         durable=True, writes_file=False, readable=False, kinds=("command",), store=Program,

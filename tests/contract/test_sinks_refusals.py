@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -199,7 +200,7 @@ def test_every_unknown_token_is_reported_with_the_known_ones(place: SinkHarness)
 
 def test_a_key_without_an_end_has_an_empty_expiry(place: SinkHarness) -> None:
     given = delivery(KEY)
-    endless = type(given)(given.key, given.key_id, given.name, None, given.overlap_end)
+    endless = replace(given, expires_at=None)
     emitter("template:{{secret}}[{{expiry}}]", place.context()).deliver(endless)
     assert place.printed == [f"{KEY}[]\n"]
 
@@ -208,7 +209,7 @@ def test_times_are_in_utc(place: SinkHarness) -> None:
     given = delivery(KEY)
     moment = given.overlap_end + timedelta(microseconds=400_000)
     emitter("template:{{secret}} {{overlapEnd}}", place.context()).deliver(
-        type(given)(given.key, given.key_id, given.name, None, moment)
+        replace(given, overlap_end=moment)
     )
     assert place.printed[0].endswith("Z\n")
 

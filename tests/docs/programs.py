@@ -1,6 +1,6 @@
 """Stand-ins for programs that examples call, as strict as their documentation.
 
-``programs.py FOLDER az|vault ARGUMENT...``; the folder holds key vaults as folders of secrets.
+``programs.py FOLDER az|vault|aws ARGUMENT...``; the folder holds key vaults as folders of secrets.
 """
 
 import argparse
@@ -57,6 +57,25 @@ def vault(_: Path, arguments: list[str]) -> str:
     return value
 
 
+def aws(_: Path, arguments: list[str]) -> str:
+    """Do ``aws secretsmanager get-secret-value`` with Amazon's own library."""
+    parser = argparse.ArgumentParser(prog="aws", allow_abbrev=False)
+    parser.add_argument("command", nargs=2)
+    parser.add_argument("--secret-id", required=True)
+    parser.add_argument("--query", required=True)
+    parser.add_argument("--output", required=True)
+    asked = parser.parse_args(arguments)
+    if (*asked.command, asked.query, asked.output) != (
+        "secretsmanager", "get-secret-value", "SecretString", "text",
+    ):  # fmt: skip
+        parser.error("not what is documented")
+    import boto3  # noqa: PLC0415 - the other programs start without it
+
+    manager = boto3.client("secretsmanager", region_name=os.environ["AWS_REGION"])
+    value: str = manager.get_secret_value(SecretId=asked.secret_id)["SecretString"]
+    return value
+
+
 if __name__ == "__main__":
     place, program, *rest = sys.argv[1:]
-    sys.stdout.write({"az": az, "vault": vault}[program](Path(place), rest))
+    sys.stdout.write({"az": az, "vault": vault, "aws": aws}[program](Path(place), rest))

@@ -4,7 +4,7 @@ import re
 import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from docs.other_ci import (
     EXAMPLES,
@@ -18,6 +18,7 @@ from docs.other_ci import (
 )
 from docs.teamcity import TOKEN, Teamcity
 from support.keyserver import KeyServer
+from support.providers.amazon import REGION, Amazon
 from support.providers.buildkite import Buildkite
 from support.providers.exchange import fail
 from support.providers.gitlab import GitLab
@@ -288,3 +289,47 @@ class VaultSite(ServiceSite):
         }
         script = str(EXAMPLES / "vault" / "rotate.sh")
         return run([script], self.env | given, self.folder)
+
+
+class AwsSite(ServiceSite):
+    """The script over a secret of Secrets Manager, with the session of a role."""
+
+    def __init__(self, folder: Path, server: KeyServer) -> None:
+        super().__init__(folder, server)
+        self.add_program("aws")
+        self.service: Amazon = Amazon()
+        self.service.add_caller("ASIAAAAAAAAAAAAAAAAA", "a-secret-key-AAAAAAAAAAAA", "a-session")
+
+    def put(self, key: str) -> None:
+        """See ``Site``."""
+        made = self._ask("CreateSecret", Name="ci/signotaur", SecretString=key)
+        if made is None:  # by another test: moto is one for all of them
+            self._ask("PutSecretValue", SecretId="ci/signotaur", SecretString=key)
+
+    def held(self) -> str:
+        """See ``Site``."""
+        value: str = self._ask("GetSecretValue", SecretId="ci/signotaur")["SecretString"]
+        return value
+
+    def refuse(self) -> None:
+        """See ``Site``."""
+        self.service.denied.add("PutSecretValue")
+
+    def mend(self) -> None:
+        """See ``Site``."""
+        self.service.denied.clear()
+
+    def rotate(self) -> Ran:
+        """See ``Site``."""
+        given = {
+            "SIGNOTAUR_SERVER": self.server.url,
+            "AWS_ENDPOINT_URL": self.service.url,
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "ASIAAAAAAAAAAAAAAAAA",
+            "AWS_SECRET_ACCESS_KEY": "a-secret-key-AAAAAAAAAAAA",
+            "AWS_SESSION_TOKEN": "a-session",
+        }
+        return run([str(EXAMPLES / "aws" / "rotate.sh")], self.env | given, self.folder)
+
+    def _ask(self, action: str, **body: str) -> Any:
+        return self.service.ask(f"secretsmanager.{action}", **body)

@@ -24,7 +24,7 @@ HOLDERS = [
     [KEY],
     {"key": KEY},
     INTENT,
-    Delivery(KEY, 1, "n", None, NOW),
+    Delivery(KEY, 1, "n", None, NOW, UUID(int=1)),
     KeySource(KEY, "--api-key"),
     JournalEntry("s", KEY.fingerprint(), INTENT),
 ]

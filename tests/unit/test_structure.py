@@ -33,6 +33,9 @@ REVEALS = {
     "signotaur_action/ci/masks.py",
     "signotaur_action/reporting/rotation.py",  # the JSON object, when it is asked for
     "signotaur_action/github/sealed_box.py",  # GitHub gets nothing but the box
+    "signotaur_action/sinks/aws_parameter.py",
+    "signotaur_action/sinks/aws_secret.py",
+    "signotaur_action/sinks/aws_signature.py",  # signs with it
     "signotaur_action/sinks/azure.py",
     "signotaur_action/sinks/buildkite_secret.py",
     "signotaur_action/sinks/command.py",  # a program's standard input

@@ -10,7 +10,7 @@ from signotaur_action.http.answer import Answer
 from signotaur_action.http.api_profile import TEMPORARY, TOO_MANY, ApiProfile
 from signotaur_action.http.client import HttpClient
 from signotaur_action.http.errors import HttpError, HttpErrorKind
-from signotaur_action.http.sender import Credential, Request, Sender
+from signotaur_action.http.sender import Authentication, Credential, Request, Sender
 from signotaur_action.http.store_access import StoreAccess
 from signotaur_action.http.time_budget import Deadline, TimeBudget, TimeLimit
 
@@ -19,6 +19,7 @@ __all__ = [
     "TOO_MANY",
     "Answer",
     "ApiProfile",
+    "Authentication",
     "Credential",
     "Deadline",
     "HttpClient",

@@ -1,7 +1,7 @@
 """One call after the other to one server: a secret in one header, JSON both ways."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from signotaur_action.ci.redaction import Redaction
 from signotaur_action.ci.text import escape_untrusted
@@ -9,7 +9,7 @@ from signotaur_action.http.address import ServerAddress
 from signotaur_action.http.answer import FIRST_REFUSAL, Answer, retry_after, server_time
 from signotaur_action.http.api_profile import ApiProfile
 from signotaur_action.http.errors import HttpError, HttpErrorKind
-from signotaur_action.http.sender import Credential, Reply, Request, Sender
+from signotaur_action.http.sender import Authentication, Reply, Request, Sender
 from signotaur_action.http.time_budget import TimeLimit
 from signotaur_action.model import Secret
 from signotaur_action.ports import Clock
@@ -33,20 +33,22 @@ class HttpClient:
         self,
         method: str,
         path: str,
-        credential: Credential,
+        credential: Authentication,
         body: Json | None = None,
         *,
         hide: Collection[Secret] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send a request and return its answer, whatever its status.
 
         ``hide``: further secrets of the body that the answer must not show, besides the credential.
+        ``headers``: of this request; one may replace Content-Type.
         Raises HttpError when no answer came within the time: network, TLS, redirect, another
         content, or more of it than the manners allow.
         """
         content = None if body is None else json.dumps(body, allow_nan=False).encode()
-        request = Request(method, path, content, credential=credential)
-        redaction = Redaction([credential.secret, *hide])
+        request = Request(method, path, content, credential=credential, more_headers=headers or {})
+        redaction = Redaction([*credential.secrets, *hide])
         with self._sender.call() as left:
             while True:
                 answer = self._answer(self._sender.send(request), redaction)

@@ -2,9 +2,10 @@
 
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import requests
 import urllib3
@@ -35,6 +36,17 @@ _JITTER = 0.2
 _PART = 8192
 
 
+class Authentication(Protocol):
+    """Who sends a request, and the headers that prove it."""
+
+    @property
+    def secrets(self) -> Sequence[Secret]:
+        """What no answer may show."""
+
+    def headers(self, url: str, request: "Request") -> Mapping[str, str]:
+        """Return the headers that prove it, for one try of a request to ``url``."""
+
+
 @dataclass(frozen=True)
 class Credential:
     """A secret and the header that carries it, behind ``prefix``."""
@@ -42,6 +54,15 @@ class Credential:
     secret: Secret
     header: str = "Authorization"
     prefix: str = "Bearer "
+
+    @property
+    def secrets(self) -> Sequence[Secret]:
+        """See ``Authentication``."""
+        return [self.secret]
+
+    def headers(self, _url: str, _request: "Request") -> Mapping[str, str]:
+        """See ``Authentication``."""
+        return {self.header: f"{self.prefix}{self.secret.reveal()}"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +73,14 @@ class Request:
     path: str
     content: bytes | None = None
     content_type: str = "application/json"
-    credential: Credential | None = None
+    credential: Authentication | None = None
+    more_headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers that are not the credential's."""
+        named = {} if self.content is None else {"Content-Type": self.content_type}
+        return named | dict(self.more_headers)
 
 
 @dataclass(frozen=True)
@@ -133,13 +161,12 @@ class Sender:
         if left <= 0:
             over = f"The time for calls to {self.url} ran out ({self._limit.name})."
             raise HttpError(over, HttpErrorKind.TIME)
-        named = {} if request.content is None else {"Content-Type": request.content_type}
         try:
             with self._session.request(
                 request.method,
                 self.url + request.path,
-                headers=named,
-                auth=_Header(request.credential) if request.credential else None,
+                headers=dict(request.headers),
+                auth=_Proof(self.url, request) if request.credential else None,
                 data=request.content,
                 timeout=(min(_CONNECT_TIMEOUT, left), self._waits.seconds()),
                 verify=self._verify,
@@ -173,15 +200,16 @@ class Sender:
         return HttpError(f"{self.url} {what} ({self._limit.name}).", HttpErrorKind.TIME)
 
 
-class _Header(AuthBase):
-    """Puts a secret into its header; as an auth object no .netrc overrides it."""
+class _Proof(AuthBase):
+    """Adds the headers of a credential; as an auth object no .netrc overrides it."""
 
-    def __init__(self, credential: Credential) -> None:
-        self._credential = credential
+    def __init__(self, url: str, request: Request) -> None:
+        self._url = url
+        self._request = request
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        credential = self._credential
-        request.headers[credential.header] = f"{credential.prefix}{credential.secret.reveal()}"
+        if self._request.credential:
+            request.headers.update(self._request.credential.headers(self._url, self._request))
         return request
 
 

@@ -157,4 +157,5 @@ def _delivery(opened: OpenRotation) -> Delivery:
         name=opened.rotation.new_key_name,
         expires_at=opened.rotation.new_key_expires_at,
         overlap_end=opened.rotation.overlap_end,
+        rotation_id=opened.rotation.id,
     )

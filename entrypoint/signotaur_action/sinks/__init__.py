@@ -8,6 +8,8 @@ in the README; tests compare them.
 from collections.abc import Callable
 
 from signotaur_action.ports import Sink
+from signotaur_action.sinks.aws_parameter import AwsParameterSink
+from signotaur_action.sinks.aws_secret import AwsSecretSink
 from signotaur_action.sinks.azure import AzureSink
 from signotaur_action.sinks.base import SinkContext, SinkError, require_name
 from signotaur_action.sinks.buildkite_secret import BuildkiteSecretSink
@@ -46,6 +48,8 @@ EMITTERS: dict[str, Callable[[str, SinkContext], Sink]] = {
     "gitlab-var": GitlabVarSink,
     "vault": VaultSink,
     "buildkite-secret": BuildkiteSecretSink,
+    "aws-secret": AwsSecretSink,
+    "aws-parameter": AwsParameterSink,
     "azure": AzureSink,
     "teamcity": TeamcitySink,
     "key-file": _key_file,

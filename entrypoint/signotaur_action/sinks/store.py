@@ -17,6 +17,7 @@ from signotaur_action.http import (
     TOO_MANY,
     Answer,
     ApiProfile,
+    Authentication,
     Credential,
     HttpClient,
     HttpError,
@@ -37,6 +38,21 @@ _LATEST_SPAN = 10**8
 
 First = TypeVar("First")
 Second = TypeVar("Second")
+
+
+def limit_pause(answer: Answer) -> float | None:
+    """Return for how many seconds a rate limit holds; None where none does."""
+    if answer.status != TOO_MANY:
+        return None
+    if answer.retry_after is not None:
+        return max(_MARGIN, answer.retry_after.total_seconds())
+    reset = answer.headers.get("RateLimit-Reset", "")
+    if not re.fullmatch("[0-9]{1,10}", reset):
+        return _UNNAMED_PAUSE
+    told = float(reset)
+    if told > _LATEST_SPAN:
+        told -= answer.server_time.timestamp()
+    return max(_MARGIN, told + _MARGIN)
 
 
 @dataclass(frozen=True)
@@ -65,6 +81,8 @@ class Access:
     temporary: Collection[int] = TEMPORARY
     denials: Collection[int] = (UNAUTHORIZED, FORBIDDEN, NOT_FOUND)
     """What the store answers to a token that is not allowed something."""
+    pause: Callable[[Answer], float | None] = limit_pause
+    """Returns for how many seconds a rate limit holds; None where none does."""
 
 
 class Store:
@@ -75,8 +93,17 @@ class Store:
     way back the callers see what became of it.
     """
 
-    def __init__(self, kind: str, access: Access, context: SinkContext) -> None:
-        """Raise SinkError with all that is missing."""
+    def __init__(
+        self,
+        kind: str,
+        access: Access,
+        context: SinkContext,
+        authentication: Callable[[Secret], Authentication] | None = None,
+    ) -> None:
+        """Raise SinkError with all that is missing.
+
+        ``authentication``: how the token is used, where no header carries it.
+        """
         self._access = access
         token = _token(kind, access, context)
         authorities = context.file_of(access.authorities) if access.authorities else None
@@ -88,16 +115,26 @@ class Store:
             json_only=False,
             verbatim=True,
             longest_answer=4 * 1024 * 1024,  # a hundred secrets with their policies
-            pause=limit_pause,
+            pause=access.pause,
         )
-        self._credential = Credential(token, access.header, access.prefix)
+        self._credential = (
+            authentication(token)
+            if authentication
+            else Credential(token, access.header, access.prefix)
+        )
         self._client = _client(kind, access, context, manners, [authorities] if authorities else [])
 
     def call(
-        self, method: str, path: str, body: Json | None = None, *, hide: Collection[Secret] = ()
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        hide: Collection[Secret] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send a request; ``path`` comes from ``join_path``, with a query or without."""
-        return self._client.call(method, path, self._credential, body, hide=hide)
+        return self._client.call(method, path, self._credential, body, hide=hide, headers=headers)
 
     def granted(self, answer: Answer, needs: str, *, unsaid: Collection[str] = ()) -> Answer:
         """Return the answer, if it is not a refusal; else raise StoreRefusedError with the reason.
@@ -113,15 +150,19 @@ class Store:
         """Return why the store refused, as it says; empty where it does not say."""
         return self._access.words(answer)
 
+    def denied(self, answer: Answer) -> bool:
+        """Return whether the store refuses the token, or what the token may do."""
+        return answer.status in self._access.denials
+
     def _refusal(self, answer: Answer, needs: str, unsaid: Collection[str]) -> str:
         store = self._access.store
-        pause = limit_pause(answer)
+        pause = self._access.pause(answer)
         if pause is not None:
             return f"{store}'s rate limit lasts until {format_time(answer.later(pause))}"
         words = Redaction(map(Secret, unsaid)).text(self.words(answer))
         said = " ".join(words.split()).rstrip(".")
         said = escape_untrusted(said) or "it gave no reason"
-        if answer.status in self._access.denials:
+        if self.denied(answer):
             return f"{store} refuses the token ({answer.status}: {said}): it needs {needs}"
         return f"{store} answered {answer.status}: {said}"
 
@@ -133,21 +174,6 @@ def both(first: Callable[[], First], second: Callable[[], Second]) -> tuple[Firs
     except SinkError as fault:
         raise SinkError("; ".join([str(fault), *_faults_of(second)])) from None
     return made, second()
-
-
-def limit_pause(answer: Answer) -> float | None:
-    """Return for how many seconds a rate limit applies; None without one."""
-    if answer.status != TOO_MANY:
-        return None
-    if answer.retry_after is not None:
-        return max(_MARGIN, answer.retry_after.total_seconds())
-    reset = answer.headers.get("RateLimit-Reset", "")
-    if not re.fullmatch("[0-9]{1,10}", reset):
-        return _UNNAMED_PAUSE
-    told = float(reset)
-    if told > _LATEST_SPAN:
-        told -= answer.server_time.timestamp()
-    return max(_MARGIN, told + _MARGIN)
 
 
 def _faults_of(make: Callable[[], object]) -> list[str]:

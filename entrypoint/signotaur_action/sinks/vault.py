@@ -5,8 +5,7 @@ the others are read and written again, with check-and-set: no other change is lo
 secrets, too, and appear in no message.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from signotaur_action.http import TEMPORARY, Answer
@@ -14,6 +13,7 @@ from signotaur_action.http.address import join_path
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
+from signotaur_action.sinks.members import require_writable, texts
 from signotaur_action.sinks.store import FORBIDDEN, NOT_FOUND, Access, Store, both
 
 KIND = "vault"
@@ -160,7 +160,7 @@ class VaultSink:
             answer = self._post(key, found)
             if _NOT_CURRENT in self._vault.words(answer):
                 continue
-            unsaid = [key.reveal(), *_texts(found.fields)]
+            unsaid = [key.reveal(), *texts(found.fields)]
             self._vault.granted(answer, self._place.needs, unsaid=unsaid)
             if _version(answer.member("data")) is None:
                 raise StoreRefusedError(
@@ -190,7 +190,7 @@ class VaultSink:
         fields = members.get("data")
         if version is None or not isinstance(fields, dict):
             raise StoreRefusedError(f"{self._place.mount} is not a KV version 2 engine")
-        _require_writable(fields)
+        require_writable(fields)
         return _Found(fields, version)
 
 
@@ -250,25 +250,6 @@ def _variables(environ: Mapping[str, str]) -> Mapping[str, str]:
 def _version(metadata: object) -> int | None:
     version = metadata.get("version") if isinstance(metadata, dict) else None
     return version if isinstance(version, int) else None
-
-
-def _require_writable(fields: Mapping[str, object]) -> None:
-    """Refuse fields that would not be written again as they were read."""
-    try:
-        json.dumps(fields, allow_nan=False)
-    except ValueError:
-        raise StoreRefusedError(
-            "another field is a number that is too large to be written back"
-        ) from None
-
-
-def _texts(value: object) -> Iterator[str]:
-    """Yield all that fields say, however deep it lies."""
-    if isinstance(value, dict | list):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from _texts(each)
-    else:
-        yield str(value)
 
 
 def _words(answer: Answer) -> str:
