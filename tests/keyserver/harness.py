@@ -168,9 +168,11 @@ class Client:
 class World:
     """One database, the servers on it, and what a person does at the command line."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, url: str | None = None) -> None:
         self.file = file
-        self.database = Database(sqlite_url(file))
+        """The SQLite file; the data folder of any other database is the folder that it is in."""
+        self.url = url or sqlite_url(file)
+        self.database = Database(self.url)
         self.vault = Vault.in_folder(file.parent)
         self.secrets: list[str] = []
         self._running: list[tuple[Running, Database]] = []
@@ -182,7 +184,7 @@ class World:
         A server sweeps when it starts: call this before the act whose outcome it shall look at.
         """
         if offset not in self._clients:
-            database = Database(sqlite_url(self.file), offset=parse_duration(offset))
+            database = Database(self.url, offset=parse_duration(offset))
             server = Running(database, vault=self.vault)
             self._clients[offset] = Client(server.__enter__(), self.secrets)
             self._running.append((server, database))
@@ -195,7 +197,7 @@ class World:
 
     def serving(self, **options: Any) -> Client:
         """Return a client of a further server with options of its own."""
-        database = Database(sqlite_url(self.file))
+        database = Database(self.url)
         server = Running(database, **{"vault": self.vault} | options)
         client = self._clients[f"server {len(self._running)}"] = Client(
             server.__enter__(), self.secrets
@@ -218,7 +220,7 @@ class World:
 
     def sweep(self, offset: str = "0s") -> Swept:
         """Sweep as an instance whose clock runs ahead."""
-        database = Database(sqlite_url(self.file), offset=parse_duration(offset))
+        database = Database(self.url, offset=parse_duration(offset))
         try:
             return sweep(database)
         finally:
@@ -231,7 +233,7 @@ class World:
 
     def overview(self, key_id: int, offset: str = "0s") -> administration.KeyOverview:
         """Return what the key list says of a key."""
-        database = Database(sqlite_url(self.file), offset=parse_duration(offset))
+        database = Database(self.url, offset=parse_duration(offset))
         try:
             listed = administration.list_keys(database)
         finally:

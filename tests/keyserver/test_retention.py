@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from keyserver.harness import World, wait_until
 from keyserver.statements import executed
-from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.service.retention import BATCH, prune_events
 from signotaur_keyserver.service.sweeper import Sweeper
 
@@ -15,7 +15,7 @@ YEAR = timedelta(days=365)
 
 @contextmanager
 def _in_a_year(world: World) -> Iterator[Database]:
-    database = Database(sqlite_url(world.file), offset=YEAR)
+    database = Database(world.url, offset=YEAR)
     yield database
     database.close()
 

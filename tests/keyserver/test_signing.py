@@ -31,7 +31,7 @@ from keyserver.certs import (
     sign_body,
 )
 from keyserver.harness import Client, Json, Running, World, problem
-from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.pki.material import Material
 from signotaur_keyserver.pki.selfsigned import KeyType
 from signotaur_keyserver.service import administration, certificates
@@ -346,7 +346,7 @@ def test_a_key_that_was_ended_signs_nothing(
 
 def test_without_its_event_there_is_no_signature(world: World) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
-    database = Database(sqlite_url(world.file), busy_timeout=timedelta(seconds=0.2))
+    database = Database(world.url, busy_timeout=timedelta(seconds=0.2))
     running = Running(database, vault=world.vault)
     with running as url, closing(Client(url, world.secrets)) as client:
         with world.database.write():

@@ -89,7 +89,7 @@ def test_only_the_first_use_writes(world: World) -> None:
 
 def test_a_use_that_cannot_be_recorded_is_not_answered(world: World) -> None:
     made = world.now.rotate(world.key())
-    database = Database(sqlite_url(world.file), busy_timeout=timedelta(milliseconds=100))
+    database = Database(world.url, busy_timeout=timedelta(milliseconds=100))
     with Running(database) as url, closing(Client(url, world.secrets)) as client:
         with world.database.write():
             assert problem(client.self(made.new.text)) == (503, "unavailable")

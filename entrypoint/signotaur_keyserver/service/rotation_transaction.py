@@ -24,7 +24,7 @@ from signotaur_wire.messages import RotationState
 
 @dataclass(frozen=True)
 class Change:
-    """A transaction in which the caller's key and its origin are locked and the caller is alive."""
+    """A transaction in which the caller's lineage is locked and the caller is alive."""
 
     connection: Connection
     now: datetime
@@ -103,7 +103,7 @@ class Change:
 def change(database: Database, caller: Caller, source: str | None) -> Iterator[Change]:
     """Begin a change that a key asks for. Raises RefusedError if the key died meanwhile."""
     with database.write() as connection:
-        keys.lock(connection, caller.key.family)
+        keys.lock(connection, [caller.key.id])
         now = database.clock.now(connection)
         key = keys.require(connection, caller.key.id)
         rules.require_alive(key, now)

@@ -39,7 +39,9 @@ def delete_oldest(connection: Connection, before: datetime, limit: int) -> int:
     In the order in which they were written, so that it looks at no more than it deletes: the
     first event that is young enough ends it.
     """
-    oldest = select(events.c.id, events.c.at_utc).order_by(events.c.id).limit(limit)
+    oldest = (
+        select(events.c.id, events.c.at_utc).order_by(events.c.id).limit(limit).with_for_update()
+    )
     old = list(takewhile(lambda row: row.at_utc < before, connection.execute(oldest)))
     if old:
         connection.execute(delete(events).where(events.c.id <= old[-1].id))

@@ -72,6 +72,21 @@ _CONFIRM = (
         overlap_end_utc=bindparam("overlap_end"),
     )
 )
+_ENDED = (
+    select(rotations.c.id)
+    .where(
+        rotations.c.state == RotationState.OPEN,
+        rotations.c.overlap_end_utc <= bindparam("now"),
+        rotations.c.lease_until_utc <= bindparam("now"),
+    )
+    .with_for_update(skip_locked=True, key_share=True)
+)
+_HOLD_ENDED = (
+    update(rotations)
+    .where(rotations.c.id.in_(_ENDED))
+    .values(state=RotationState.HELD)
+    .returning(rotations.c.id, rotations.c.old_key_id, rotations.c.new_key_id)
+)
 
 
 class RotationExistsError(Exception):
@@ -160,16 +175,7 @@ def hold_ended(connection: Connection, now: datetime) -> list[tuple[UUID, int, i
 
     Of several sweeps at once each rotation is returned to exactly one.
     """
-    held = connection.execute(
-        update(rotations)
-        .where(
-            rotations.c.state == RotationState.OPEN,
-            rotations.c.overlap_end_utc <= now,
-            rotations.c.lease_until_utc <= now,
-        )
-        .values(state=RotationState.HELD)
-        .returning(rotations.c.id, rotations.c.old_key_id, rotations.c.new_key_id)
-    )
+    held = connection.execute(_HOLD_ENDED, {"now": now})
     return [(row.id, row.old_key_id, row.new_key_id) for row in held]
 
 
@@ -180,9 +186,9 @@ def count_by_state(connection: Connection, now: datetime) -> dict[RotationState,
         rotations.c.overlap_end_utc <= now,
         rotations.c.lease_until_utc <= now,
     )
-    state = case((ended, RotationState.HELD.value), else_=rotations.c.state).label("state")
+    state = case((ended, RotationState.HELD.value), else_=rotations.c.state).label("present_state")
     counted = select(state, func.count().label("amount")).group_by(state)
-    return {RotationState(row.state): row.amount for row in connection.execute(counted)}
+    return {RotationState(row.present_state): row.amount for row in connection.execute(counted)}
 
 
 def _rotation(row: RowMapping) -> Rotation:
