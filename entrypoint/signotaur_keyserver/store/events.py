@@ -50,4 +50,5 @@ def delete_oldest(connection: Connection, before: datetime, limit: int) -> int:
 
 def _stored(values: dict[str, object]) -> StoredEvent:
     event_id, at_utc = values.pop("id"), values.pop("at_utc")
+    del values["mac"]
     return StoredEvent(event_id, at_utc, Event(**values))  # type: ignore[arg-type]
