@@ -20,13 +20,13 @@ LEFT_WORLDS = 3
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the marked tests on each database."""
     marked = metafunc.definition.get_closest_marker("both_databases")
-    if marked and "kind" in metafunc.fixturenames:
-        metafunc.parametrize("kind", ["sqlite", "postgresql"])
+    if marked and "dialect" in metafunc.fixturenames:
+        metafunc.parametrize("dialect", ["sqlite", "postgresql"])
 
 
 @pytest.fixture
-def kind() -> str:
-    """The kind of database of a test without a mark."""
+def dialect() -> str:
+    """The database of a test without a mark."""
     return "sqlite"
 
 
@@ -56,9 +56,9 @@ def postgresql_template(cluster: Cluster) -> str:
 
 
 @pytest.fixture
-def empty_database_url(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+def empty_database_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a database without any table."""
-    if kind == "sqlite":
+    if dialect == "sqlite":
         yield sqlite_url(tmp_path / "new.db")
         return
     cluster: Cluster = request.getfixturevalue("cluster")
@@ -78,14 +78,14 @@ def left_worlds() -> Iterator[list[tuple[World, Callable[[], None]]]]:
 
 @pytest.fixture
 def empty_world(
-    kind: str,
+    dialect: str,
     tmp_path: Path,
     left_worlds: list[tuple[World, Callable[[], None]]],
     request: pytest.FixtureRequest,
 ) -> Iterator[World]:
     """A world without users."""
     file = tmp_path / "keyserver.db"
-    if kind == "sqlite":
+    if dialect == "sqlite":
         shutil.copyfile(request.getfixturevalue("template"), file)
         world, remove = World(file), _nothing
     else:

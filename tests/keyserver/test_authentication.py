@@ -12,6 +12,8 @@ from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.service import administration
 from signotaur_wire import keyformat, paths
 
+pytestmark = pytest.mark.both_databases
+
 
 def _with_another_secret(key: str) -> str:
     body = key[:20] + key[20:-6][::-1]

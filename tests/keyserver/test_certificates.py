@@ -26,6 +26,8 @@ from signotaur_keyserver.pki.subjects import subject_name
 from signotaur_keyserver.service import administration, certificates
 from signotaur_keyserver.service.administration import AdministrationError
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.mark.parametrize("key_type", [KeyType.RSA_2048, KeyType.EC_P256, KeyType.EC_P384])
 def test_a_self_signed_certificate_is_for_code_signing_alone(key_type: KeyType) -> None:

@@ -11,6 +11,7 @@ from threading import Barrier, Event
 from time import sleep
 from uuid import uuid4
 
+import pytest
 import requests
 
 from keyserver.harness import Client, NewKey, World, problem
@@ -21,6 +22,8 @@ from signotaur_keyserver.domain.events import EventType
 from signotaur_keyserver.service import administration
 from signotaur_keyserver.store.events import StoredEvent
 from signotaur_wire.roles import ROTATOR
+
+pytestmark = pytest.mark.both_databases
 
 
 def _at_once(

@@ -18,6 +18,8 @@ from keyserver.statements import executed
 from signotaur_keyserver.database.database import Database
 from signotaur_wire import keyformat, paths
 
+pytestmark = pytest.mark.both_databases
+
 ROTATION = paths.rotation(uuid4())
 
 

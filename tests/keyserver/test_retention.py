@@ -4,11 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+import pytest
+
 from keyserver.harness import World, wait_until
 from keyserver.statements import executed
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.service.retention import BATCH, prune_events
 from signotaur_keyserver.service.sweeper import Sweeper
+
+pytestmark = pytest.mark.both_databases
 
 YEAR = timedelta(days=365)
 

@@ -39,6 +39,8 @@ from signotaur_wire import keyformat, paths
 from signotaur_wire.members import format_time
 from signotaur_wire.signing import CERT_GET, SIGN, CertificateAnswer, SignAnswer
 
+pytestmark = pytest.mark.both_databases
+
 VENDOR = json.loads(Path(__file__).with_name("vendor_calls.json").read_text())
 HASHES: dict[str, hashes.HashAlgorithm] = {
     "SHA256": hashes.SHA256(),

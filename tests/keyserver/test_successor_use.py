@@ -21,6 +21,8 @@ from signotaur_keyserver.service import administration
 from signotaur_wire.roles import ROTATOR
 from signotaur_wire.signing import CERT_GET
 
+pytestmark = pytest.mark.both_databases
+
 Call = Callable[[World, OpenRotation], requests.Response]
 
 USES: dict[str, Call] = {

@@ -3,10 +3,14 @@
 from datetime import datetime, timedelta
 from threading import Barrier, Thread
 
+import pytest
+
 from keyserver.harness import World, problem, wait_until
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.service.sweep import Swept, sweep
 from signotaur_keyserver.service.sweeper import Sweeper
+
+pytestmark = pytest.mark.both_databases
 
 
 def test_a_rotation_nobody_confirms_is_held_and_revokes_nothing(world: World) -> None:
