@@ -15,6 +15,8 @@ from signotaur_keyserver.database.migrate import migrate
 from support.postgresql import Cluster, programs
 
 LEFT_WORLDS = 3
+LeftWorld = tuple[World, Callable[[], None]]
+"""A world, and what removes its database."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -39,12 +41,21 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def left_worlds() -> Iterator[list[LeftWorld]]:
+    """Worlds of ended tests: their servers end while the next tests run."""
+    worlds: list[LeftWorld] = []
+    yield worlds
+    _close_all(worlds)
+
+
+@pytest.fixture(scope="session")
+def cluster(left_worlds: list[LeftWorld]) -> Iterator[Cluster]:
     """A PostgreSQL cluster that must not be killed: it is fast, and not durable."""
     if programs() is None:
         pytest.skip("needs PostgreSQL's server programs (Debian: postgresql)")
     with Cluster() as cluster:
         yield cluster
+        _close_all(left_worlds)
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +67,7 @@ def postgresql_template(cluster: Cluster) -> str:
 
 
 @pytest.fixture
-def empty_database_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+def empty_database(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a database without any table."""
     if dialect == "sqlite":
         yield sqlite_url(tmp_path / "new.db")
@@ -67,20 +78,11 @@ def empty_database_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequ
     cluster.drop(name)
 
 
-@pytest.fixture(scope="session")
-def left_worlds() -> Iterator[list[tuple[World, Callable[[], None]]]]:
-    """Worlds of ended tests: their servers end while the next tests run."""
-    worlds: list[tuple[World, Callable[[], None]]] = []
-    yield worlds
-    while worlds:
-        _close(worlds)
-
-
 @pytest.fixture
 def empty_world(
     dialect: str,
     tmp_path: Path,
-    left_worlds: list[tuple[World, Callable[[], None]]],
+    left_worlds: list[LeftWorld],
     request: pytest.FixtureRequest,
 ) -> Iterator[World]:
     """A world without users."""
@@ -112,10 +114,15 @@ def _migrate(url: str) -> None:
     database.close()
 
 
-def _close(worlds: list[tuple[World, Callable[[], None]]]) -> None:
+def _close(worlds: list[LeftWorld]) -> None:
     world, remove = worlds.pop(0)
     world.close()
     remove()
+
+
+def _close_all(worlds: list[LeftWorld]) -> None:
+    while worlds:
+        _close(worlds)
 
 
 def _nothing() -> None:

@@ -4,7 +4,8 @@ Several servers with different clocks may run on one database, so that a test ca
 look at what follows next week.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from signotaur_keyserver.runtime.connections import DEFAULT, Limits
 from signotaur_keyserver.runtime.server import Server, configured, listen, url_of
 from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.sweep import Swept, sweep
+from signotaur_keyserver.store import keys
 from signotaur_wire import keyformat, paths
 from signotaur_wire.durations import parse_duration
 from signotaur_wire.roles import ROTATOR
@@ -217,6 +219,13 @@ class World:
         text = administration.add_key(self.database, user, name, lifetime)
         self.secrets.append(text)
         return text
+
+    @contextmanager
+    def holding(self, *key_ids: int) -> Iterator[None]:
+        """Keep keys locked, as a transaction of another instance does."""
+        with self.database.write() as connection:
+            keys.lock(connection, key_ids)
+            yield
 
     def sweep(self, offset: str = "0s") -> Swept:
         """Sweep as an instance whose clock runs ahead."""

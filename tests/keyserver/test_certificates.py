@@ -1,7 +1,5 @@
 """Certificates as they are made and kept: self-signed ones, labels, removal and migration."""
 
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from keyserver.certs import YEAR, add, material
 from keyserver.harness import World
-from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.database.migrate import _config, current_revision, migrate, newest_revision
 from signotaur_keyserver.domain.records import CertificateState
 from signotaur_keyserver.pki.master_key import Vault
@@ -116,8 +114,10 @@ def test_the_database_keeps_no_certificate_that_could_neither_sign_nor_go(world:
             connection.exec_driver_sql(f"UPDATE certificates SET {change}")  # noqa: S608
 
 
-def test_a_database_of_the_first_version_is_brought_up_with_what_it_holds(tmp_path: Path) -> None:
-    database = Database(sqlite_url(tmp_path / "old.db"))
+def test_a_database_of_the_first_version_is_brought_up_with_what_it_holds(
+    tmp_path: Path, empty_database: str
+) -> None:
+    database = Database(empty_database)
     database.prepare()
     config = _config()
     with database.write() as connection:
@@ -126,10 +126,10 @@ def test_a_database_of_the_first_version_is_brought_up_with_what_it_holds(tmp_pa
     assert current_revision(database) == "0001"
     administration.add_user(database, "ci", admin=False, roles=[])
     administration.add_key(database, "ci", "build", None)
-    before = _rows(tmp_path / "old.db")
+    before = _rows(database)
     migrate(database)
     assert current_revision(database) == newest_revision()
-    assert _rows(tmp_path / "old.db") == before
+    assert _rows(database) == before
     made = material()
     added = certificates.add_certificate(
         database, Vault.in_folder(tmp_path), "first", lambda _now: made, ["ci"]
@@ -139,11 +139,11 @@ def test_a_database_of_the_first_version_is_brought_up_with_what_it_holds(tmp_pa
     database.close()
 
 
-def _rows(file: Path) -> list[object]:
+def _rows(database: Database) -> list[object]:
     selects = (
         "id, name, admin, enabled, created_at_utc FROM users",
         "id, sha256, name FROM keys",
         "id, at_utc, level, type, message, user_id, key_id, data FROM events",
     )
-    with closing(sqlite3.connect(file)) as raw:
-        return [raw.execute(f"SELECT {select}").fetchall() for select in selects]
+    with database.read() as connection:
+        return [connection.exec_driver_sql(f"SELECT {select}").all() for select in selects]

@@ -1,7 +1,6 @@
 """Many at once: exactly one wins, nothing is done twice, and a kill loses nothing acknowledged."""
 
 import signal
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +12,16 @@ from uuid import uuid4
 
 import pytest
 import requests
+from sqlalchemy import select
 
 from keyserver.harness import Client, NewKey, World, problem
 from keyserver.processes import Process
-from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.database.migrate import migrate
 from signotaur_keyserver.domain.events import EventType
+from signotaur_keyserver.domain.schema import rotations
 from signotaur_keyserver.service import administration
-from signotaur_keyserver.store.events import StoredEvent
+from signotaur_wire.messages import RotationState
 from signotaur_wire.roles import ROTATOR
 
 pytestmark = pytest.mark.both_databases
@@ -108,47 +109,42 @@ def _rotate_until(stop: Event, url: str, keys: Sequence[str]) -> list[tuple[str,
     return acknowledged
 
 
-def test_a_kill_under_load_loses_nothing_acknowledged(tmp_path: Path) -> None:
+def test_a_kill_under_load_loses_nothing_acknowledged(tmp_path: Path, empty_database: str) -> None:
     data_dir = tmp_path / "data"
     data_dir.mkdir()
-    file = data_dir / "keyserver.db"
-    database = Database(sqlite_url(file))
+    options = ("--insecure-http", f"--database={empty_database}")
+    database = Database(empty_database)
     migrate(database)
     administration.add_user(database, "ci", admin=False, roles=[ROTATOR])
     acknowledged: list[tuple[str, NewKey, str]] = []
     for _ in range(2):
         keys = [administration.add_key(database, "ci", "build", None) for _ in range(120)]
-        with Process(data_dir, "--insecure-http") as server, ThreadPoolExecutor(4) as pool:
+        with Process(data_dir, *options) as server, ThreadPoolExecutor(4) as pool:
             runs = [pool.submit(_rotate_until, Event(), server.url, keys[i::4]) for i in range(4)]
             sleep(0.6)
             assert server.end(signal.SIGKILL) == -signal.SIGKILL
             for run in runs:
                 acknowledged += run.result()
         assert any(not run.cancelled() for run in runs)
-    database.close()
-    with closing(sqlite3.connect(file)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    _require_intact(empty_database, database)
     assert len(acknowledged) > 30
-    with Process(data_dir, "--insecure-http") as server, closing(Client(server.url, [])) as client:
+    with Process(data_dir, *options) as server, closing(Client(server.url, [])) as client:
         for old, new, step in acknowledged:
             told = client.self(new.text).json()
             assert told["state"] in (["active"] if step == "confirmed" else ["candidate", "active"])
             assert (client.self(old).json()["revokesAt"] is not None) == (told["state"] == "active")
     # Every change has its event, and every event its change.
-    events = Counter(e.event.type for e in _events(file))
-    states = _states(file)
-    assert events[EventType.ROTATION_OPENED] == sum(states.values())
-    assert events[EventType.ROTATION_CONFIRMED] == states["confirmed"]
-
-
-def _events(file: Path) -> list[StoredEvent]:
-    database = Database(sqlite_url(file))
-    stored = administration.list_events(database, 1_000_000)
+    events = Counter(e.event.type for e in administration.list_events(database, 1_000_000))
+    with database.read() as connection:
+        states = Counter(connection.execute(select(rotations.c.state)).scalars())
     database.close()
-    return stored
+    assert events[EventType.ROTATION_OPENED] == sum(states.values())
+    assert events[EventType.ROTATION_CONFIRMED] == states[RotationState.CONFIRMED]
 
 
-def _states(file: Path) -> Counter[str]:
-    with closing(sqlite3.connect(file)) as connection:
-        return Counter(state for (state,) in connection.execute("SELECT state FROM rotations"))
+def _require_intact(url: str, database: Database) -> None:
+    if not url.startswith("sqlite"):
+        return  # PostgreSQL checks what it reads
+    with database.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA integrity_check").all() == [("ok",)]
+        assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []

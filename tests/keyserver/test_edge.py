@@ -14,8 +14,6 @@ from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.runtime.bounded_http import HEAD_LIMIT
 from signotaur_keyserver.runtime.connections import Limits
 
-pytestmark = pytest.mark.both_databases
-
 HOST = b"Host: 127.0.0.1\r\n"
 GET = b"GET /healthz HTTP/1.1\r\n" + HOST
 LAST = b"Connection: close\r\n"

@@ -351,7 +351,7 @@ def test_without_its_event_there_is_no_signature(world: World) -> None:
     database = Database(world.url, busy_timeout=timedelta(seconds=0.2))
     running = Running(database, vault=world.vault)
     with running as url, closing(Client(url, world.secrets)) as client:
-        with world.database.write():
+        with world.holding(1):
             assert problem(post_sign(client, key, thumbprint)) == (503, "unavailable")
             assert get_certificate(client, key, label="production")["result"] == 0
         assert sign(client, key, thumbprint)["result"] == 0
@@ -363,7 +363,7 @@ def test_others_are_served_while_a_signature_waits(world: World) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     world.now.self(key)
     results: list[int] = []
-    with world.database.write():
+    with world.holding(1):
         signer = Thread(target=lambda: results.append(sign(world.now, key, thumbprint)["result"]))
         signer.start()
         with closing(Client(world.now.url, world.secrets)) as other:
