@@ -31,6 +31,8 @@ class EventType(StrEnum):
     CANDIDATE_FIRST_USED = "candidate-first-used"
     SUCCESSOR_FIRST_USED = "successor-first-used"
     """A key was used for the first time since its rotation was confirmed: it is not lost."""
+    OLD_KEY_USED = "old-key-used"
+    """The old key of a confirmed rotation was used: somebody has not changed to the new one."""
     ROTATION_OPENED = "rotation-opened"
     ROTATION_TAKEN_OVER = "rotation-taken-over"
     ROTATION_CONFIRMED = "rotation-confirmed"

@@ -6,7 +6,7 @@ lock the keys concerned, to check the caller again, or to write the event.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -30,6 +30,8 @@ class Change:
     now: datetime
     key: Key
     source: str | None
+    events: list[Event] = field(default_factory=list)
+    """Written at the end: the log has one end, and whoever holds it must not wait for a key."""
 
     def log(
         self,
@@ -41,7 +43,7 @@ class Change:
         key_id: int | None = None,
         data: Json | None = None,
     ) -> None:
-        """Write an event about a rotation; ``key_id`` is the key concerned (default: the new)."""
+        """Add an event about a rotation; ``key_id`` is the key concerned (default: the new)."""
         event = Event(
             level,
             event_type,
@@ -52,7 +54,7 @@ class Change:
             source=self.source,
             data=data or {},
         )
-        events.write(self.connection, self.now, event)
+        self.events.append(event)
 
     def rotation(self, rotation_id: UUID) -> Rotation:
         """Return a rotation of the caller's key. Raises RefusedError when it has no such one."""
@@ -107,4 +109,7 @@ def change(database: Database, caller: Caller, source: str | None) -> Iterator[C
         now = database.clock.now(connection)
         key = keys.require(connection, caller.key.id)
         rules.require_alive(key, now)
-        yield Change(connection, now, key, source)
+        this = Change(connection, now, key, source)
+        yield this
+        if this.events:
+            events.write(connection, now, *this.events)

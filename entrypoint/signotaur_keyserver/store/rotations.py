@@ -13,6 +13,7 @@ from sqlalchemy import (
     case,
     func,
     insert,
+    literal_column,
     or_,
     select,
     update,
@@ -61,6 +62,14 @@ _CONFIRMED = (
     select(rotations.c.old_key_id, rotations.c.new_key_id)
     .where(rotations.c.state == RotationState.CONFIRMED)
     .order_by(rotations.c.new_key_id)
+)
+_CONFIRMED_OF_OLD_KEY = (
+    _SELECT.where(
+        rotations.c.old_key_id == bindparam("old_key_id"),
+        rotations.c.state == RotationState.CONFIRMED,
+    )
+    .order_by(rotations.c.confirmed_at_utc.desc())
+    .limit(literal_column("1"))
 )
 _ADD = insert(rotations)
 _CONFIRM = (
@@ -133,6 +142,13 @@ def competing(connection: Connection, old_key_id: int) -> list[Rotation]:
         root_id = origin.old_key_id
     rows = connection.execute(_COMPETING, {"root_id": root_id}).mappings()
     return [_rotation(row) for row in rows]
+
+
+def confirmed_of_old_key(connection: Connection, old_key_id: int) -> Rotation | None:
+    """Return the latest rotation that replaced a key; None when none was confirmed."""
+    bound = {"old_key_id": old_key_id}
+    row = connection.execute(_CONFIRMED_OF_OLD_KEY, bound).mappings().one_or_none()
+    return None if row is None else _rotation(row)
 
 
 def confirmed_successors(connection: Connection) -> list[tuple[int, int]]:
