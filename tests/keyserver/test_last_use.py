@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from keyserver.harness import Client, World
 from keyserver.statements import executed
+from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.schema import key_uses
 from signotaur_keyserver.service.last_use import OTHER, PLACES_PER_KEY, write_uses
 from signotaur_keyserver.store import key_uses as statements_on_uses
@@ -20,8 +21,9 @@ pytestmark = pytest.mark.both_databases
 AGENT = {"User-Agent": "signotaur-action/9.8.7"}
 
 
-def _uses(world: World) -> list[KeyUse]:
-    with world.database.read() as connection:
+def uses_of(database: Database) -> list[KeyUse]:
+    """Return the uses that are written."""
+    with database.read() as connection:
         rows = connection.execute(select(*key_uses.c).order_by(key_uses.c.client)).mappings()
         return [KeyUse(**row) for row in rows]
 
@@ -35,7 +37,9 @@ def test_uses_are_written_together_when_the_server_ends(world: World) -> None:
             client.call("GET", paths.KEYS_SELF, key, headers=AGENT)
     assert statements == []
     world.close()
-    (other, used) = sorted(_uses(world), key=lambda use: use.client == AGENT["User-Agent"])
+    (other, used) = sorted(
+        uses_of(world.database), key=lambda use: use.client == AGENT["User-Agent"]
+    )
     assert (used.key_id, used.network, used.client) == (1, "127.0.0.1", AGENT["User-Agent"])
     assert (used.uses, other.uses) == (5, 1)
     record = world.overview(1).key
@@ -48,7 +52,7 @@ def test_what_a_client_calls_itself_is_cut_and_made_printable(world: World) -> N
     for agent in ("x" * 5000, f"agent {key}", "a\tb"):
         world.now.call("GET", paths.KEYS_SELF, key, headers={"User-Agent": agent})
     world.close()
-    clients = [use.client for use in _uses(world)]
+    clients = [use.client for use in uses_of(world.database)]
     assert len(clients) == 3
     assert all(len(client) <= 100 and client.isprintable() for client in clients)
     assert not any(key[20:] in client for client in clients)
@@ -60,13 +64,13 @@ def test_one_key_cannot_fill_the_memory_or_the_disk(world: World) -> None:
         agent = {"User-Agent": f"agent {number}"}
         world.now.call("GET", paths.KEYS_SELF, key, headers=agent)
     world.close()
-    uses = _uses(world)
+    uses = uses_of(world.database)
     assert len(uses) == PLACES_PER_KEY + 1
     assert next(use for use in uses if use.client == OTHER).uses == 20
     now = datetime.now(UTC)
     many = [KeyUse(1, "10.0.0.1", f"{n}", now, now + timedelta(n), 1) for n in range(300)]
     assert write_uses(world.database, many) == []
-    assert len(_uses(world)) == statements_on_uses.PLACES_PER_KEY
+    assert len(uses_of(world.database)) == statements_on_uses.PLACES_PER_KEY
 
 
 def test_the_use_of_an_old_key_is_told_at_once_and_once(world: World) -> None:
@@ -96,7 +100,7 @@ def test_a_locked_key_waits_for_the_next_write(world: World) -> None:
     with world.holding(1):
         left = write_uses(world.database, uses)
     assert [use.key_id for use in left] == [1]
-    assert [use.key_id for use in _uses(world)] == [2]
+    assert [use.key_id for use in uses_of(world.database)] == [2]
 
 
 def test_several_instances_add_up(world: World) -> None:
@@ -105,7 +109,7 @@ def test_several_instances_add_up(world: World) -> None:
     late = early + timedelta(minutes=5)
     write_uses(world.database, [KeyUse(1, "10.0.0.1", "x", late, late, 3)])
     write_uses(world.database, [KeyUse(1, "10.0.0.1", "x", early, early, 4)])
-    (use,) = _uses(world)
+    (use,) = uses_of(world.database)
     assert (use.last_at_utc, use.uses) == (late, 7)
     assert world.overview(1).key.last_used_at_utc == late
 
@@ -120,7 +124,7 @@ def test_a_proxy_is_believed_if_it_is_named_and_nobody_else(world: World) -> Non
             odd = {"X-Forwarded-For": "203.0.113.9, <script>"}
             caller.call("GET", paths.KEYS_SELF, key, headers=odd)
     world.close()
-    assert {(use.network, use.uses) for use in _uses(world)} == {
+    assert {(use.network, use.uses) for use in uses_of(world.database)} == {
         ("203.0.113.9", 1),
         ("127.0.0.1", 3),
     }

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Barrier
 from uuid import uuid4
@@ -103,8 +104,8 @@ def test_rotations_confirmations_revocations_and_sweeps_race(world: World, seed:
                 return client.confirm(run.new.text, run.id)
             return client.abort(old, run.id)
 
-    calls = [lambda index=index: call(index) for index in range(8)]
-    sweeps = [lambda database=database: sweep(database) for database in sweepers]
+    calls = [partial(call, index) for index in range(8)]
+    sweeps = [partial(sweep, database) for database in sweepers]
     answers = [a for a in _at_once([*calls, *sweeps]) if isinstance(a, requests.Response)]
     assert not [answer.text for answer in answers if answer.status_code >= 500]
     working = [key for key in (old, *(run.new.text for run in runs)) if _works(world, key)]
@@ -131,7 +132,7 @@ def test_each_due_key_is_revoked_by_one_of_many_sweeps(world: World) -> None:
         world.now.rotate(world.key(), overlap_days=0)
         world.now.rotate(world.key(), overlap_days=7)
     sweepers = [Database(world.url, offset=timedelta(days=8)) for _ in range(6)]
-    _at_once([lambda database=database: sweep(database) for database in sweepers])
+    _at_once([partial(sweep, database) for database in sweepers])
     for database in sweepers:
         sweep(database)
         database.close()
@@ -175,21 +176,21 @@ def test_a_server_outlives_its_database(tmp_path: Path, durable_cluster: Cluster
 
 
 def test_without_its_database_a_server_does_not_start(tmp_path: Path, cluster: Cluster) -> None:
-    url = cluster.url("none").replace("keyserver@", "keyserver:the-password@")
+    url = cluster.url("none").replace("keyserver@", "keyserver:hunter-2@")
     for database, code, text in (
         (url, 1, 'database "none" does not exist'),
-        ("postgresql://u:the-password@127.0.0.1:1/db", 1, "cannot connect to the PostgreSQL"),
+        ("postgresql://u:hunter-2@127.0.0.1:1/db", 1, "cannot connect to the PostgreSQL"),
         (f"{url}&the-option=1", 1, "cannot connect to the PostgreSQL"),
-        ("postgresql://u:the@password@h/db", 10, "%40"),
-        ("mysql://u:the-password@h/db", 10, "not supported"),
+        ("postgresql://u:hunter@hunter-2@h/db", 10, "%40"),
+        ("mysql://u:hunter-2@h/db", 10, "not supported"),
     ):
-        for verb in (["serve", "--insecure-http", "--port=0"], ["key", "list"]):
-            done = command(*verb, f"--data-dir={tmp_path}/data", f"--database={database}")
-            assert done.returncode == code, done.stderr
-            assert text in done.stderr
-            assert "password" not in done.stdout + done.stderr
-            assert "Traceback" not in done.stderr
-            assert not done.stdout
+        verb = ("key", "list") if "mysql" in database else ("serve", "--insecure-http", "--port=0")
+        done = command(*verb, f"--data-dir={tmp_path}/data", f"--database={database}")
+        assert done.returncode == code, done.stderr
+        assert text in done.stderr
+        assert "hunter" not in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        assert not done.stdout
 
 
 def test_a_password_may_come_from_a_file(tmp_path: Path, cluster: Cluster) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from itertools import count
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Self
 
 import psycopg
@@ -27,9 +28,11 @@ _UNSAFE = {"fsync": "off", "full_page_writes": "off"}
 
 def programs() -> Path | None:
     """Return the folder of initdb and pg_ctl of the newest PostgreSQL here; None without one."""
-    found = [Path(path).parent for path in [shutil.which("initdb")] if path is not None]
-    found += [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
-    return max(found, default=None)
+    found = shutil.which("initdb")
+    if found is not None:
+        return Path(found).resolve().parent
+    debian = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    return max(debian, key=lambda folder: int(folder.parent.name), default=None)
 
 
 class Cluster:
@@ -76,10 +79,15 @@ class Cluster:
         self._run("pg_ctl", "stop", "--wait", f"--pgdata={self._data}", f"--mode={mode}")
 
     def kill(self) -> None:
-        """Kill the postmaster, which takes all its processes with it; wait until they are gone."""
+        """Kill the postmaster and all that it started; wait until they are gone."""
         pid_file = self._data / "postmaster.pid"
-        pid = int(pid_file.read_text().partition("\n")[0])
-        os.kill(pid, signal.SIGKILL)
+        postmaster = int(pid_file.read_text().partition("\n")[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        os.kill(postmaster, signal.SIGKILL)
+        deadline = monotonic() + 60
+        while any(Path(f"/proc/{pid}").exists() for pid in children):
+            assert monotonic() < deadline, "the processes of a killed postmaster go on"
+            sleep(0.01)
 
     def create(self, template: str = "template0") -> str:
         """Create a database and return its name."""

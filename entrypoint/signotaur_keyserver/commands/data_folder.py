@@ -47,17 +47,20 @@ def existing(
 
 
 def _require_present(database: Database, data_dir: Path, option: str) -> None:
-    revision = current_revision(database) if database.exists() else None
+    revision = None
+    try:
+        if database.exists():
+            database.prepare()
+            revision = current_revision(database)
+            require_known(revision)
+    except UnsupportedDatabaseError as error:
+        raise CommandError(str(error)) from None
     if revision is None:
         place = "the database" if option else str(data_dir)
         raise CommandError(
             f"{place} does not contain a key server database. Start with: signotaur-keyserver "
             f"user add NAME --role ApiKeyRotator --data-dir {data_dir}{option}"
         )
-    try:
-        require_known(revision)
-    except UnsupportedDatabaseError as error:
-        raise CommandError(str(error)) from None
     if revision != newest_revision():
         place = "the database" if option else f"the database in {data_dir}"
         raise CommandError(
