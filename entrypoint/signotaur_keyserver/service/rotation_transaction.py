@@ -31,7 +31,7 @@ class Change:
     key: Key
     source: str | None
     events: list[Event] = field(default_factory=list)
-    """Written at the end: the log has one end, and whoever holds it must not wait for a key."""
+    """Written at the end: the transaction that holds the end of the log must not wait for a key."""
 
     def log(
         self,
