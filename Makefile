@@ -59,14 +59,14 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@touch $@
 
 image: $(STAMP) ## build the images of action and key server, and the list of what is inside
-	@scripts/docker-engine demand
+	@scripts/docker-engine require
 	@scripts/base-image $(BASE)
 	$(BUILD) --target server --tag $(SERVER_IMAGE) .
 	$(BUILD) --target action --tag $(IMAGE) .
 	$(BIN)/python packaging/sbom.py $(IMAGE) $(SBOM)
 
 image-check: ## build the action's image twice from nothing, and compare the layers
-	@scripts/docker-engine demand
+	@scripts/docker-engine require
 	@scripts/base-image $(BASE)
 	scripts/image-check $(BUILD) --no-cache --target action
 

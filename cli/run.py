@@ -43,9 +43,9 @@ class InstallError(Exception):
 def main() -> int:
     """Run the client; return its exit code."""
     try:
-        demand_new_python(sys.version_info[:2])
+        require_new_python(sys.version_info[:2])
         inputs = json.loads(os.environ.pop(INPUTS, "{}"))
-        demand_known_output(inputs.get("emit-secret", ""))
+        require_known_output(inputs.get("emit-secret", ""))
         with tempfile.TemporaryDirectory(
             prefix="signotaur-", dir=os.environ.get("RUNNER_TEMP"), ignore_cleanup_errors=True
         ) as folder:
@@ -58,7 +58,7 @@ def main() -> int:
         return KILLED + signal.SIGINT
 
 
-def demand_new_python(version: "tuple[int, ...]") -> None:
+def require_new_python(version: "tuple[int, ...]") -> None:
     """Refuse a Python that is too old for the client."""
     if version < OLDEST:
         found = ".".join(map(str, version))
@@ -68,7 +68,7 @@ def demand_new_python(version: "tuple[int, ...]") -> None:
         )
 
 
-def demand_known_output(emit_secret: str) -> None:
+def require_known_output(emit_secret: str) -> None:
     """Refuse an output that this action cannot hand on: the new key would be lost in it."""
     for line in emit_secret.splitlines():
         kind, _, name = line.strip().partition(":")

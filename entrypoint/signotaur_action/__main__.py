@@ -21,7 +21,7 @@ def main() -> None:
 
     process.reserve_standard_streams()
     code = process.run_as_child_of_pid_1(lambda: cli.main(arguments))
-    # A stream that nobody reads must not change the code that tells how the keys stand.
+    # A stream that nobody reads must not change the code that says what happened to the keys.
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

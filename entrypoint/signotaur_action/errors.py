@@ -1,4 +1,4 @@
-"""Exit codes and the errors that carry them: what failed, how the keys stand, what to do next.
+"""Exit codes and the errors that carry them: what failed, the state of the keys, what to do next.
 
 Every error this package raises on purpose derives from ``SignotaurError``. Messages never hold
 a key. Codes 0 to 3 are those of the documented command; ours begin at 10, so nothing collides.
@@ -15,7 +15,7 @@ from signotaur_wire.members import format_time
 
 
 class ExitCode(IntEnum):
-    """What the process tells its caller."""
+    """What an exit code means."""
 
     DONE = 0
     FAILURE = 1
@@ -37,6 +37,10 @@ BOTH_KEYS_VALID = (
     "The old and the new key both work, and the old key's revocation is not armed. "
     "The new key is in the journal until this rotation is finished."
 )
+ENDING_SCHEDULED = (
+    "The new key works, and the old key works until its overlap ends: the server has scheduled "
+    "that already. The new key is kept on this machine until this rotation is finished."
+)
 NEW_KEY_EVERYWHERE = (
     "Every destination has the new key, and the new key works. It is not known whether the old "
     "key's revocation is armed. The new key is in the journal until this rotation is finished."
@@ -46,7 +50,7 @@ SAME_COMMAND = "Run the same command again."
 
 
 class SignotaurError(Exception):
-    """Base of all expected errors: ``what`` failed, how the ``keys`` stand, the ``next`` step."""
+    """Base of all expected errors: ``what`` failed, the ``keys``' state, the ``next`` step."""
 
     code = ExitCode.FAILURE
     keys = OLD_KEY_UNTOUCHED
@@ -62,7 +66,7 @@ class SignotaurError(Exception):
         results: tuple[tuple[str, str], ...] = (),
     ) -> None:
         """``results``: each destination and what became of it, if a delivery was begun."""
-        # What failed may be that a key stands where a path, a name or a command belongs.
+        # The cause may be a key that was given in place of a path, a name or a command.
         what = without_keys(what)
         super().__init__(what)
         self.what = what
@@ -116,7 +120,7 @@ class InvalidOverlapError(SignotaurError):
 
 
 class UsageError(SignotaurError):
-    """The command or its configuration is wrong; holds every fault that was found."""
+    """The command or its configuration is wrong; lists every problem that was found."""
 
     code = ExitCode.USAGE
     keys = NOTHING_SENT
@@ -169,7 +173,7 @@ class SupersededError(SignotaurError):
 class AlreadyRotatedError(SignotaurError):
     """The key already has a confirmed successor.
 
-    ``in_use_since``: when the successor was first used, if the server tells. Then it is not
+    ``in_use_since``: when the successor was first used, if the server says so. Then it is not
     lost, and the server refuses ``--again``.
     """
 
@@ -227,7 +231,7 @@ class RunInterruptedError(SignotaurError):
 class StopSignal(BaseException):
     """Raised by the signal handlers, so it can appear anywhere.
 
-    No ``Exception``, so that no library takes it for a fault of its own and goes on.
+    Not an ``Exception``, so that no library takes it for an error of its own and goes on.
     """
 
     def __init__(self, code: ExitCode, *, open_keys: str | None = None) -> None:

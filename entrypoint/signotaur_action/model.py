@@ -52,7 +52,8 @@ class Rotation:
 
     id: UUID
     state: RotationState
-    old_key_id: int
+    old_key_id: int | None
+    """None where the service does not name the old key."""
     new_key_id: int
     new_key_name: str
     new_key_expires_at: datetime | None
@@ -64,6 +65,11 @@ class Rotation:
     server_time: datetime
 
     @property
+    def old_key(self) -> str:
+        """The old key, as messages call it."""
+        return "the old key" if self.old_key_id is None else f"key {self.old_key_id}"
+
+    @property
     def unconfirmed(self) -> bool:
         """Whether the rotation can still be finished."""
         return self.state in (RotationState.OPEN, RotationState.HELD)
@@ -71,7 +77,7 @@ class Rotation:
 
 @dataclass(frozen=True)
 class KeyInfo:
-    """What the key service tells of a key."""
+    """What the key service says about a key."""
 
     id: int
     name: str
@@ -161,6 +167,6 @@ class DigestToSign:
     digest: bytes
     algorithm: DigestAlgorithm
     thumbprint: str
-    """Of the certificate whose private key is to sign."""
+    """SHA-1 thumbprint of the certificate whose private key signs."""
     file_name: str
     file_size: int

@@ -36,6 +36,13 @@ class Clock(Protocol):
         """Wait for some seconds."""
 
 
+class KeyDescriptions(Protocol):
+    """A server that describes keys. Raises as a KeyService does."""
+
+    def describe(self, key: Secret) -> KeyInfo:
+        """Return what the server knows of this key."""
+
+
 class KeyService(Protocol):
     """A server that keeps keys. Every call is safe to repeat.
 
@@ -47,22 +54,27 @@ class KeyService(Protocol):
     def address(self) -> str:
         """The server's address, as shown and as remembered in the journal."""
 
-    def describe(self, key: Secret) -> KeyInfo:
-        """Tell what the service knows of this key."""
+    @property
+    def arms_at_once(self) -> bool:
+        """Whether ``open_rotation`` already schedules the old key's end."""
+
+    def describe(self, key: Secret) -> KeyInfo | None:
+        """Return what the service knows about this key; None if it cannot describe keys."""
 
     def new_key(self) -> Secret | None:
         """Make the candidate, or return None when the server makes it in ``open_rotation``."""
 
-    def open_rotation(self, key: Secret, intent: RotationIntent) -> OpenRotation:
+    def open_rotation(self, key: Secret, intent: RotationIntent) -> OpenRotation | None:
         """Open the rotation, or repeat it and renew its lease.
 
-        ``key`` is the old key, or the candidate when a cut rotation is continued.
+        ``key`` is the old key, or the candidate when a cut rotation is continued. Returns None
+        if the service itself found that the key is not due.
         Raises BusyError, AlreadyRotatedError, InvalidOverlapError; each means that nothing was
         opened.
         """
 
     def rotation(self, key: Secret, rotation_id: UUID) -> Rotation | None:
-        """Tell the state of a rotation to its old or new key; None when it was never opened."""
+        """Return a rotation to its old or new key; None if it was never opened."""
 
     def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:
         """Arm the old key's revocation; ``key`` is the NEW key, delivered everywhere."""
@@ -114,7 +126,7 @@ class SigningService(Protocol):
 
 
 class TimestampServer(Protocol):
-    """A server that tells by RFC 3161 when it saw a digest."""
+    """A server that proves by RFC 3161 when it saw a digest."""
 
     @property
     def address(self) -> str:
@@ -125,7 +137,7 @@ class TimestampServer(Protocol):
 
 
 class FileFormats(Protocol):
-    """Who knows how files hold signatures; messages are PKCS #7, DER.
+    """Reads and writes signatures in files; messages are PKCS #7, DER.
 
     The folders are the caller's, for passing files. All methods raise FormatFault.
     """
@@ -166,11 +178,11 @@ class Sink(Protocol):
         """Write the key: wholly or not at all. Raises DeliveryError."""
 
     def read_back(self) -> Secret | None:
-        """Return the key the destination holds now; None when that cannot be read."""
+        """Return the key that the destination has now; None if that cannot be read."""
 
 
 class ProgressLog(Protocol):
-    """Whom the use cases tell what happens. Never given a key except to be masked."""
+    """Receives the progress of the use cases. It never gets a key, except to mask it."""
 
     def mask(self, key: Secret) -> None:
         """Make the CI system hide this key and its encodings, before anything can show it."""
@@ -183,11 +195,11 @@ class ProgressLog(Protocol):
 
 
 class ProgressDisplay(ProgressLog, Protocol):
-    """A Narrator that long work also tells how far it has come."""
+    """A ProgressLog for long work, which also shows how far it has come."""
 
     @property
     def is_live(self) -> bool:
-        """Whether somebody looks on, for whom one line that changes says more than many."""
+        """Whether a person watches, who prefers one changing line to many."""
 
     def progress(self, text: str) -> None:
         """Say how far the work has come, in place of what was said of it before."""

@@ -77,7 +77,7 @@ def signals_deferred() -> Iterator[None]:
 
 
 def end_watchdog() -> None:
-    """Let this run take its time: for work that holds no lease."""
+    """Let this run take its time: for work without a lease."""
     MACHINE.end_watchdog()
 
 

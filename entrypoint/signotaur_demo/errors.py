@@ -2,4 +2,4 @@
 
 
 class DemoError(Exception):
-    """The demo cannot continue. The message is for a person and holds no key."""
+    """The demo cannot continue. The message is for a person and contains no key."""

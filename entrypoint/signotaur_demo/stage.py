@@ -68,7 +68,7 @@ class Stage:
         return done.stdout.strip()
 
     def keys(self, clock_offset: str) -> list[dict[str, Any]]:
-        """Return the server's keys as ``key list --json`` tells them."""
+        """Return the server's keys as ``key list --json`` prints them."""
         listed: list[dict[str, Any]] = json.loads(
             self.keyserver("key", "list", "--json", f"--clock-offset={clock_offset}")
         )

@@ -1,4 +1,4 @@
-"""The story that the demo tells: each chapter does real work and shows what came of it."""
+"""The chapters of the demo: each does real work and shows the result."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,7 +21,7 @@ _LATER = "8d"
 
 
 class Story:
-    """One telling. ``say`` receives lines of text, without keys."""
+    """One run of the demo. ``say`` receives lines of text, without keys."""
 
     def __init__(self, stage: Stage, say: Callable[[str], None], clock: Clock) -> None:
         self._stage = stage
@@ -31,7 +31,7 @@ class Story:
         self._env_file = stage.job / "signing.env"
 
     def tell(self) -> None:
-        """Tell all chapters. Raises DemoError when something is not as it should be."""
+        """Run all chapters. Raises DemoError if a result is wrong."""
         first = self._begin()
         self._sign()
         second = self._rotate_into_key_file(first)

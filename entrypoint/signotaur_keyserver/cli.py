@@ -6,7 +6,18 @@ from typing import cast
 import typer
 from typer.main import get_command
 
-from signotaur_keyserver.commands import certificates, keys, maintenance, serve, users
+from signotaur_keyserver.commands import (
+    backups,
+    certificates,
+    events,
+    keys,
+    maintenance,
+    master_keys,
+    policies,
+    serve,
+    users,
+    webhooks,
+)
 from signotaur_keyserver.commands.faults import CommandError
 from signotaur_keyserver.database.database import DatabaseUnavailableError
 from signotaur_keyserver.pki.master_key import MasterKeyError
@@ -31,9 +42,14 @@ app = typer.Typer(
 app.add_typer(users.app, name="user")
 app.add_typer(keys.app, name="key")
 app.add_typer(certificates.app, name="cert")
+app.add_typer(events.app, name="events")
+app.add_typer(policies.app, name="policy")
+app.add_typer(webhooks.app, name="webhook")
+app.add_typer(master_keys.app, name="master-key")
 app.command()(serve.serve)
-app.command()(maintenance.events)
 app.command()(maintenance.sweep)
+app.command()(backups.backup)
+app.command()(backups.restore)
 app.command()(maintenance.migrate)
 
 

@@ -1,4 +1,4 @@
-"""What client and key server say to each other: paths, fields, problem types, key format.
+"""The protocol of client and key server: paths, fields, problem types, key format.
 
 Standard library only; both sides may import it, it imports neither.
 """

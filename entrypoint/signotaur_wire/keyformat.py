@@ -2,7 +2,7 @@
 
 Why each part is as it is: the prefix lets secret scanners find a leaked key; the alphabet
 ``[0-9A-Za-z_]`` needs no quoting in a shell, a dotenv file, JSON, YAML or a URL; 43 base62
-characters carry 256 bits; the checksum tells a typing error before any network use; and the
+characters carry 256 bits; the checksum finds a typing error before any network use; and the
 length, 69, is a multiple of 3 on purpose, so that the GitHub runner's own base64 mask also
 covers the key with a line end after it.
 """
@@ -33,7 +33,7 @@ _ANYWHERE = re.compile(rf"({PREFIX}{PUBLIC_ID_PATTERN}_)[0-9A-Za-z]+")
 
 
 class KeyFormatError(ValueError):
-    """A text is no key of this format. The message says why and never shows the text."""
+    """A text is not a key of this format. The message says why and never shows the text."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ OVERLAP_DAYS_MAX = 30
 OVERLAP_DAYS_DEFAULT = 7
 
 LEASE = timedelta(minutes=10)
-"""How long one run may hold a rotation without renewing. A run's watchdog must be shorter."""
+"""How long the lease of one run lasts if it is not renewed. A run's watchdog must be shorter."""
 
 MAX_CANDIDATES = 3
 """Unconfirmed successors that one key may have at a time."""

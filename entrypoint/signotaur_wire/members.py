@@ -1,6 +1,6 @@
 """Typed access to the members of a JSON object: the checks both sides make on what they receive.
 
-Errors name the member, never its value: a value may hold a secret.
+Errors name the member, never its value: a value may contain a secret.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ class Members:
         return None if self._values.get(name) is None else self.text(name)
 
     def integer(self, name: str) -> int:
-        """Return an integer member. JSON's 7.0 is the integer 7; its true and false are none."""
+        """Return an integer member. 7.0 is the integer 7; true and false are not integers."""
         value = self._values.get(name)
         if isinstance(value, float) and value.is_integer():
             return int(value)

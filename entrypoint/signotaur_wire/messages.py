@@ -1,7 +1,7 @@
 """The bodies of the key API as frozen dataclasses, each with ``to_json`` and ``from_json``.
 
 Member names are camelCase, times are UTC ISO 8601 with ``Z`` in whole seconds. Nothing here
-ever holds a key: the client sends its public id and its SHA-256, and answers hold no secret.
+contains a key: the client sends its public id and its SHA-256, and answers have no secret.
 """
 
 import re
@@ -30,12 +30,12 @@ class KeyState(StrEnum):
 
 
 class RotationState(StrEnum):
-    """Where a rotation stands."""
+    """The state of a rotation."""
 
     OPEN = "open"
     CONFIRMED = "confirmed"
     HELD = "held"
-    """Never confirmed by its overlap end: nothing is revoked, a person is warned."""
+    """Not confirmed before its overlap ended: nothing is revoked, and a person is warned."""
     ABORTED = "aborted"
     SUPERSEDED = "superseded"
 
@@ -67,7 +67,7 @@ class RotationRequest:
 
     @classmethod
     def from_json(cls, value: object) -> "RotationRequest":
-        """Read a received body. Raises WireError; whether the overlap is allowed is not asked."""
+        """Read a received body. Raises WireError. Does not check whether the overlap is allowed."""
         members = Members(value)
         request = cls(
             public_id=members.text("publicId"),
@@ -88,7 +88,7 @@ class RotationRequest:
 
 @dataclass(frozen=True)
 class RotationDescription:
-    """What the server tells of a rotation to the holder of its old or its new key."""
+    """A rotation as the server describes it to the owner of its old or its new key."""
 
     id: UUID
     state: RotationState
@@ -160,7 +160,7 @@ class RotationDescription:
 
 @dataclass(frozen=True)
 class KeyDescription:
-    """Answer of ``GET /keys/self``: what the server tells a key of itself."""
+    """Answer of ``GET /keys/self``: the key of the request, as the server describes it."""
 
     id: int
     public_id: str

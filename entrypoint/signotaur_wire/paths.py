@@ -5,6 +5,7 @@ from uuid import UUID
 API = "/api/v1"
 KEYS_SELF = f"{API}/keys/self"
 ROTATION = f"{API}/rotations/{{rotation_id}}"
+LEAKS = f"{API}/leaks"
 CONFIRMATION = f"{ROTATION}/confirmation"
 
 

@@ -2,7 +2,9 @@
 
 ROTATOR = "ApiKeyRotator"
 ROTATOR_ALIAS = "ApiKeyRotation"
-"""The spelling of the rotate-key page; other pages say ApiKeyRotator and mean the same role."""
+"""The name on the rotate-key page; other pages say ApiKeyRotator and mean the same role."""
+AUDITOR = "Auditor"
+"""Reads every page of the server, and changes nothing."""
 
 
 def canonical(role: str) -> str:

@@ -17,7 +17,7 @@ SIGN = f"{API}/sign"
 DONE = 0
 FAILED = 1
 TEXT_MAX_LENGTH = 1024
-"""Of versions and file names, which are only recorded."""
+"""For versions and file names, which are only recorded."""
 
 
 class DigestAlgorithm(StrEnum):
@@ -198,5 +198,5 @@ def _decoded(members: Members, name: str) -> bytes:
     text = members.optional_text(name)
     try:
         return base64.b64decode(text, validate=True) if text else b""
-    except ValueError:  # also what is no ASCII
+    except ValueError:  # also characters outside ASCII
         raise WireError(f"{name} is not standard base64") from None

@@ -1,3 +1,3 @@
-"""The one place where the version of the distribution stands."""
+"""The only place that names the version of the distribution."""
 
 VERSION = "0.1.0"

@@ -37,7 +37,7 @@ def test_the_exit_code_says_whether_the_key_is_good(
     assert key not in done.said
 
 
-def test_a_build_that_still_holds_the_old_key_hears_of_the_new_one(
+def test_a_build_with_the_old_key_learns_of_the_new_one(
     shared_server: KeyServer, key: str, tmp_path: Path
 ) -> None:
     rotated = run_client(

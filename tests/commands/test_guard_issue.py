@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from support.client import Finished, run_client
+from support.clock import VirtualClock
+from support.in_process import run_here
 from support.keyserver import KeyServer
 from support.providers.exchange import fail
 from support.providers.github import GitHub
@@ -15,13 +17,15 @@ TOKEN = "ghs_of-the-job-0123456789"
 NEAR, FAR = "--fail-if-expiring-within=91d", "--fail-if-expiring-within=7d"
 
 
-class House:
+class GuardHarness:
     """A repository, a server, and the guard of a build between them."""
 
     def __init__(self, server: KeyServer, github: GitHub, key: str) -> None:
         self.server = server
         self.github = github
         self.key = key
+        self.clock: VirtualClock | None = None
+        """Run in this process, by this clock."""
 
     def guard(self, *options: str, key: str = "", **env: str) -> Finished:
         job = {
@@ -32,7 +36,11 @@ class House:
             "GITHUB_SERVER_URL": "https://github.example.com",
             "GITHUB_RUN_ID": "77",
         }
-        done = run_client("guard", "--report-issue", *self.server.options, *options, env=job | env)
+        arguments = ("guard", "--report-issue", *self.server.options, *options)
+        if self.clock is None:
+            done = run_client(*arguments, env=job | env)
+        else:
+            done = run_here(*arguments, env=job | env, clock=self.clock)
         for secret in (self.key, TOKEN):
             assert secret not in done.said
             assert not any(secret.encode() in each.body for each in self.github.requests)
@@ -40,19 +48,19 @@ class House:
 
 
 @pytest.fixture
-def house(shared_server: KeyServer, fresh_name: str) -> Iterator[House]:
+def harness(shared_server: KeyServer, fresh_name: str) -> Iterator[GuardHarness]:
     # 90 days and a half: the days that are left must not change between two builds.
     key = shared_server.add_key(name=fresh_name, expires_in="2172h")
     with GitHub() as github:
         github.add_repository(REPOSITORY)
         github.add_token(TOKEN, kind="job", permissions={"issues": "write"})
-        yield House(shared_server, github, key)
+        yield GuardHarness(shared_server, github, key)
 
 
-def test_a_near_end_opens_one_issue(house: House, fresh_name: str) -> None:
-    done = house.guard(NEAR)
+def test_a_near_end_opens_one_issue(harness: GuardHarness, fresh_name: str) -> None:
+    done = harness.guard(NEAR)
     assert done.code == 13
-    [issue] = house.github.open_issues(REPOSITORY)
+    [issue] = harness.github.open_issues(REPOSITORY)
     assert issue.title.startswith(f"Signing key {fresh_name} ends on 20")
     assert issue.labels == ["signing-key"]
     assert "The key must be replaced." in (issue.body or "")
@@ -60,84 +68,86 @@ def test_a_near_end_opens_one_issue(house: House, fresh_name: str) -> None:
     assert f"Issue: #{issue.number} opened" in done.err
 
 
-def test_the_next_build_leaves_what_is_said_and_brings_the_rest_up_to_date(house: House) -> None:
-    house.guard(NEAR)
-    [issue] = house.github.open_issues(REPOSITORY)
-    said = house.guard(NEAR)
+def test_the_next_build_updates_only_what_has_changed(
+    harness: GuardHarness,
+) -> None:
+    harness.guard(NEAR)
+    [issue] = harness.github.open_issues(REPOSITORY)
+    said = harness.guard(NEAR)
     assert "is already open" in said.err
-    assert not house.github.calls("PATCH")
+    assert not harness.github.calls("PATCH")
 
-    warned = house.guard("--warn-if-expiring-within=91d")
+    warned = harness.guard("--warn-if-expiring-within=91d")
     assert warned.code == 0
     assert f"#{issue.number} updated" in warned.err
-    [same] = house.github.all_issues(REPOSITORY)
+    [same] = harness.github.all_issues(REPOSITORY)
     assert "needs attention" in (same.body or "")
 
 
-def test_a_rotation_closes_it(house: House, tmp_path: Path) -> None:
-    house.guard("--max-age=1d", NEAR)
+def test_a_rotation_closes_it(harness: GuardHarness, tmp_path: Path) -> None:
+    harness.guard("--max-age=1d", NEAR)
     rotated = run_client(
         "rotate-key",
-        *house.server.options,
+        *harness.server.options,
         "--json",
         "--state-dir",
         tmp_path,
-        env={"SIGNOTAUR_API_KEY": house.key},
+        env={"SIGNOTAUR_API_KEY": harness.key},
     ).json
-    done = house.guard(FAR, key=rotated["apiKey"])
+    done = harness.guard(FAR, key=rotated["apiKey"])
     assert done.code == 0
-    [issue] = house.github.all_issues(REPOSITORY)
+    [issue] = harness.github.all_issues(REPOSITORY)
     assert (issue.state, issue.state_reason) == ("closed", "completed")
     assert issue.comments == [f"The key is good. The key is now {rotated['keyId']}."]
     assert f"#{issue.number} closed" in done.err
     assert rotated["apiKey"] not in done.said
 
-    quiet = house.guard(FAR, key=rotated["apiKey"])
+    quiet = harness.guard(FAR, key=rotated["apiKey"])
     assert "Issue" not in quiet.err
-    assert len(house.github.all_issues(REPOSITORY)) == 1
+    assert len(harness.github.all_issues(REPOSITORY)) == 1
 
 
-def test_an_issue_that_was_closed_by_hand_is_opened_anew(house: House) -> None:
-    house.guard(NEAR)
-    [issue] = house.github.all_issues(REPOSITORY)
+def test_an_issue_that_was_closed_by_hand_is_opened_again(harness: GuardHarness) -> None:
+    harness.guard(NEAR)
+    [issue] = harness.github.all_issues(REPOSITORY)
     issue.state = "closed"
-    house.guard(NEAR)
-    assert len(house.github.all_issues(REPOSITORY)) == 2
-    assert len(house.github.open_issues(REPOSITORY)) == 1
+    harness.guard(NEAR)
+    assert len(harness.github.all_issues(REPOSITORY)) == 2
+    assert len(harness.github.open_issues(REPOSITORY)) == 1
 
 
-def test_each_key_has_its_own(house: House) -> None:
-    house.guard(NEAR)
-    other = house.server.add_key(name="another key")
-    house.guard(NEAR, key=other)
-    assert len(house.github.open_issues(REPOSITORY)) == 2
-    house.guard(FAR, key=other)
-    [left] = house.github.open_issues(REPOSITORY)
+def test_each_key_has_its_own(harness: GuardHarness) -> None:
+    harness.guard(NEAR)
+    other = harness.server.add_key(name="another key")
+    harness.guard(NEAR, key=other)
+    assert len(harness.github.open_issues(REPOSITORY)) == 2
+    harness.guard(FAR, key=other)
+    [left] = harness.github.open_issues(REPOSITORY)
     assert "another key" not in left.title
 
 
-def test_two_that_were_opened_at_once_become_one(house: House) -> None:
-    house.guard(NEAR)
-    [first] = house.github.open_issues(REPOSITORY)
-    house.github.add_issue(REPOSITORY, first.title, first.body, labels=["signing-key"])
-    house.guard(NEAR)
-    assert [each.number for each in house.github.open_issues(REPOSITORY)] == [first.number]
+def test_two_that_were_opened_at_once_become_one(harness: GuardHarness) -> None:
+    harness.guard(NEAR)
+    [first] = harness.github.open_issues(REPOSITORY)
+    harness.github.add_issue(REPOSITORY, first.title, first.body, labels=["signing-key"])
+    harness.guard(NEAR)
+    assert [each.number for each in harness.github.open_issues(REPOSITORY)] == [first.number]
 
 
-def test_others_issues_are_left_alone(house: House) -> None:
+def test_others_issues_are_left_alone(harness: GuardHarness) -> None:
     for number in range(101):
-        house.github.add_issue(REPOSITORY, f"issue {number}", "text", labels=["signing-key"])
-    house.guard(NEAR)
-    assert len(house.github.open_issues(REPOSITORY)) == 102
-    house.guard(FAR)
-    assert len(house.github.open_issues(REPOSITORY)) == 101
+        harness.github.add_issue(REPOSITORY, f"issue {number}", "text", labels=["signing-key"])
+    harness.guard(NEAR)
+    assert len(harness.github.open_issues(REPOSITORY)) == 102
+    harness.guard(FAR)
+    assert len(harness.github.open_issues(REPOSITORY)) == 101
 
 
-def test_a_hostile_name_is_shown_and_never_obeyed(house: House) -> None:
+def test_a_hostile_name_is_shown_and_never_obeyed(harness: GuardHarness) -> None:
     name = "a|b <b>x</b> @everybody --> ![p](https://example.com/p)"
-    done = house.guard(NEAR, key=house.server.add_key(name=name))
+    done = harness.guard(NEAR, key=harness.server.add_key(name=name))
     assert done.code == 13
-    [issue] = house.github.open_issues(REPOSITORY)
+    [issue] = harness.github.open_issues(REPOSITORY)
     table = (issue.body or "").partition("<!--")[0]
     assert "<b>" not in table
     assert "@everybody" not in table
@@ -153,36 +163,38 @@ def test_a_hostile_name_is_shown_and_never_obeyed(house: House) -> None:
     [(403, "issues: write"), (404, "issues: write"), (410, "410"), (422, "422"), (500, "500")],
 )
 def test_an_issue_that_cannot_be_kept_changes_no_verdict(
-    house: House, status: int, words: str
+    harness: GuardHarness, status: int, words: str
 ) -> None:
-    house.github.faults.append(fail("", "issues", status, body={"message": "no"}, times=99))
+    if status == 500:  # is asked again, after pauses
+        harness.clock = VirtualClock()
+    harness.github.faults.append(fail("", "issues", status, body={"message": "no"}, times=99))
     limit, code = (FAR, 0) if status == 403 else (NEAR, 13)
-    done = house.guard(limit)
+    done = harness.guard(limit)
     assert done.code == code
     assert "Warning: The issue could not be updated: " in done.err
     assert words in done.err
 
 
-def test_a_job_without_the_permission_is_told_which(house: House) -> None:
-    house.github.remove_token(TOKEN)
-    house.github.add_token(TOKEN, kind="job", permissions={"metadata": "read"})
-    done = house.guard(NEAR)
+def test_a_missing_permission_is_named(harness: GuardHarness) -> None:
+    harness.github.remove_token(TOKEN)
+    harness.github.add_token(TOKEN, kind="job", permissions={"metadata": "read"})
+    done = harness.guard(NEAR)
     assert done.code == 13
     assert "issues: write" in done.err
 
 
-def test_what_is_missing_is_told_at_once(house: House) -> None:
-    done = house.guard(NEAR, GH_TOKEN="", GITHUB_REPOSITORY="")
+def test_everything_missing_is_reported_at_once(harness: GuardHarness) -> None:
+    done = harness.guard(NEAR, GH_TOKEN="", GITHUB_REPOSITORY="")
     assert done.code == 10
     assert "--report-issue needs --github-token" in done.err
     assert "GITHUB_REPOSITORY" in done.err
-    assert not house.github.requests
+    assert not harness.github.requests
 
 
 @pytest.mark.parametrize("token", ["two words-0123456789", "ghp_\N{EN DASH}0123456789"])
-def test_what_is_no_token_is_bad_usage_and_is_not_shown(house: House, token: str) -> None:
-    done = house.guard(NEAR, GH_TOKEN=token)
+def test_an_invalid_token_is_bad_usage_and_is_not_shown(harness: GuardHarness, token: str) -> None:
+    done = harness.guard(NEAR, GH_TOKEN=token)
     assert done.code == 10
     assert "the token contains characters that are not valid in a token" in done.err
     assert token not in done.said
-    assert not house.github.requests
+    assert not harness.github.requests

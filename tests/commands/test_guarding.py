@@ -70,7 +70,7 @@ def test_a_window_is_a_duration_or_a_share(text: str, window: Window | None) -> 
 
 
 @pytest.mark.parametrize("text", ["7", "101%", "-1%", "2.5%", "%", "seven days", "7dd", "007%"])
-def test_anything_else_is_no_window(text: str) -> None:
+def test_other_texts_are_not_windows(text: str) -> None:
     with pytest.raises(ValueError, match="duration"):
         parse_window(text)
 
@@ -102,7 +102,7 @@ def test_a_key_that_was_not_rotated_for_too_long_fails(allowed: int, level: Leve
     assert judged(key(), age=allowed * DAY).level is level
 
 
-def test_a_key_in_its_overlap_is_always_told_of_its_successor() -> None:
+def test_a_key_in_its_overlap_always_learns_of_its_successor() -> None:
     replaced = key(revokes_at=NOW + 5 * DAY, rotation=rotation(RotationState.CONFIRMED))
     found = judged(replaced, "4d")
     assert (found.level, found.state, found.days_left) == (Level.WARNING, "rotated", 5)
@@ -122,7 +122,7 @@ def test_a_scheduled_revocation_counts_as_an_end() -> None:
 
 
 @pytest.mark.parametrize("state", [RotationState.OPEN, RotationState.HELD, RotationState.ABORTED])
-def test_a_rotation_that_is_not_confirmed_is_no_reason_to_warn(state: RotationState) -> None:
+def test_an_unconfirmed_rotation_causes_no_warning(state: RotationState) -> None:
     found = judged(key(rotation=rotation(state)), "7d")
     assert (found.level, found.state) == (Level.GOOD, "active")
 

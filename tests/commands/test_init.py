@@ -47,7 +47,7 @@ def nothing_written(home: Path) -> bool:
 # What is written
 
 
-def test_two_workflows_are_written_and_the_rest_is_told(home: Path) -> None:
+def test_two_workflows_are_written_and_the_rest_is_reported(home: Path) -> None:
     done = init(home, *SECRET)
     assert done.code == 0, done.err
     rotate, build = written(home)
@@ -234,7 +234,7 @@ def test_a_path_that_is_not_absolute_is_refused(home: Path, path: str) -> None:
 # What is refused
 
 
-def test_without_a_terminal_all_that_is_missing_is_told_at_once(home: Path) -> None:
+def test_without_a_terminal_all_that_is_missing_is_reported_at_once(home: Path) -> None:
     done = init(home)
     assert done.code == 10
     for fault in (
@@ -248,7 +248,7 @@ def test_without_a_terminal_all_that_is_missing_is_told_at_once(home: Path) -> N
     assert nothing_written(home)
 
 
-def test_missing_and_wrong_is_told_together(home: Path) -> None:
+def test_missing_and_wrong_are_reported_together(home: Path) -> None:
     done = init(home, "--key-file", "/k", "--secret", "A", "--action", "x", "--branch", "a b")
     assert done.code == 10
     for fault in (
@@ -313,7 +313,7 @@ def test_both_are_written_or_none(home: Path, *, force: bool) -> None:
         assert nothing_written(home)
 
 
-def test_a_folder_that_cannot_be_made_is_told(home: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(home: Path) -> None:
     (home / ".github").write_text("a file\n")
     done = init(home, *SECRET)
     assert done.code == 11
@@ -445,7 +445,7 @@ def test_no_question_is_for_a_key(home: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [10, 130])
-def test_whoever_leaves_leaves_nothing_behind(home: Path, code: int) -> None:
+def test_an_aborted_prompt_leaves_nothing_behind(home: Path, code: int) -> None:
     terminal = Terminal(home)
     terminal.answer("URL of the code-signing server: ", SERVER)
     terminal.wait_for("[secret]: ")

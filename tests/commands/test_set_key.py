@@ -144,7 +144,7 @@ def test_bad_input_stores_nothing(tmp_path: Path, options: list[str], fault: str
 
 
 @pytest.mark.parametrize("text", ["", "short", "two words of a key", "é" * 20, "sig_" + "a" * 65])
-def test_what_is_no_key_is_not_stored(tmp_path: Path, text: str) -> None:
+def test_an_invalid_key_is_not_stored(tmp_path: Path, text: str) -> None:
     done = set_key("--fs", "--wk", tmp_path / "k", stdin=text)
     assert done.code == 10
     assert "stdin does not contain a key" in done.err

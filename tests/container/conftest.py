@@ -6,7 +6,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from e2e.desk import Ledger
+from e2e.client_harness import Ledger
 from support import container
 from support.container import ContainerJob
 from support.keyserver import KeyServer

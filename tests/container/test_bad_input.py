@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.desk import Ledger
-from e2e.job import StepResult
-from e2e.spellings import leaks
+from e2e.client_harness import Ledger
+from e2e.github_step import StepResult
+from e2e.key_encodings import leaks
 from support.container import ContainerJob
 
 NOTHING_SENT = "Keys: Nothing was sent to the server; the key in use is unchanged."
@@ -56,7 +56,7 @@ def test_unknown_command(job: ContainerJob) -> None:
 
 
 @pytest.mark.parametrize("value", ["yes", "1", "on", "tRue", "0"])
-def test_boolean_that_is_none(value: str, job: ContainerJob) -> None:
+def test_invalid_boolean(value: str, job: ContainerJob) -> None:
     job.give(no_auto_revoke=value)
     assert_refused(job.run(), 10, "INPUT_NO-AUTO-REVOKE", "true or false")
 

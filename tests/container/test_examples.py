@@ -15,8 +15,8 @@ from typing import NamedTuple
 import docker
 import pytest
 
-from e2e.desk import Ledger
-from e2e.spellings import leaks
+from e2e.client_harness import Ledger
+from e2e.key_encodings import leaks
 from support.client import BARE
 from support.container import ACTION_IMAGE
 from support.keyserver import KeyServer
@@ -137,7 +137,7 @@ def test_the_jenkins_example_rotates_the_agents_key_file(
     assert leaks(newest, {"log": f"{done.stdout}{done.stderr}".encode()}) == []
 
 
-def test_the_jenkins_example_keeps_a_file_that_holds_more_than_the_key(
+def test_the_jenkins_example_keeps_a_file_with_more_than_the_key(
     site: Site, ledger: Ledger, fresh_name: str, tmp_path: Path
 ) -> None:
     jenkins = Jenkins(site, tmp_path)

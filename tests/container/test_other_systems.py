@@ -11,8 +11,8 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from e2e.desk import Ledger
-from e2e.spellings import leaks
+from e2e.client_harness import Ledger
+from e2e.key_encodings import leaks
 from support.container import (
     SERVER_IMAGE,
     Ran,
@@ -23,7 +23,7 @@ from support.container import (
     run,
 )
 from support.keyserver import KeyServer
-from support.mounts import demand_root
+from support.mounts import require_root
 
 SERVER = ("/usr/bin/python3", "-I", "-m", "signotaur_keyserver")
 _ESCAPES = {"n": "\n", "r": "\r"}
@@ -188,7 +188,7 @@ def test_without_any_privilege(
     engine: docker.DockerClient, private_network: str, server_container: Container, tmp_path: Path
 ) -> None:
     """An ordinary user, no capability, nothing writable but the mounted folder, its own network."""
-    demand_root()
+    require_root()
     serving(server_container, "user", "add", "build", "--role", "ApiKeyRotator")
     key = serving(server_container, "key", "add", "--user", "build", "--name", "ci")
     folder = tmp_path / "keys"

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from e2e.desk import Ledger, days_from_now, near
-from e2e.job import StepResult
-from e2e.spellings import files_below, leaks
+from e2e.client_harness import Ledger, days_from_now, near
+from e2e.github_step import StepResult
+from e2e.key_encodings import files_below, leaks
 from support.container import RUNNER_UID, ContainerJob, ended, environment_of
 from support.keyserver import KeyServer
 from support.runner import Step, parse_command, read_lines
@@ -155,7 +155,7 @@ def _strangers(job: ContainerJob) -> list[Path]:
     return [path for path in job.work.rglob("*") if path.lstat().st_uid != RUNNER_UID]
 
 
-def test_key_stands_nowhere_but_where_it_was_asked_for(job: ContainerJob, key: str) -> None:
+def test_the_key_is_only_where_it_was_requested(job: ContainerJob, key: str) -> None:
     """Not in the container's own layer, in no field of it, in no file of the job."""
     with job.running() as container:
         ran = ended(container)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import docker
 
-from e2e.desk import Ledger
+from e2e.client_harness import Ledger
 from support.keyserver import KeyServer
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from e2e.desk import Ledger
+from e2e.client_harness import Ledger
 from support.container import ContainerJob, cancel, ended, runs
 from support.front import Exchange, Front
 from support.keyserver import KeyServer

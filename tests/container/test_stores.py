@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.desk import Ledger
-from e2e.spellings import leaks
+from e2e.client_harness import Ledger
+from e2e.key_encodings import leaks
 from support.container import ContainerJob
 from support.providers.github import GitHub
 
@@ -34,7 +34,7 @@ def store_job(job: ContainerJob, github: GitHub) -> ContainerJob:
     return job
 
 
-def test_the_new_key_stands_where_the_next_build_reads_it(
+def test_the_next_build_reads_the_new_key(
     store_job: ContainerJob, github: GitHub, ledger: Ledger, key: str
 ) -> None:
     done = store_job.run(network_mode="host")

@@ -8,7 +8,7 @@ from io import StringIO
 
 from dotenv import dotenv_values
 
-from contract.place import Fault, Place, SinkCase, delivery
+from contract.harness import Fault, SinkCase, SinkHarness, delivery
 from contract.store_cases import STORE_CASES, STORE_FAULTS
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
@@ -18,22 +18,22 @@ from signotaur_action.sinks.stdout import StdoutSink
 from support.mounts import fill, small_disk
 from support.runner import parse_file
 
-__all__ = ["CASES", "FAULTS", "Fault", "Place", "SinkCase", "delivery"]
+__all__ = ["CASES", "FAULTS", "Fault", "SinkCase", "SinkHarness", "delivery"]
 
 # Readers: what a consumer of each destination does
 
 
-def _line(place: Place) -> str:
+def _line(place: SinkHarness) -> str:
     (line,) = place.printed[-1:]
     assert line.endswith("\n")
     return line[:-1]
 
 
-def _plain(place: Place) -> str:
+def _plain(place: SinkHarness) -> str:
     return place.file.read_text().removesuffix("\n")
 
 
-def _dotenv(place: Place) -> str:
+def _dotenv(place: SinkHarness) -> str:
     text = place.file.read_text(encoding="utf-8-sig")
     return dotenv_values(stream=StringIO(text), interpolate=False)["SIGNOTAUR_API_KEY"] or ""
 
@@ -43,8 +43,8 @@ _CONTINUA = re.compile(
 )
 
 
-def _continua(message: str) -> Callable[[Place], str]:
-    def read(place: Place) -> str:
+def _continua(message: str) -> Callable[[SinkHarness], str]:
+    def read(place: SinkHarness) -> str:
         match = _CONTINUA.fullmatch(_line(place))
         assert match is not None
         assert match["message"] == message
@@ -53,8 +53,8 @@ def _continua(message: str) -> Callable[[Place], str]:
     return read
 
 
-def _output(name: str) -> Callable[[Place], str]:
-    def read(place: Place) -> str:
+def _output(name: str) -> Callable[[SinkHarness], str]:
+    def read(place: SinkHarness) -> str:
         parsed = parse_file(place.file.read_bytes())
         assert parsed.error is None
         return dict(parsed.pairs)[name]
@@ -66,10 +66,10 @@ _AZURE = re.compile(r"##vso\[task\.setvariable (?P<properties>[^\]]*)\](?P<value
 _AZURE_ESCAPES = {"%AZP25": "%", "%0D": "\r", "%0A": "\n"}
 
 
-def _azure(**expected: str) -> Callable[[Place], str]:
+def _azure(**expected: str) -> Callable[[SinkHarness], str]:
     """As the agent's documentation reads a command: "Formatting commands"."""
 
-    def read(place: Place) -> str:
+    def read(place: SinkHarness) -> str:
         match = _AZURE.fullmatch(_line(place))
         assert match is not None
         properties = dict(each.split("=") for each in match["properties"].split(";"))
@@ -85,20 +85,20 @@ _TEAMCITY = re.compile(
 _TEAMCITY_ESCAPES = {"n": "\n", "r": "\r"}
 
 
-def _teamcity(place: Place) -> str:
+def _teamcity(place: SinkHarness) -> str:
     """As TeamCity's documentation reads a message: "Escaped values"."""
     match = _TEAMCITY.fullmatch(_line(place))
     assert match is not None
     return re.sub(r"\|(.)", lambda found: _TEAMCITY_ESCAPES.get(found[1], found[1]), match[1])
 
 
-def _json(place: Place) -> str:
+def _json(place: SinkHarness) -> str:
     document: Mapping[str, str] = json.loads(_line(place))
     assert document["expires"] == "2026-09-01T08:30:00Z"
     return document["key"]
 
 
-def _emitter(text: str) -> Callable[[Place], Sink]:
+def _emitter(text: str) -> Callable[[SinkHarness], Sink]:
     return lambda place: emitter(text, place.context())
 
 
@@ -187,14 +187,14 @@ CASES = (
 
 
 @contextmanager
-def _closed_stream(place: Place) -> Iterator[None]:
+def _closed_stream(place: SinkHarness) -> Iterator[None]:
     place.error = BrokenPipeError(32, "Broken pipe")
     yield
     place.error = None
 
 
 @contextmanager
-def _full_disk(place: Place) -> Iterator[None]:
+def _full_disk(place: SinkHarness) -> Iterator[None]:
     content = place.file.read_bytes() if place.file.exists() else None
     with small_disk(place.folder):
         if content is not None:
@@ -206,7 +206,7 @@ def _full_disk(place: Place) -> Iterator[None]:
 
 
 @contextmanager
-def _removed_folder(place: Place) -> Iterator[None]:
+def _removed_folder(place: SinkHarness) -> Iterator[None]:
     aside = place.folder.with_name("aside")
     place.folder.rename(aside)
     try:

@@ -6,31 +6,31 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from contract.place import Fault, Place, SinkCase
+from contract.harness import Fault, SinkCase, SinkHarness
 from contract.program import Program
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
 from support.providers.exchange import Fault as ServerFault
 from support.providers.exchange import drop, fail
-from support.providers.github_place import GithubPlace
-from support.providers.stores import BuildkitePlace, GitlabPlace, StorePlace, VaultPlace
+from support.providers.github_place import GithubHarness
+from support.providers.stores import BuildkiteHarness, GitlabHarness, StoreHarness, VaultHarness
 
 Kind = TypeVar("Kind")
 _REPOSITORY = "repos/acme/product"
 _ALWAYS = 1_000
 
 
-def _behind(place: Place, kind: type[Kind]) -> Kind:
+def _behind(place: SinkHarness, kind: type[Kind]) -> Kind:
     assert isinstance(place.store, kind)
     return place.store
 
 
-def _store(place: Place) -> StorePlace[Any]:
-    assert isinstance(place.store, StorePlace)
+def _store(place: SinkHarness) -> StoreHarness[Any]:
+    assert isinstance(place.store, StoreHarness)
     return place.store
 
 
-def _served(name: str, kind: str, make: Callable[[Path], StorePlace[Any]]) -> SinkCase:
+def _served(name: str, kind: str, make: Callable[[Path], StoreHarness[Any]]) -> SinkCase:
     return SinkCase(
         name,
         lambda place: emitter(_store(place).text, place.context()),
@@ -44,11 +44,11 @@ def _served(name: str, kind: str, make: Callable[[Path], StorePlace[Any]]) -> Si
 
 
 def _github(name: str, settings: str, store: str, scope: str) -> SinkCase:
-    make = partial(GithubPlace, settings=settings, store=store, scope=scope)
+    make = partial(GithubHarness, settings=settings, store=store, scope=scope)
     return _served(f"github secret of {name}", "github-secret", make)
 
 
-def _command(place: Place) -> Sink:
+def _command(place: SinkHarness) -> Sink:
     return emitter(f"command:'{_behind(place, Program).path}' '{place.file}'", place.context())
 
 
@@ -61,9 +61,9 @@ STORE_CASES = (
     _github("an organisation", ",org=acme", "actions", "orgs/acme"),
     _github("dependabot", ",app=dependabot", "dependabot", _REPOSITORY),
     _github("codespaces", ",repo=acme/product,app=codespaces", "codespaces", _REPOSITORY),
-    _served("gitlab variable", "gitlab-var", partial(GitlabPlace, raw=True)),
-    _served("vault field", "vault", VaultPlace),
-    _served("buildkite secret", "buildkite-secret", BuildkitePlace),
+    _served("gitlab variable", "gitlab-var", partial(GitlabHarness, raw=True)),
+    _served("vault field", "vault", VaultHarness),
+    _served("buildkite secret", "buildkite-secret", BuildkiteHarness),
     SinkCase(
         "command", _command, lambda place: place.file.read_text(),
         durable=True, writes_file=False, readable=False, kinds=("command",), store=Program,
@@ -74,11 +74,11 @@ STORE_CASES = (
 # Faults
 
 
-def _answers(*faults: ServerFault) -> Callable[[Place], AbstractContextManager[None]]:
+def _answers(*faults: ServerFault) -> Callable[[SinkHarness], AbstractContextManager[None]]:
     """Let a store's server commit these faults, and let nobody wait for a better answer."""
 
     @contextmanager
-    def commit(place: Place) -> Iterator[None]:
+    def commit(place: SinkHarness) -> Iterator[None]:
         server = _store(place).server
         server.faults += faults
         place.patience.seconds = 0.3
@@ -90,7 +90,7 @@ def _answers(*faults: ServerFault) -> Callable[[Place], AbstractContextManager[N
 
 
 @contextmanager
-def _token_revoked(place: Place) -> Iterator[None]:
+def _token_revoked(place: SinkHarness) -> Iterator[None]:
     store = _store(place)
     store.revoke()
     yield
@@ -98,7 +98,7 @@ def _token_revoked(place: Place) -> Iterator[None]:
 
 
 @contextmanager
-def _program_fails(place: Place) -> Iterator[None]:
+def _program_fails(place: SinkHarness) -> Iterator[None]:
     switch = _behind(place, Program).switch
     switch.touch()
     yield
@@ -106,7 +106,7 @@ def _program_fails(place: Place) -> Iterator[None]:
 
 
 @contextmanager
-def _program_gone(place: Place) -> Iterator[None]:
+def _program_gone(place: SinkHarness) -> Iterator[None]:
     path = _behind(place, Program).path
     aside = path.rename(f"{path}.aside")
     yield

@@ -20,7 +20,7 @@ from signotaur_action.errors import (
     UnauthorizedError,
 )
 from signotaur_action.key_server import HttpKeyService, ServerAddress
-from signotaur_action.model import OpenRotation, RotationIntent, Secret
+from signotaur_action.model import KeyInfo, OpenRotation, RotationIntent, Secret
 from signotaur_action.ports import KeyService
 from signotaur_wire.limits import LEASE, MAX_CANDIDATES
 from signotaur_wire.messages import RotationState
@@ -34,18 +34,25 @@ A_RUN = "a run"
 ANOTHER_RUN = "another run"
 
 
-class World(Protocol):
+class DescribingService(KeyService, Protocol):
+    """A key service that describes keys and rotations, as both of these do."""
+
+    def describe(self, key: Secret) -> KeyInfo: ...
+    def open_rotation(self, key: Secret, intent: RotationIntent) -> OpenRotation: ...
+
+
+class ServiceHarness(Protocol):
     """A key service and the two things a person can do to it: add a key, and wait."""
 
     @property
-    def service(self) -> KeyService: ...
+    def service(self) -> DescribingService: ...
 
     def add_key(self, *, lifetime: timedelta | None = QUARTER, rotator: bool = True) -> Secret: ...
 
     def wait(self, days: int = 0, minutes: int = 0) -> None: ...
 
 
-class FakeWorld:
+class FakeServiceHarness:
     def __init__(self) -> None:
         self.service = FakeKeyService()
 
@@ -57,7 +64,7 @@ class FakeWorld:
         self.service.pass_time(timedelta(days=days, minutes=minutes))
 
 
-class RealWorld:
+class RealServiceHarness:
     def __init__(self, server: KeyServer) -> None:
         self._server = server
         self._passed = timedelta(0)
@@ -75,24 +82,24 @@ class RealWorld:
 
 
 @pytest.fixture(params=["fake", "real"])
-def world(request: pytest.FixtureRequest) -> World:
-    """A world whose clock stands still."""
+def harness(request: pytest.FixtureRequest) -> ServiceHarness:
+    """A harness whose clock stands still."""
     if request.param == "fake":
-        return FakeWorld()
-    return RealWorld(request.getfixturevalue("shared_server"))
+        return FakeServiceHarness()
+    return RealServiceHarness(request.getfixturevalue("shared_server"))
 
 
 @pytest.fixture(params=["fake", "real"])
-def moving_world(request: pytest.FixtureRequest) -> Iterator[World]:
-    """A world that can wait."""
+def moving_harness(request: pytest.FixtureRequest) -> Iterator[ServiceHarness]:
+    """A harness that can wait."""
     if request.param == "fake":
-        yield FakeWorld()
+        yield FakeServiceHarness()
     else:
-        yield RealWorld(request.getfixturevalue("own_server"))
+        yield RealServiceHarness(request.getfixturevalue("own_server"))
 
 
 def intent(
-    service: KeyService,
+    service: DescribingService,
     *,
     holder: str = A_RUN,
     overlap_days: int = WEEK,
@@ -102,15 +109,15 @@ def intent(
     return RotationIntent(uuid4(), service.new_key(), overlap_days, auto_revoke, again, holder)
 
 
-def opened(world: World, old: Secret, **asked: object) -> OpenRotation:
+def opened(harness: ServiceHarness, old: Secret, **asked: object) -> OpenRotation:
     """Open a rotation with ``asked``."""
-    return world.service.open_rotation(old, intent(world.service, **asked))  # type: ignore[arg-type]
+    return harness.service.open_rotation(old, intent(harness.service, **asked))  # type: ignore[arg-type]
 
 
-def confirmed(world: World, old: Secret, **asked: object) -> OpenRotation:
+def confirmed(harness: ServiceHarness, old: Secret, **asked: object) -> OpenRotation:
     """Open a rotation and confirm it."""
-    mine = opened(world, old, **asked)
-    return OpenRotation(world.service.confirm(mine.key, mine.rotation.id), mine.key)
+    mine = opened(harness, old, **asked)
+    return OpenRotation(harness.service.confirm(mine.key, mine.rotation.id), mine.key)
 
 
 def with_holder(asked: RotationIntent, holder: str) -> RotationIntent:
@@ -119,9 +126,9 @@ def with_holder(asked: RotationIntent, holder: str) -> RotationIntent:
     )
 
 
-def works(world: World, key: Secret) -> bool:
+def works(harness: ServiceHarness, key: Secret) -> bool:
     try:
-        world.service.describe(key)
+        harness.service.describe(key)
     except UnauthorizedError:
         return False
     return True
@@ -130,8 +137,8 @@ def works(world: World, key: Secret) -> bool:
 # Describing
 
 
-def test_a_fresh_key_takes_part_in_no_rotation(world: World) -> None:
-    info = world.service.describe(world.add_key())
+def test_a_fresh_key_takes_part_in_no_rotation(harness: ServiceHarness) -> None:
+    info = harness.service.describe(harness.add_key())
     assert (info.name, info.owner, info.may_rotate) == ("ci", "build", True)
     assert not info.candidate
     assert info.rotation is None
@@ -140,8 +147,8 @@ def test_a_fresh_key_takes_part_in_no_rotation(world: World) -> None:
     assert info.expires_at - info.server_time <= QUARTER
 
 
-def test_a_key_without_an_end_has_none(world: World) -> None:
-    assert world.service.describe(world.add_key(lifetime=None)).ends_at is None
+def test_a_key_without_an_end_has_none(harness: ServiceHarness) -> None:
+    assert harness.service.describe(harness.add_key(lifetime=None)).ends_at is None
 
 
 @pytest.mark.parametrize(
@@ -154,24 +161,24 @@ def test_a_key_without_an_end_has_none(world: World) -> None:
     ],
 )
 def test_an_unknown_key_is_refused_by_every_call(
-    world: World, call: Callable[[KeyService, Secret], object]
+    harness: ServiceHarness, call: Callable[[DescribingService, Secret], object]
 ) -> None:
-    stranger = world.service.new_key()
+    stranger = harness.service.new_key()
     assert stranger is not None
     with pytest.raises(UnauthorizedError):
-        call(world.service, stranger)
+        call(harness.service, stranger)
 
 
 # Opening
 
 
-def test_opening_makes_a_key_that_works_and_arms_nothing(world: World) -> None:
-    old = world.add_key()
-    mine = opened(world, old)
+def test_opening_makes_a_key_that_works_and_arms_nothing(harness: ServiceHarness) -> None:
+    old = harness.add_key()
+    mine = opened(harness, old)
     assert mine.rotation.state is RotationState.OPEN
     assert mine.rotation.unconfirmed
     assert mine.rotation.confirmed_at is None
-    new_info, old_info = world.service.describe(mine.key), world.service.describe(old)
+    new_info, old_info = harness.service.describe(mine.key), harness.service.describe(old)
     assert new_info.candidate
     assert new_info.id == mine.rotation.new_key_id
     assert old_info.id == mine.rotation.old_key_id
@@ -182,229 +189,229 @@ def test_opening_makes_a_key_that_works_and_arms_nothing(world: World) -> None:
         assert info.rotation.id == mine.rotation.id
 
 
-def test_the_new_key_has_the_old_ones_name_and_lifetime(world: World) -> None:
-    old = world.add_key(lifetime=timedelta(days=30))
-    mine = opened(world, old)
-    info = world.service.describe(mine.key)
+def test_the_new_key_has_the_old_ones_name_and_lifetime(harness: ServiceHarness) -> None:
+    old = harness.add_key(lifetime=timedelta(days=30))
+    mine = opened(harness, old)
+    info = harness.service.describe(mine.key)
     assert info.name == mine.rotation.new_key_name == "ci"
     assert info.expires_at == mine.rotation.new_key_expires_at
     assert info.expires_at is not None
     assert timedelta(days=29, hours=23) < info.expires_at - info.server_time <= timedelta(days=30)
 
 
-def test_the_new_key_of_an_endless_one_is_endless(world: World) -> None:
-    mine = opened(world, world.add_key(lifetime=None))
+def test_the_new_key_of_an_endless_one_is_endless(harness: ServiceHarness) -> None:
+    mine = opened(harness, harness.add_key(lifetime=None))
     assert mine.rotation.new_key_expires_at is None
 
 
-def test_the_overlap_is_announced_at_opening(world: World) -> None:
-    mine = opened(world, world.add_key(), overlap_days=3, auto_revoke=False)
+def test_the_overlap_is_announced_at_opening(harness: ServiceHarness) -> None:
+    mine = opened(harness, harness.add_key(), overlap_days=3, auto_revoke=False)
     assert mine.rotation.overlap_days == 3
     assert not mine.rotation.auto_revoke
     span = mine.rotation.overlap_end - mine.rotation.server_time
     assert timedelta(days=2, hours=23) < span <= timedelta(days=3)
 
 
-def test_the_same_request_opens_one_rotation(world: World) -> None:
-    old = world.add_key()
-    asked = intent(world.service)
-    first = world.service.open_rotation(old, asked)
-    second = world.service.open_rotation(old, asked)
+def test_the_same_request_opens_one_rotation(harness: ServiceHarness) -> None:
+    old = harness.add_key()
+    asked = intent(harness.service)
+    first = harness.service.open_rotation(old, asked)
+    second = harness.service.open_rotation(old, asked)
     assert second.rotation.new_key_id == first.rotation.new_key_id
     assert second.key == first.key
 
 
-def test_the_same_id_with_another_body_is_refused(world: World) -> None:
-    old = world.add_key()
-    asked = intent(world.service)
-    world.service.open_rotation(old, asked)
-    other = RotationIntent(asked.id, world.service.new_key(), WEEK, True, False, A_RUN)  # noqa: FBT003
+def test_the_same_id_with_another_body_is_refused(harness: ServiceHarness) -> None:
+    old = harness.add_key()
+    asked = intent(harness.service)
+    harness.service.open_rotation(old, asked)
+    other = RotationIntent(asked.id, harness.service.new_key(), WEEK, True, False, A_RUN)  # noqa: FBT003
     with pytest.raises(SupersededError):
-        world.service.open_rotation(old, other)
+        harness.service.open_rotation(old, other)
 
 
-def test_the_id_of_another_keys_rotation_is_refused(world: World) -> None:
-    asked = intent(world.service)
-    world.service.open_rotation(world.add_key(), asked)
+def test_the_id_of_another_keys_rotation_is_refused(harness: ServiceHarness) -> None:
+    asked = intent(harness.service)
+    harness.service.open_rotation(harness.add_key(), asked)
     with pytest.raises(SupersededError):
-        world.service.open_rotation(world.add_key(), asked)
+        harness.service.open_rotation(harness.add_key(), asked)
 
 
 @pytest.mark.parametrize("days", [-1, 31])
-def test_an_overlap_outside_0_to_30_days_is_refused(world: World, days: int) -> None:
-    old = world.add_key()
+def test_an_overlap_outside_0_to_30_days_is_refused(harness: ServiceHarness, days: int) -> None:
+    old = harness.add_key()
     with pytest.raises(InvalidOverlapError):
-        opened(world, old, overlap_days=days)
-    assert world.service.describe(old).rotation is None
+        opened(harness, old, overlap_days=days)
+    assert harness.service.describe(old).rotation is None
 
 
-def test_an_owner_without_the_role_cannot_open(world: World) -> None:
-    old = world.add_key(rotator=False)
-    assert not world.service.describe(old).may_rotate
+def test_an_owner_without_the_role_cannot_open(harness: ServiceHarness) -> None:
+    old = harness.add_key(rotator=False)
+    assert not harness.service.describe(old).may_rotate
     with pytest.raises(UnauthorizedError):
-        opened(world, old)
+        opened(harness, old)
 
 
 # The lease
 
 
-def test_another_run_is_told_to_wait(world: World) -> None:
-    old = world.add_key()
-    opened(world, old)
+def test_another_run_must_wait(harness: ServiceHarness) -> None:
+    old = harness.add_key()
+    opened(harness, old)
     with pytest.raises(BusyError) as refused:
-        opened(world, old, holder=ANOTHER_RUN)
+        opened(harness, old, holder=ANOTHER_RUN)
     assert refused.value.retry_after is not None
     assert timedelta(0) < refused.value.retry_after <= LEASE
     assert A_RUN in refused.value.what
 
 
-def test_another_run_cannot_take_over_a_rotation_that_is_leased(world: World) -> None:
-    old = world.add_key()
-    asked = intent(world.service)
-    mine = world.service.open_rotation(old, asked)
+def test_another_run_cannot_take_over_a_rotation_that_is_leased(harness: ServiceHarness) -> None:
+    old = harness.add_key()
+    asked = intent(harness.service)
+    mine = harness.service.open_rotation(old, asked)
     for key in (old, mine.key):
         with pytest.raises(BusyError):
-            world.service.open_rotation(key, with_holder(asked, ANOTHER_RUN))
+            harness.service.open_rotation(key, with_holder(asked, ANOTHER_RUN))
 
 
-def test_the_same_run_takes_over_at_once(world: World) -> None:
-    old = world.add_key()
-    first = opened(world, old)
-    second = opened(world, old)
+def test_the_same_run_takes_over_at_once(harness: ServiceHarness) -> None:
+    old = harness.add_key()
+    first = opened(harness, old)
+    second = opened(harness, old)
     assert second.rotation.new_key_id != first.rotation.new_key_id
-    assert works(world, first.key)
-    assert works(world, second.key)
+    assert works(harness, first.key)
+    assert works(harness, second.key)
 
 
-def test_a_repeat_takes_the_lease_once_it_has_ended(moving_world: World) -> None:
-    service, old = moving_world.service, moving_world.add_key()
+def test_a_repeat_takes_the_lease_once_it_has_ended(moving_harness: ServiceHarness) -> None:
+    service, old = moving_harness.service, moving_harness.add_key()
     asked = intent(service)
     mine = service.open_rotation(old, asked)
-    moving_world.wait(minutes=11)
+    moving_harness.wait(minutes=11)
     service.open_rotation(old, with_holder(asked, ANOTHER_RUN))
     with pytest.raises(BusyError):
         service.open_rotation(old, asked)
     assert service.describe(mine.key).candidate
 
 
-def test_a_repeat_renews_the_lease(moving_world: World) -> None:
-    service, old = moving_world.service, moving_world.add_key()
+def test_a_repeat_renews_the_lease(moving_harness: ServiceHarness) -> None:
+    service, old = moving_harness.service, moving_harness.add_key()
     asked = intent(service)
     service.open_rotation(old, asked)
-    moving_world.wait(minutes=9)
+    moving_harness.wait(minutes=9)
     service.open_rotation(old, asked)
-    moving_world.wait(minutes=9)
+    moving_harness.wait(minutes=9)
     with pytest.raises(BusyError):
-        opened(moving_world, old, holder=ANOTHER_RUN)
-    moving_world.wait(minutes=2)
-    assert opened(moving_world, old, holder=ANOTHER_RUN).rotation.unconfirmed
+        opened(moving_harness, old, holder=ANOTHER_RUN)
+    moving_harness.wait(minutes=2)
+    assert opened(moving_harness, old, holder=ANOTHER_RUN).rotation.unconfirmed
 
 
-def test_a_candidate_repeats_its_own_request(world: World) -> None:
-    asked = intent(world.service)
-    mine = world.service.open_rotation(world.add_key(), asked)
-    again = world.service.open_rotation(mine.key, asked)
+def test_a_candidate_repeats_its_own_request(harness: ServiceHarness) -> None:
+    asked = intent(harness.service)
+    mine = harness.service.open_rotation(harness.add_key(), asked)
+    again = harness.service.open_rotation(mine.key, asked)
     assert again.rotation.new_key_id == mine.rotation.new_key_id
 
 
-def test_a_candidate_opens_no_other_rotation(world: World) -> None:
-    mine = opened(world, world.add_key())
+def test_a_candidate_opens_no_other_rotation(harness: ServiceHarness) -> None:
+    mine = opened(harness, harness.add_key())
     with pytest.raises(BusyError):
-        opened(world, mine.key)
+        opened(harness, mine.key)
 
 
-def test_the_fourth_candidate_replaces_one_that_was_never_used(world: World) -> None:
-    old = world.add_key()
-    mine = [opened(world, old) for _ in range(MAX_CANDIDATES)]
+def test_the_fourth_candidate_replaces_one_that_was_never_used(harness: ServiceHarness) -> None:
+    old = harness.add_key()
+    mine = [opened(harness, old) for _ in range(MAX_CANDIDATES)]
     for used in mine[1:]:
-        world.service.describe(used.key)
-    fourth = opened(world, old)
-    assert [works(world, each.key) for each in mine] == [False, True, True]
-    assert works(world, fourth.key)
+        harness.service.describe(used.key)
+    fourth = opened(harness, old)
+    assert [works(harness, each.key) for each in mine] == [False, True, True]
+    assert works(harness, fourth.key)
 
 
-def test_the_fourth_candidate_is_refused_when_all_others_were_used(world: World) -> None:
-    old = world.add_key()
-    mine = [opened(world, old) for _ in range(MAX_CANDIDATES)]
+def test_the_fourth_candidate_is_refused_when_all_others_were_used(harness: ServiceHarness) -> None:
+    old = harness.add_key()
+    mine = [opened(harness, old) for _ in range(MAX_CANDIDATES)]
     for used in mine:
-        world.service.describe(used.key)
+        harness.service.describe(used.key)
     with pytest.raises(ServerError):
-        opened(world, old)
-    assert all(works(world, each.key) for each in mine)
+        opened(harness, old)
+    assert all(works(harness, each.key) for each in mine)
 
 
 # Confirming
 
 
-def test_confirming_arms_the_old_keys_revocation(world: World) -> None:
-    old = world.add_key()
-    mine = confirmed(world, old)
+def test_confirming_arms_the_old_keys_revocation(harness: ServiceHarness) -> None:
+    old = harness.add_key()
+    mine = confirmed(harness, old)
     assert mine.rotation.state is RotationState.CONFIRMED
     assert mine.rotation.confirmed_at is not None
-    info = world.service.describe(old)
+    info = harness.service.describe(old)
     assert info.revokes_at == mine.rotation.overlap_end
-    successor = world.service.describe(mine.key)
+    successor = harness.service.describe(mine.key)
     assert not successor.candidate
     assert successor.revokes_at is None
     assert successor.rotation is None
 
 
-def test_confirming_twice_is_confirming_once(world: World) -> None:
-    mine = confirmed(world, world.add_key())
-    second = world.service.confirm(mine.key, mine.rotation.id)
+def test_confirming_twice_is_confirming_once(harness: ServiceHarness) -> None:
+    mine = confirmed(harness, harness.add_key())
+    second = harness.service.confirm(mine.key, mine.rotation.id)
     assert second.confirmed_at == mine.rotation.confirmed_at
     assert second.overlap_end == mine.rotation.overlap_end
 
 
-def test_a_confirmed_rotation_can_still_be_asked_for(world: World) -> None:
-    old = world.add_key()
-    asked = intent(world.service)
-    mine = world.service.open_rotation(old, asked)
-    world.service.confirm(mine.key, mine.rotation.id)
+def test_a_confirmed_rotation_can_still_be_asked_for(harness: ServiceHarness) -> None:
+    old = harness.add_key()
+    asked = intent(harness.service)
+    mine = harness.service.open_rotation(old, asked)
+    harness.service.confirm(mine.key, mine.rotation.id)
     for key in (old, mine.key):
-        repeated = world.service.open_rotation(key, asked).rotation
+        repeated = harness.service.open_rotation(key, asked).rotation
         assert repeated.state is RotationState.CONFIRMED
 
 
-def test_the_old_key_cannot_confirm(world: World) -> None:
-    old = world.add_key()
-    mine = opened(world, old)
+def test_the_old_key_cannot_confirm(harness: ServiceHarness) -> None:
+    old = harness.add_key()
+    mine = opened(harness, old)
     with pytest.raises(SupersededError):
-        world.service.confirm(old, mine.rotation.id)
-    assert world.service.describe(old).revokes_at is None
+        harness.service.confirm(old, mine.rotation.id)
+    assert harness.service.describe(old).revokes_at is None
 
 
-def test_an_overlap_of_0_days_ends_the_old_key_at_its_confirmation(world: World) -> None:
-    old = world.add_key()
-    mine = opened(world, old, overlap_days=0)
-    assert works(world, old)
-    world.service.confirm(mine.key, mine.rotation.id)
-    assert not works(world, old)
-    assert works(world, mine.key)
-    again = world.service.confirm(mine.key, mine.rotation.id)
+def test_an_overlap_of_0_days_ends_the_old_key_at_its_confirmation(harness: ServiceHarness) -> None:
+    old = harness.add_key()
+    mine = opened(harness, old, overlap_days=0)
+    assert works(harness, old)
+    harness.service.confirm(mine.key, mine.rotation.id)
+    assert not works(harness, old)
+    assert works(harness, mine.key)
+    again = harness.service.confirm(mine.key, mine.rotation.id)
     assert again.state is RotationState.CONFIRMED
 
 
-def test_without_auto_revoke_the_old_key_has_no_deadline(world: World) -> None:
-    old = world.add_key()
-    confirmed(world, old, auto_revoke=False)
-    assert world.service.describe(old).revokes_at is None
+def test_without_auto_revoke_the_old_key_has_no_deadline(harness: ServiceHarness) -> None:
+    old = harness.add_key()
+    confirmed(harness, old, auto_revoke=False)
+    assert harness.service.describe(old).revokes_at is None
 
 
-def test_the_overlap_ends_the_old_key_and_not_the_new_one(moving_world: World) -> None:
-    old = moving_world.add_key()
-    mine = confirmed(moving_world, old)
-    moving_world.wait(days=WEEK - 1)
-    assert works(moving_world, old)
-    moving_world.wait(days=2)
-    assert not works(moving_world, old)
-    assert works(moving_world, mine.key)
+def test_the_overlap_ends_the_old_key_and_not_the_new_one(moving_harness: ServiceHarness) -> None:
+    old = moving_harness.add_key()
+    mine = confirmed(moving_harness, old)
+    moving_harness.wait(days=WEEK - 1)
+    assert works(moving_harness, old)
+    moving_harness.wait(days=2)
+    assert not works(moving_harness, old)
+    assert works(moving_harness, mine.key)
 
 
-def test_what_nobody_confirms_is_held_and_ends_no_key(moving_world: World) -> None:
-    service, old = moving_world.service, moving_world.add_key()
-    mine = opened(moving_world, old)
-    moving_world.wait(days=WEEK + 1)
+def test_an_unconfirmed_rotation_is_held_and_ends_no_key(moving_harness: ServiceHarness) -> None:
+    service, old = moving_harness.service, moving_harness.add_key()
+    mine = opened(moving_harness, old)
+    moving_harness.wait(days=WEEK + 1)
     held = service.rotation(old, mine.rotation.id)
     assert held is not None
     assert held.state is RotationState.HELD
@@ -418,86 +425,92 @@ def test_what_nobody_confirms_is_held_and_ends_no_key(moving_world: World) -> No
 # Siblings and successors
 
 
-def test_a_key_with_a_successor_is_rotated_again_only_on_demand(world: World) -> None:
-    old = world.add_key()
-    first = confirmed(world, old)
+def test_a_key_with_a_successor_is_rotated_again_only_on_demand(harness: ServiceHarness) -> None:
+    old = harness.add_key()
+    first = confirmed(harness, old)
     with pytest.raises(AlreadyRotatedError) as refused:
-        opened(world, old)
+        opened(harness, old)
     assert refused.value.successor_key_id == first.rotation.new_key_id
-    second = confirmed(world, old, again=True)
-    assert world.service.describe(second.key).revokes_at is None
+    second = confirmed(harness, old, again=True)
+    assert harness.service.describe(second.key).revokes_at is None
 
 
-def test_a_successor_that_was_used_is_not_lost(world: World) -> None:
+def test_a_successor_that_was_used_is_not_lost(harness: ServiceHarness) -> None:
     """Else whoever stole the old key could end the key that its owner rotated to."""
-    old = world.add_key()
-    first = confirmed(world, old)
-    world.service.describe(first.key)
+    old = harness.add_key()
+    first = confirmed(harness, old)
+    harness.service.describe(first.key)
     with pytest.raises(AlreadyRotatedError) as refused:
-        opened(world, old, again=True)
+        opened(harness, old, again=True)
     assert refused.value.successor_key_id == first.rotation.new_key_id
     assert refused.value.in_use_since is not None
-    assert world.service.describe(first.key).revokes_at is None
+    assert harness.service.describe(first.key).revokes_at is None
 
 
-def test_what_a_client_repeats_after_a_lost_answer_is_no_use(world: World) -> None:
-    old = world.add_key()
-    first = confirmed(world, old)
-    world.service.confirm(first.key, first.rotation.id)
-    world.service.rotation(first.key, first.rotation.id)
-    confirmed(world, old, again=True)
+def test_repeated_calls_after_a_lost_answer_do_not_count_as_use(harness: ServiceHarness) -> None:
+    old = harness.add_key()
+    first = confirmed(harness, old)
+    harness.service.confirm(first.key, first.rotation.id)
+    harness.service.rotation(first.key, first.rotation.id)
+    confirmed(harness, old, again=True)
 
 
-def test_the_use_of_a_successor_ends_the_rotation_that_was_to_replace_it(world: World) -> None:
-    old = world.add_key()
-    first = confirmed(world, old)
-    rival = opened(world, old, again=True)
-    world.service.describe(first.key)
+def test_the_use_of_a_successor_ends_the_rotation_that_was_to_replace_it(
+    harness: ServiceHarness,
+) -> None:
+    old = harness.add_key()
+    first = confirmed(harness, old)
+    rival = opened(harness, old, again=True)
+    harness.service.describe(first.key)
     with pytest.raises(SupersededError):
-        world.service.confirm(rival.key, rival.rotation.id)
-    assert world.service.describe(rival.key).revokes_at == first.rotation.overlap_end
+        harness.service.confirm(rival.key, rival.rotation.id)
+    assert harness.service.describe(rival.key).revokes_at == first.rotation.overlap_end
 
 
 def test_a_lost_successor_keeps_its_overlap_and_stays_when_it_is_found(
-    moving_world: World,
+    moving_harness: ServiceHarness,
 ) -> None:
-    old = moving_world.add_key()
-    first = confirmed(moving_world, old)
-    unused = confirmed(moving_world, old, again=True, overlap_days=0)
-    moving_world.wait(days=WEEK - 1)
-    assert moving_world.service.describe(first.key).revokes_at is None
-    moving_world.wait(days=2)
-    assert works(moving_world, first.key)
-    assert works(moving_world, unused.key)
+    old = moving_harness.add_key()
+    first = confirmed(moving_harness, old)
+    unused = confirmed(moving_harness, old, again=True, overlap_days=0)
+    moving_harness.wait(days=WEEK - 1)
+    assert moving_harness.service.describe(first.key).revokes_at is None
+    moving_harness.wait(days=2)
+    assert works(moving_harness, first.key)
+    assert works(moving_harness, unused.key)
 
 
-def test_a_lost_successor_that_nobody_uses_ends_with_its_overlap(moving_world: World) -> None:
-    old = moving_world.add_key()
-    first = confirmed(moving_world, old)
-    confirmed(moving_world, old, again=True, overlap_days=0)
-    moving_world.wait(days=WEEK + 1)
-    assert not works(moving_world, first.key)
+def test_a_lost_successor_that_nobody_uses_ends_with_its_overlap(
+    moving_harness: ServiceHarness,
+) -> None:
+    old = moving_harness.add_key()
+    first = confirmed(moving_harness, old)
+    confirmed(moving_harness, old, again=True, overlap_days=0)
+    moving_harness.wait(days=WEEK + 1)
+    assert not works(moving_harness, first.key)
 
 
-def test_the_key_of_again_expires_no_later_than_the_lost_one(moving_world: World) -> None:
-    old = moving_world.add_key()
-    first = confirmed(moving_world, old)
-    moving_world.wait(days=WEEK - 1)
-    second = opened(moving_world, old, again=True)
+def test_the_key_of_again_expires_no_later_than_the_lost_one(
+    moving_harness: ServiceHarness,
+) -> None:
+    old = moving_harness.add_key()
+    first = confirmed(moving_harness, old)
+    moving_harness.wait(days=WEEK - 1)
+    second = opened(moving_harness, old, again=True)
     assert second.rotation.new_key_expires_at == first.rotation.new_key_expires_at
 
 
-def test_a_successor_is_rotated_like_any_key(world: World) -> None:
-    second = confirmed(world, confirmed(world, world.add_key()).key)
-    assert world.service.describe(second.key).revokes_at is None
+def test_a_successor_is_rotated_like_any_key(harness: ServiceHarness) -> None:
+    second = confirmed(harness, confirmed(harness, harness.add_key()).key)
+    assert harness.service.describe(second.key).revokes_at is None
 
 
-def test_a_confirmation_retires_the_other_candidates(world: World) -> None:
-    service, old = world.service, world.add_key()
+def test_a_confirmation_retires_the_other_candidates(harness: ServiceHarness) -> None:
+    service, old = harness.service, harness.add_key()
     asked = intent(service)
     loser = service.open_rotation(old, asked)
     service.describe(loser.key)
-    winner = confirmed(world, old)
+    winner = confirmed(harness, old)
     info = service.describe(loser.key)
     assert info.revokes_at == winner.rotation.overlap_end
     assert not info.candidate
@@ -510,22 +523,24 @@ def test_a_confirmation_retires_the_other_candidates(world: World) -> None:
         service.confirm(loser.key, asked.id)
 
 
-def test_a_retired_candidate_is_rotated_only_on_demand(world: World) -> None:
-    old = world.add_key()
-    loser = opened(world, old)
-    winner = confirmed(world, old)
+def test_a_retired_candidate_is_rotated_only_on_demand(harness: ServiceHarness) -> None:
+    old = harness.add_key()
+    loser = opened(harness, old)
+    winner = confirmed(harness, old)
     with pytest.raises(AlreadyRotatedError) as refused:
-        opened(world, loser.key)
+        opened(harness, loser.key)
     assert refused.value.successor_key_id == winner.rotation.new_key_id
-    third = confirmed(world, loser.key, again=True)
-    assert world.service.describe(third.key).revokes_at is None
+    third = confirmed(harness, loser.key, again=True)
+    assert harness.service.describe(third.key).revokes_at is None
 
 
-def test_nothing_is_confirmed_while_another_run_delivers_a_sibling(moving_world: World) -> None:
-    service, old = moving_world.service, moving_world.add_key()
-    paused = opened(moving_world, old)
-    moving_world.wait(minutes=11)
-    opened(moving_world, old, holder=ANOTHER_RUN)
+def test_nothing_is_confirmed_while_another_run_delivers_a_sibling(
+    moving_harness: ServiceHarness,
+) -> None:
+    service, old = moving_harness.service, moving_harness.add_key()
+    paused = opened(moving_harness, old)
+    moving_harness.wait(minutes=11)
+    opened(moving_harness, old, holder=ANOTHER_RUN)
     with pytest.raises(BusyError):
         service.confirm(paused.key, paused.rotation.id)
     assert service.describe(old).revokes_at is None
@@ -534,15 +549,15 @@ def test_nothing_is_confirmed_while_another_run_delivers_a_sibling(moving_world:
 # Asking for a rotation
 
 
-def test_a_rotation_is_told_to_its_two_keys_and_to_no_other(world: World) -> None:
-    old, stranger = world.add_key(), world.add_key()
-    mine = opened(world, old)
+def test_a_rotation_is_visible_to_its_two_keys_alone(harness: ServiceHarness) -> None:
+    old, stranger = harness.add_key(), harness.add_key()
+    mine = opened(harness, old)
     for key in (old, mine.key):
-        told = world.service.rotation(key, mine.rotation.id)
+        told = harness.service.rotation(key, mine.rotation.id)
         assert told is not None
         assert (told.id, told.new_key_id) == (mine.rotation.id, mine.rotation.new_key_id)
-    assert world.service.rotation(stranger, mine.rotation.id) is None
-    assert world.service.rotation(old, UUID(int=7)) is None
+    assert harness.service.rotation(stranger, mine.rotation.id) is None
+    assert harness.service.rotation(old, UUID(int=7)) is None
 
 
 # A service that makes the key itself

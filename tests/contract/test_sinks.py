@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.sink_cases import CASES, FAULTS, Fault, Place, SinkCase, delivery
+from contract.sink_cases import CASES, FAULTS, Fault, SinkCase, SinkHarness, delivery
 from signotaur_action.console.console import Console
 from signotaur_action.errors import BOTH_KEYS_VALID, DeliveryError, ExitCode
 from signotaur_action.model import Secret
@@ -34,11 +34,11 @@ def case(request: pytest.FixtureRequest) -> SinkCase:
 
 
 @pytest.fixture
-def place(tmp_path: Path, case: SinkCase) -> Iterator[Place]:
+def place(tmp_path: Path, case: SinkCase) -> Iterator[SinkHarness]:
     folder = tmp_path / "place"
     folder.mkdir()
     with case.store(folder) if case.store else nullcontext() as store:
-        place = Place(folder, store)
+        place = SinkHarness(folder, store)
         if case.before is not None:
             place.file.write_bytes(case.before)
             place.file.chmod(0o600)
@@ -51,14 +51,16 @@ def test_every_kind_has_a_case() -> None:
     assert set(EMITTERS) >= TAKES_STDOUT
 
 
-def test_the_kinds_that_take_stdout_are_those_that_print(case: SinkCase, place: Place) -> None:
+def test_the_kinds_that_take_stdout_are_those_that_print(
+    case: SinkCase, place: SinkHarness
+) -> None:
     case.make(place).deliver(delivery(OURS))
     for kind in case.kinds:
         assert (kind in TAKES_STDOUT) is bool(place.printed)
     assert case.prints is bool(place.printed)
 
 
-def test_a_check_changes_nothing_and_says_nothing(case: SinkCase, place: Place) -> None:
+def test_a_check_changes_nothing_and_says_nothing(case: SinkCase, place: SinkHarness) -> None:
     before = place.held()
     for _ in range(2):
         assert list(case.make(place).check()) == []
@@ -67,7 +69,7 @@ def test_a_check_changes_nothing_and_says_nothing(case: SinkCase, place: Place) 
 
 @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
 def test_a_stranger_finds_the_key_that_was_delivered(
-    case: SinkCase, place: Place, key: str
+    case: SinkCase, place: SinkHarness, key: str
 ) -> None:
     sink = case.make(place)
     sink.check()
@@ -76,7 +78,7 @@ def test_a_stranger_finds_the_key_that_was_delivered(
 
 
 def test_reading_back_gives_the_key_or_nothing_and_never_another(
-    case: SinkCase, place: Place
+    case: SinkCase, place: SinkHarness
 ) -> None:
     sink = case.make(place)
     before = sink.read_back()
@@ -86,14 +88,14 @@ def test_reading_back_gives_the_key_or_nothing_and_never_another(
         assert sink.read_back() == (Secret(key) if case.readable else None)
 
 
-def test_another_run_reads_back_the_same_key_or_nothing(case: SinkCase, place: Place) -> None:
+def test_another_run_reads_back_the_same_key_or_nothing(case: SinkCase, place: SinkHarness) -> None:
     case.make(place).deliver(delivery(OURS))
     assert case.make(place).read_back() in (None, Secret(OURS))
     if case.readable and case.durable:
         assert case.make(place).read_back() == Secret(OURS)
 
 
-def test_delivering_twice_is_harmless(case: SinkCase, place: Place) -> None:
+def test_delivering_twice_is_harmless(case: SinkCase, place: SinkHarness) -> None:
     sink = case.make(place)
     sink.deliver(delivery(OURS))
     once = place.held()
@@ -104,7 +106,7 @@ def test_delivering_twice_is_harmless(case: SinkCase, place: Place) -> None:
         assert place.held() == once
 
 
-def test_what_stood_there_beside_the_key_stays(case: SinkCase, place: Place) -> None:
+def test_other_content_of_the_file_is_kept(case: SinkCase, place: SinkHarness) -> None:
     case.make(place).deliver(delivery(OURS))
     if case.before is None or b"A=1" not in case.before.upper():
         return
@@ -115,7 +117,7 @@ def test_what_stood_there_beside_the_key_stays(case: SinkCase, place: Place) -> 
         assert tail == b" # why\r\n"
 
 
-def test_a_name_never_holds_the_key_and_says_where(case: SinkCase, place: Place) -> None:
+def test_a_name_says_where_and_never_contains_the_key(case: SinkCase, place: SinkHarness) -> None:
     sink = case.make(place)
     before = sink.name
     sink.deliver(delivery(OURS))
@@ -127,7 +129,7 @@ def test_a_name_never_holds_the_key_and_says_where(case: SinkCase, place: Place)
     assert case.make(place).name == before, "a later run finds its mark in the journal by name"
 
 
-def test_the_durable_ones_are_those_of_the_design(case: SinkCase, place: Place) -> None:
+def test_the_durable_ones_are_those_of_the_design(case: SinkCase, place: SinkHarness) -> None:
     assert case.make(place).durable is case.durable
 
 
@@ -142,7 +144,7 @@ def test_the_durable_ones_are_those_of_the_design(case: SinkCase, place: Place) 
     indirect=["case"],
 )
 def test_a_destination_that_fails_says_so_and_keeps_what_it_held(
-    case: SinkCase, place: Place, fault: Fault
+    case: SinkCase, place: SinkHarness, fault: Fault
 ) -> None:
     sink = case.make(place)
     sink.check()
@@ -165,7 +167,7 @@ def test_a_destination_that_fails_says_so_and_keeps_what_it_held(
     "case", [case for case in CASES if case.writes_file], ids=lambda case: case.name, indirect=True
 )
 def test_reading_back_from_a_place_that_is_gone_fails_or_finds_nothing(
-    case: SinkCase, place: Place
+    case: SinkCase, place: SinkHarness
 ) -> None:
     sink = case.make(place)
     sink.deliver(delivery(OURS))
@@ -184,7 +186,7 @@ def test_reading_back_from_a_place_that_is_gone_fails_or_finds_nothing(
 )
 @pytest.mark.parametrize("broken", ["pipe", "/dev/full"])
 def test_a_real_stream_that_breaks_is_a_failed_delivery(
-    case: SinkCase, place: Place, broken: str
+    case: SinkCase, place: SinkHarness, broken: str
 ) -> None:
     if broken == "pipe":
         reading, writing = os.pipe()
@@ -192,7 +194,7 @@ def test_a_real_stream_that_breaks_is_a_failed_delivery(
         stream = os.fdopen(writing, "w")
     else:
         stream = Path(broken).open("w")  # noqa: SIM115 - its close fails, too
-    place_of_console = Place(place.folder)
+    place_of_console = SinkHarness(place.folder)
     console = Console(stream, stream, github=False, debug=False)
     place_of_console.emit = console.emit  # type: ignore[method-assign]
     with pytest.raises(DeliveryError) as caught:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.place import Place
+from contract.harness import SinkHarness
 from signotaur_action.errors import DestinationRefusedError, ExitCode
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.stdout import StdoutSink
@@ -49,7 +49,7 @@ MATRIX = [(message, job) for message in [*READERS, *TEXTS] for job in JOBS]
 
 def refusal(message: str, environ: dict[str, str], folder: Path) -> DestinationRefusedError | None:
     """Return why a destination is refused, or None."""
-    place = Place(folder)
+    place = SinkHarness(folder)
     place.environ = environ
     context = place.context()
     sink = StdoutSink(context) if message == "stdout" else emitter(message, context)

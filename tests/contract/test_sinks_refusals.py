@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.sink_cases import Place, delivery
+from contract.sink_cases import SinkHarness, delivery
 from signotaur_action.errors import DestinationRefusedError, ExitCode
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import EMITTERS, emitter
@@ -24,17 +24,17 @@ KEY = BODY + keyformat.checksum(BODY)
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> SinkHarness:
     folder = tmp_path / "place"
     folder.mkdir()
-    return Place(folder)
+    return SinkHarness(folder)
 
 
-def key_file(place: Place) -> Sink:
+def key_file(place: SinkHarness) -> Sink:
     return KeyFileSink(str(place.file), place.context())
 
 
-def env_file(place: Place) -> Sink:
+def env_file(place: SinkHarness) -> Sink:
     return EnvFileSink(str(place.file), "SIGNOTAUR_API_KEY", place.context())
 
 
@@ -53,7 +53,7 @@ def refusal(sink: Sink) -> DestinationRefusedError:
 
 
 @pytest.mark.parametrize("text", ["", "nothing", "Continua:serverVar=A", "github:A", " template:x"])
-def test_an_unknown_kind_is_told_with_the_known_ones(place: Place, text: str) -> None:
+def test_an_unknown_kind_is_reported_with_the_known_ones(place: SinkHarness, text: str) -> None:
     with pytest.raises(SinkError) as caught:
         emitter(text, place.context())
     assert all(kind in str(caught.value) for kind in EMITTERS)
@@ -121,7 +121,7 @@ def test_an_unknown_kind_is_told_with_the_known_ones(place: Place, text: str) ->
         "command:'program",
     ],
 )
-def test_a_destination_that_makes_no_sense_is_refused(place: Place, text: str) -> None:
+def test_a_destination_that_makes_no_sense_is_refused(place: SinkHarness, text: str) -> None:
     with pytest.raises(SinkError):
         emitter(text, place.context())
 
@@ -129,7 +129,7 @@ def test_a_destination_that_makes_no_sense_is_refused(place: Place, text: str) -
 @pytest.mark.parametrize("name", ["rotated", "key-id", "old-key-id", "expires-at", "overlap-end"])
 @pytest.mark.parametrize("change", [str.lower, str.upper, str.title])
 def test_the_actions_own_outputs_are_not_for_the_key(
-    place: Place, name: str, change: Callable[[str], str]
+    place: SinkHarness, name: str, change: Callable[[str], str]
 ) -> None:
     with pytest.raises(SinkError, match="another output"):
         emitter(f"github-output:{change(name)}", place.context())
@@ -140,13 +140,15 @@ def test_the_actions_own_outputs_are_not_for_the_key(
     ["PATH", "path", "HOME", "CI", "GITHUB_TOKEN", "RUNNER_TEMP", "ACTIONS_X", "INPUT_API_KEY",
      "NODE_OPTIONS", "node_options", "LD_PRELOAD"],
 )  # fmt: skip
-def test_variables_that_the_runner_or_a_loader_keeps_are_refused(place: Place, name: str) -> None:
+def test_variables_that_the_runner_or_a_loader_keeps_are_refused(
+    place: SinkHarness, name: str
+) -> None:
     with pytest.raises(SinkError, match="belongs to the runner"):
         emitter(f"github-env:{name}", place.context())
 
 
 @pytest.mark.parametrize("name", ["", "1A", "A-B", "A B", "A=B", "A\nEVIL=1", "Ä", "A\n"])
-def test_a_name_that_no_dotenv_variable_has_is_refused(place: Place, name: str) -> None:
+def test_a_name_that_no_dotenv_variable_has_is_refused(place: SinkHarness, name: str) -> None:
     with pytest.raises(SinkError, match="--write-env-var-name"):
         EnvFileSink(str(place.file), name, place.context())
 
@@ -170,7 +172,7 @@ def test_a_name_that_no_dotenv_variable_has_is_refused(place: Place, name: str) 
         ("a:b=c {{secret}}", f"a:b=c {KEY}"),
     ],
 )
-def test_a_templates_tokens_are_replaced(place: Place, template: str, printed: str) -> None:
+def test_a_templates_tokens_are_replaced(place: SinkHarness, template: str, printed: str) -> None:
     emitter(f"template:{template}", place.context()).deliver(delivery(KEY))
     assert place.printed == [printed + "\n"]
 
@@ -178,31 +180,31 @@ def test_a_templates_tokens_are_replaced(place: Place, template: str, printed: s
 @pytest.mark.parametrize(
     "name", ["{{secret}}", "{{{secret}}}", "\\g<0>", "{{name}}", "{{unknown}}"]
 )
-def test_a_name_that_holds_a_token_is_not_expanded(place: Place, name: str) -> None:
+def test_a_name_with_a_token_is_not_expanded(place: SinkHarness, name: str) -> None:
     emitter("template:{{name}}={{secret}}", place.context()).deliver(delivery(KEY, name=name))
     assert place.printed == [f"{name}={KEY}\n"]
 
 
-def test_tokens_that_a_replacement_would_make_are_not_expanded(place: Place) -> None:
+def test_tokens_that_a_replacement_would_make_are_not_expanded(place: SinkHarness) -> None:
     sink = emitter("template:{{secret}}|{{{name}}}", place.context())
     sink.deliver(delivery(KEY, name="{secret}"))
     assert place.printed == [f"{KEY}|{{{{secret}}}}\n"]
 
 
-def test_every_unknown_token_is_told_with_the_known_ones(place: Place) -> None:
+def test_every_unknown_token_is_reported_with_the_known_ones(place: SinkHarness) -> None:
     with pytest.raises(SinkError) as caught:
         emitter("template:{{secret}} {{b}} {{a}}", place.context())
     assert "{{a}} {{b}} (known: {{secret}} {{keyId}}" in str(caught.value)
 
 
-def test_a_key_without_an_end_has_an_empty_expiry(place: Place) -> None:
+def test_a_key_without_an_end_has_an_empty_expiry(place: SinkHarness) -> None:
     given = delivery(KEY)
     endless = type(given)(given.key, given.key_id, given.name, None, given.overlap_end)
     emitter("template:{{secret}}[{{expiry}}]", place.context()).deliver(endless)
     assert place.printed == [f"{KEY}[]\n"]
 
 
-def test_times_are_told_in_utc(place: Place) -> None:
+def test_times_are_in_utc(place: SinkHarness) -> None:
     given = delivery(KEY)
     moment = given.overlap_end + timedelta(microseconds=400_000)
     emitter("template:{{secret}} {{overlapEnd}}", place.context()).deliver(
@@ -214,7 +216,7 @@ def test_times_are_told_in_utc(place: Place) -> None:
 # stdout
 
 
-def test_stdout_is_refused_where_it_is_a_log(place: Place) -> None:
+def test_stdout_is_refused_where_it_is_a_log(place: SinkHarness) -> None:
     place.environ["GITHUB_ACTIONS"] = "true"
     assert "--write-key-file" in refusal(StdoutSink(place.context())).next
 
@@ -223,7 +225,9 @@ def test_stdout_is_refused_where_it_is_a_log(place: Place) -> None:
 
 
 @FILES
-def test_a_missing_folder_is_refused(place: Place, make: Callable[[Place], Sink]) -> None:
+def test_a_missing_folder_is_refused(
+    place: SinkHarness, make: Callable[[SinkHarness], Sink]
+) -> None:
     place.folder.rmdir()
     told = refusal(make(place))
     assert str(place.file) in told.what
@@ -231,28 +235,30 @@ def test_a_missing_folder_is_refused(place: Place, make: Callable[[Place], Sink]
 
 
 @FILES
-def test_a_folder_is_no_file(place: Place, make: Callable[[Place], Sink]) -> None:
+def test_a_folder_is_refused_as_a_file(
+    place: SinkHarness, make: Callable[[SinkHarness], Sink]
+) -> None:
     place.file.mkdir()
     assert "a folder, not a regular file" in refusal(make(place)).what
 
 
 @FILES
 @pytest.mark.timeout(5)
-def test_a_pipe_is_refused_at_once(place: Place, make: Callable[[Place], Sink]) -> None:
+def test_a_pipe_is_refused_at_once(place: SinkHarness, make: Callable[[SinkHarness], Sink]) -> None:
     os.mkfifo(place.file)
     assert "a pipe, not a regular file" in refusal(make(place)).what
 
 
 @FILES
 def test_a_link_is_refused_with_the_option_that_allows_it(
-    place: Place, make: Callable[[Place], Sink]
+    place: SinkHarness, make: Callable[[SinkHarness], Sink]
 ) -> None:
     (place.folder / "target").touch()
     place.file.symlink_to(place.folder / "target")
     assert "--follow-symlinks" in refusal(make(place)).what
 
 
-def test_a_link_may_be_followed(place: Place) -> None:
+def test_a_link_may_be_followed(place: SinkHarness) -> None:
     target = place.folder / "target"
     target.touch()
     place.file.symlink_to(target)
@@ -268,21 +274,23 @@ def test_a_link_may_be_followed(place: Place) -> None:
 
 
 @FILES
-def test_a_hard_link_is_refused(place: Place, make: Callable[[Place], Sink]) -> None:
+def test_a_hard_link_is_refused(place: SinkHarness, make: Callable[[SinkHarness], Sink]) -> None:
     place.file.touch()
     os.link(place.file, place.folder / "other")
     assert "hard links" in refusal(make(place)).what
 
 
 @FILES
-def test_a_full_disk_is_refused(place: Place, make: Callable[[Place], Sink]) -> None:
+def test_a_full_disk_is_refused(place: SinkHarness, make: Callable[[SinkHarness], Sink]) -> None:
     with small_disk(place.folder):
         fill(place.folder)
         assert "no space left" in refusal(make(place)).what
 
 
 @FILES
-def test_a_read_only_disk_is_refused(place: Place, make: Callable[[Place], Sink]) -> None:
+def test_a_read_only_disk_is_refused(
+    place: SinkHarness, make: Callable[[SinkHarness], Sink]
+) -> None:
     with read_only(place.folder):
         assert "read-only file system" in refusal(make(place)).what
 
@@ -293,7 +301,7 @@ def test_a_read_only_disk_is_refused(place: Place, make: Callable[[Place], Sink]
      b"short\n", b"-----BEGIN CERTIFICATE-----\nabc\n"],
 )  # fmt: skip
 def test_a_file_with_something_else_than_a_key_is_not_overwritten(
-    place: Place, content: bytes
+    place: SinkHarness, content: bytes
 ) -> None:
     place.file.write_bytes(content)
     told = refusal(key_file(place))
@@ -303,7 +311,7 @@ def test_a_file_with_something_else_than_a_key_is_not_overwritten(
 
 
 @pytest.mark.parametrize("content", [b"", KEY.encode(), KEY.encode() + b"\n", b"k" * 16 + b"\r\n"])
-def test_an_empty_file_or_a_key_is_overwritten(place: Place, content: bytes) -> None:
+def test_an_empty_file_or_a_key_is_overwritten(place: SinkHarness, content: bytes) -> None:
     place.file.write_bytes(content)
     place.file.chmod(0o600)
     sink = key_file(place)
@@ -312,19 +320,19 @@ def test_an_empty_file_or_a_key_is_overwritten(place: Place, content: bytes) -> 
     assert place.file.read_text() == KEY + "\n"
 
 
-def test_a_file_that_is_no_text_is_no_dotenv_file(place: Place) -> None:
+def test_a_binary_file_is_not_a_dotenv_file(place: SinkHarness) -> None:
     place.file.write_bytes(b"A=\xff\n")
     assert "not UTF-8 text" in refusal(env_file(place)).what
 
 
-def test_a_variable_in_a_form_that_cannot_be_changed_is_refused(place: Place) -> None:
+def test_a_variable_in_a_form_that_cannot_be_changed_is_refused(place: SinkHarness) -> None:
     place.file.write_text("SIGNOTAUR_API_KEY\n")
     assert "cannot be changed safely" in refusal(env_file(place)).what
 
 
 @FILES
 def test_what_a_person_should_know_is_a_warning(
-    place: Place, make: Callable[[Place], Sink]
+    place: SinkHarness, make: Callable[[SinkHarness], Sink]
 ) -> None:
     place.file.touch()
     place.file.chmod(0o644)
@@ -332,7 +340,7 @@ def test_what_a_person_should_know_is_a_warning(
     assert "is open to other users (mode 0644)" in warning
 
 
-def test_a_variable_that_is_set_twice_is_a_warning(place: Place) -> None:
+def test_a_variable_that_is_set_twice_is_a_warning(place: SinkHarness) -> None:
     place.file.write_text("SIGNOTAUR_API_KEY=a\nSIGNOTAUR_API_KEY=b\n")
     place.file.chmod(0o600)
     (warning,) = env_file(place).check()
@@ -343,20 +351,20 @@ def test_a_variable_that_is_set_twice_is_a_warning(place: Place) -> None:
 
 
 @pytest.mark.parametrize("text", ["github-output", "github-env:KEY"])
-def test_outside_a_job_there_are_no_files_of_the_runner(place: Place, text: str) -> None:
+def test_outside_a_job_the_runner_has_no_files(place: SinkHarness, text: str) -> None:
     place.environ.clear()
     assert "not a step of a GitHub job" in refusal(emitter(text, place.context())).what
 
 
 @pytest.mark.parametrize("text", ["github-output", "github-env:KEY"])
-def test_a_file_of_the_runner_is_never_made(place: Place, text: str) -> None:
+def test_a_file_of_the_runner_is_never_made(place: SinkHarness, text: str) -> None:
     told = refusal(emitter(text, place.context()))
     assert "no such file or directory" in told.what
     assert "root" in told.next
     assert not place.file.exists()
 
 
-def test_a_file_of_the_runner_keeps_owner_mode_and_identity(place: Place) -> None:
+def test_a_file_of_the_runner_keeps_owner_mode_and_identity(place: SinkHarness) -> None:
     place.file.write_bytes(b"")
     place.file.chmod(0o644)
     before = place.file.stat()

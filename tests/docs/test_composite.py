@@ -164,7 +164,7 @@ def test_a_package_that_is_not_the_locked_one_is_not_installed(
 
 @pytest.mark.parametrize("line", ["github-output", "github-output:api-key", "github-env:NAME", ""])
 def test_outputs_that_are_handed_on(program: ModuleType, line: str) -> None:
-    program.demand_known_output(f"continua:serverVar=A\n  {line}  \n")
+    program.require_known_output(f"continua:serverVar=A\n  {line}  \n")
 
 
 def test_an_output_that_could_not_be_handed_on_is_refused_before_anything_else(
@@ -178,8 +178,8 @@ def test_an_output_that_could_not_be_handed_on_is_refused_before_anything_else(
 @pytest.mark.parametrize("version", [(3, 9), (3, 10), (2, 7)])
 def test_a_python_that_is_too_old_is_named(program: ModuleType, version: tuple[int, int]) -> None:
     with pytest.raises(program.InstallError, match=r"needs Python 3\.11 or newer"):
-        program.demand_new_python(version)
-    program.demand_new_python((3, 11))
+        program.require_new_python(version)
+    program.require_new_python((3, 11))
 
 
 def test_inputs_become_what_a_container_would_get(

@@ -5,12 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+
+from docs.pages import block
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements" / "runtime.txt"
@@ -57,9 +59,43 @@ def test_the_lock_names_all_that_the_client_needs(system: str, version: str) -> 
     assert locked(environment) == set(needed(environment)) - {"signotaur-action"}
 
 
-def test_the_client_installs_from_the_repository(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+PIP = os.environ | {
+    "PIP_CACHE_DIR": os.environ.get("PIP_CACHE_DIR", str(Path("~/.cache/pip").expanduser()))
+}
+"""Variables with which pip finds what it has downloaded before."""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home with the client in ``signotaur``, installed by the manual's commands."""
+    home = tmp_path_factory.mktemp("home")
+    script = block("python3 -m venv").replace("python3", sys.executable, 1)
+    run("bash", "-euc", f"cd '{ROOT}'\n{script}", env=PIP | {"HOME": str(home)})
+    return home
+
+
+def run(*command: str | Path, env: Mapping[str, str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def is_the_client(python: Path) -> bool:
+    """Return whether an environment has the client, and no part of the server."""
+    program = python.with_name("signotaur-action")
+    environment = {"PATH": os.environ["PATH"]}
+    assert run(program, "--version", env=environment).startswith("signotaur-action ")
+    assert "rotate-key" in run(program, "--help", env=environment)
+    assert "--write-key-file" in run(program, "rotate-key", "--help", env=environment)
+    server = subprocess.run([python, "-c", "import sqlalchemy"], capture_output=True, check=False)
+    return b"ModuleNotFoundError" in server.stderr
+
+
+def test_the_manuals_commands_install_the_client_alone(home: Path) -> None:
+    assert is_the_client(home / "signotaur" / "bin" / "python")
+
+
+def test_a_wheel_of_the_repository_needs_nothing_but_the_lock(home: Path, tmp_path: Path) -> None:
     source = tmp_path / "source"
     shutil.copytree(
         ROOT / "entrypoint",
@@ -68,25 +104,15 @@ def test_the_client_installs_from_the_repository(
     )
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    env = os.environ | {"PIP_CACHE_DIR": str(tmp_path_factory.getbasetemp().parent / "pip-cache")}
-
-    def run(*command: str | Path) -> str:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
     pip = ("-m", "pip", "--disable-pip-version-check", "--quiet")
     run(
         *(sys.executable, *pip, "wheel", "--no-deps", "--no-build-isolation"),
         *("--wheel-dir", tmp_path, source),
+        env=PIP,
     )
     (wheel,) = tmp_path.glob("*.whl")
-    run(sys.executable, "-m", "venv", tmp_path / "venv")
-    python = tmp_path / "venv" / "bin" / "python"
-    run(python, *pip, "install", "--require-hashes", "--only-binary", ":all:", "-r", LOCK)
+    python = home / "signotaur" / "bin" / "python"
+    run(python, *pip, "uninstall", "--yes", "signotaur-action", env=PIP)
     # Without an index: what the project demands is what the lock brought.
-    run(python, *pip, "install", "--no-index", wheel)
-    program = python.with_name("signotaur-action")
-    assert run(program, "--version").startswith("signotaur-action ")
-    assert "rotate-key" in run(program, "--help")
-    assert "--write-key-file" in run(program, "rotate-key", "--help")
+    run(python, *pip, "install", "--no-index", wheel, env=PIP)
+    assert is_the_client(python)

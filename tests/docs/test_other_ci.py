@@ -14,8 +14,8 @@ import pytest
 from docs.file_sites import CrontabSite, SystemdSite
 from docs.other_ci import EXAMPLES, Ran, crontab, read, read_yaml, run, unit_command, unit_settings
 from docs.sites import AzureSite, BuildkiteSite, GitlabSite, Site, TeamcitySite, VaultSite
-from e2e.desk import Ledger
-from e2e.spellings import leaks
+from e2e.client_harness import Ledger
+from e2e.key_encodings import leaks
 from support.keyserver import KeyServer
 
 SITES = (
@@ -252,7 +252,7 @@ def calls_of(group: str) -> set[str]:
     return {each for each in members if each[0] != "@"}.union(*inner)
 
 
-def test_somebody_is_told_when_the_service_fails(shared_server: KeyServer, tmp_path: Path) -> None:
+def test_a_failed_service_notifies_somebody(shared_server: KeyServer, tmp_path: Path) -> None:
     site = SystemdSite(tmp_path, shared_server)
     for name, script in (("journalctl", 'echo "journal of $2"'), ("mail", 'echo "$@"; cat')):
         tool = site.tools / name
@@ -268,7 +268,7 @@ def test_somebody_is_told_when_the_service_fails(shared_server: KeyServer, tmp_p
     ]
 
 
-def test_cron_is_told_nothing_unless_it_fails(
+def test_cron_gets_no_output_unless_it_fails(
     shared_server: KeyServer, ledger: Ledger, fresh_name: str, tmp_path: Path
 ) -> None:
     site = CrontabSite(tmp_path, shared_server)

@@ -57,7 +57,7 @@ def test_a_starter_workflow_has_what_github_asks_of_it(name: str) -> None:
     assert "${{ vars.SIGNOTAUR_SERVER }}" in text
 
 
-def test_the_starter_workflows_can_be_told_apart() -> None:
+def test_the_starter_workflows_differ_by_name() -> None:
     told = [json.loads(path.read_text()) for path in STARTERS.glob("*.properties.json")]
     for member in ("name", "description"):
         assert len({each[member] for each in told}) == len(FILE_NAMES)

@@ -101,7 +101,7 @@ def test_by_hand_a_dry_run_changes_nothing_and_force_waits_for_nothing(
 
 
 @pytest.mark.parametrize("name", ROTATING)
-def test_a_lost_successor_is_told_every_night_and_replaced_by_hand(
+def test_a_lost_successor_is_reported_every_night_and_replaced_by_hand(
     repository: Repository, name: str
 ) -> None:
     old = repository.add_key("20d")
@@ -138,7 +138,7 @@ def test_a_store_that_fails_arms_nothing_and_the_next_night_rotates(
 # The deferred one
 
 
-def test_the_deferred_rotation_confirms_behind_its_own_step(repository: Repository) -> None:
+def test_the_deferred_rotation_confirms_after_its_own_step(repository: Repository) -> None:
     repository.add_key("20d")
     done = repository.run(example("rotate-deferred"))
     assert results(done) == ["success", "success"]
@@ -164,7 +164,7 @@ def test_where_the_own_step_fails_nothing_is_armed(lasting: Repository) -> None:
     assert lasting.server.accepts(lasting.secret)
 
 
-def test_a_confirmation_that_was_cut_is_made_good_by_the_next_night(
+def test_the_next_night_finishes_an_interrupted_confirmation(
     lasting: Repository,
 ) -> None:
     old = lasting.add_key("20d")
@@ -183,7 +183,7 @@ def test_a_confirmation_that_was_cut_is_made_good_by_the_next_night(
 # Those that build
 
 
-def test_the_guard_opens_an_issue_and_closes_it_behind_the_rotation(lasting: Repository) -> None:
+def test_the_guard_opens_an_issue_and_closes_it_after_the_rotation(lasting: Repository) -> None:
     old = lasting.add_key("60d")
     lasting.server.look_past("54d")
     done = lasting.run(example("build"), "push")

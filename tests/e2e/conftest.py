@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from e2e.desk import Desk, Ledger
+from e2e.client_harness import ClientHarness, Ledger
 from support.keyserver import KeyServer
 
 
 @pytest.fixture
-def desk(shared_server: KeyServer, tmp_path: Path) -> Desk:
+def client(shared_server: KeyServer, tmp_path: Path) -> ClientHarness:
     """A place to run the client from, against the shared server."""
-    return Desk(shared_server, tmp_path)
+    return ClientHarness(shared_server, tmp_path)
 
 
 @pytest.fixture

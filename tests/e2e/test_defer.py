@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from e2e.desk import Desk, Ledger, days_from_now, near
+from e2e.client_harness import ClientHarness, Ledger, days_from_now, near
 from support.client import Finished
 from support.front import Front, answering
 from support.keyserver import KeyServer
@@ -14,41 +14,43 @@ from support.keyserver import KeyServer
 class Deferred:
     """A deferred rotation of a key, and the commands behind it."""
 
-    def __init__(self, desk: Desk, old: str) -> None:
-        self.desk = desk
+    def __init__(self, client: ClientHarness, old: str) -> None:
+        self.client = client
         self.old = old
 
     def rotate(self, *arguments: str | Path, key: str | None = None) -> Finished:
         """Rotate without confirming; the new key goes to stdout as JSON."""
         env = {"SIGNOTAUR_API_KEY": key or self.old}
-        return self.desk.rotate("--defer-confirm", "--json", *arguments, env=env)
+        return self.client.rotate("--defer-confirm", "--json", *arguments, env=env)
 
     def confirm(self, key: str, *arguments: str, json: bool = True) -> Finished:
         """Confirm with a key."""
-        server = self.desk.server.options
+        server = self.client.server.options
         told = ("--json",) if json else ()
         env = {"SIGNOTAUR_API_KEY": key}
-        return self.desk.run("confirm-rotation", *server, *told, *arguments, env=env)
+        return self.client.run("confirm-rotation", *server, *told, *arguments, env=env)
 
     def armed(self) -> bool:
         """Whether the old key has an end that a rotation gave it."""
-        return self.desk.ledger.of(self.old)["revoke_due_utc"] is not None
+        return self.client.ledger.of(self.old)["revoke_due_utc"] is not None
 
     def end_lease(self) -> None:
         """Let the time pass that a rotation is kept for the run that opened it."""
         ended = "update rotations set lease_until_utc = opened_at_utc where old_key_id = ?"
-        self.desk.ledger.write(ended, self.desk.ledger.id_of(self.old))
+        self.client.ledger.write(ended, self.client.ledger.id_of(self.old))
 
     def rotation(self) -> str:
         """The state of the newest rotation of the old key."""
         query = "select state from rotations where old_key_id = ? order by id desc"
-        state: str = self.desk.ledger._select(query, self.desk.ledger.id_of(self.old))[0]["state"]
+        state: str = self.client.ledger._select(query, self.client.ledger.id_of(self.old))[0][
+            "state"
+        ]
         return state
 
 
 @pytest.fixture
-def deferred(desk: Desk, key: str) -> Deferred:
-    return Deferred(desk, key)
+def deferred(client: ClientHarness, key: str) -> Deferred:
+    return Deferred(client, key)
 
 
 def test_a_deferred_rotation_arms_nothing(deferred: Deferred) -> None:
@@ -60,7 +62,7 @@ def test_a_deferred_rotation_arms_nothing(deferred: Deferred) -> None:
     assert not deferred.armed()
     assert "confirm-rotation" in done.err
     assert "no revocation is armed" in done.err
-    assert list((deferred.desk.home / ".signotaur/rotations").iterdir()) == []
+    assert list((deferred.client.home / ".signotaur/rotations").iterdir()) == []
 
 
 def test_the_new_key_confirms_and_may_do_so_again(deferred: Deferred) -> None:
@@ -120,7 +122,7 @@ def test_another_rotations_id_is_refused(deferred: Deferred) -> None:
 
 
 @pytest.mark.parametrize("text", ["7", "not-an-id", "../keys/self"])
-def test_an_id_that_is_none_is_bad_usage(deferred: Deferred, text: str) -> None:
+def test_an_invalid_id_is_bad_usage(deferred: Deferred, text: str) -> None:
     done = deferred.confirm(deferred.old, "--rotation-id", text, json=False)
     assert done.code == 10
     assert "--rotation-id: it is not a rotation id" in done.err
@@ -134,9 +136,9 @@ def test_a_dead_key_confirms_nothing(deferred: Deferred, ledger: Ledger) -> None
     assert not deferred.armed()
 
 
-def test_a_store_that_failed_is_made_good_by_the_next_night(deferred: Deferred) -> None:
+def test_the_next_night_finishes_after_a_store_failed(deferred: Deferred) -> None:
     lost = deferred.rotate().json
-    desk = deferred.desk
+    client = deferred.client
     deferred.end_lease()
     second = deferred.rotate().json
     assert second["keyId"] != lost["keyId"]
@@ -146,7 +148,7 @@ def test_a_store_that_failed_is_made_good_by_the_next_night(deferred: Deferred) 
     late = deferred.confirm(lost["apiKey"], json=False)
     assert late.code == 1
     assert "another rotation replaced it" in late.err
-    assert desk.run("guard", *desk.server.options, "--fail-if-expiring-within", "1d",
+    assert client.run("guard", *client.server.options, "--fail-if-expiring-within", "1d",
                     env={"SIGNOTAUR_API_KEY": second["apiKey"]}).code == 0  # fmt: skip
 
 
@@ -157,12 +159,12 @@ def test_the_next_night_goes_on_with_the_key_that_was_stored(
     """The store worked and the confirmation did not: the stored key is taken over."""
     told = deferred.rotate().json
     stored = told["apiKey"]
-    desk = deferred.desk
+    client = deferred.client
     deferred.end_lease()
     if defer:
         done = deferred.rotate(key=stored)
     else:
-        done = desk.rotate("--json", env={"SIGNOTAUR_API_KEY": stored})
+        done = client.rotate("--json", env={"SIGNOTAUR_API_KEY": stored})
     assert done.code == 0, done.err
     assert done.json["rotationId"] == told["rotationId"]
     assert done.json["apiKey"] == stored
@@ -174,23 +176,23 @@ def test_the_next_night_goes_on_with_the_key_that_was_stored(
 def test_a_confirmation_without_an_answer_says_what_is_not_known(
     plain_server: KeyServer, front: Front, tmp_path: Path
 ) -> None:
-    desk = Desk(plain_server, tmp_path)
+    client = ClientHarness(plain_server, tmp_path)
     options = ("-s", front.url, "--json")
-    old = {"SIGNOTAUR_API_KEY": desk.ledger.add()}
-    told = desk.run("rotate-key", *options, "--defer-confirm", env=old).json
+    old = {"SIGNOTAUR_API_KEY": client.ledger.add()}
+    told = client.run("rotate-key", *options, "--defer-confirm", env=old).json
     new = {"SIGNOTAUR_API_KEY": told["apiKey"]}
     front.faults.append(answering(503, part="/confirmation"))
-    done = desk.run("confirm-rotation", *options, "--timeout", "1s", env=new)
+    done = client.run("confirm-rotation", *options, "--timeout", "1s", env=new)
     assert done.code == 1
     assert done.json["confirmed"] is False
     assert "is not known" in done.json["keys"]
     front.faults.clear()
-    assert desk.run("confirm-rotation", *options, env=new).json["confirmed"] is True
+    assert client.run("confirm-rotation", *options, env=new).json["confirmed"] is True
 
 
 def test_a_dry_run_says_that_it_would_rotate(deferred: Deferred) -> None:
-    before = deferred.desk.ledger.state()
+    before = deferred.client.ledger.state()
     done = deferred.rotate("--dry-run")
     assert done.code == 0
     assert done.json["wouldRotate"] is True
-    assert deferred.desk.ledger.state() == before
+    assert deferred.client.ledger.state() == before

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from e2e.desk import Desk, Ledger, bearer, days_from_now, near
-from e2e.job import Job, StepResult
-from e2e.spellings import leaks, spellings
+from e2e.client_harness import ClientHarness, Ledger, bearer, days_from_now, near
+from e2e.github_step import GithubStep, StepResult
+from e2e.key_encodings import key_encodings, leaks
 from support.front import Exchange, Fault, Front, answering
 from support.keyserver import KeyServer
 from support.runner import Step, parse_command, read_lines
@@ -36,19 +36,19 @@ HOSTILE_NAMES = {
 
 
 @pytest.fixture
-def job(tmp_path: Path, shared_server: KeyServer) -> Job:
+def job(tmp_path: Path, shared_server: KeyServer) -> GithubStep:
     """A job whose secret and inputs are those of a scheduled rotation."""
     folder = tmp_path / f"job-{tmp_path.name}"
     folder.mkdir()
-    job = Job(folder)
+    job = GithubStep(folder)
     job.give(sign_server=shared_server.url, ca_file=shared_server.ca_file)
     return job
 
 
 @pytest.fixture
-def front_job(tmp_path: Path, front: Front) -> Job:
+def front_job(tmp_path: Path, front: Front) -> GithubStep:
     """A job that reaches its server through the front."""
-    job = Job(tmp_path)
+    job = GithubStep(tmp_path)
     job.give(sign_server=front.url)
     return job
 
@@ -70,7 +70,7 @@ def masked_before_shown(result: StepResult, *keys: str) -> None:
 
 
 @pytest.mark.parametrize("verbosity", ["normal", "--debug", "RUNNER_DEBUG"])
-def test_scheduled_rotation(verbosity: str, job: Job, ledger: Ledger, key: str) -> None:
+def test_scheduled_rotation(verbosity: str, job: GithubStep, ledger: Ledger, key: str) -> None:
     file = job.temp / "key.txt"
     job.give(api_key=key, write_key_file=file, overlap_days="14")
     job.env |= {"RUNNER_DEBUG": "1"} if verbosity == "RUNNER_DEBUG" else {}
@@ -99,7 +99,7 @@ def test_scheduled_rotation(verbosity: str, job: Job, ledger: Ledger, key: str) 
     assert leaks(new, {"summary": done.summary.encode()}) == []
 
 
-def test_masks_come_first(job: Job, key: str) -> None:
+def test_masks_come_first(job: GithubStep, key: str) -> None:
     job.give(api_key=key, emit_secret="github-output", debug="true")
     done = job.run()
     lines = read_lines(done.stdout)
@@ -109,7 +109,7 @@ def test_masks_come_first(job: Job, key: str) -> None:
     covered = Step()
     for mask in masks:
         covered.masker.add_mask(mask)
-    for name, text in spellings(key).items():
+    for name, text in key_encodings(key).items():
         if name not in _NEVER_MASKED:
             assert b"***" in covered.masker.mask(text.decode("latin-1")).encode(), name
 
@@ -130,7 +130,7 @@ _NEVER_MASKED = {
 
 
 def test_new_key_is_masked_before_it_is_used(
-    front: Front, front_job: Job, plain_server: KeyServer
+    front: Front, front_job: GithubStep, plain_server: KeyServer
 ) -> None:
     """When the server first sees the new key, the masks are out and no destination holds it."""
     ledger = Ledger(plain_server)
@@ -154,7 +154,7 @@ def test_new_key_is_masked_before_it_is_used(
     assert done.outputs["api-key"] == new
 
 
-def test_key_for_later_steps(job: Job, ledger: Ledger, key: str) -> None:
+def test_key_for_later_steps(job: GithubStep, ledger: Ledger, key: str) -> None:
     job.give(api_key=key, emit_secret="github-output:signing-key\ngithub-env:SIGNING_KEY")
     done = job.run()
     assert done.code == 0, done.said
@@ -166,7 +166,7 @@ def test_key_for_later_steps(job: Job, ledger: Ledger, key: str) -> None:
     assert "store the new key now" in unescape(done.summary)
 
 
-def test_command_input(job: Job, ledger: Ledger, key: str) -> None:
+def test_command_input(job: GithubStep, ledger: Ledger, key: str) -> None:
     job.give(command="rotate-key", api_key=key, dry_run="true", emit_secret="github-output")
     done = job.run()
     assert done.code == 0, done.said
@@ -175,14 +175,14 @@ def test_command_input(job: Job, ledger: Ledger, key: str) -> None:
     assert ledger.successors(key) == []
 
 
-def test_key_from_the_steps_environment(job: Job, key: str) -> None:
+def test_key_from_the_steps_environment(job: GithubStep, key: str) -> None:
     job.give(api_key_name="SIGNING_KEY", write_key_file=job.temp / "key.txt")
     done = job.run({"SIGNING_KEY": key})
     assert done.code == 0, done.said
     masked_before_shown(done, key)
 
 
-def test_not_due(job: Job, key: str) -> None:
+def test_not_due(job: GithubStep, key: str) -> None:
     job.give(api_key=key, write_key_file=job.temp / "key.txt", if_expiring_within="30d")
     done = job.run()
     assert done.code == 0
@@ -193,7 +193,7 @@ def test_not_due(job: Job, key: str) -> None:
     assert not (job.temp / "key.txt").exists()
 
 
-def test_summary_is_one_table(job: Job, ledger: Ledger, key: str, fresh_name: str) -> None:
+def test_summary_is_one_table(job: GithubStep, ledger: Ledger, key: str, fresh_name: str) -> None:
     file = job.temp / "key.txt"
     job.give(api_key=key, write_key_file=file)
     done = job.run()
@@ -213,7 +213,7 @@ def test_summary_is_one_table(job: Job, ledger: Ledger, key: str, fresh_name: st
     assert "**Next:** give the new key" in rest
 
 
-def test_steps_before_ours_keep_their_records(job: Job, key: str) -> None:
+def test_steps_before_ours_keep_their_records(job: GithubStep, key: str) -> None:
     """The files are appended to, in place, whatever another part of the step wrote."""
     for file in job.files.values():
         file.write_text("a=b\n")
@@ -242,7 +242,7 @@ def test_steps_before_ours_keep_their_records(job: Job, key: str) -> None:
     ],
 )
 def test_one_error_annotation(
-    inputs: dict[str, str], code: int, job: Job, ledger: Ledger, key: str
+    inputs: dict[str, str], code: int, job: GithubStep, ledger: Ledger, key: str
 ) -> None:
     job.give(api_key=key, emit_secret="github-output")
     job.give(**inputs)
@@ -276,7 +276,7 @@ def test_one_error_annotation(
     ],
 )
 def test_a_key_is_never_left_in_a_masked_log_alone(
-    destination: str, job: Job, ledger: Ledger, key: str
+    destination: str, job: GithubStep, ledger: Ledger, key: str
 ) -> None:
     """This ended with 0 and the old key's end armed; the new key stood in a masked line only."""
     job.give(api_key=key, emit_secret=destination)
@@ -290,7 +290,7 @@ def test_a_key_is_never_left_in_a_masked_log_alone(
     assert ledger.of(key)["first_used_at_utc"] is None
 
 
-def test_an_earlier_step_names_no_server(job: Job, key: str) -> None:
+def test_an_earlier_step_names_no_server(job: GithubStep, key: str) -> None:
     """``~/.signotaur/config.json`` of an earlier step sent the key to any server it named."""
     config = {"signServer": "https://127.0.0.1:9", "allowUntrusted": True}
     (job.home / ".signotaur").mkdir()
@@ -307,7 +307,9 @@ def test_an_earlier_step_names_no_server(job: Job, key: str) -> None:
     assert "no server is set" in done.commands_named("error")[0].data
 
 
-def test_a_variable_does_not_switch_a_ca_file_off(job: Job, ledger: Ledger, key: str) -> None:
+def test_a_variable_does_not_switch_a_ca_file_off(
+    job: GithubStep, ledger: Ledger, key: str
+) -> None:
     """``SIGNOTAUR_ALLOW_UNTRUSTED`` won over the input ``ca-file``, and the key was sent."""
     job.give(api_key=key, write_key_file=job.temp / "key.txt", overlap_days="x")
     before = ledger.state()
@@ -319,7 +321,7 @@ def test_a_variable_does_not_switch_a_ca_file_off(job: Job, ledger: Ledger, key:
     assert ledger.state() == before
 
 
-def test_unknown_key_is_an_error_annotation(job: Job, ledger: Ledger) -> None:
+def test_unknown_key_is_an_error_annotation(job: GithubStep, ledger: Ledger) -> None:
     key = ledger.add()
     ledger.revoke(key)
     job.give(api_key=key, write_key_file=job.temp / "key.txt")
@@ -334,7 +336,7 @@ def test_unknown_key_is_an_error_annotation(job: Job, ledger: Ledger) -> None:
 @pytest.mark.parametrize("name", ["OUTPUT", "ENV", "STEP_SUMMARY"])
 @pytest.mark.parametrize("fault", ["missing", "folder"])
 def test_runner_file_cannot_be_written(
-    name: str, fault: str, job: Job, ledger: Ledger, key: str
+    name: str, fault: str, job: GithubStep, ledger: Ledger, key: str
 ) -> None:
     job.files[name].unlink()
     if fault == "folder":
@@ -351,7 +353,7 @@ def test_runner_file_cannot_be_written(
     assert ledger.of(key)["first_used_at_utc"] is None
 
 
-def test_workspace_is_no_place_for_a_key(job: Job, key: str) -> None:
+def test_the_workspace_is_refused_for_a_key(job: GithubStep, key: str) -> None:
     job.give(api_key=key, write_key_file=job.workspace / "key.txt")
     done = job.run()
     assert done.code == 0, done.said
@@ -362,7 +364,7 @@ def test_workspace_is_no_place_for_a_key(job: Job, key: str) -> None:
 # Names from the server
 
 
-def test_hostile_name_that_the_server_allows(job: Job, ledger: Ledger) -> None:
+def test_hostile_name_that_the_server_allows(job: GithubStep, ledger: Ledger) -> None:
     key = ledger.add(HOSTILE_NAME)
     job.give(api_key=key, write_key_file=job.temp / "key.txt", debug="true")
     done = job.run()
@@ -372,7 +374,7 @@ def test_hostile_name_that_the_server_allows(job: Job, ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE_NAMES.values(), ids=HOSTILE_NAMES)
 def test_hostile_name_that_a_server_sends(
-    text: str, front: Front, front_job: Job, plain_server: KeyServer
+    text: str, front: Front, front_job: GithubStep, plain_server: KeyServer
 ) -> None:
     key = Ledger(plain_server).add()
     front.faults.append(_renaming(text))
@@ -384,7 +386,9 @@ def test_hostile_name_that_a_server_sends(
     masked_before_shown(done, key, new)
 
 
-def test_hostile_text_in_a_refusal(front: Front, front_job: Job, plain_server: KeyServer) -> None:
+def test_hostile_text_in_a_refusal(
+    front: Front, front_job: GithubStep, plain_server: KeyServer
+) -> None:
     """The holder of a rotation that is open, and a detail that this client does not know."""
     key = Ledger(plain_server).add()
     hostile = "\n::set-output name=rotated::yes\n##[error]x <b> [here](https://evil.example)"
@@ -455,15 +459,15 @@ def _assert_plain_markdown(summary: str) -> None:
 # Elsewhere
 
 
-def test_no_masks_outside_github(desk: Desk, key: str) -> None:
+def test_no_masks_outside_github(client: ClientHarness, key: str) -> None:
     """Where nobody obeys it, the command itself would show the key."""
-    done = desk.rotate("--af", desk.store(key), "--wk", desk.folder / "new.txt", "--debug")
+    done = client.rotate("--af", client.store(key), "--wk", client.folder / "new.txt", "--debug")
     assert done.code == 0, done.said
     assert "add-mask" not in done.said
     assert done.out == ""
 
 
-def test_no_arguments_outside_github_is_help(desk: Desk) -> None:
-    done = desk.run()
+def test_no_arguments_outside_github_is_help(client: ClientHarness) -> None:
+    done = client.run()
     assert done.code == 0
     assert "Usage: signotaur-action" in done.out

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from e2e.desk import NOTHING_SENT, Desk, assert_explained
+from e2e.client_harness import NOTHING_SENT, ClientHarness, assert_explained
 from support.front import Exchange, Front, answering
 from support.keyserver import KeyServer
-from support.mounts import demand_root
+from support.mounts import require_root
 
 STRANGER = 4321
 BOTH_WORK = "The old and the new key both work"
@@ -37,8 +37,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def front_desk(plain_server: KeyServer, tmp_path: Path) -> Desk:
-    return Desk(plain_server, tmp_path)
+def front_desk(plain_server: KeyServer, tmp_path: Path) -> ClientHarness:
+    return ClientHarness(plain_server, tmp_path)
 
 
 def everything(folder: Path) -> str:
@@ -60,7 +60,7 @@ def by_a_folder(at: Path, other: Path) -> None:
 @pytest.mark.parametrize("exchange", [by_a_link, by_a_folder])
 def test_a_folder_that_took_the_place_of_the_checked_one_gets_no_key(
     front: Front,
-    front_desk: Desk,
+    front_desk: ClientHarness,
     folder: Path,
     written: Callable[[Path], tuple[str | Path, ...]],
     exchange: Callable[[Path, Path], None],
@@ -113,7 +113,7 @@ READ = PLANT.replace('open(sys.argv[1], "x").close()', "print(open(sys.argv[1]).
 
 
 def as_stranger(code: str, path: Path) -> subprocess.CompletedProcess[str]:
-    demand_root()
+    require_root()
     return subprocess.run(
         [sys.executable, "-I", "-c", code, path], capture_output=True, text=True, check=False
     )
@@ -131,8 +131,8 @@ def open_folder() -> Iterator[Path]:
 
 @FILES
 @pytest.mark.parametrize("mode", [0o1777, 0o777])
-def test_root_gives_no_key_to_whoever_created_the_file_first(
-    desk: Desk,
+def test_root_gives_no_key_to_the_user_who_created_the_file(
+    client: ClientHarness,
     key: str,
     open_folder: Path,
     written: Callable[[Path], tuple[str | Path, ...]],
@@ -143,43 +143,43 @@ def test_root_gives_no_key_to_whoever_created_the_file_first(
     file = open_folder / "api_key.txt"
     planted = as_stranger(PLANT, file)
     assert planted.returncode == 0, planted.stderr
-    done = desk.rotate("--af", desk.store(key), *written(file))
+    done = client.rotate("--af", client.store(key), *written(file))
     assert_explained(
         done, 11, f"it belongs to uid {STRANGER}, who may have created it", "chown", NOTHING_SENT
     )
     assert as_stranger(READ, file).stdout.strip() == ""
-    assert desk.ledger.of(key)["first_used_at_utc"] is None
+    assert client.ledger.of(key)["first_used_at_utc"] is None
 
     os.chown(file, 0, 0)  # as the message says
-    done = desk.rotate("--af", desk.store(key), *written(file))
+    done = client.rotate("--af", client.store(key), *written(file))
     assert done.code == 0, done.err
-    assert desk.ledger.successors(key)
+    assert client.ledger.successors(key)
     assert "PermissionError" in as_stranger(READ, file).stderr
 
 
 def test_a_workspace_of_another_user_that_is_mounted_into_a_container(
-    desk: Desk, key: str, folder: Path
+    client: ClientHarness, key: str, folder: Path
 ) -> None:
     """Root in the container, folder and file of uid 1001: the next step on the host reads it."""
-    demand_root()
+    require_root()
     file = folder / "api_key.txt"
     file.touch()
     for path in (folder, file):
         os.chown(path, 1001, 1001)
     folder.chmod(0o775)
-    done = desk.rotate("--af", desk.store(key), "--wk", file)
+    done = client.rotate("--af", client.store(key), "--wk", file)
     assert done.code == 0, done.err
     assert (file.stat().st_uid, file.stat().st_mode & 0o777) == (1001, 0o600)
     assert f"{folder}: members of group 1001 can replace files in this folder" in done.err
 
 
-def test_a_file_that_was_open_to_others_is_told_once_and_closed(
-    desk: Desk, key: str, folder: Path
+def test_a_file_that_was_open_to_others_is_reported_once_and_closed(
+    client: ClientHarness, key: str, folder: Path
 ) -> None:
     file = folder / "api_key.txt"
     file.write_text(f"{key}\n")
     file.chmod(0o644)
-    done = desk.rotate("--af", file, "--wk", file)
+    done = client.rotate("--af", file, "--wk", file)
     assert done.code == 0, done.err
     assert done.err.count("is open to other users (mode 0644)") == 1
     assert "the new file will be for its owner only (mode 0600)" in done.err
@@ -191,13 +191,13 @@ def test_a_file_that_was_open_to_others_is_told_once_and_closed(
 
 @FILES
 def test_a_folder_that_is_named_like_a_leftover_stops_no_run(
-    desk: Desk, key: str, folder: Path, written: Callable[[Path], tuple[str | Path, ...]]
+    client: ClientHarness, key: str, folder: Path, written: Callable[[Path], tuple[str | Path, ...]]
 ) -> None:
     """Before: exit code 12 after the rotation, at every repeat, until somebody removed it."""
     file = folder / "new"
     odd = folder / ".new.0123456789abcdef.tmp"
     odd.mkdir()
-    done = desk.rotate("--af", desk.store(key), *written(file))
+    done = client.rotate("--af", client.store(key), *written(file))
     assert done.code == 0, done.err
     assert set(folder.iterdir()) == {odd, file}
 
@@ -205,7 +205,7 @@ def test_a_folder_that_is_named_like_a_leftover_stops_no_run(
 @FILES
 def test_a_leftover_is_removed_by_a_run_that_need_not_write(
     front: Front,
-    front_desk: Desk,
+    front_desk: ClientHarness,
     folder: Path,
     written: Callable[[Path], tuple[str | Path, ...]],
 ) -> None:
@@ -226,7 +226,9 @@ def test_a_leftover_is_removed_by_a_run_that_need_not_write(
 # Large files
 
 
-def test_a_dotenv_file_above_64_kib_is_refused(desk: Desk, key: str, folder: Path) -> None:
+def test_a_dotenv_file_above_64_kib_is_refused(
+    client: ClientHarness, key: str, folder: Path
+) -> None:
     """Before, a file of 390 KB with short lines took 14 s; a key is read from 64 KiB at most."""
     file = folder / ".env"
     room = 64 * 1024 - len(f"SIGNOTAUR_API_KEY={key}\n")
@@ -234,7 +236,7 @@ def test_a_dotenv_file_above_64_kib_is_refused(desk: Desk, key: str, folder: Pat
         file.write_text("A=1\n" * (size // 4) + "#" * (size % 4 - 1) + "\n" * (size % 4 > 0))
         assert file.stat().st_size == size
         before = file.read_text()
-        done = desk.rotate("--af", desk.store(key), "--we", file)
+        done = client.rotate("--af", client.store(key), "--we", file)
         if fits:
             assert done.code == 0, done.err
             assert file.stat().st_size == 64 * 1024
@@ -247,18 +249,18 @@ def test_a_dotenv_file_above_64_kib_is_refused(desk: Desk, key: str, folder: Pat
 
 
 def test_a_key_file_in_a_workspace_that_is_a_link_is_warned_of(
-    desk: Desk, key: str, tmp_path: Path
+    client: ClientHarness, key: str, tmp_path: Path
 ) -> None:
-    """Before, paths were compared as they were spelled, and nothing was said."""
-    (tmp_path / "linked").symlink_to(desk.cwd)
-    for workspace in (tmp_path / "linked", desk.cwd):
-        for file in (desk.cwd / "new.txt", tmp_path / "linked" / "new.txt"):
+    """Before, paths were compared as they were encoded, and nothing was said."""
+    (tmp_path / "linked").symlink_to(client.cwd)
+    for workspace in (tmp_path / "linked", client.cwd):
+        for file in (client.cwd / "new.txt", tmp_path / "linked" / "new.txt"):
             env = {"GITHUB_WORKSPACE": str(workspace)}
-            done = desk.rotate("--af", desk.store(key), "--wk", file, "--dry-run", env=env)
+            done = client.rotate("--af", client.store(key), "--wk", file, "--dry-run", env=env)
             assert done.code == 0, done.err
-            assert f"{desk.cwd / 'new.txt'} is in the workspace" in done.err
-    elsewhere = desk.rotate(
-        *("--af", desk.store(key), "--wk", tmp_path / "new.txt", "--dry-run"),
+            assert f"{client.cwd / 'new.txt'} is in the workspace" in done.err
+    elsewhere = client.rotate(
+        *("--af", client.store(key), "--wk", tmp_path / "new.txt", "--dry-run"),
         env={"GITHUB_WORKSPACE": str(tmp_path / "linked")},
     )
     assert "workspace" not in elsewhere.err
@@ -276,10 +278,12 @@ def test_a_key_file_in_a_workspace_that_is_a_link_is_warned_of(
     ],
 )
 def test_a_state_folder_that_others_write_is_warned_of(
-    desk: Desk, key: str, folder: Path, mode: int, said: str | None
+    client: ClientHarness, key: str, folder: Path, mode: int, said: str | None
 ) -> None:
     folder.chmod(mode)
-    done = desk.rotate("--af", desk.store(key), "--wk", desk.cwd / "new", "--state-dir", folder)
+    done = client.rotate(
+        "--af", client.store(key), "--wk", client.cwd / "new", "--state-dir", folder
+    )
     assert done.code == 0, done.err
     assert (f"Warning: {folder}: {said}" in done.err) == (said is not None)
     assert list(folder.iterdir()) == []

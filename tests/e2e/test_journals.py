@@ -9,7 +9,7 @@ from threading import Event
 
 import pytest
 
-from e2e.desk import Desk
+from e2e.client_harness import ClientHarness
 from rotation.holding import held_back, wait
 from support.client import Finished, run_client, start_client
 from support.front import Exchange, Front
@@ -86,17 +86,17 @@ def machine(tmp_path: Path, front: Front) -> Machine:
 
 
 @pytest.fixture
-def desk(plain_server: KeyServer, tmp_path: Path) -> Desk:
-    (tmp_path / "desk").mkdir()
-    return Desk(plain_server, tmp_path / "desk")
+def client(plain_server: KeyServer, tmp_path: Path) -> ClientHarness:
+    (tmp_path / "client").mkdir()
+    return ClientHarness(plain_server, tmp_path / "client")
 
 
-def the_successor(desk: Desk, key: str, printed: str) -> None:
+def the_successor(client: ClientHarness, key: str, printed: str) -> None:
     """The key was rotated once, and what was printed is what came of it."""
-    [successor] = desk.ledger.successors(key)
+    [successor] = client.ledger.successors(key)
     [new] = KEY.findall(printed)
-    assert desk.ledger.id_of(new) == successor["id"]
-    assert desk.ledger.of(key)["revoke_due_utc"] is not None
+    assert client.ledger.id_of(new) == successor["id"]
+    assert client.ledger.of(key)["revoke_due_utc"] is not None
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def the_successor(desk: Desk, key: str, printed: str) -> None:
 )
 def test_a_run_that_was_cut_stops_no_other_key(
     front: Front,
-    desk: Desk,
+    client: ClientHarness,
     tmp_path: Path,
     place: Callable[[Path, Front], Machine],
     at: str,
@@ -120,27 +120,27 @@ def test_a_run_that_was_cut_stops_no_other_key(
 ) -> None:
     """Before, every other key's rotation by that user ended with 11 until the first was done."""
     machine = place(tmp_path / "home", front)
-    first, second, third = (desk.ledger.add() for _ in range(3))
+    first, second, third = (client.ledger.add() for _ in range(3))
     machine.cut(first, at=at, answered=answered)
     machine.cut(second, at=at, answered=answered)
     assert len(machine.journals) == 2
 
     others = machine.run(third)
     assert others.code == DONE, others.err
-    the_successor(desk, third, others.out)
+    the_successor(client, third, others.out)
 
     for key in (first, second):
         assert machine.run(key, "--dry-run").code == DONE
         done = machine.run(key)
         assert done.code == DONE, done.err
-        the_successor(desk, key, done.out)
+        the_successor(client, key, done.out)
     assert machine.journals == []
 
 
 def test_two_runs_for_one_key_exclude_each_other_and_two_keys_do_not(
-    machine: Machine, desk: Desk
+    machine: Machine, client: ClientHarness
 ) -> None:
-    key, other = desk.ledger.add(), desk.ledger.add()
+    key, other = client.ledger.add(), client.ledger.add()
     with held_back(machine.front, "PUT", "/rotations/") as (arrived, free):
         run = start_client(*machine.command(), env=machine.env(key))
         assert arrived.wait(30)
@@ -155,13 +155,13 @@ def test_two_runs_for_one_key_exclude_each_other_and_two_keys_do_not(
 
 
 def test_a_run_that_is_started_with_the_candidate_finds_the_journal(
-    machine: Machine, desk: Desk
+    machine: Machine, client: ClientHarness
 ) -> None:
     """A file held it already when the run was cut; a store that the next run reads did, too."""
-    key, other = desk.ledger.add(), desk.ledger.add()
-    store = ("-e", f"command:cp /dev/stdin {desk.folder / 'stored'}")
+    key, other = client.ledger.add(), client.ledger.add()
+    store = ("-e", f"command:cp /dev/stdin {client.folder / 'stored'}")
     machine.cut(key, *store, at="/confirmation", answered=False)
-    candidate = (desk.folder / "stored").read_text()
+    candidate = (client.folder / "stored").read_text()
     assert candidate != key
     machine.cut(other)
     left = len(machine.journals)
@@ -173,15 +173,15 @@ def test_a_run_that_is_started_with_the_candidate_finds_the_journal(
         free.set()
     ended = wait(run)
     assert ended.code == DONE, ended.err
-    the_successor(desk, key, ended.out)
+    the_successor(client, key, ended.out)
     assert len(machine.journals) == left - 1
 
 
 def test_a_journal_under_its_old_name_is_finished_and_stops_nobody(
-    machine: Machine, desk: Desk
+    machine: Machine, client: ClientHarness
 ) -> None:
     """The version before named a journal for the command alone."""
-    key, other = desk.ledger.add(), desk.ledger.add()
+    key, other = client.ledger.add(), client.ledger.add()
     machine.cut(key)
     [journal] = machine.journals
     old_name = journal.rename(journal.with_name("0123456789abcdef.rotation"))
@@ -190,21 +190,21 @@ def test_a_journal_under_its_old_name_is_finished_and_stops_nobody(
     assert machine.journals == [old_name]
     done = machine.run(key)
     assert done.code == DONE, done.err
-    the_successor(desk, key, done.out)
+    the_successor(client, key, done.out)
     assert machine.journals == []
 
 
 @pytest.mark.parametrize("spelling", ["{}/", "HTTP://{host}", "{}//"])
 def test_the_same_server_in_another_spelling_is_the_same(
-    machine: Machine, desk: Desk, spelling: str
+    machine: Machine, client: ClientHarness, spelling: str
 ) -> None:
-    key = desk.ledger.add()
+    key = client.ledger.add()
     machine.cut(key)
     url = machine.front.url
     other = spelling.format(url, host=url.removeprefix("http://"))
     done = machine.run(key, "--sign-server", other)
     assert done.code == DONE, done.err
-    the_successor(desk, key, done.out)
+    the_successor(client, key, done.out)
     assert machine.journals == []
 
 
@@ -230,12 +230,12 @@ def test_the_same_key_text_on_two_servers_is_two_keys(tmp_path: Path) -> None:
 # Beside a file
 
 
-def test_two_keys_in_one_dotenv_file(front: Front, desk: Desk, tmp_path: Path) -> None:
+def test_two_keys_in_one_dotenv_file(front: Front, client: ClientHarness, tmp_path: Path) -> None:
     """Before, the second variable could not be rotated while the first was unfinished."""
     machine = Machine(tmp_path / "home", front)
     machine.folder.mkdir()
     file = machine.folder / ".env"
-    first, second = desk.ledger.add(), desk.ledger.add()
+    first, second = client.ledger.add(), client.ledger.add()
     file.write_text(f"FIRST={first}\n# kept\nSECOND={second}\n")
     file.chmod(0o600)
 
@@ -256,16 +256,16 @@ def test_two_keys_in_one_dotenv_file(front: Front, desk: Desk, tmp_path: Path) -
     )
     assert kept is not None
     for old, new in zip((first, second), kept.groups(), strict=True):
-        the_successor(desk, old, new)
+        the_successor(client, old, new)
 
 
 def test_a_file_that_is_being_written_is_not_written_for_another_key(
-    front: Front, desk: Desk, tmp_path: Path
+    front: Front, client: ClientHarness, tmp_path: Path
 ) -> None:
     machine = Machine(tmp_path / "home", front)
     machine.folder.mkdir()
     file = machine.folder / ".env"
-    key, other = desk.ledger.add(), desk.ledger.add()
+    key, other = client.ledger.add(), client.ledger.add()
     with held_back(front, "PUT", "/rotations/") as (arrived, free):
         run = start_client(*machine.command("--we", file, "--wn", "A"), env=machine.env(key))
         assert arrived.wait(30)
@@ -282,12 +282,12 @@ def test_a_file_that_is_being_written_is_not_written_for_another_key(
 
 
 def test_a_key_that_is_stored_beside_a_cut_rotation_tells_its_journals(
-    front: Front, desk: Desk, tmp_path: Path
+    front: Front, client: ClientHarness, tmp_path: Path
 ) -> None:
     machine = Machine(tmp_path / "home", front)
     machine.folder.mkdir()
     file = machine.folder / "key.txt"
-    keys = [desk.ledger.add() for _ in range(2)]
+    keys = [client.ledger.add() for _ in range(2)]
     for key in keys:
         machine.cut(key, "--wk", file)
     done = run_client(

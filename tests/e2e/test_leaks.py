@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.desk import Desk, bearer
-from e2e.spellings import files_below, leaks, spellings
+from e2e.client_harness import ClientHarness, bearer
+from e2e.key_encodings import files_below, key_encodings, leaks
 from support.client import Finished, start_client
 from support.front import Exchange, Fault, Front, answering, lost_answer
 from support.keyserver import KeyServer
@@ -24,34 +24,34 @@ GITHUB_FILES = ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_STEP_SUMMARY")
 
 
 @dataclass
-class Scene:
+class LeakHarness:
     """A run among canaries."""
 
-    desk: Desk
+    client: ClientHarness
     front: Front
     old: str
     allowed: set[Path] = field(default_factory=set)
     """Files that may hold a key: where it came from, where it was sent, the journal."""
 
     def __post_init__(self) -> None:
-        self.allowed.add(self.desk.store(self.old))
+        self.allowed.add(self.client.store(self.old))
         folders = {"TMPDIR": "tmp", "RUNNER_TEMP": "runner-temp", "GITHUB_WORKSPACE": "cwd"}
         for variable, name in folders.items():
-            (self.desk.folder / name).mkdir(exist_ok=True)
-            self.desk.env[variable] = str(self.desk.folder / name)
+            (self.client.folder / name).mkdir(exist_ok=True)
+            self.client.env[variable] = str(self.client.folder / name)
         for variable in GITHUB_FILES:
-            file = self.desk.folder / variable
+            file = self.client.folder / variable
             file.touch()
-            self.desk.env[variable] = str(file)
+            self.client.env[variable] = str(file)
 
     def path(self, name: str) -> Path:
         """Return a file that may hold a key."""
-        self.allowed.add(self.desk.folder / name)
-        return self.desk.folder / name
+        self.allowed.add(self.client.folder / name)
+        return self.client.folder / name
 
     def run(self, *arguments: str | Path) -> Finished:
-        state = self.desk.folder / "state"
-        return self.desk.run(
+        state = self.client.folder / "state"
+        return self.client.run(
             "rotate-key", *self.front.options, "--state-dir", state, "--timeout", "2s", *arguments
         )
 
@@ -62,12 +62,12 @@ class Scene:
         return list(dict.fromkeys([self.old, *(line.removeprefix("Bearer ") for line in sent)]))
 
     def leaks(self, done: Finished, *, asked_for_on_stdout: bool = False) -> list[str]:
-        server = self.desk.server.data_dir
-        places = files_below(self.desk.folder, server)
+        server = self.client.server.data_dir
+        places = files_below(self.client.folder, server)
         log = server.parent / f"{server.name}.log"
         assert b"/api/v1/keys/self" in log.read_bytes()  # the right log
         places[str(log)] = log.read_bytes()
-        journals = {str(path) for path in (self.desk.folder / "state").glob("*.rotation")}
+        journals = {str(path) for path in (self.client.folder / "state").glob("*.rotation")}
         for path in {str(path) for path in self.allowed} | journals:
             places.pop(path, None)
         places["stderr"] = done.err.encode()
@@ -77,9 +77,9 @@ class Scene:
 
 
 @pytest.fixture
-def scene(front: Front, plain_server: KeyServer, tmp_path: Path) -> Scene:
-    desk = Desk(plain_server, tmp_path)
-    return Scene(desk, front, desk.ledger.add())
+def harness(front: Front, plain_server: KeyServer, tmp_path: Path) -> LeakHarness:
+    client = ClientHarness(plain_server, tmp_path)
+    return LeakHarness(client, front, client.ledger.add())
 
 
 @pytest.fixture(params=[(), ("--debug",)], ids=["normal", "debug"])
@@ -110,63 +110,63 @@ def test_success(
     arguments: list[str],
     printed: bool,  # noqa: FBT001 - whether the key was asked for on stdout
     verbosity: Sequence[str],
-    scene: Scene,
+    harness: LeakHarness,
 ) -> None:
     given: list[str | Path] = [
-        scene.path(each) if each.endswith(".txt") else each for each in arguments
+        harness.path(each) if each.endswith(".txt") else each for each in arguments
     ]
     if "github-output" in arguments:
-        scene.path("GITHUB_OUTPUT")
-        scene.path("GITHUB_ENV")
-    done = scene.run("--af", scene.desk.key_file, *given, *verbosity)
+        harness.path("GITHUB_OUTPUT")
+        harness.path("GITHUB_ENV")
+    done = harness.run("--af", harness.client.key_file, *given, *verbosity)
     assert done.code == 0, done.said
-    assert len(scene.keys) == 2
-    assert scene.leaks(done, asked_for_on_stdout=printed) == []
-    [old, new] = scene.keys
+    assert len(harness.keys) == 2
+    assert harness.leaks(done, asked_for_on_stdout=printed) == []
+    [old, new] = harness.keys
     assert done.out.count(new) == (arguments.count("-e") or 1 if printed else 0)
     assert old not in done.out
-    assert not list((scene.desk.folder / "state").iterdir())
+    assert not list((harness.client.folder / "state").iterdir())
 
 
 # Failure, of every kind
 
 
-def _refused_for_its_state(scene: Scene) -> list[str]:
-    scene.desk.ledger.revoke(scene.old)
+def _refused_for_its_state(harness: LeakHarness) -> list[str]:
+    harness.client.ledger.revoke(harness.old)
     return []
 
 
-def _rotated_before(scene: Scene) -> list[str]:
-    done = scene.run("--af", scene.desk.key_file, "--wk", scene.path("earlier.txt"))
+def _rotated_before(harness: LeakHarness) -> list[str]:
+    done = harness.run("--af", harness.client.key_file, "--wk", harness.path("earlier.txt"))
     assert done.code == 0
     return []
 
 
-def _busy(scene: Scene) -> list[str]:
-    scene.front.faults.append(answering(503, part="confirmation"))
-    other = scene.desk.folder / "other-state"
-    command: list[str | Path] = ["rotate-key", *scene.front.options, "--timeout", "1s"]
-    command += ["--state-dir", other, "--af", scene.desk.key_file]
-    done = scene.desk.run(*command, "--wk", scene.path("earlier.txt"))
+def _busy(harness: LeakHarness) -> list[str]:
+    harness.front.faults.append(answering(503, part="confirmation"))
+    other = harness.client.folder / "other-state"
+    command: list[str | Path] = ["rotate-key", *harness.front.options, "--timeout", "1s"]
+    command += ["--state-dir", other, "--af", harness.client.key_file]
+    done = harness.client.run(*command, "--wk", harness.path("earlier.txt"))
     assert done.code == 12
-    scene.allowed.update(other.iterdir())
-    scene.front.faults.clear()
+    harness.allowed.update(other.iterdir())
+    harness.front.faults.clear()
     return []
 
 
-def _options(*arguments: str) -> Callable[[Scene], list[str]]:
+def _options(*arguments: str) -> Callable[[LeakHarness], list[str]]:
     return lambda _: list(arguments)
 
 
-def _fault(fault: Fault) -> Callable[[Scene], list[str]]:
-    def prepare(scene: Scene) -> list[str]:
-        scene.front.faults.append(fault)
+def _fault(fault: Fault) -> Callable[[LeakHarness], list[str]]:
+    def prepare(harness: LeakHarness) -> list[str]:
+        harness.front.faults.append(fault)
         return []
 
     return prepare
 
 
-FAILURES: dict[str, tuple[Callable[[Scene], list[str]], int]] = {
+FAILURES: dict[str, tuple[Callable[[LeakHarness], list[str]], int]] = {
     "revoked": (_refused_for_its_state, 2),
     "already rotated": (_rotated_before, 15),
     "busy": (_busy, 14),
@@ -184,13 +184,13 @@ FAILURES: dict[str, tuple[Callable[[Scene], list[str]], int]] = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_failure(failure: str, verbosity: Sequence[str], scene: Scene) -> None:
+def test_failure(failure: str, verbosity: Sequence[str], harness: LeakHarness) -> None:
     prepare, code = FAILURES[failure]
-    arguments = prepare(scene)
-    file: list[str | Path] = ["--wk", scene.path("new.txt")] if "-e" not in arguments else []
-    done = scene.run("--af", scene.desk.key_file, *file, *arguments, *verbosity)
+    arguments = prepare(harness)
+    file: list[str | Path] = ["--wk", harness.path("new.txt")] if "-e" not in arguments else []
+    done = harness.run("--af", harness.client.key_file, *file, *arguments, *verbosity)
     assert done.code == code, done.said
-    assert scene.leaks(done) == []
+    assert harness.leaks(done) == []
 
 
 @pytest.mark.parametrize(
@@ -233,38 +233,40 @@ def test_failure(failure: str, verbosity: Sequence[str], scene: Scene) -> None:
     ],
     ids=" ".join,
 )
-def test_key_in_the_wrong_place(arguments: list[str], scene: Scene) -> None:
+def test_key_in_the_wrong_place(arguments: list[str], harness: LeakHarness) -> None:
     """A variable in the wrong place of a workflow puts the key where no key belongs."""
-    given = [each.replace("KEY", scene.old) for each in arguments]
-    source = () if "--af" in arguments or "--akn" in arguments else ("--af", scene.desk.key_file)
-    done = scene.run(*source, *given)
+    given = [each.replace("KEY", harness.old) for each in arguments]
+    source = (
+        () if "--af" in arguments or "--akn" in arguments else ("--af", harness.client.key_file)
+    )
+    done = harness.run(*source, *given)
     assert done.code in {1, 10, 11}, done.said
-    known = scene.desk.ledger.successors(scene.old)
+    known = harness.client.ledger.successors(harness.old)
     assert known == []
-    assert leaks(scene.old, {"out": done.out.encode(), "err": done.err.encode()}) == []
-    files = {path: (scene.desk.folder / path).read_bytes() for path in GITHUB_FILES}
-    assert leaks(scene.old, files) == []
+    assert leaks(harness.old, {"out": done.out.encode(), "err": done.err.encode()}) == []
+    files = {path: (harness.client.folder / path).read_bytes() for path in GITHUB_FILES}
+    assert leaks(harness.old, files) == []
 
 
-def test_key_as_the_command(scene: Scene) -> None:
-    done = scene.desk.run(scene.old)
+def test_key_as_the_command(harness: LeakHarness) -> None:
+    done = harness.client.run(harness.old)
     assert done.code == 10
-    assert leaks(scene.old, {"out": done.out.encode(), "err": done.err.encode()}) == []
+    assert leaks(harness.old, {"out": done.out.encode(), "err": done.err.encode()}) == []
 
 
 @pytest.mark.parametrize("key", [None, "foreign-key/0123456789+abcdef=="], ids=["ours", "foreign"])
 @pytest.mark.parametrize("how", ["detail", "type", "content type", "name", "holder", "number"])
-def test_server_that_repeats_the_key(how: str, key: str | None, scene: Scene) -> None:
+def test_server_that_repeats_the_key(how: str, key: str | None, harness: LeakHarness) -> None:
     """A proxy's error page and a careless server show the request's own headers."""
     if key is not None:
-        scene.desk.key_file.write_text(key)
-    scene.front.faults.append(_echo(how, key))
-    output = scene.path("new.txt")
-    done = scene.run("--af", scene.desk.key_file, "--wk", output, "--json", "--debug")
+        harness.client.key_file.write_text(key)
+    harness.front.faults.append(_echo(how, key))
+    output = harness.path("new.txt")
+    done = harness.run("--af", harness.client.key_file, "--wk", output, "--json", "--debug")
     assert done.code in {0, 1, 2, 14}, done.said
-    searched = {name: (scene.desk.folder / name).read_bytes() for name in GITHUB_FILES}
+    searched = {name: (harness.client.folder / name).read_bytes() for name in GITHUB_FILES}
     searched |= {"out": done.out.encode(), "err": done.err.encode()}
-    for each in scene.keys:
+    for each in harness.keys:
         found = leaks(each, searched) if each.startswith("sig_") else _raw(each, searched)
         assert found == []
 
@@ -303,9 +305,9 @@ def _echo(how: str, foreign: str | None) -> Fault:
 
 
 @pytest.mark.parametrize("by", ["file", "variable", "input"])
-def test_command_line_of_the_process(by: str, scene: Scene) -> None:
+def test_command_line_of_the_process(by: str, harness: LeakHarness) -> None:
     """Everybody on a machine can read what stands in /proc/PID/cmdline."""
-    hold = scene.desk.folder / "hold"
+    hold = harness.client.folder / "hold"
     hold.touch()
 
     def wait(_: Exchange) -> bool:
@@ -313,16 +315,16 @@ def test_command_line_of_the_process(by: str, scene: Scene) -> None:
             time.sleep(0.01)
         return False
 
-    scene.front.faults.append(wait)
+    harness.front.faults.append(wait)
     given = {
-        "file": (["--af", str(scene.desk.key_file)], {}),
-        "variable": ([], {"SIGNOTAUR_API_KEY": scene.old}),
-        "input": ([], {"INPUT_API-KEY": scene.old}),
+        "file": (["--af", str(harness.client.key_file)], {}),
+        "variable": ([], {"SIGNOTAUR_API_KEY": harness.old}),
+        "input": ([], {"INPUT_API-KEY": harness.old}),
     }
     arguments, env = given[by]
-    output = ["--wk", str(scene.path("new.txt"))]
-    whole = {"HOME": str(scene.desk.home), **env}
-    process = start_client("rotate-key", *scene.front.options, *arguments, *output, env=whole)
+    output = ["--wk", str(harness.path("new.txt"))]
+    whole = {"HOME": str(harness.client.home), **env}
+    process = start_client("rotate-key", *harness.front.options, *arguments, *output, env=whole)
     try:
         deadline = time.monotonic() + 60
         while b"rotate-key" not in _cmdline(process.pid) and time.monotonic() < deadline:
@@ -334,7 +336,7 @@ def test_command_line_of_the_process(by: str, scene: Scene) -> None:
         out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert b"rotate-key" in shown[str(process.pid)]
-    assert leaks(scene.old, shown) == []
+    assert leaks(harness.old, shown) == []
     assert out == ""
 
 
@@ -380,18 +382,20 @@ PLANTED: dict[str, Callable[[str], bytes]] = {
 
 
 @pytest.mark.parametrize("encoding", PLANTED)
-def test_scanner_finds_a_planted_key(encoding: str, scene: Scene) -> None:
-    done = scene.run("--af", scene.desk.key_file, "--wk", scene.path("new.txt"), "--dry-run")
-    assert scene.leaks(done) == []
-    planted = scene.desk.cwd / "core.1234"
-    planted.write_bytes(os.urandom(500) + PLANTED[encoding](scene.old) + os.urandom(500))
-    found = scene.leaks(done)
+def test_scanner_finds_a_planted_key(encoding: str, harness: LeakHarness) -> None:
+    done = harness.run(
+        "--af", harness.client.key_file, "--wk", harness.path("new.txt"), "--dry-run"
+    )
+    assert harness.leaks(done) == []
+    planted = harness.client.cwd / "core.1234"
+    planted.write_bytes(os.urandom(500) + PLANTED[encoding](harness.old) + os.urandom(500))
+    found = harness.leaks(done)
     assert found
     assert all(leak.startswith(f"{planted}: ") for leak in found)
 
 
-def test_scanner_knows_many_encodings(scene: Scene) -> None:
-    spelled = spellings(scene.old)
-    assert len(spelled) >= 14
-    assert min(map(len, spelled.values())) >= 20
-    assert leaks(scene.desk.ledger.add(), {"other key": scene.old.encode()}) == []
+def test_scanner_knows_many_encodings(harness: LeakHarness) -> None:
+    encoded = key_encodings(harness.old)
+    assert len(encoded) >= 14
+    assert min(map(len, encoded.values())) >= 20
+    assert leaks(harness.client.ledger.add(), {"other key": harness.old.encode()}) == []

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from e2e.desk import Desk
-from e2e.job import Job
-from e2e.spellings import files_below, leaks
+from e2e.client_harness import ClientHarness
+from e2e.github_step import GithubStep
+from e2e.key_encodings import files_below, leaks
 from rotation.stores import Command, File, Store
 from support.front import Exchange, Front
 from support.keyserver import KeyServer
 from support.providers.exchange import Call, Reply
-from support.providers.github_place import REPOSITORY, GithubPlace
-from support.providers.stores import BuildkitePlace, GitlabPlace, StorePlace, VaultPlace
+from support.providers.github_place import REPOSITORY, GithubHarness
+from support.providers.stores import BuildkiteHarness, GitlabHarness, StoreHarness, VaultHarness
 
 PRINTED = ("azure:KEY", "azure:KEY,output=true", "teamcity:env.KEY")
 SHOWN = (
@@ -44,10 +44,10 @@ class Told:
 
 
 @dataclass
-class Scene:
+class LeakHarness:
     """All destinations at once, with canaries."""
 
-    desk: Desk
+    client: ClientHarness
     front: Front
     old: str
     stores: list[Store]
@@ -65,7 +65,7 @@ class Scene:
 
     @property
     def emits(self) -> list[str]:
-        dotenv = self.desk.folder / "new.env"
+        dotenv = self.client.folder / "new.env"
         self.allowed.add(dotenv)
         return [*(each.text for each in self.everything), f"env-file:{dotenv}#KEY"]
 
@@ -77,13 +77,13 @@ class Scene:
 
     def leaks(self, told: Told) -> list[str]:
         """Tell where a key or a token stands that has no business there."""
-        places = files_below(self.desk.folder)
-        for path in [*self.allowed, *(self.desk.folder / "state").glob("*.rotation")]:
+        places = files_below(self.client.folder)
+        for path in [*self.allowed, *(self.client.folder / "state").glob("*.rotation")]:
             places.pop(str(path), None)
         places |= told.places
         found = [leak for key in self.keys for leak in leaks(key, places)]
         # The job's own variables, which the program may need: not what only this command got.
-        places.pop(str(self.desk.folder / "environ"), None)
+        places.pop(str(self.client.folder / "environ"), None)
         tokens = [each.place.token.encode() for each in self.stores]
         return found + [name for name, text in places.items() if any(map(text.count, tokens))]
 
@@ -94,7 +94,7 @@ class Scene:
             for each in store.place.server.requests:
                 places = {f"{each.method} {each.path}": f"{each.path} {each.headers}".encode()}
                 written = each.method in ("PUT", "POST") and not isinstance(
-                    store.place, GithubPlace
+                    store.place, GithubHarness
                 )
                 if not written:
                     places["body"] = each.body
@@ -104,10 +104,10 @@ class Scene:
 
 
 @pytest.fixture
-def scene(front: Front, plain_server: KeyServer, tmp_path: Path) -> Iterator[Scene]:
-    desk = Desk(plain_server, tmp_path)
-    places: list[StorePlace[Any]] = [
-        make(new=True) for make in (GithubPlace, GitlabPlace, VaultPlace, BuildkitePlace)
+def harness(front: Front, plain_server: KeyServer, tmp_path: Path) -> Iterator[LeakHarness]:
+    client = ClientHarness(plain_server, tmp_path)
+    places: list[StoreHarness[Any]] = [
+        make(new=True) for make in (GithubHarness, GitlabHarness, VaultHarness, BuildkiteHarness)
     ]
     before = "what-stood-there-before"
     with ExitStack() as stack:
@@ -115,22 +115,22 @@ def scene(front: Front, plain_server: KeyServer, tmp_path: Path) -> Iterator[Sce
         program, file = Command(tmp_path, before), File(tmp_path, before)
         dump = shlex.quote(str(tmp_path / "environ"))
         program.become("true", first=f"tr '\\0' '\\n' </proc/self/environ >{dump}")
-        yield Scene(
-            desk, front, desk.ledger.add(), stores, program, file, {file.file, program.kept}
+        yield LeakHarness(
+            client, front, client.ledger.add(), stores, program, file, {file.file, program.kept}
         )
 
 
 # How it is run, and what there is to be seen
 
 
-def _by_hand(*flags: str) -> Callable[[Scene], Told]:
-    def run(scene: Scene) -> Told:
-        emits = [*scene.emits, *(PRINTED if "--json" not in flags else ())]
-        done = scene.desk.run(
-            *("rotate-key", *scene.front.options, *flags),
-            *("--state-dir", scene.desk.folder / "state"),
+def _by_hand(*flags: str) -> Callable[[LeakHarness], Told]:
+    def run(harness: LeakHarness) -> Told:
+        emits = [*harness.emits, *(PRINTED if "--json" not in flags else ())]
+        done = harness.client.run(
+            *("rotate-key", *harness.front.options, *flags),
+            *("--state-dir", harness.client.folder / "state"),
             *(part for each in emits for part in ("-e", each)),
-            env={**scene.environ, "SIGNOTAUR_API_KEY": scene.old},
+            env={**harness.environ, "SIGNOTAUR_API_KEY": harness.old},
         )
         asked = [line for line in done.out.splitlines() if line.startswith("##")]
         rest = [line for line in done.out.splitlines() if line not in asked]
@@ -140,12 +140,12 @@ def _by_hand(*flags: str) -> Callable[[Scene], Told]:
     return run
 
 
-def _in_a_job(scene: Scene) -> Told:
-    folder = scene.desk.folder / "4711"
+def _in_a_job(harness: LeakHarness) -> Told:
+    folder = harness.client.folder / "4711"
     folder.mkdir()
-    job = Job(folder)
-    scene.allowed |= {job.stdout_file, job.temp / "step.err"}  # the runner masks these
-    tokens = {name: value for name, value in scene.environ.items() if name != "GH_TOKEN"}
+    job = GithubStep(folder)
+    harness.allowed |= {job.stdout_file, job.temp / "step.err"}  # the runner masks these
+    tokens = {name: value for name, value in harness.environ.items() if name != "GH_TOKEN"}
     job.env |= {
         **tokens,
         "GITHUB_REPOSITORY": REPOSITORY,
@@ -154,17 +154,17 @@ def _in_a_job(scene: Scene) -> Told:
     }
     job.give(
         command="rotate-key",
-        api_key=scene.old,
-        sign_server=scene.front.url,
-        emit_secret="\n".join(scene.emits),
-        github_token=scene.environ["GH_TOKEN"],
-        state_dir=scene.desk.folder / "state",
+        api_key=harness.old,
+        sign_server=harness.front.url,
+        emit_secret="\n".join(harness.emits),
+        github_token=harness.environ["GH_TOKEN"],
+        state_dir=harness.client.folder / "state",
     )
     done = job.run()
     if (folder.parent / "environ").exists():
         given = (folder.parent / "environ").read_text()
         assert "INPUT_SIGN-SERVER=" in given
-        assert scene.environ["GH_TOKEN"] not in given  # an input, not a variable of the job
+        assert harness.environ["GH_TOKEN"] not in given  # an input, not a variable of the job
     log = done.log + done.summary
     return Told(done.code, {"log": log.encode(), "outputs": done.output_file}, "")
 
@@ -178,8 +178,8 @@ WAYS = {
 
 
 @pytest.fixture(params=WAYS.values(), ids=list(WAYS))
-def run(request: pytest.FixtureRequest) -> Callable[[Scene], Told]:
-    way: Callable[[Scene], Told] = request.param
+def run(request: pytest.FixtureRequest) -> Callable[[LeakHarness], Told]:
+    way: Callable[[LeakHarness], Told] = request.param
     return way
 
 
@@ -191,8 +191,8 @@ def _echo(call: Call) -> Reply:
     return Reply(403, {"message": text, "errors": [text], "error": text}, {"X-Said": text[:99]})
 
 
-def _repeat_what_is_sent(scene: Scene, *, from_write: bool) -> None:
-    for store in scene.stores:
+def _repeat_what_is_sent(harness: LeakHarness, *, from_write: bool) -> None:
+    for store in harness.stores:
         store.place.server.faults.append(_echoing(from_write=from_write))
 
 
@@ -210,7 +210,7 @@ def _echoing(*, from_write: bool) -> Callable[[Call], Reply | None]:
     return fault
 
 
-def _when_open(scene: Scene, act: Callable[[], object]) -> None:
+def _when_open(harness: LeakHarness, act: Callable[[], object]) -> None:
     left = [act]
 
     def fault(exchange: Exchange) -> bool:
@@ -218,30 +218,30 @@ def _when_open(scene: Scene, act: Callable[[], object]) -> None:
             left.pop()()
         return False
 
-    scene.front.faults.append(fault)
+    harness.front.faults.append(fault)
 
 
-def _nothing(_: Scene) -> None:
+def _nothing(_: LeakHarness) -> None:
     pass
 
 
-def _refused(scene: Scene) -> None:
-    for each in scene.everything:
+def _refused(harness: LeakHarness) -> None:
+    for each in harness.everything:
         each.refuse()
 
 
-def _not_taken(scene: Scene) -> None:
-    _repeat_what_is_sent(scene, from_write=True)
+def _not_taken(harness: LeakHarness) -> None:
+    _repeat_what_is_sent(harness, from_write=True)
     program = f"{shlex.quote(sys.executable)} -ISc {shlex.quote(SHOWN)}"
-    scene.program.become("true", first=program)
-    _when_open(scene, scene.file.fail)
+    harness.program.become("true", first=program)
+    _when_open(harness, harness.file.fail)
 
 
-def _not_proved(scene: Scene) -> None:
-    _repeat_what_is_sent(scene, from_write=False)
+def _not_proved(harness: LeakHarness) -> None:
+    _repeat_what_is_sent(harness, from_write=False)
 
 
-OUTCOMES: dict[str, tuple[Callable[[Scene], None], int]] = {
+OUTCOMES: dict[str, tuple[Callable[[LeakHarness], None], int]] = {
     "success": (_nothing, 0),
     "refused": (_refused, 11),
     "not taken": (_not_taken, 12),
@@ -251,29 +251,29 @@ OUTCOMES: dict[str, tuple[Callable[[Scene], None], int]] = {
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_no_key_is_where_none_belongs(
-    scene: Scene, run: Callable[[Scene], Told], outcome: str
+    harness: LeakHarness, run: Callable[[LeakHarness], Told], outcome: str
 ) -> None:
     prepare, code = OUTCOMES[outcome]
-    prepare(scene)
-    told = run(scene)
+    prepare(harness)
+    told = run(harness)
     assert told.code == code, told.places
-    assert len(scene.keys) == (1 if outcome == "refused" else 2)
-    assert scene.leaks(told) == []
-    assert scene.sent_astray() == []
+    assert len(harness.keys) == (1 if outcome == "refused" else 2)
+    assert harness.leaks(told) == []
+    assert harness.sent_astray() == []
     if outcome == "success":
-        assert {each.held() for each in scene.everything} == {scene.keys[1]}
-        assert told.printed.count(scene.keys[1]) == len(told.printed.splitlines())
+        assert {each.held() for each in harness.everything} == {harness.keys[1]}
+        assert told.printed.count(harness.keys[1]) == len(told.printed.splitlines())
     if outcome == "not taken":
         said = "".join(text.decode() for text in told.places.values())
         assert "its output is not shown, because it contains parts of the key" in said
 
 
-def test_the_search_sees_a_key_that_is_sent_in_clear(scene: Scene) -> None:
+def test_the_search_sees_a_key_that_is_sent_in_clear(harness: LeakHarness) -> None:
     """The counterpart: what is searched holds the key, where it belongs."""
-    WAYS["plain"](scene)
-    new = scene.keys[1]
-    for store in scene.stores[1:]:
+    WAYS["plain"](harness)
+    new = harness.keys[1]
+    for store in harness.stores[1:]:
         bodies = b"".join(each.body for each in store.place.server.requests)
         assert leaks(new, {"": bodies})
-    assert leaks(new, files_below(scene.desk.folder))
-    assert (scene.desk.folder / "environ").read_bytes()
+    assert leaks(new, files_below(harness.client.folder))
+    assert (harness.client.folder / "environ").read_bytes()

@@ -9,98 +9,110 @@ from typing import Any
 
 import pytest
 
-from e2e.desk import Desk, assert_explained
+from e2e.client_harness import ClientHarness, assert_explained
 from support.client import Finished
 from support.providers.exchange import fail
-from support.providers.stores import OLDER, BuildkitePlace, GitlabPlace, StorePlace, VaultPlace
+from support.providers.stores import (
+    OLDER,
+    BuildkiteHarness,
+    GitlabHarness,
+    StoreHarness,
+    VaultHarness,
+)
 from support.tls import Authority
 
-Make = Callable[..., StorePlace[Any]]
+Make = Callable[..., StoreHarness[Any]]
 MAKES: dict[str, Make] = {
-    "gitlab": GitlabPlace,
-    "gitlab hidden": partial(GitlabPlace, hidden=True),
-    "vault": VaultPlace,
-    "buildkite": BuildkitePlace,
+    "gitlab": GitlabHarness,
+    "gitlab hidden": partial(GitlabHarness, hidden=True),
+    "vault": VaultHarness,
+    "buildkite": BuildkiteHarness,
 }
 
 
 @pytest.fixture(params=MAKES.values(), ids=list(MAKES))
-def place(request: pytest.FixtureRequest) -> Iterator[StorePlace[Any]]:
+def place(request: pytest.FixtureRequest) -> Iterator[StoreHarness[Any]]:
     with request.param() as opened:
         yield opened
 
 
-def rotate(desk: Desk, key: str, *arguments: str | Path, env: dict[str, str]) -> Finished:
+def rotate(
+    client: ClientHarness, key: str, *arguments: str | Path, env: dict[str, str]
+) -> Finished:
     """Rotate a key that a variable holds; no part of any key is ever said."""
-    state = desk.folder / "state"
-    done = desk.rotate("--state-dir", state, *arguments, env={"SIGNOTAUR_API_KEY": key, **env})
+    state = client.folder / "state"
+    done = client.rotate("--state-dir", state, *arguments, env={"SIGNOTAUR_API_KEY": key, **env})
     assert key[20:] not in done.said
     return done
 
 
-def test_a_key_is_delivered_and_armed(desk: Desk, key: str, place: StorePlace[Any]) -> None:
-    done = rotate(desk, key, "--emit-secret", place.text, "--json", env=place.environ)
+def test_a_key_is_delivered_and_armed(
+    client: ClientHarness, key: str, place: StoreHarness[Any]
+) -> None:
+    done = rotate(client, key, "--emit-secret", place.text, "--json", env=place.environ)
     assert done.code == 0, done.said
     delivered = place.read()
-    assert desk.server.accepts(delivered)
-    [successor] = desk.ledger.successors(key)
-    assert done.json["keyId"] == successor["id"] == desk.ledger.id_of(delivered)
+    assert client.server.accepts(delivered)
+    [successor] = client.ledger.successors(key)
+    assert done.json["keyId"] == successor["id"] == client.ledger.id_of(delivered)
     assert delivered[20:] not in done.err
 
 
 def test_a_store_that_fails_is_finished_by_the_same_command(
-    desk: Desk, key: str, place: StorePlace[Any]
+    client: ClientHarness, key: str, place: StoreHarness[Any]
 ) -> None:
     body = {"message": "not now", "errors": ["not now"]}
     place.server.faults += [
         fail(method, "(variables|data|secrets)", 409, body=body, times=100)
         for method in ("PUT", "POST")
     ]
-    done = rotate(desk, key, "--emit-secret", place.text, env=place.environ)
+    done = rotate(client, key, "--emit-secret", place.text, env=place.environ)
     assert done.code == 12, done.said
     assert "could not be written" in done.err
     assert "not now" in done.err
     assert "Next: Run the same command again" in done.err
     assert place.read() == OLDER
-    assert desk.server.accepts(key)
+    assert client.server.accepts(key)
     place.server.faults.clear()
-    again = rotate(desk, key, "--emit-secret", place.text, env=place.environ)
+    again = rotate(client, key, "--emit-secret", place.text, env=place.environ)
     assert again.code == 0, again.said
-    assert desk.server.accepts(place.read())
-    assert [desk.ledger.id_of(place.read())] == [
-        each["id"] for each in desk.ledger.successors(key)
+    assert client.server.accepts(place.read())
+    assert [client.ledger.id_of(place.read())] == [
+        each["id"] for each in client.ledger.successors(key)
     ], "the same new key"
 
 
 def test_what_is_wrong_is_found_before_the_server_is_asked(
-    desk: Desk, key: str, place: StorePlace[Any]
+    client: ClientHarness, key: str, place: StoreHarness[Any]
 ) -> None:
     place.revoke()
-    before = desk.ledger.state()
-    done = rotate(desk, key, "--emit-secret", place.text, env=place.environ)
+    before = client.ledger.state()
+    done = rotate(client, key, "--emit-secret", place.text, env=place.environ)
     assert_explained(done, 11, "refuses the token", place.token_variable)
-    assert desk.ledger.state() == before
+    assert client.ledger.state() == before
     assert place.read() == OLDER
 
 
-def test_faults_of_three_destinations_are_told_at_once(desk: Desk, key: str) -> None:
+def test_faults_of_three_destinations_are_reported_at_once(client: ClientHarness, key: str) -> None:
     texts = ["gitlab-var:!", "vault:secret/app", "buildkite-secret:bk"]
     options = [option for text in texts for option in ("--emit-secret", text)]
-    done = rotate(desk, key, *options, env={})
+    done = rotate(client, key, *options, env={})
     variables = ("GITLAB_TOKEN", "VAULT_ADDR", "VAULT_TOKEN", "BUILDKITE_API_TOKEN")
     assert_explained(done, 10, "3 problems were found", *variables)
 
 
-def test_one_run_delivers_to_three_stores_and_resumes_where_it_failed(desk: Desk, key: str) -> None:
+def test_one_run_delivers_to_three_stores_and_resumes_where_it_failed(
+    client: ClientHarness, key: str
+) -> None:
     with ExitStack() as stack:
-        makes: list[Make] = [GitlabPlace, VaultPlace, BuildkitePlace]
+        makes: list[Make] = [GitlabHarness, VaultHarness, BuildkiteHarness]
         places = [stack.enter_context(make()) for make in makes]
         env = {name: text for place in places for name, text in place.environ.items()}
         options = [option for place in places for option in ("--emit-secret", place.text)]
         places[1].server.faults.append(fail("POST", "/data/", 400, body={"errors": ["not now"]}))
-        assert rotate(desk, key, *options, env=env).code == 12
+        assert rotate(client, key, *options, env=env).code == 12
         assert [place.read() == OLDER for place in places] == [False, True, True], "the last waits"
-        assert rotate(desk, key, *options, env=env).code == 0
+        assert rotate(client, key, *options, env=env).code == 0
         assert len({place.read() for place in places}) == 1
         assert [len(place.server.calls("PUT")) for place in places] == [1, 0, 1]
 
@@ -133,25 +145,25 @@ def trusting(evil: Authority, folder: Path) -> dict[str, dict[str, str]]:
 @pytest.mark.parametrize("by", ["file", "folder", "both"])
 @pytest.mark.parametrize("kind", ["gitlab", "vault", "buildkite"])
 def test_variables_of_openssl_make_no_store_trusted(
-    kind: str, by: str, desk: Desk, key: str, good: Authority, evil: Authority
+    kind: str, by: str, client: ClientHarness, key: str, good: Authority, evil: Authority
 ) -> None:
     """With --ca-file they did: a store with a certificate of that CA was sent the token."""
-    variables = trusting(evil, desk.folder / "authorities")[by]
-    place: StorePlace[Any]
+    variables = trusting(evil, client.folder / "authorities")[by]
+    place: StoreHarness[Any]
     with MAKES[kind](tls=evil.issue()) as place:
         if place.authorities_variable:
             variables[place.authorities_variable] = str(good.ca_file)
-        done = rotate(desk, key, "--emit-secret", place.text, env=place.environ | variables)
+        done = rotate(client, key, "--emit-secret", place.text, env=place.environ | variables)
         assert_explained(done, 11, "The certificate of ", "is not trusted")
         assert place.server.requests == []
 
 
 def test_the_authority_that_is_given_is_trusted_beside_such_variables(
-    desk: Desk, key: str, good: Authority, evil: Authority
+    client: ClientHarness, key: str, good: Authority, evil: Authority
 ) -> None:
-    with VaultPlace(tls=good.issue()) as place:
-        variables = trusting(evil, desk.folder / "authorities")["both"]
+    with VaultHarness(tls=good.issue()) as place:
+        variables = trusting(evil, client.folder / "authorities")["both"]
         variables[place.authorities_variable] = str(good.ca_file)
-        done = rotate(desk, key, "--emit-secret", place.text, env=place.environ | variables)
+        done = rotate(client, key, "--emit-secret", place.text, env=place.environ | variables)
         assert done.code == 0, done.said
-        assert desk.server.accepts(place.read())
+        assert client.server.accepts(place.read())

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from e2e.desk import Desk, Ledger
+from e2e.client_harness import ClientHarness, Ledger
 from signotaur_action.options.commands import OPTIONS
 from support.front import Fault, Front, answering, lost_answer
 from support.golden import Normaliser, Transcript
@@ -31,7 +31,7 @@ def test_transcript(
     tmp_path: Path,
 ) -> None:
     told = tomllib.loads((HERE / scenario / "scenario.toml").read_text())
-    transcript = play(told, Desk(plain_server, tmp_path), front)
+    transcript = play(told, ClientHarness(plain_server, tmp_path), front)
     file = HERE / scenario / "transcript.txt"
     if update_golden:
         file.write_text(transcript)
@@ -43,17 +43,17 @@ def test_there_are_scenarios() -> None:
     assert all((HERE / name / "transcript.txt").is_file() for name in SCENARIOS)
 
 
-def play(told: dict[str, Any], desk: Desk, front: Front) -> str:
+def play(told: dict[str, Any], client: ClientHarness, front: Front) -> str:
     """Do what a scenario says and return the transcript."""
-    _use_long_ids(desk.ledger)
-    key = desk.ledger.add(told.get("name", "ci"), days=told.get("days", 90))
-    folder = desk.cwd
+    _use_long_ids(client.ledger)
+    key = client.ledger.add(told.get("name", "ci"), days=told.get("days", 90))
+    folder = client.cwd
     (folder / "key.txt").write_text(f"{key}\n")
     (folder / "key.txt").chmod(0o600)
     for name, content in told.get("files", {}).items():
         (folder / name).write_text(content.replace("{key}", key))
         (folder / name).chmod(0o600)
-    normal = Normaliser(folder, front.url, desk.ledger.id_of(key))
+    normal = Normaliser(folder, front.url, client.ledger.id_of(key))
     normal.key(key)
     transcript = Transcript(normal)
     for run in told["run"]:
@@ -64,8 +64,8 @@ def play(told: dict[str, Any], desk: Desk, front: Front) -> str:
         )
         env |= {name: value.replace("{key}", key) for name, value in run.get("env", {}).items()}
         if run.get("revoke"):
-            desk.ledger.revoke(key)
-        done = desk.run(*run.get("command", []), env=env)
+            client.ledger.revoke(key)
+        done = client.run(*run.get("command", []), env=env)
         transcript.run(run.get("command", []), done, front.requests)
     transcript.files(folder)
     return str(transcript)

@@ -24,6 +24,9 @@ from signotaur_keyserver.runtime.server import Server, configured, listen, url_o
 from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.sweep import Swept, sweep
 from signotaur_keyserver.store import keys
+from signotaur_keyserver.store.event_chain import ChainKey
+from signotaur_keyserver.web.application import add_pages
+from signotaur_keyserver.web.site import SiteOptions
 from signotaur_wire import keyformat, paths
 from signotaur_wire.durations import parse_duration
 from signotaur_wire.roles import ROTATOR
@@ -35,9 +38,17 @@ NO_LIMIT = 1_000_000
 class Running:
     """A server of a database, in a thread of this process. Use it as a context manager."""
 
-    def __init__(self, database: Database, limits: Limits = DEFAULT, **options: Any) -> None:
+    def __init__(
+        self,
+        database: Database,
+        limits: Limits = DEFAULT,
+        site: SiteOptions | None = None,
+        **options: Any,
+    ) -> None:
         self._limits = limits
         self._app = create_app(database, Options(**{"failures_burst": NO_LIMIT} | options))
+        if site is not None:
+            add_pages(self._app, site)
 
     def __enter__(self) -> str:
         """Start; return the URL."""
@@ -174,11 +185,15 @@ class World:
         self.file = file
         """The SQLite file; the data folder of any other database is the folder that it is in."""
         self.url = url or sqlite_url(file)
-        self.database = Database(self.url)
         self.vault = Vault.in_folder(file.parent)
+        self._chain_key = ChainKey(self.vault)
+        self.database = self._opened()
         self.secrets: list[str] = []
         self._running: list[tuple[Running, Database]] = []
         self._clients: dict[str, Client] = {}
+
+    def _opened(self, offset: str = "0s") -> Database:
+        return Database(self.url, offset=parse_duration(offset), chain_key=self._chain_key)
 
     def at(self, offset: str) -> Client:
         """Return a client of a server whose clock runs ahead; it is started at the first call.
@@ -186,7 +201,7 @@ class World:
         A server sweeps when it starts: call this before the act whose outcome it shall look at.
         """
         if offset not in self._clients:
-            database = Database(self.url, offset=parse_duration(offset))
+            database = self._opened(offset)
             server = Running(database, vault=self.vault)
             self._clients[offset] = Client(server.__enter__(), self.secrets)
             self._running.append((server, database))
@@ -199,7 +214,7 @@ class World:
 
     def serving(self, **options: Any) -> Client:
         """Return a client of a further server with options of its own."""
-        database = Database(self.url)
+        database = self._opened()
         server = Running(database, **{"vault": self.vault} | options)
         client = self._clients[f"server {len(self._running)}"] = Client(
             server.__enter__(), self.secrets
@@ -229,7 +244,7 @@ class World:
 
     def sweep(self, offset: str = "0s") -> Swept:
         """Sweep as an instance whose clock runs ahead."""
-        database = Database(self.url, offset=parse_duration(offset))
+        database = self._opened(offset)
         try:
             return sweep(database)
         finally:
@@ -242,7 +257,7 @@ class World:
 
     def overview(self, key_id: int, offset: str = "0s") -> administration.KeyOverview:
         """Return what the key list says of a key."""
-        database = Database(self.url, offset=parse_duration(offset))
+        database = self._opened(offset)
         try:
             listed = administration.list_keys(database)
         finally:

@@ -21,7 +21,7 @@ from signotaur_keyserver.pki.material import (
 )
 from signotaur_keyserver.pki.selfsigned import KeyType
 from signotaur_keyserver.pki.subjects import subject_name
-from signotaur_keyserver.service import administration, certificates
+from signotaur_keyserver.service import certificates
 from signotaur_keyserver.service.administration import AdministrationError
 
 pytestmark = pytest.mark.both_databases
@@ -75,10 +75,8 @@ def test_a_certificate_is_stored_with_what_it_says(world: World) -> None:
     assert added.state(added.not_before_utc - YEAR) is CertificateState.NOT_YET_VALID
 
 
-def test_labels_and_certificates_are_taken_once(world: World) -> None:
+def test_a_certificate_is_added_once(world: World) -> None:
     add(world)
-    with pytest.raises(AdministrationError, match="with this label already exists"):
-        add(world, "PRODUCTION", material(name="other"))
     with pytest.raises(AdministrationError, match="was already added"):
         add(world, "other", material(name="production"))
     with pytest.raises(AdministrationError, match="no user"):
@@ -114,6 +112,15 @@ def test_the_database_keeps_no_certificate_that_could_neither_sign_nor_go(world:
             connection.exec_driver_sql(f"UPDATE certificates SET {change}")  # noqa: S608
 
 
+_OLD_ROWS = """
+INSERT INTO users VALUES (1, 'ci', false, true, '2026-01-01 00:00:00.000000');
+INSERT INTO keys(id, public_id, sha256, owner_id, name, enabled, created_at_utc)
+VALUES (1, 'abcdefghijklmno', '{sha256}', 1, 'build', true, '2026-01-01 00:00:00.000000');
+INSERT INTO events(at_utc, level, type, message, user_id, key_id, data)
+VALUES ('2026-01-01 00:00:00.000000', 'Security', 'key-added', 'Key 1 was added.', 1, 1, '{{}}')
+""".format(sha256="a" * 64)
+
+
 def test_a_database_of_the_first_version_is_brought_up_with_what_it_holds(
     tmp_path: Path, empty_database: str
 ) -> None:
@@ -124,17 +131,17 @@ def test_a_database_of_the_first_version_is_brought_up_with_what_it_holds(
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
     assert current_revision(database) == "0001"
-    administration.add_user(database, "ci", admin=False, roles=[])
-    administration.add_key(database, "ci", "build", None)
+    with database.write() as connection:
+        for statement in _OLD_ROWS.split(";"):
+            connection.exec_driver_sql(statement)
     before = _rows(database)
     migrate(database)
     assert current_revision(database) == newest_revision()
     assert _rows(database) == before
     made = material()
-    added = certificates.add_certificate(
-        database, Vault.in_folder(tmp_path), "first", lambda _now: made, ["ci"]
-    )
-    assert added.made_master_key
+    vault = Vault.in_folder(tmp_path)
+    added = certificates.add_certificate(database, vault, "first", lambda _now: made, ["ci"])
+    assert vault.file.exists()
     assert added.certificate.added_at_utc <= datetime.now(UTC)
     database.close()
 

@@ -49,24 +49,34 @@ def _listed(cli: Run, *options: str) -> list[dict[str, object]]:
     return listed
 
 
-def test_a_certificate_is_added_in_one_line(cli: Run, data_dir: Path) -> None:
+def test_a_certificate_is_added_in_one_line(cli: Run) -> None:
     code, out, err = cli("cert", "add", "--label=production", *SELF_SIGNED, "--user=ci")
     assert code == 0
     assert out.count("\n") == 1
     number, label, thumbprint = out.strip().split("\t")
     assert (number, label, len(thumbprint)) == ("1", "production", 40)
-    assert err == f"created {data_dir}/master.key: back it up, separately from the database\n"
-    assert stat.S_IMODE((data_dir / "master.key").stat().st_mode) == 0o600
+    assert err == ""
     code, out, err = cli("cert", "add", "--label=second", *SELF_SIGNED, "--json")
     assert (code, err) == (0, "")
     assert set(json.loads(out)) == {
         "id",
         "label",
+        "alias",
         "thumbprint",
         "subject",
         "notBefore",
         "notAfter",
     }
+
+
+def test_the_first_command_makes_the_master_key(
+    data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["user", "add", "ci", f"--data-dir={data_dir}"])
+    assert capsys.readouterr().err == (
+        f"created {data_dir}/master.key: back it up, separately from the database\nuser 1 added\n"
+    )
+    assert stat.S_IMODE((data_dir / "master.key").stat().st_mode) == 0o600
 
 
 def test_the_life_of_a_certificate(cli: Run) -> None:
@@ -95,6 +105,22 @@ def test_the_life_of_a_certificate(cli: Run) -> None:
         "certificate-access-revoked",
         "certificate-removed",
     ]
+
+
+def test_two_certificates_behind_one_label(cli: Run) -> None:
+    for _ in range(2):
+        cli("cert", "add", "--label=production", *SELF_SIGNED)
+    code, out, err = cli("cert", "remove", "production")
+    assert (code, out) == (1, "")
+    assert err.endswith("several certificates have this label; name one by id: 1, 2\n")
+    assert cli("cert", "disable", "1") == (0, "", "certificate 1 is disabled\n")
+    assert [each["state"] for each in _listed(cli)] == ["disabled", "valid"]
+    assert cli("cert", "enable", "1") == (0, "", "certificate 1 is enabled\n")
+    renamed = cli("cert", "rename", "1", "--label=production", "--alias=year-2026")
+    assert renamed == (0, "", "certificate 1 is renamed\n")
+    assert "production (year-2026): CN=Example" in cli("cert", "list")[1]
+    assert cli("cert", "remove", "year-2026") == (0, "", "certificate 1 is removed\n")
+    assert cli("cert", "remove", "production") == (0, "", "certificate 2 is removed\n")
 
 
 def test_a_pfx_file_is_added_with_its_password(
@@ -181,12 +207,12 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_usage_errors_end_with_10(cli: Run, data_dir: Path, fault: str) -> None:
+def test_usage_errors_end_with_10(cli: Run, fault: str) -> None:
     code, out, err = cli("cert", "add", "--label=x", *FAULTS[fault])
     assert (code, out) == (10, "")
     assert err.startswith("signotaur-keyserver: ")
     assert "Traceback" not in err
-    assert not (data_dir / "master.key").exists()
+    assert _listed(cli) == []
 
 
 FAILURES = {
@@ -195,7 +221,7 @@ FAILURES = {
     "an unknown certificate to export": ("cert", "export", "9"),
     "an unknown user": ("cert", "grant", "production", "--user=nobody"),
     "an unknown user to add": ("cert", "add", "--label=y", *SELF_SIGNED, "--user=nobody"),
-    "a label that is taken": ("cert", "add", "--label=Production", *SELF_SIGNED),
+    "an alias that is a number": ("cert", "rename", "1", "--label=production", "--alias=1"),
     "a label that is a number": ("cert", "add", "--label=12", *SELF_SIGNED),
     "an empty PFX": ("cert", "add", "--label=y", "--pfx=/dev/null"),
 }

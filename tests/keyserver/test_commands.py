@@ -40,7 +40,9 @@ def _add_key(cli: Run, *options: str) -> str:
 
 
 def test_from_nothing_to_a_key(cli: Run) -> None:
-    assert cli("user", "add", "ci", "--role=ApiKeyRotation") == (0, "", "user 1 added\n")
+    code, out, err = cli("user", "add", "ci", "--role=ApiKeyRotation")
+    assert (code, out) == (0, "")
+    assert err.endswith("master.key: back it up, separately from the database\nuser 1 added\n")
     code, out, err = cli("key", "add", "--user", "ci", "--name", "release builds")
     assert code == 0
     assert keyformat.parse(out.strip())

@@ -9,8 +9,10 @@ import pytest
 from keyserver.harness import World, wait_until
 from keyserver.statements import executed
 from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.domain.event_chain import Link
 from signotaur_keyserver.service.retention import BATCH, prune_events
 from signotaur_keyserver.service.sweeper import Sweeper
+from signotaur_keyserver.store import event_chain
 
 pytestmark = pytest.mark.both_databases
 
@@ -32,6 +34,8 @@ def _add_old_events(world: World, amount: int) -> None:
             "SELECT '2020-01-01 00:00:00.000000', 'Information', 'old', 'old', '{}' FROM n",
             (amount,),
         )
+        last = connection.exec_driver_sql("SELECT max(id) FROM events").scalar_one()
+        event_chain.put_head(connection, Link(last, ""), None)
 
 
 def test_old_events_are_deleted_and_young_ones_stay(world: World) -> None:

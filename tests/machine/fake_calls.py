@@ -51,7 +51,7 @@ class FakeCalls:
         self.log.append(f"open {path.name}")
         return descriptor
 
-    def demand_removable(self, path: Path) -> None:
+    def require_removable(self, path: Path) -> None:
         if self._is_held(path):
             raise _sharing_violation()
 
@@ -85,7 +85,7 @@ class FakeCalls:
 
     def move(self, source: Path, target: Path) -> None:
         self.log.append(f"move to {target.name}")
-        self.demand_removable(target)
+        self.require_removable(target)
         source.replace(target)
 
     def replace(self, copy: Path, file: Path) -> None:

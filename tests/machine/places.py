@@ -16,25 +16,25 @@ if sys.platform != "win32":
 
 
 @dataclass(frozen=True)
-class Place:
+class MachineUnderTest:
     """One machine, and how to see that only the owner may use a file."""
 
     machine: Machine
     is_private: Callable[[Path], bool]
 
 
-def here() -> Place:
+def here() -> MachineUnderTest:
     """Return this machine, with its own system calls."""
     if isinstance(MACHINE, Windows):
-        return Place(MACHINE, _has_private_rights)
-    return Place(MACHINE, lambda path: stat.S_IMODE(path.stat().st_mode) == 0o600)
+        return MachineUnderTest(MACHINE, _has_private_rights)
+    return MachineUnderTest(MACHINE, lambda path: stat.S_IMODE(path.stat().st_mode) == 0o600)
 
 
-def windows_elsewhere() -> Place:
+def windows_elsewhere() -> MachineUnderTest:
     """Return Windows with system calls that are made of others."""
     calls = FakeCalls()
     wanted = calls.normal(owner_only(USER))
-    return Place(
+    return MachineUnderTest(
         Windows(calls, sleep=lambda _: None), lambda path: are_kept(calls.rights_at(path), wanted)
     )
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 
-from machine.places import PLACES, Place
+from machine.places import PLACES, MachineUnderTest
 from signotaur_action.errors import BusyError, DestinationRefusedError
 from signotaur_action.files.atomic import FileRefusedError, OwnerOnlyFile
 from signotaur_action.files.journal import JournalPlace
@@ -33,7 +33,7 @@ ENTRY = JournalEntry(
 
 
 @pytest.fixture(params=PLACES)
-def place(request: pytest.FixtureRequest) -> Place:
+def place(request: pytest.FixtureRequest) -> MachineUnderTest:
     return PLACES[request.param]()
 
 
@@ -43,7 +43,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def descriptor(place: Place, path: Path) -> Iterator[int]:
+def descriptor(place: MachineUnderTest, path: Path) -> Iterator[int]:
     descriptor = place.machine.open_private(path)
     place.machine.claim(descriptor)
     yield descriptor
@@ -62,7 +62,7 @@ def link(path: Path, target: Path) -> None:
 # Private files
 
 
-def test_a_file_is_private_before_it_has_content(place: Place, tmp_path: Path) -> None:
+def test_a_file_is_private_before_it_has_content(place: MachineUnderTest, tmp_path: Path) -> None:
     with closing(place.machine.folder(tmp_path)) as folder:
         descriptor = folder.create("new")
         place.machine.set_owner(descriptor, tmp_path.stat())
@@ -71,14 +71,16 @@ def test_a_file_is_private_before_it_has_content(place: Place, tmp_path: Path) -
     assert place.is_private(tmp_path / "new")
 
 
-def test_a_file_that_is_there_is_not_made(place: Place, tmp_path: Path) -> None:
+def test_a_file_that_is_there_is_not_made(place: MachineUnderTest, tmp_path: Path) -> None:
     (tmp_path / "new").write_bytes(b"old")
     with closing(place.machine.folder(tmp_path)) as folder, pytest.raises(FileExistsError):
         folder.create("new")
     assert (tmp_path / "new").read_bytes() == b"old"
 
 
-def test_an_open_file_that_others_could_use_is_closed_to_them(place: Place, path: Path) -> None:
+def test_an_open_file_that_others_could_use_is_closed_to_them(
+    place: MachineUnderTest, path: Path
+) -> None:
     path.write_bytes(b"old")
     path.chmod(0o666)
     descriptor = place.machine.open_private(path)
@@ -88,7 +90,7 @@ def test_an_open_file_that_others_could_use_is_closed_to_them(place: Place, path
     assert path.read_bytes() == b"old"
 
 
-def test_a_link_is_not_followed(place: Place, path: Path, tmp_path: Path) -> None:
+def test_a_link_is_not_followed(place: MachineUnderTest, path: Path, tmp_path: Path) -> None:
     target = tmp_path / "target"
     target.write_bytes(b"old")
     link(path, target)
@@ -105,7 +107,7 @@ def test_a_link_is_not_followed(place: Place, path: Path, tmp_path: Path) -> Non
     assert target.read_bytes() == b"old"
 
 
-def test_a_missing_file_is_not_made_by_opening_it(place: Place, path: Path) -> None:
+def test_a_missing_file_is_not_made_by_opening_it(place: MachineUnderTest, path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         place.machine.folder(path.parent).open(path.name, os.O_RDONLY)
     assert not path.exists()
@@ -114,7 +116,9 @@ def test_a_missing_file_is_not_made_by_opening_it(place: Place, path: Path) -> N
 # Content
 
 
-def test_every_byte_is_written_and_read_where_it_belongs(place: Place, descriptor: int) -> None:
+def test_every_byte_is_written_and_read_where_it_belongs(
+    place: MachineUnderTest, descriptor: int
+) -> None:
     machine = place.machine
     assert machine.write_at(descriptor, BYTES, 0) == len(BYTES)
     assert machine.write_at(descriptor, b"XY", 5) == 2
@@ -125,7 +129,7 @@ def test_every_byte_is_written_and_read_where_it_belongs(place: Place, descripto
     assert machine.read_at(descriptor, 2, 100) == b""
 
 
-def test_a_file_is_replaced_whole_and_read_back(place: Place, path: Path) -> None:
+def test_a_file_is_replaced_whole_and_read_back(place: MachineUnderTest, path: Path) -> None:
     file = OwnerOnlyFile(path, machine=place.machine)
     assert file.read() is None
     for content in (BYTES, b"", b"long " * 50_000):
@@ -136,7 +140,7 @@ def test_a_file_is_replaced_whole_and_read_back(place: Place, path: Path) -> Non
         assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
-def test_a_copy_takes_a_files_place(place: Place, path: Path) -> None:
+def test_a_copy_takes_a_files_place(place: MachineUnderTest, path: Path) -> None:
     path.write_bytes(b"unsigned")
     copy = path.with_name("copy")
     copy.write_bytes(b"signed")
@@ -145,7 +149,7 @@ def test_a_copy_takes_a_files_place(place: Place, path: Path) -> None:
     assert not copy.exists()
 
 
-def test_a_folder_that_is_none_is_refused(place: Place, path: Path) -> None:
+def test_an_invalid_folder_is_refused(place: MachineUnderTest, path: Path) -> None:
     path.write_bytes(b"a file")
     with pytest.raises(FileRefusedError, match="not a folder"):
         OwnerOnlyFile(path / "key.txt", machine=place.machine).check(1)
@@ -153,7 +157,7 @@ def test_a_folder_that_is_none_is_refused(place: Place, path: Path) -> None:
         OwnerOnlyFile(path.with_name("none") / "key.txt", machine=place.machine).check(1)
 
 
-def test_a_folder_stays_the_one_that_was_opened(place: Place, tmp_path: Path) -> None:
+def test_a_folder_stays_the_one_that_was_opened(place: MachineUnderTest, tmp_path: Path) -> None:
     at = tmp_path / "folder"
     at.mkdir()
     (at / "file").write_bytes(b"old")
@@ -176,7 +180,9 @@ def test_a_folder_stays_the_one_that_was_opened(place: Place, tmp_path: Path) ->
 # Locks
 
 
-def test_one_descriptor_at_a_time_has_the_lock(place: Place, path: Path, descriptor: int) -> None:
+def test_one_descriptor_at_a_time_has_the_lock(
+    place: MachineUnderTest, path: Path, descriptor: int
+) -> None:
     machine = place.machine
     machine.lock(descriptor)
     second = machine.open_private(path)
@@ -186,7 +192,7 @@ def test_one_descriptor_at_a_time_has_the_lock(place: Place, path: Path, descrip
     os.close(second)
 
 
-def test_a_lock_ends_with_its_descriptor(place: Place, path: Path) -> None:
+def test_a_lock_ends_with_its_descriptor(place: MachineUnderTest, path: Path) -> None:
     first, second = place.machine.open_private(path), place.machine.open_private(path)
     place.machine.lock(first)
     os.close(first)
@@ -223,13 +229,15 @@ def test_a_lock_dies_with_its_process(path: Path) -> None:
     os.close(descriptor)
 
 
-def test_what_is_taken_back_leaves_nothing(place: Place, path: Path, descriptor: int) -> None:
+def test_what_is_taken_back_leaves_nothing(
+    place: MachineUnderTest, path: Path, descriptor: int
+) -> None:
     place.machine.write_at(descriptor, b"\n" * 100, 0)
     place.machine.take_back(path, descriptor)
     assert not path.exists() or path.stat().st_size == 0
 
 
-def test_a_file_that_is_discarded_is_closed_and_gone(place: Place, path: Path) -> None:
+def test_a_file_that_is_discarded_is_closed_and_gone(place: MachineUnderTest, path: Path) -> None:
     descriptor = place.machine.open_private(path)
     place.machine.lock(descriptor)
     place.machine.release(path, descriptor)
@@ -241,7 +249,7 @@ def test_a_file_that_is_discarded_is_closed_and_gone(place: Place, path: Path) -
 # The journal
 
 
-def test_a_rotation_is_remembered_and_forgotten(place: Place, path: Path) -> None:
+def test_a_rotation_is_remembered_and_forgotten(place: MachineUnderTest, path: Path) -> None:
     where = JournalPlace(path, machine=place.machine)
     with where.locked(*OURS) as journal:
         journal.begin(ENTRY)
@@ -257,7 +265,9 @@ def test_a_rotation_is_remembered_and_forgotten(place: Place, path: Path) -> Non
     assert list(path.parent.iterdir()) == []
 
 
-def test_keys_that_share_a_folder_have_journals_of_their_own(place: Place, path: Path) -> None:
+def test_keys_that_share_a_folder_have_journals_of_their_own(
+    place: MachineUnderTest, path: Path
+) -> None:
     where = JournalPlace(folders=[path.parent], machine=place.machine)
     other = (Secret("another-key-of-the-vendor"), OURS[1])
     with where.locked(*OURS) as journal:
@@ -271,7 +281,7 @@ def test_keys_that_share_a_folder_have_journals_of_their_own(place: Place, path:
 # The process
 
 
-def test_a_program_and_what_it_started_is_ended(place: Place, path: Path) -> None:
+def test_a_program_and_what_it_started_is_ended(place: MachineUnderTest, path: Path) -> None:
     program = subprocess.Popen(
         [sys.executable, "-c", "import sys; sys.stdin.read()", str(path)],
         stdin=subprocess.PIPE,
@@ -283,7 +293,9 @@ def test_a_program_and_what_it_started_is_ended(place: Place, path: Path) -> Non
     program.communicate()
 
 
-def test_a_program_with_limits_gets_its_arguments_and_returns_its_code(place: Place) -> None:
+def test_a_program_with_limits_gets_its_arguments_and_returns_its_code(
+    place: MachineUnderTest,
+) -> None:
     limits = Limits(cpu_seconds=60, memory=4 << 30, file_size=1 << 20, open_files=64)
     arguments = ["a b", "", "'\"$HOME`;", "*", "-x"]
     code = "import sys; print(ascii(sys.argv[1:])); sys.exit(7)"
@@ -292,5 +304,5 @@ def test_a_program_with_limits_gets_its_arguments_and_returns_its_code(place: Pl
     assert (done.returncode, done.stdout.strip()) == (7, ascii(arguments))
 
 
-def test_a_run_is_done_and_its_code_returned(place: Place) -> None:
+def test_a_run_is_done_and_its_code_returned(place: MachineUnderTest) -> None:
     assert place.machine.run_as_child_of_pid_1(lambda: 7, "") == 7

@@ -46,7 +46,7 @@ subprocess.run(MACHINE.limited([sys.executable, "-I", "-c", sys.argv[1]], limits
 """
 
 
-def test_a_lower_limit_that_holds_already_stays() -> None:
+def test_a_lower_limit_is_kept() -> None:
     """Only root may raise it, and a program must not fail to start for that."""
     done = subprocess.run(
         [sys.executable, "-I", "-c", LOWER_FIRST, FILES],

@@ -176,7 +176,7 @@ def test_a_file_that_an_administrator_made_is_his(
     assert path.read_bytes() == b"new"
 
 
-def test_a_mode_tells_nothing_and_is_no_concern(file: OwnerOnlyFile, path: Path) -> None:
+def test_a_file_mode_is_ignored(file: OwnerOnlyFile, path: Path) -> None:
     path.write_bytes(b"old")
     path.chmod(0o666)
     path.parent.chmod(0o777)
@@ -197,7 +197,7 @@ def test_a_journal_of_somebody_else_is_refused(calls: FakeCalls, path: Path) -> 
     assert journal.read_bytes() == b""
 
 
-def test_the_lock_is_behind_everything_a_file_can_hold(calls: FakeCalls, path: Path) -> None:
+def test_the_lock_is_beyond_the_largest_possible_file(calls: FakeCalls, path: Path) -> None:
     with JournalPlace(path, machine=Windows(calls)).locked(*OURS):
         assert calls.locks == [LOCKED_BYTE]
     assert 2**60 < LOCKED_BYTE < 2**63, "a larger one is negative to Windows"

@@ -66,7 +66,7 @@ def test_without_any_of_its_rules_he_does(
     assert _of_others(found.lock_out) == expected
 
 
-def test_whoever_confirms_first_has_the_key() -> None:
+def test_the_first_to_confirm_has_the_key() -> None:
     """The only key was stolen: to the server, the thief is its owner."""
     found = search(Theft(TheftRules()), lambda state: state.lost_race and state.locked_out)
     assert found.lock_out == (

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from support.providers.stores import BuildkitePlace, GitlabPlace, StorePlace, VaultPlace
+from support.providers.stores import BuildkiteHarness, GitlabHarness, StoreHarness, VaultHarness
 
-Make = Callable[..., StorePlace[Any]]
+Make = Callable[..., StoreHarness[Any]]
 MAKES: dict[str, Make] = {
-    "gitlab": GitlabPlace,
-    "gitlab group": partial(GitlabPlace, owner="acme"),
-    "gitlab scope": partial(GitlabPlace, scope="review/*"),
-    "vault": VaultPlace,
-    "buildkite": BuildkitePlace,
+    "gitlab": GitlabHarness,
+    "gitlab group": partial(GitlabHarness, owner="acme"),
+    "gitlab scope": partial(GitlabHarness, scope="review/*"),
+    "vault": VaultHarness,
+    "buildkite": BuildkiteHarness,
 }
 
 
@@ -32,24 +32,24 @@ def opened() -> Iterator[ExitStack]:
 
 
 @pytest.fixture
-def place(make: Make, opened: ExitStack) -> StorePlace[Any]:
+def place(make: Make, opened: ExitStack) -> StoreHarness[Any]:
     """A place that holds an older key."""
     return opened.enter_context(make())
 
 
 @pytest.fixture
-def new_place(make: Make, opened: ExitStack) -> StorePlace[Any]:
+def new_place(make: Make, opened: ExitStack) -> StoreHarness[Any]:
     """A place that is still to be made."""
     return opened.enter_context(make(new=True))
 
 
 @pytest.fixture
-def vault() -> Iterator[VaultPlace]:
-    with VaultPlace() as place:
+def vault() -> Iterator[VaultHarness]:
+    with VaultHarness() as place:
         yield place
 
 
 @pytest.fixture
-def new_vault() -> Iterator[VaultPlace]:
-    with VaultPlace(new=True) as place:
+def new_vault() -> Iterator[VaultHarness]:
+    with VaultHarness(new=True) as place:
         yield place

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from contract.place import delivery
+from contract.harness import delivery
 from signotaur_action.errors import DeliveryError, DestinationRefusedError, ExitCode, SignotaurError
 from signotaur_action.ports import Sink
 from signotaur_wire import keyformat
-from support.providers.stores import NEIGHBOUR, OLDER, StorePlace
+from support.providers.stores import NEIGHBOUR, OLDER, StoreHarness
 
 BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
 KEY = BODY + keyformat.checksum(BODY)
@@ -16,7 +16,7 @@ ALWAYS = 1_000
 
 
 def refused(
-    place: StorePlace[Any], sink: Sink | None = None, **how: Any
+    place: StoreHarness[Any], sink: Sink | None = None, **how: Any
 ) -> DestinationRefusedError:
     """The check fails, and nothing was written."""
     before = place.held()
@@ -32,7 +32,7 @@ def refused(
 
 
 def not_delivered(
-    place: StorePlace[Any], sink: Sink | None = None, *, key: str = KEY, **how: Any
+    place: StoreHarness[Any], sink: Sink | None = None, *, key: str = KEY, **how: Any
 ) -> DeliveryError:
     """The delivery fails, and the place holds what it held."""
     before = place.held()
@@ -46,7 +46,7 @@ def not_delivered(
     return caught.value
 
 
-def assert_silent(place: StorePlace[Any], error: SignotaurError, key: str = KEY) -> None:
+def assert_silent(place: StoreHarness[Any], error: SignotaurError, key: str = KEY) -> None:
     """No secret of the place, and no line of its own, is in what is said."""
     said = error.what + error.next + error.keys
     for secret in (key, key[20:] or key, OLDER, NEIGHBOUR, place.token):
@@ -54,6 +54,6 @@ def assert_silent(place: StorePlace[Any], error: SignotaurError, key: str = KEY)
     assert "\n" not in said
 
 
-def written(place: StorePlace[Any]) -> list[str]:
+def written(place: StoreHarness[Any]) -> list[str]:
     """The methods of the requests that carried a key."""
     return [each.method for each in place.server.requests if KEY.encode() in each.body]

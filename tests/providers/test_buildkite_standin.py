@@ -30,7 +30,7 @@ def ask(buildkite: Buildkite) -> Ask:
     return send
 
 
-def test_a_value_is_replaced_and_never_told(buildkite: Buildkite, ask: Ask) -> None:
+def test_a_value_is_replaced_and_never_returned(buildkite: Buildkite, ask: Ask) -> None:
     own = buildkite.add_secret("KEY", "old", description="d", policy="- pipeline_slug: app")
     answer = ask("PUT", f"/{own}/value", json={"value": "new"})
     assert answer.status_code == 200

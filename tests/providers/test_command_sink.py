@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from contract.place import delivery
-from e2e.spellings import leaks
+from contract.harness import delivery
+from e2e.key_encodings import leaks
 from signotaur_action import process
 from signotaur_action.errors import DeliveryError, DestinationRefusedError
 from signotaur_action.http import StoreAccess, TimeBudget
@@ -128,7 +128,7 @@ def test_no_variable_with_a_copy_of_a_key_reaches_the_program(tmp_path: Path) ->
     assert not {"MY_COPY", "URL", "NEW"} & names
 
 
-def test_variables_tell_what_is_no_secret(tmp_path: Path) -> None:
+def test_variables_describe_the_key_without_showing_it(tmp_path: Path) -> None:
     given = delivery(KEY, name="{{name}} $(x) \U0001f511")
     script = 'env | grep ^SIGNOTAUR_ | sort >"$1"'
     shell(script, tmp_path / "facts").deliver(given)
@@ -163,7 +163,7 @@ def test_long_commands_that_begin_alike_are_two_destinations() -> None:
          "ended with 1: \\x1b[31m# #vso[x] / : :error: :y."),
     ],
 )  # fmt: skip
-def test_the_exit_code_decides_and_the_last_words_are_told(code: str, what: str) -> None:
+def test_the_exit_code_decides_and_the_last_output_is_reported(code: str, what: str) -> None:
     assert told(shell(code)) == what
 
 
@@ -240,7 +240,7 @@ def test_a_whole_encoding_is_hidden_and_the_rest_is_shown(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", IN_PARTS)
-def test_nothing_is_shown_of_an_output_that_holds_parts_of_the_key(form: str) -> None:
+def test_output_with_parts_of_the_key_is_not_shown(form: str) -> None:
     """Each line was judged alone, and only by 12 characters in a row.
 
     Lines of 11 showed 56 of the key's 69 characters, lines of 8 showed 39, octal, decimal,
@@ -264,7 +264,7 @@ def test_an_output_without_the_key_is_shown(line: str) -> None:
     assert told(shell('echo "$1"; exit 3', line)).startswith("ended with 3: ")
 
 
-def test_a_key_at_the_edge_of_what_is_kept_is_not_told() -> None:
+def test_a_key_at_the_edge_of_the_kept_output_is_not_shown() -> None:
     for kept in (64 * 1024 - 40, 64 * 1024 - 13, 64 * 1024):
         said = told(python(f"print(input() + '-' * {kept}); import sys; sys.exit(1)"))
         assert KEY[-12:] not in said

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from contract.place import delivery
-from providers.github_desk import (
+from contract.harness import delivery
+from providers.github_harness import (
     AT,
     KEY,
     PUBLIC_KEY,
     REPOSITORY,
     SECRET,
     TOKEN,
-    Desk,
+    GithubHarness,
     furnish,
     kept_long_ago,
 )
@@ -27,10 +27,10 @@ from support.tls import Authority
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
+def harness() -> Iterator[GithubHarness]:
     with GitHub() as github:
         furnish(github)
-        yield Desk(github)
+        yield GithubHarness(github)
 
 
 # Whose secret
@@ -58,19 +58,19 @@ EVERY_SCOPE = pytest.mark.parametrize(
 
 @EVERY_SCOPE
 def test_a_secret_is_made_and_changed(
-    desk: Desk, text: str, store: str, scope: str, permission: str, classic: str
+    harness: GithubHarness, text: str, store: str, scope: str, permission: str, classic: str
 ) -> None:
     del permission, classic
-    sink = desk.sink(text)
+    sink = harness.sink(text)
     (told,) = sink.check()
     assert told == f"{sink.name} does not exist yet; it will be created."
-    assert {each.method for each in desk.github.requests} == {"GET"}
+    assert {each.method for each in harness.github.requests} == {"GET"}
     sink.deliver(delivery(KEY[::-1]))
-    again = desk.sink(text)
+    again = harness.sink(text)
     assert again.check() == []
     again.deliver(delivery(KEY))
-    assert desk.github.secret(store, scope, "KEY") == KEY
-    for each in desk.github.requests:
+    assert harness.github.secret(store, scope, "KEY") == KEY
+    for each in harness.github.requests:
         sent = each.path.encode() + each.body + repr(each.headers).encode()
         assert KEY.encode() not in sent, "in clear"
         assert TOKEN not in each.path
@@ -81,50 +81,54 @@ def test_in_an_enterprise_server_with_an_authority_of_its_own(tmp_path: Path) ->
     with GitHub(prefix="/api/v3", tls=authority.issue()) as github:
         furnish(github)
         github.clock_offset = timedelta(days=2)  # nobody's clock but GitHub's counts
-        desk = Desk(github, ca_file=authority.ca_file)
+        harness = GithubHarness(github, ca_file=authority.ca_file)
         for _ in range(2):
-            desk.checked().deliver(delivery(KEY))
+            harness.checked().deliver(delivery(KEY))
         assert github.secret(*AT) == KEY
-        assert "certificate" in Desk(github).refusal(Desk(github).sink())
+        assert "certificate" in GithubHarness(github).refusal(GithubHarness(github).sink())
 
 
 # Tokens
 
 
 @EVERY_SCOPE
-def test_a_refused_token_is_told_what_it_needs(
-    desk: Desk, text: str, store: str, scope: str, permission: str, classic: str
+def test_a_refused_token_gets_the_needed_permission_named(
+    harness: GithubHarness, text: str, store: str, scope: str, permission: str, classic: str
 ) -> None:
     del store, scope
-    assert "(401: Bad credentials)" in desk.refusal(desk.sink(text, "an-expired-token"))
+    assert "(401: Bad credentials)" in harness.refusal(harness.sink(text, "an-expired-token"))
     for token in (
-        desk.github.add_token("poor", permissions={"issues": "write"}),
-        desk.github.add_token("far", repositories=["acme/else"], permissions={"secrets": "write"}),
-        desk.github.add_token("job", kind="job", permissions={"secrets": "write"}),
+        harness.github.add_token("poor", permissions={"issues": "write"}),
+        harness.github.add_token(
+            "far", repositories=["acme/else"], permissions={"secrets": "write"}
+        ),
+        harness.github.add_token("job", kind="job", permissions={"secrets": "write"}),
     ):
-        assert f"{permission}" in desk.refusal(desk.sink(text, token))
-    poor = desk.github.add_token("classic", scopes=["public_repo", "workflow"])
-    assert f"needs the scope {classic}" in desk.refusal(desk.sink(text, poor))
-    rich = desk.github.add_token("classic", scopes=["workflow", classic])
-    desk.sink(text, rich).check()
-    assert desk.github.calls("PUT") == []
+        assert f"{permission}" in harness.refusal(harness.sink(text, token))
+    poor = harness.github.add_token("classic", scopes=["public_repo", "workflow"])
+    assert f"needs the scope {classic}" in harness.refusal(harness.sink(text, poor))
+    rich = harness.github.add_token("classic", scopes=["workflow", classic])
+    harness.sink(text, rich).check()
+    assert harness.github.calls("PUT") == []
 
 
-def test_a_classic_token_that_reads_a_public_repository_does_not_write(desk: Desk) -> None:
+def test_a_classic_token_that_reads_a_public_repository_does_not_write(
+    harness: GithubHarness,
+) -> None:
     body = {"key_id": "1", "key": "AAAA"}
     headers = {"X-OAuth-Scopes": "public_repo, repo:status"}
-    desk.github.faults.append(fail("GET", PUBLIC_KEY, 200, headers=headers, body=body))
-    assert "the token lacks the scope repo." in desk.refusal(desk.sink())
-    assert desk.github.calls("PUT") == []
+    harness.github.faults.append(fail("GET", PUBLIC_KEY, 200, headers=headers, body=body))
+    assert "the token lacks the scope repo." in harness.refusal(harness.sink())
+    assert harness.github.calls("PUT") == []
 
 
-def test_a_token_that_only_reads_is_found_when_it_should_write(desk: Desk) -> None:
+def test_a_token_that_only_reads_is_found_when_it_should_write(harness: GithubHarness) -> None:
     """Nothing that changes nothing tells reading from writing."""
-    reader = desk.github.add_token("reader", permissions={"secrets": "read"})
-    sink = desk.sink(token=reader)
+    reader = harness.github.add_token("reader", permissions={"secrets": "read"})
+    sink = harness.sink(token=reader)
     sink.check()
-    assert "needs Repository permissions: Secrets: write" in desk.refusal(sink)
-    assert desk.github.secret(*AT) is None
+    assert "needs Repository permissions: Secrets: write" in harness.refusal(sink)
+    assert harness.github.secret(*AT) is None
 
 
 @pytest.mark.parametrize(
@@ -146,49 +150,49 @@ def test_a_token_that_only_reads_is_found_when_it_should_write(desk: Desk) -> No
     ],
 )
 def test_what_github_would_refuse_is_a_fault_of_the_command(
-    desk: Desk, text: str, what: str
+    harness: GithubHarness, text: str, what: str
 ) -> None:
     with pytest.raises(SinkError, match=re.escape(what)):
-        desk.sink(text)
+        harness.sink(text)
 
 
-def test_without_a_token_or_with_a_wrong_address_nothing_is_begun(desk: Desk) -> None:
+def test_without_a_token_or_with_a_wrong_address_nothing_is_begun(harness: GithubHarness) -> None:
     with pytest.raises(SinkError, match=r"needs a token: .*GH_TOKEN"):
-        desk.sink(token=None)
+        harness.sink(token=None)
     for url in ("http://github.example.com/api/v3", "github.example.com", "https://u:p@g.example"):
-        desk.environ["GITHUB_API_URL"] = url
+        harness.environ["GITHUB_API_URL"] = url
         with pytest.raises(SinkError, match="GITHUB_API_URL"):
-            desk.sink()
-    desk.environ.clear()
-    desk.ca_file = Path("/nonexistent/ca.pem")
+            harness.sink()
+    harness.environ.clear()
+    harness.ca_file = Path("/nonexistent/ca.pem")
     with pytest.raises(SinkError, match="contains no certificate authorities to trust"):
-        desk.sink()
+        harness.sink()
 
 
 # The public key
 
 
-def test_a_stale_public_key_is_fetched_again_once(desk: Desk) -> None:
-    sink = desk.checked()
-    desk.github.rotate_public_key(*AT[:2])
+def test_a_stale_public_key_is_fetched_again_once(harness: GithubHarness) -> None:
+    sink = harness.checked()
+    harness.github.rotate_public_key(*AT[:2])
     sink.deliver(delivery(KEY))
-    assert desk.github.secret(*AT) == KEY
-    assert [each.status for each in desk.github.calls("PUT")] == [422, 201]
-    assert len(desk.github.calls("GET", "public-key")) == 2
+    assert harness.github.secret(*AT) == KEY
+    assert [each.status for each in harness.github.calls("PUT")] == [422, 201]
+    assert len(harness.github.calls("GET", "public-key")) == 2
 
 
-def test_another_refusal_is_no_reason_to_write_again(desk: Desk) -> None:
-    desk.github.faults.append(fail("PUT", SECRET, 422, body={"message": "too large"}, times=9))
-    assert "GitHub answered 422: too large." in desk.refusal(desk.sink())
-    assert len(desk.github.calls("PUT")) == 1
-    desk.github.faults.clear()
+def test_other_refusals_are_not_retried(harness: GithubHarness) -> None:
+    harness.github.faults.append(fail("PUT", SECRET, 422, body={"message": "too large"}, times=9))
+    assert "GitHub answered 422: too large." in harness.refusal(harness.sink())
+    assert len(harness.github.calls("PUT")) == 1
+    harness.github.faults.clear()
 
     def rotate() -> None:
-        desk.github.rotate_public_key(*AT[:2])
+        harness.github.rotate_public_key(*AT[:2])
 
-    desk.github.faults.append(after("GET", PUBLIC_KEY, rotate, times=9))
-    assert "improperly encrypted" in desk.refusal(desk.sink())
-    assert len(desk.github.calls("PUT")) == 3
+    harness.github.faults.append(after("GET", PUBLIC_KEY, rotate, times=9))
+    assert "improperly encrypted" in harness.refusal(harness.sink())
+    assert len(harness.github.calls("PUT")) == 3
 
 
 @pytest.mark.parametrize(
@@ -200,10 +204,12 @@ def test_another_refusal_is_no_reason_to_write_again(desk: Desk) -> None:
         ({"key_id": "1", "key": "no base64 ü"}, "cannot be used"),
     ],
 )
-def test_a_public_key_that_is_none_is_told(desk: Desk, body: dict[str, Any], what: str) -> None:
-    desk.github.faults.append(fail("GET", PUBLIC_KEY, 200, body=body, times=9))
-    assert what in desk.refusal(desk.sink())
-    assert desk.github.calls("PUT") == []
+def test_an_invalid_public_key_is_reported(
+    harness: GithubHarness, body: dict[str, Any], what: str
+) -> None:
+    harness.github.faults.append(fail("GET", PUBLIC_KEY, 200, body=body, times=9))
+    assert what in harness.refusal(harness.sink())
+    assert harness.github.calls("PUT") == []
 
 
 # The proof
@@ -211,22 +217,26 @@ def test_a_public_key_that_is_none_is_told(desk: Desk, body: dict[str, Any], wha
 
 @pytest.mark.parametrize("lag", [1, 2])
 @pytest.mark.parametrize("existed", [True, False])
-def test_a_change_that_shows_late_is_waited_for(desk: Desk, lag: int, *, existed: bool) -> None:
+def test_a_change_that_shows_late_is_waited_for(
+    harness: GithubHarness, lag: int, *, existed: bool
+) -> None:
     if existed:
-        kept_long_ago(desk.github, *AT)
-    sink = desk.checked()
-    desk.github.lag = lag
+        kept_long_ago(harness.github, *AT)
+    sink = harness.checked()
+    harness.github.lag = lag
     sink.deliver(delivery(KEY))
-    assert desk.github.secret(*AT) == KEY
-    assert len(desk.github.calls("GET", "secrets/KEY")) == 2 + lag + 1
+    assert harness.github.secret(*AT) == KEY
+    assert len(harness.github.calls("GET", "secrets/KEY")) == 2 + lag + 1
 
 
 @pytest.mark.parametrize("existed", [True, False])
-def test_a_change_that_never_shows_is_no_delivery(desk: Desk, *, existed: bool) -> None:
+def test_a_change_that_never_shows_fails_the_delivery(
+    harness: GithubHarness, *, existed: bool
+) -> None:
     if existed:
-        kept_long_ago(desk.github, *AT)
-    desk.github.faults.append(fail("PUT", SECRET, 204))
-    assert "does not show the secret as changed" in desk.refusal(desk.sink())
+        kept_long_ago(harness.github, *AT)
+    harness.github.faults.append(fail("PUT", SECRET, 204))
+    assert "does not show the secret as changed" in harness.refusal(harness.sink())
 
 
 # An organisation's secret
@@ -243,31 +253,31 @@ def test_a_change_that_never_shows_is_no_delivery(desk: Desk, *, existed: bool) 
     ],
 )
 def test_who_may_use_it_stays_or_is_as_asked(
-    desk: Desk, settings: str, before: str | None, then: str
+    harness: GithubHarness, settings: str, before: str | None, then: str
 ) -> None:
     at = ("actions", "orgs/acme", "KEY")
     if before:
-        kept_long_ago(desk.github, *at, visibility=before)
-    desk.checked(f"KEY,org=acme{settings}").deliver(delivery(KEY))
-    assert desk.github.secret(*at) == KEY
-    assert desk.github.visibility(*at) == (then, [])
+        kept_long_ago(harness.github, *at, visibility=before)
+    harness.checked(f"KEY,org=acme{settings}").deliver(delivery(KEY))
+    assert harness.github.secret(*at) == KEY
+    assert harness.github.visibility(*at) == (then, [])
 
 
 @pytest.mark.parametrize("settings", ["", ",visibility=selected"])
-def test_selected_repositories_stay_selected(desk: Desk, settings: str) -> None:
+def test_selected_repositories_stay_selected(harness: GithubHarness, settings: str) -> None:
     """More than one page of them: GitHub would take the secret from those that are not named."""
     at = ("actions", "orgs/acme", "KEY")
-    chosen = [desk.github.add_repository(f"acme/r{number}") for number in range(201)]
-    kept_long_ago(desk.github, *at, visibility="selected", selected=chosen)
-    desk.checked(f"KEY,org=acme{settings}").deliver(delivery(KEY))
-    assert desk.github.visibility(*at) == ("selected", chosen)
-    assert len(desk.github.calls("GET", "/repositories?")) == 3
+    chosen = [harness.github.add_repository(f"acme/r{number}") for number in range(201)]
+    kept_long_ago(harness.github, *at, visibility="selected", selected=chosen)
+    harness.checked(f"KEY,org=acme{settings}").deliver(delivery(KEY))
+    assert harness.github.visibility(*at) == ("selected", chosen)
+    assert len(harness.github.calls("GET", "/repositories?")) == 3
 
 
 @pytest.mark.parametrize("before", [None, "all"])
-def test_nobody_is_selected_by_a_rotation(desk: Desk, before: str | None) -> None:
+def test_nobody_is_selected_by_a_rotation(harness: GithubHarness, before: str | None) -> None:
     if before:
-        kept_long_ago(desk.github, "actions", "orgs/acme", "KEY", visibility=before)
-    sink = desk.sink("KEY,org=acme,visibility=selected")
-    assert "select them on GitHub first" in desk.refusal(sink)
-    assert desk.github.calls("PUT") == []
+        kept_long_ago(harness.github, "actions", "orgs/acme", "KEY", visibility=before)
+    sink = harness.sink("KEY,org=acme,visibility=selected")
+    assert "select them on GitHub first" in harness.refusal(sink)
+    assert harness.github.calls("PUT") == []

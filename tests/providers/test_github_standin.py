@@ -157,7 +157,9 @@ def test_reading_is_not_writing(github: GitHub, client: Client) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_the_primary_limit_is_told_and_kept(github: GitHub, client: Client, status: Any) -> None:
+def test_the_primary_limit_is_reported_and_kept(
+    github: GitHub, client: Client, status: Any
+) -> None:
     clock = github.clock = VirtualClock(frozen=True)
     github.limit_primary(1, reset_in=100, status=status)
     assert client.call("GET", REPO).headers["x-ratelimit-remaining"] == "0"

@@ -67,7 +67,7 @@ def test_masked_values_are_checked_and_the_old_one_stays(gitlab: GitLab, ask: As
     assert raw.status_code == 200
 
 
-def test_hidden_values_are_not_told_but_replaced(gitlab: GitLab, ask: Ask) -> None:
+def test_hidden_values_are_never_returned_but_replaced(gitlab: GitLab, ask: Ask) -> None:
     body = {"key": "KEY", "value": "first-value", "masked_and_hidden": True}
     assert ask("POST", PROJECT, json=body).json()["value"] is None
     assert ask("GET", f"{PROJECT}/KEY").json()["hidden"] is True

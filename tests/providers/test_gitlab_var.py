@@ -5,22 +5,22 @@ from contextlib import ExitStack
 
 import pytest
 
-from contract.place import delivery
+from contract.harness import delivery
 from providers.store_checks import KEY, not_delivered, refused, written
 from signotaur_action.errors import DeliveryError
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkError
 from support.providers.exchange import Call, Reply, after, before
-from support.providers.stores import NAME, OLDER, GitlabPlace
+from support.providers.stores import NAME, OLDER, GitlabHarness
 
-Place = Callable[..., GitlabPlace]
+Place = Callable[..., GitlabHarness]
 
 
 @pytest.fixture
 def opening() -> Iterator[Place]:
     """Open places that end with the test."""
     with ExitStack() as stack:
-        yield lambda **how: stack.enter_context(GitlabPlace(**how))
+        yield lambda **how: stack.enter_context(GitlabHarness(**how))
 
 
 OWNERS = pytest.mark.parametrize("owner", ["acme/app", "acme"])
@@ -79,7 +79,7 @@ def test_a_new_variable_takes_any_value_without_spaces(opening: Place) -> None:
 
 
 @OWNERS
-def test_several_scopes_must_be_told_apart(opening: Place, owner: str) -> None:
+def test_several_scopes_must_be_distinguished(opening: Place, owner: str) -> None:
     place = opening(owner=owner)
     place.server.set_variable(owner, NAME, OLDER, environment_scope="production")
     assert "several environment scopes" in refused(place).what
@@ -193,7 +193,7 @@ def test_the_usual_address_is_gitlab_com(opening: Place) -> None:
     assert sink._gitlab._client.url == "https://gitlab.com/api/v4"  # type: ignore[attr-defined]
 
 
-def test_a_project_that_is_missing_is_no_missing_variable(opening: Place) -> None:
+def test_a_missing_project_is_not_a_missing_variable(opening: Place) -> None:
     place = opening()
     for text, needs in (
         (f"gitlab-var:{NAME},project=acme/other", "Maintainer of project acme/other"),
@@ -246,7 +246,7 @@ def test_a_jobs_own_token_is_refused_with_the_reason(opening: Place) -> None:
 
 
 @pytest.mark.parametrize("state", ["expired", "revoked"])
-def test_a_token_whose_time_is_over_is_told(opening: Place, state: str) -> None:
+def test_an_expired_token_is_reported(opening: Place, state: str) -> None:
     place = opening()
     place.revoke()
     place.server.add_token(place.token, state=state)  # type: ignore[arg-type]
@@ -273,7 +273,7 @@ def test_a_variable_that_is_removed_meanwhile_is_made_again(opening: Place) -> N
 
 
 @pytest.mark.parametrize("member", ["masked", "protected"])
-def test_a_variable_that_loses_its_protection_is_told(opening: Place, member: str) -> None:
+def test_a_variable_that_loses_its_protection_is_reported(opening: Place, member: str) -> None:
     place = opening()
 
     def expose() -> None:
@@ -285,7 +285,7 @@ def test_a_variable_that_loses_its_protection_is_told(opening: Place, member: st
     assert KEY not in str(caught.value)
 
 
-def test_a_value_that_is_overwritten_at_once_is_told(opening: Place) -> None:
+def test_a_value_that_is_overwritten_at_once_is_reported(opening: Place) -> None:
     place = opening()
 
     def overwrite() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from contract.place import delivery
+from contract.harness import delivery
 from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
 from signotaur_action.http import Answer
 from signotaur_action.http.answer import retry_after, server_time
@@ -18,10 +18,10 @@ from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkError
 from signotaur_action.sinks.store import limit_pause
 from support.providers.exchange import Call, Reply, drop, fail
-from support.providers.stores import OLDER, GitlabPlace, StorePlace
+from support.providers.stores import OLDER, GitlabHarness, StoreHarness
 from support.tls import Authority, Certificate
 
-Make = Callable[..., StorePlace[Any]]
+Make = Callable[..., StoreHarness[Any]]
 WRITES = ("PUT", "POST")
 
 
@@ -29,7 +29,7 @@ WRITES = ("PUT", "POST")
 
 
 @pytest.mark.parametrize("seconds", [1, 45])
-def test_a_rate_limit_is_waited_for(place: StorePlace[Any], seconds: int) -> None:
+def test_a_rate_limit_is_waited_for(place: StoreHarness[Any], seconds: int) -> None:
     sink = place.sink(seconds=150)
     place.server.throttle(seconds)
     sink.check()
@@ -39,7 +39,7 @@ def test_a_rate_limit_is_waited_for(place: StorePlace[Any], seconds: int) -> Non
     assert 2 * seconds <= sum(place.clock.slept) < 2 * seconds + 10
 
 
-def test_a_write_that_is_limited_comes_again(place: StorePlace[Any]) -> None:
+def test_a_write_that_is_limited_comes_again(place: StoreHarness[Any]) -> None:
     place.server.faults += [
         fail(method, "(variables|data|secrets)", 429, body=b"Retry later") for method in WRITES
     ]
@@ -48,7 +48,7 @@ def test_a_write_that_is_limited_comes_again(place: StorePlace[Any]) -> None:
     assert place.clock.slept == [10.0]
 
 
-def test_a_rate_limit_that_is_too_long_is_told(place: StorePlace[Any]) -> None:
+def test_a_rate_limit_that_is_too_long_is_reported(place: StoreHarness[Any]) -> None:
     place.server.throttle(3600, times=ALWAYS)
     assert "rate limit lasts until 20" in refused(place).what
     place.clock.sleep(3600)
@@ -92,26 +92,26 @@ def test_every_way_to_name_the_end_of_a_limit_is_read(
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST"])
-def test_an_answer_that_was_lost_costs_nothing(place: StorePlace[Any], method: str) -> None:
+def test_an_answer_that_was_lost_costs_nothing(place: StoreHarness[Any], method: str) -> None:
     place.server.faults.append(drop(method, "", after=True))
     before = json.dumps(place.held())
     place.sink().deliver(delivery(KEY))
     assert json.dumps(place.held()) == before.replace(OLDER, KEY)
 
 
-def test_a_lost_answer_to_the_making_costs_nothing(new_place: StorePlace[Any]) -> None:
+def test_a_lost_answer_to_the_making_costs_nothing(new_place: StoreHarness[Any]) -> None:
     new_place.server.faults.append(drop("POST", "", after=True))
     new_place.sink().deliver(delivery(KEY))
     assert new_place.read() == KEY
 
 
-def test_a_store_that_hangs_up_is_a_failure(place: StorePlace[Any]) -> None:
+def test_a_store_that_hangs_up_is_a_failure(place: StoreHarness[Any]) -> None:
     place.server.faults.append(drop("", "", times=ALWAYS))
     refused(place, seconds=0.5)
     not_delivered(place, seconds=0.5)
 
 
-def test_a_server_error_that_passes_is_waited_for(place: StorePlace[Any]) -> None:
+def test_a_server_error_that_passes_is_waited_for(place: StoreHarness[Any]) -> None:
     place.server.faults += [
         fail(method, "", status, times=2)
         for method, status in (("GET", 502), ("PUT", 503), ("POST", 500))
@@ -121,7 +121,7 @@ def test_a_server_error_that_passes_is_waited_for(place: StorePlace[Any]) -> Non
     assert place.clock.slept
 
 
-def test_a_server_error_that_stays_is_told(place: StorePlace[Any]) -> None:
+def test_a_server_error_that_stays_is_reported(place: StoreHarness[Any]) -> None:
     place.server.faults.append(fail("", "", 500, times=ALWAYS))
     assert "answered 500" in refused(place).what
     assert "answered 500" in not_delivered(place).what
@@ -130,15 +130,15 @@ def test_a_server_error_that_stays_is_told(place: StorePlace[Any]) -> None:
 
 @pytest.mark.parametrize("status", [200, 201])
 @pytest.mark.parametrize("body", [b"<html>hello", b"", b"[", b"[1]", b"3", b'{"data": 3}', b"null"])
-def test_an_answer_of_something_else_is_no_success(
-    place: StorePlace[Any], status: int, body: bytes
+def test_an_unrelated_answer_is_not_a_success(
+    place: StoreHarness[Any], status: int, body: bytes
 ) -> None:
     place.server.faults.append(fail("GET", "", status, body=body, times=ALWAYS))
     not_delivered(place)
 
 
 @pytest.mark.parametrize("body", [b"<html>hello", b"", b"[1]", b"{}", b"null"])
-def test_a_write_that_was_swallowed_is_no_success(place: StorePlace[Any], body: bytes) -> None:
+def test_a_write_without_effect_is_not_a_success(place: StoreHarness[Any], body: bytes) -> None:
     """As by a proxy that answers 200 to everything."""
     place.server.faults += [
         fail(method, "(variables|data|secrets)", 200, body=body, times=ALWAYS) for method in WRITES
@@ -146,8 +146,8 @@ def test_a_write_that_was_swallowed_is_no_success(place: StorePlace[Any], body: 
     not_delivered(place)
 
 
-def test_a_redirect_is_not_followed(place: StorePlace[Any], opened: ExitStack) -> None:
-    elsewhere = opened.enter_context(GitlabPlace())
+def test_a_redirect_is_not_followed(place: StoreHarness[Any], opened: ExitStack) -> None:
+    elsewhere = opened.enter_context(GitlabHarness())
     headers = {"Location": elsewhere.server.url + "/elsewhere"}
     place.server.faults.append(fail("", "", 307, headers=headers, times=ALWAYS))
     assert "redirect (307)" in refused(place).what
@@ -155,7 +155,7 @@ def test_a_redirect_is_not_followed(place: StorePlace[Any], opened: ExitStack) -
     assert elsewhere.server.requests == []
 
 
-def test_a_refusal_that_repeats_the_request_shows_nothing_of_it(place: StorePlace[Any]) -> None:
+def test_a_refusal_that_repeats_the_request_shows_nothing_of_it(place: StoreHarness[Any]) -> None:
     def repeat(call: Call) -> Reply | None:
         if KEY.encode() not in call.body:
             return None
@@ -181,19 +181,19 @@ def certificate(authority: Authority) -> Certificate:
 
 
 @pytest.fixture
-def certified(make: Make, certificate: Certificate, opened: ExitStack) -> StorePlace[Any]:
+def certified(make: Make, certificate: Certificate, opened: ExitStack) -> StoreHarness[Any]:
     """A place behind TLS with a private authority."""
     return opened.enter_context(make(tls=certificate))
 
 
-def test_a_private_authority_is_not_trusted_unasked(certified: StorePlace[Any]) -> None:
+def test_a_private_authority_is_not_trusted_unasked(certified: StoreHarness[Any]) -> None:
     assert "certificate" in refused(certified).what
     assert "certificate" in not_delivered(certified).what
     assert certified.server.requests == []
 
 
 def test_a_private_authority_may_be_given_by_option(
-    certified: StorePlace[Any], authority: Authority
+    certified: StoreHarness[Any], authority: Authority
 ) -> None:
     sink = emitter(certified.text, certified.context(ca_file=authority.ca_file))
     assert list(sink.check()) == []
@@ -202,7 +202,7 @@ def test_a_private_authority_may_be_given_by_option(
 
 
 def test_a_private_authority_may_be_given_in_the_stores_own_variable(
-    certified: StorePlace[Any], authority: Authority, tmp_path: Path
+    certified: StoreHarness[Any], authority: Authority, tmp_path: Path
 ) -> None:
     if not certified.authorities_variable:
         return

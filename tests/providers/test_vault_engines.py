@@ -4,18 +4,18 @@ from typing import Any
 
 import pytest
 
-from contract.place import delivery
+from contract.harness import delivery
 from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
 from signotaur_action.errors import DeliveryError
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkError
 from support.providers.exchange import fail
-from support.providers.stores import NAME, OLDER, VaultPlace
+from support.providers.stores import NAME, OLDER, VaultHarness
 
 POLICY_PATH = "secret/data/ci/signotaur"
 
 
-def allow(place: VaultPlace, *rights: str, path: str = POLICY_PATH, **how: Any) -> None:
+def allow(place: VaultHarness, *rights: str, path: str = POLICY_PATH, **how: Any) -> None:
     """Give the token this policy, and no other."""
     place.server.add_token(place.token, {path: rights}, **how)
 
@@ -25,7 +25,7 @@ def allow(place: VaultPlace, *rights: str, path: str = POLICY_PATH, **how: Any) 
 
 @pytest.mark.parametrize("rights", [("read",), ("read", "create"), ("read", "patch", "delete")])
 def test_a_policy_that_does_not_let_write_is_found_by_the_check(
-    vault: VaultPlace, rights: tuple[str, ...]
+    vault: VaultHarness, rights: tuple[str, ...]
 ) -> None:
     allow(vault, *rights)
     assert f"lacks update on {POLICY_PATH}" in refused(vault).what
@@ -34,18 +34,18 @@ def test_a_policy_that_does_not_let_write_is_found_by_the_check(
     assert "permission denied" in told
 
 
-def test_a_policy_that_does_not_let_make_is_found_by_the_check(new_vault: VaultPlace) -> None:
+def test_a_policy_that_does_not_let_make_is_found_by_the_check(new_vault: VaultHarness) -> None:
     allow(new_vault, "read", "update")
     assert f"lacks create on {POLICY_PATH}" in refused(new_vault).what
 
 
-def test_a_policy_that_does_not_let_read_is_refused(vault: VaultPlace) -> None:
+def test_a_policy_that_does_not_let_read_is_refused(vault: VaultHarness) -> None:
     allow(vault, "create", "update")
     assert "it needs read, create and update" in refused(vault).what
     not_delivered(vault)
 
 
-def test_no_right_to_ask_for_rights_is_no_fault(vault: VaultPlace) -> None:
+def test_a_token_that_may_not_read_its_policies_is_accepted(vault: VaultHarness) -> None:
     vault.server.capabilities_self = False
     sink = vault.sink()
     assert list(sink.check()) == []
@@ -53,21 +53,21 @@ def test_no_right_to_ask_for_rights_is_no_fault(vault: VaultPlace) -> None:
     assert vault.read() == KEY
 
 
-def test_the_root_token_may_write(vault: VaultPlace) -> None:
+def test_the_root_token_may_write(vault: VaultHarness) -> None:
     sink = vault.sink(VAULT_TOKEN="hvs.root")
     assert list(sink.check()) == []
     sink.deliver(delivery(KEY))
     assert vault.read() == KEY
 
 
-def test_an_unknown_token_is_told_from_a_policy(vault: VaultPlace) -> None:
+def test_an_unknown_token_is_reported_as_such(vault: VaultHarness) -> None:
     assert "invalid token" in refused(vault, vault.sink(VAULT_TOKEN="hvs.other")).what
 
 
 # Engines
 
 
-def test_an_engine_of_version_1_is_refused_and_gets_nothing(vault: VaultPlace) -> None:
+def test_an_engine_of_version_1_is_refused_and_gets_nothing(vault: VaultHarness) -> None:
     vault.server.mount("old", version=1)
     vault.server.add_token(vault.token, {"old/*": ("read", "create", "update")})
     sink = vault.sink("vault:old/app#KEY")
@@ -75,7 +75,7 @@ def test_an_engine_of_version_1_is_refused_and_gets_nothing(vault: VaultPlace) -
     assert vault.server.secret("old", "data/app") is None
 
 
-def test_a_secret_of_version_1_that_looks_like_ours_is_refused(vault: VaultPlace) -> None:
+def test_a_secret_of_version_1_that_looks_like_ours_is_refused(vault: VaultHarness) -> None:
     vault.server.mount("old", version=1)
     vault.server.add_token(vault.token, {"old/*": ("read", "create", "update")})
     vault.server.engines["old"].plain["data/app"] = {"data": {"KEY": OLDER}, "options": {"cas": 0}}
@@ -85,15 +85,15 @@ def test_a_secret_of_version_1_that_looks_like_ours_is_refused(vault: VaultPlace
     assert written(vault) == []
 
 
-def test_a_delivery_to_version_1_is_never_taken_for_one(vault: VaultPlace) -> None:
+def test_a_delivery_to_version_1_is_never_taken_for_one(vault: VaultHarness) -> None:
     vault.server.mount("old", version=1)
     vault.server.add_token(vault.token, {"old/*": ("read", "create", "update")})
     with pytest.raises(DeliveryError, match="not a KV version 2 engine"):
         vault.sink("vault:old/app#KEY").deliver(delivery(KEY))
 
 
-def test_an_engine_that_cannot_be_told_is_refused_until_there_is_a_secret(
-    new_vault: VaultPlace,
+def test_an_unknown_engine_version_is_refused_until_there_is_a_secret(
+    new_vault: VaultHarness,
 ) -> None:
     hidden = fail("GET", "internal/ui/mounts", 403, body={"errors": ["no"]}, times=ALWAYS)
     new_vault.server.faults.append(hidden)
@@ -105,12 +105,12 @@ def test_an_engine_that_cannot_be_told_is_refused_until_there_is_a_secret(
     assert new_vault.read() == KEY
 
 
-def test_a_mount_that_is_missing_is_told(vault: VaultPlace) -> None:
+def test_a_mount_that_is_missing_is_reported(vault: VaultHarness) -> None:
     vault.server.add_token(vault.token, {"*": ("read", "create", "update")})
     assert "no handler for route" in refused(vault, vault.sink("vault:nowhere/app#KEY")).what
 
 
-def test_a_sealed_vault_is_told(vault: VaultPlace) -> None:
+def test_a_sealed_vault_is_reported(vault: VaultHarness) -> None:
     vault.server.sealed = True
     assert "503: Vault is sealed" in refused(vault).what
     assert "503: Vault is sealed" in not_delivered(vault).what
@@ -120,7 +120,7 @@ def test_a_sealed_vault_is_told(vault: VaultPlace) -> None:
 # Where
 
 
-def test_a_namespace_is_asked(vault: VaultPlace) -> None:
+def test_a_namespace_is_asked(vault: VaultHarness) -> None:
     server = vault.server
     server.mount("secret", namespace="team/one")
     server.add_token(vault.token, {POLICY_PATH: vault.rights}, namespace="team/one")
@@ -134,7 +134,7 @@ def test_a_namespace_is_asked(vault: VaultPlace) -> None:
 
 
 @pytest.mark.parametrize("mount", ["kv/team", "kv/team/"])
-def test_a_mount_may_have_several_parts(vault: VaultPlace, mount: str) -> None:
+def test_a_mount_may_have_several_parts(vault: VaultHarness, mount: str) -> None:
     vault.server.mount("kv/team")
     vault.server.add_token(vault.token, {"kv/team/data/app": vault.rights})
     sink = vault.sink(f"vault:app#KEY,mount={mount}")
@@ -143,7 +143,7 @@ def test_a_mount_may_have_several_parts(vault: VaultPlace, mount: str) -> None:
     assert vault.server.secret("kv/team", "app") == {"KEY": KEY}
 
 
-def test_every_request_says_that_it_is_one(vault: VaultPlace) -> None:
+def test_every_request_says_that_it_is_one(vault: VaultHarness) -> None:
     """An agent in between may demand it, against requests that a browser was lured into."""
     sink = vault.sink()
     sink.check()
@@ -152,7 +152,7 @@ def test_every_request_says_that_it_is_one(vault: VaultPlace) -> None:
 
 
 @pytest.mark.parametrize("path", ["a?version=1", "a%2Fb", "a#b", "a&b;c=d", "...x", "a+b", "it's"])
-def test_a_path_is_escaped_part_by_part(vault: VaultPlace, path: str) -> None:
+def test_a_path_is_escaped_part_by_part(vault: VaultHarness, path: str) -> None:
     vault.server.add_token(vault.token, {f"secret/data/ci/{path}": vault.rights})
     sink = vault.sink(f"vault:secret/ci/{path}#a.key/with-signs")
     sink.check()
@@ -185,12 +185,12 @@ def test_a_path_is_escaped_part_by_part(vault: VaultPlace, path: str) -> None:
         "vault:app#KEY,mount=a,mount=b",
     ],
 )
-def test_a_destination_that_makes_no_sense_is_a_fault(vault: VaultPlace, text: str) -> None:
+def test_a_destination_that_makes_no_sense_is_a_fault(vault: VaultHarness, text: str) -> None:
     with pytest.raises(SinkError):
         vault.sink(text)
 
 
 @pytest.mark.parametrize("namespace", ["team one", "team\r\nX-Evil: 1", "ünits"])
-def test_a_namespace_that_no_header_carries_is_a_fault(vault: VaultPlace, namespace: str) -> None:
+def test_a_namespace_that_no_header_carries_is_a_fault(vault: VaultHarness, namespace: str) -> None:
     with pytest.raises(SinkError, match="VAULT_NAMESPACE"):
         vault.sink(VAULT_NAMESPACE=namespace)

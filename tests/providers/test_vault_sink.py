@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from contract.place import delivery
+from contract.harness import delivery
 from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
 from signotaur_action.errors import DeliveryError
 from signotaur_action.model import Secret
 from support.providers.exchange import Call, Reply, before, fail
-from support.providers.stores import NAME, NEIGHBOUR, OLDER, VaultPlace
+from support.providers.stores import NAME, NEIGHBOUR, OLDER, VaultHarness
 
 DATA = "data/ci/signotaur"
 
@@ -17,7 +17,7 @@ DATA = "data/ci/signotaur"
 # The other fields
 
 
-def test_other_fields_are_written_as_they_were(vault: VaultPlace) -> None:
+def test_other_fields_are_written_as_they_were(vault: VaultHarness) -> None:
     others = {"PASSWORD": NEIGHBOUR, "n": 2**70, "f": 0.1, "none": None, "on": True,
               "deep": {"list": [1, 'ü\n"', {}], "empty": ""}, "": "nameless"}  # fmt: skip
     vault.server.put_secret("secret", "ci/signotaur", {**others, NAME: OLDER})
@@ -26,7 +26,7 @@ def test_other_fields_are_written_as_they_were(vault: VaultPlace) -> None:
     assert list(vault.held()) == [*others, NAME], "in their order"
 
 
-def test_the_token_itself_may_stand_beside_the_key(vault: VaultPlace) -> None:
+def test_the_token_may_be_beside_the_key(vault: VaultHarness) -> None:
     """The field was read with the token replaced by *** and written back like that."""
     others = {"VAULT_TOKEN": vault.token, "NOTE": f"made with {vault.token}"}
     vault.server.put_secret("secret", "ci/signotaur", {**others, NAME: OLDER})
@@ -34,7 +34,7 @@ def test_the_token_itself_may_stand_beside_the_key(vault: VaultPlace) -> None:
     assert vault.held() == {**others, NAME: KEY}
 
 
-def test_a_field_that_is_missing_is_told_and_added(vault: VaultPlace) -> None:
+def test_a_missing_field_is_reported_and_added(vault: VaultHarness) -> None:
     sink = vault.sink("vault:secret/ci/signotaur#OTHER")
     [concern] = sink.check()
     assert "does not have this field yet" in concern
@@ -42,7 +42,7 @@ def test_a_field_that_is_missing_is_told_and_added(vault: VaultPlace) -> None:
     assert vault.held() == {"PASSWORD": NEIGHBOUR, NAME: OLDER, "OTHER": KEY}
 
 
-def test_a_number_that_would_change_is_not_written(vault: VaultPlace) -> None:
+def test_a_number_that_would_change_is_not_written(vault: VaultHarness) -> None:
     body = b'{"data": {"data": {"n": 1e999}, "metadata": {"version": 1}}}'
     vault.server.faults.append(fail("GET", DATA, 200, body=body, times=ALWAYS))
     assert "number" in refused(vault).what
@@ -51,7 +51,7 @@ def test_a_number_that_would_change_is_not_written(vault: VaultPlace) -> None:
 
 
 @pytest.mark.parametrize("neighbour", [NEIGHBOUR, 'with "quotes"\nand lines', "123", 17, ["deep"]])
-def test_a_refusal_never_tells_another_field(vault: VaultPlace, neighbour: object) -> None:
+def test_a_refusal_never_tells_another_field(vault: VaultHarness, neighbour: object) -> None:
     vault.server.put_secret("secret", "ci/signotaur", {"PASSWORD": neighbour, NAME: OLDER})
 
     def repeat(call: Call) -> Reply | None:
@@ -70,25 +70,25 @@ def test_a_refusal_never_tells_another_field(vault: VaultPlace, neighbour: objec
 # Check-and-set
 
 
-def write_beside(place: VaultPlace, **fields: str) -> None:
+def write_beside(place: VaultHarness, **fields: str) -> None:
     """Write other fields, as somebody else would."""
     place.server.put_secret("secret", "ci/signotaur", {**(place.held() or {}), **fields})
 
 
-def test_what_somebody_writes_meanwhile_stays(vault: VaultPlace) -> None:
+def test_what_somebody_writes_meanwhile_stays(vault: VaultHarness) -> None:
     vault.server.faults.append(before("POST", DATA, lambda: write_beside(vault, PASSWORD="new")))
     vault.sink().deliver(delivery(KEY))
     assert vault.held() == {"PASSWORD": "new", NAME: KEY}
 
 
-def test_a_secret_that_somebody_makes_meanwhile_stays(new_vault: VaultPlace) -> None:
+def test_a_secret_that_somebody_makes_meanwhile_stays(new_vault: VaultHarness) -> None:
     make = before("POST", DATA, lambda: write_beside(new_vault, PASSWORD="new"))
     new_vault.server.faults.append(make)
     new_vault.sink().deliver(delivery(KEY))
     assert new_vault.held() == {"PASSWORD": "new", NAME: KEY}
 
 
-def test_a_secret_that_never_rests_is_left_alone(vault: VaultPlace) -> None:
+def test_a_secret_that_never_rests_is_left_alone(vault: VaultHarness) -> None:
     def write() -> None:
         write_beside(vault, PASSWORD=str(len(vault.server.requests)))
 
@@ -99,7 +99,7 @@ def test_a_secret_that_never_rests_is_left_alone(vault: VaultPlace) -> None:
     assert written(vault) == ["POST"] * 5
 
 
-def test_an_engine_that_demands_check_and_set_is_served(vault: VaultPlace) -> None:
+def test_an_engine_that_demands_check_and_set_is_served(vault: VaultHarness) -> None:
     vault.server.mount("strict", cas_required=True)
     vault.server.add_token(vault.token, {"strict/data/app": vault.rights})
     sink = vault.sink("vault:strict/app#KEY")
@@ -109,7 +109,7 @@ def test_an_engine_that_demands_check_and_set_is_served(vault: VaultPlace) -> No
     assert vault.server.secret("strict", "app") == {"KEY": KEY}
 
 
-def test_a_node_that_lags_behind_is_asked_again(vault: VaultPlace) -> None:
+def test_a_node_that_lags_behind_is_asked_again(vault: VaultHarness) -> None:
     lagging = {"errors": ["required index state not present"]}
     vault.server.faults += [
         fail(method, DATA, 412, body=lagging, times=2) for method in ("GET", "POST")
@@ -123,7 +123,7 @@ def test_a_node_that_lags_behind_is_asked_again(vault: VaultPlace) -> None:
 
 
 @pytest.mark.parametrize("destroy", [False, True])
-def test_a_deleted_version_is_told_and_followed(vault: VaultPlace, *, destroy: bool) -> None:
+def test_a_deleted_version_is_reported_and_replaced(vault: VaultHarness, *, destroy: bool) -> None:
     vault.server.delete("secret", "ci/signotaur", destroy=destroy)
     sink = vault.sink()
     [concern] = sink.check()
@@ -135,7 +135,7 @@ def test_a_deleted_version_is_told_and_followed(vault: VaultPlace, *, destroy: b
 
 
 @pytest.mark.parametrize("value", [17, None, {"a": 1}, ""])
-def test_a_field_that_is_no_text_is_no_key(vault: VaultPlace, value: object) -> None:
+def test_a_field_that_is_not_text_is_not_a_key(vault: VaultHarness, value: object) -> None:
     vault.server.put_secret("secret", "ci/signotaur", {NAME: value})
     sink = vault.sink()
     assert sink.read_back() is None

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rotation.bed import Bed
-from rotation.world import SEED, Oracle
+from rotation.fault_harness import FaultHarness
+from rotation.locations import SEED, Oracle
 from support.keyserver import KeyServer
 from support.kill import Nursery
 
@@ -26,9 +26,11 @@ def oracle(shared_server: KeyServer) -> Oracle:
 
 
 @pytest.fixture
-def bed(shared_server: KeyServer, oracle: Oracle, nursery: Nursery, tmp_path: Path) -> Bed:
+def harness(
+    shared_server: KeyServer, oracle: Oracle, nursery: Nursery, tmp_path: Path
+) -> FaultHarness:
     """Places with fresh keys of the shared server, and runs that a fault may cut."""
-    return Bed(shared_server, oracle, nursery, tmp_path)
+    return FaultHarness(shared_server, oracle, nursery, tmp_path)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from support.providers.exchange import Call, Reply, fail
-from support.providers.github_place import GithubPlace
-from support.providers.stores import GitlabPlace, StorePlace, VaultPlace
+from support.providers.github_place import GithubHarness
+from support.providers.stores import GitlabHarness, StoreHarness, VaultHarness
 
 ALWAYS = 1_000
 _WRITTEN = r"/(secrets|variables|data)/"
@@ -171,7 +171,7 @@ class Command(Destination):
 class Store(Destination):
     """A store behind HTTP."""
 
-    def __init__(self, place: StorePlace[Any], key: str) -> None:
+    def __init__(self, place: StoreHarness[Any], key: str) -> None:
         self.place = place
         self.holds_unproved = place.readable
         self._revoked = False
@@ -245,8 +245,8 @@ class Store(Destination):
 Make = Callable[[Path, str], Destination]
 KINDS: dict[str, Make] = {
     "file": File,
-    "github": lambda _, key: Store(GithubPlace(new=True), key),
-    "gitlab": lambda _, key: Store(GitlabPlace(new=True), key),
-    "vault": lambda _, key: Store(VaultPlace(new=True), key),
+    "github": lambda _, key: Store(GithubHarness(new=True), key),
+    "gitlab": lambda _, key: Store(GitlabHarness(new=True), key),
+    "vault": lambda _, key: Store(VaultHarness(new=True), key),
     "command": Command,
 }

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rotation.holding import held_back, wait
-from rotation.world import KeyFile, Oracle
+from rotation.locations import KeyFile, Oracle
 from support.client import run_client, start_client
 from support.front import Front
 from support.keys import add_keys, lineages
@@ -23,7 +23,7 @@ def place(plain_server: KeyServer, fresh_name: str, tmp_path: Path) -> KeyFile:
 @pytest.mark.parametrize(
     ("method", "part"), [("GET", "/keys/self"), ("PUT", "/rotations/"), ("PUT", "/confirmation")]
 )
-def test_on_one_machine_the_second_run_is_told_of_the_journal(
+def test_on_one_machine_the_journal_stops_the_second_run(
     front: Front, place: KeyFile, method: str, part: str
 ) -> None:
     command = ("rotate-key", *place.arguments, *front.options)
@@ -39,7 +39,7 @@ def test_on_one_machine_the_second_run_is_told_of_the_journal(
     assert place.leftovers() == []
 
 
-def test_on_another_machine_the_second_run_is_told_who_has_the_lease(
+def test_on_another_machine_the_lease_stops_the_second_run(
     front: Front, place: KeyFile, tmp_path: Path
 ) -> None:
     def command(machine: str) -> tuple[str | Path, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rotation.world import Expected, KeyFile, Oracle
+from rotation.locations import Expected, KeyFile, Oracle
 from support.front import Exchange, Fault, Front, answering, lost_answer, times
 from support.keys import add_keys, lineages
 from support.keyserver import KeyServer
@@ -21,7 +21,7 @@ DONE, FAILURE, NOT_DELIVERED = 0, 1, 12
 
 
 @dataclass
-class Road:
+class ClientBehindFront:
     """A key file, the command that rotates its key, and the front that the command passes."""
 
     server: KeyServer
@@ -44,7 +44,7 @@ class Road:
         expected.check(lineages(self.server)[self.name])
 
     def finish(self) -> None:
-        """Run the same command again on a clear road, and check what came of it."""
+        """Run the same command again on a clear client, and check what came of it."""
         assert Oracle(self.server).accepts(self.place.held())
         self.front.faults.clear()
         ended = self.run()
@@ -53,13 +53,13 @@ class Road:
 
 
 @pytest.fixture
-def road(
+def client(
     plain_server: KeyServer, front: Front, nursery: Nursery, tmp_path: Path, fresh_name: str
-) -> Road:
+) -> ClientBehindFront:
     (key,) = add_keys(plain_server, [fresh_name])
     folder = tmp_path / "place"
     folder.mkdir()
-    return Road(plain_server, front, nursery, fresh_name, KeyFile(folder, key))
+    return ClientBehindFront(plain_server, front, nursery, fresh_name, KeyFile(folder, key))
 
 
 CALLS = {
@@ -158,32 +158,32 @@ def send(
 
 
 @EVERY_CALL
-def test_a_lost_answer_costs_nothing(road: Road, call: str) -> None:
+def test_a_lost_answer_costs_nothing(client: ClientBehindFront, call: str) -> None:
     method, part, _ = CALLS[call]
-    road.front.faults.append(at(call, lost_answer(method, part)))
-    ended = road.run()
+    client.front.faults.append(at(call, lost_answer(method, part)))
+    ended = client.run()
     assert ended.code == DONE, ended.err
-    road.check()
+    client.check()
 
 
-def test_every_answer_may_be_lost_once(road: Road) -> None:
+def test_every_answer_may_be_lost_once(client: ClientBehindFront) -> None:
     for call, (method, part, _) in CALLS.items():
-        road.front.faults.append(at(call, lost_answer(method, part)))
-    ended = road.run()
+        client.front.faults.append(at(call, lost_answer(method, part)))
+    ended = client.run()
     assert ended.code == DONE, ended.err
-    road.check()
+    client.check()
 
 
 @EVERY_CALL
-def test_a_call_whose_answers_are_all_lost_is_made_up_for_by_the_same_command(
-    road: Road, call: str
+def test_the_same_command_finishes_after_all_answers_to_a_call_were_lost(
+    client: ClientBehindFront, call: str
 ) -> None:
     method, part, _ = CALLS[call]
-    road.front.faults.append(at(call, lost_answer(method, part), count=1000))
-    ended = road.run("--timeout", "2s")
+    client.front.faults.append(at(call, lost_answer(method, part), count=1000))
+    ended = client.run("--timeout", "2s")
     assert ended.code == failed(call), ended.err
     assert "Next: Run the same command again" in ended.err
-    road.finish()
+    client.finish()
 
 
 # Refused for now
@@ -191,14 +191,16 @@ def test_a_call_whose_answers_are_all_lost_is_made_up_for_by_the_same_command(
 
 @pytest.mark.parametrize("count", [1, 2])
 @EVERY_CALL
-def test_a_server_that_is_away_is_asked_again(road: Road, call: str, count: int) -> None:
-    road.front.faults.append(at(call, answering(503), count))
-    ended = road.run()
+def test_a_server_that_is_away_is_asked_again(
+    client: ClientBehindFront, call: str, count: int
+) -> None:
+    client.front.faults.append(at(call, answering(503), count))
+    ended = client.run()
     assert ended.code == DONE, ended.err
-    road.check()
+    client.check()
 
 
-def test_a_short_wait_that_the_server_asks_for_is_kept(road: Road) -> None:
+def test_a_short_wait_that_the_server_asks_for_is_kept(client: ClientBehindFront) -> None:
     moments: list[float] = []
 
     def noted(exchange: Exchange) -> bool:
@@ -206,25 +208,27 @@ def test_a_short_wait_that_the_server_asks_for_is_kept(road: Road) -> None:
             moments.append(time.monotonic())
         return False
 
-    road.front.faults += [noted, at("rotation", answering(429, Retry_After="1"))]
-    ended = road.run()
+    client.front.faults += [noted, at("rotation", answering(429, Retry_After="1"))]
+    ended = client.run()
     assert ended.code == DONE, ended.err
     first, second = moments
     assert second - first >= 0.95
-    road.check()
+    client.check()
 
 
 @EVERY_CALL
-def test_a_wait_beyond_the_time_limit_ends_the_run_at_once(road: Road, call: str) -> None:
-    road.front.faults.append(at(call, answering(429, Retry_After="3600"), count=1000))
+def test_a_wait_beyond_the_time_limit_ends_the_run_at_once(
+    client: ClientBehindFront, call: str
+) -> None:
+    client.front.faults.append(at(call, answering(429, Retry_After="3600"), count=1000))
     began = time.monotonic()
-    ended = road.run("--timeout", "25s")
+    ended = client.run("--timeout", "25s")
     assert time.monotonic() - began < 20
     assert ended.code == failed(call), ended.err
     assert "429" in ended.err
     assert "--timeout" in ended.err
-    assert len(road.front.calls(CALLS[call][0], CALLS[call][1])) == CALLS[call][2] + 1
-    road.finish()
+    assert len(client.front.calls(CALLS[call][0], CALLS[call][1])) == CALLS[call][2] + 1
+    client.finish()
 
 
 # Twice
@@ -232,16 +236,18 @@ def test_a_wait_beyond_the_time_limit_ends_the_run_at_once(road: Road, call: str
 
 @pytest.mark.parametrize("call", ["rotation", "confirmation"])
 @pytest.mark.parametrize("answered", [0, 1])
-def test_a_request_that_arrives_twice_counts_once(road: Road, call: str, answered: int) -> None:
+def test_a_request_that_arrives_twice_counts_once(
+    client: ClientBehindFront, call: str, answered: int
+) -> None:
     def twice(exchange: Exchange) -> bool:
         answers = [exchange.forward(), exchange.forward()]
         exchange.answer(*answers[answered])
         return True
 
-    road.front.faults.append(at(call, twice))
-    ended = road.run()
+    client.front.faults.append(at(call, twice))
+    ended = client.run()
     assert ended.code == DONE, ended.err
-    road.check()
+    client.check()
 
 
 # Torn, slow, wrong
@@ -249,70 +255,78 @@ def test_a_request_that_arrives_twice_counts_once(road: Road, call: str, answere
 
 @pytest.mark.parametrize("length", [0, 1, 17, 200, 400])
 @EVERY_CALL
-def test_an_answer_that_breaks_off_is_asked_for_again(road: Road, call: str, length: int) -> None:
-    road.front.faults.append(at(call, torn(length)))
-    ended = road.run()
+def test_an_answer_that_breaks_off_is_asked_for_again(
+    client: ClientBehindFront, call: str, length: int
+) -> None:
+    client.front.faults.append(at(call, torn(length)))
+    ended = client.run()
     assert ended.code == DONE, ended.err
-    road.check()
+    client.check()
 
 
 @EVERY_CALL
-def test_answers_that_always_break_off_end_the_run(road: Road, call: str) -> None:
-    road.front.faults.append(at(call, torn(100), count=1000))
-    ended = road.run("--timeout", "2s")
+def test_answers_that_always_break_off_end_the_run(client: ClientBehindFront, call: str) -> None:
+    client.front.faults.append(at(call, torn(100), count=1000))
+    ended = client.run("--timeout", "2s")
     assert ended.code == failed(call), ended.err
-    road.finish()
+    client.finish()
 
 
 @EVERY_CALL
-def test_an_answer_that_drips_is_cut_at_the_time_limit(road: Road, call: str) -> None:
-    road.front.faults.append(at(call, dripping(0.5)))
+def test_an_answer_that_drips_is_cut_at_the_time_limit(
+    client: ClientBehindFront, call: str
+) -> None:
+    client.front.faults.append(at(call, dripping(0.5)))
     began = time.monotonic()
-    ended = road.run("--timeout", "4s")
+    ended = client.run("--timeout", "4s")
     assert time.monotonic() - began < 40
     assert ended.code == failed(call), ended.err
     assert "--timeout" in ended.err
-    road.finish()
+    client.finish()
 
 
 @pytest.mark.parametrize("call", ["rotation", "confirmation"])
-def test_the_answer_of_another_rotation_is_not_believed(road: Road, call: str) -> None:
+def test_the_answer_of_another_rotation_is_not_believed(
+    client: ClientBehindFront, call: str
+) -> None:
     other = "00000000-0000-4000-8000-000000000000"
-    road.front.faults.append(at(call, altered(with_members(id=other))))
-    ended = road.run()
+    client.front.faults.append(at(call, altered(with_members(id=other))))
+    ended = client.run()
     assert ended.code == failed(call), ended.err
     assert "a different rotation" in ended.err
-    road.finish()
+    client.finish()
 
 
-def test_a_confirmation_that_does_not_say_so_is_not_believed(road: Road) -> None:
-    road.front.faults.append(at("confirmation", answering(200, b"{}")))
-    assert road.run().code == NOT_DELIVERED
-    road.front.faults[:] = [at("confirmation", altered(with_members(state="open")))]
-    ended = road.run()
+def test_a_confirmation_that_does_not_say_so_is_not_believed(client: ClientBehindFront) -> None:
+    client.front.faults.append(at("confirmation", answering(200, b"{}")))
+    assert client.run().code == NOT_DELIVERED
+    client.front.faults[:] = [at("confirmation", altered(with_members(state="open")))]
+    ended = client.run()
     # The server has confirmed: a new command asks for the rotation and finds that.
     assert ended.code == NOT_DELIVERED, ended.err
     assert "did not confirm" in ended.err
-    road.finish()
+    client.finish()
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
 @EVERY_CALL
-def test_a_time_that_no_clock_shows_is_not_believed(road: Road, call: str, moment: str) -> None:
+def test_a_time_that_no_clock_shows_is_not_believed(
+    client: ClientBehindFront, call: str, moment: str
+) -> None:
     """It was an internal error with exit 1, even after delivery and confirmation."""
-    road.front.faults.append(at(call, altered(with_members(serverTime=moment))))
-    ended = road.run()
+    client.front.faults.append(at(call, altered(with_members(serverTime=moment))))
+    ended = client.run()
     assert ended.code == failed(call), ended.err
     assert "serverTime is out of range" in ended.err
     assert "Internal error" not in ended.err
-    road.finish()
+    client.finish()
 
 
 @EVERY_CALL
-def test_a_page_of_a_proxy_is_no_answer(road: Road, call: str) -> None:
+def test_a_proxys_page_is_not_an_answer(client: ClientBehindFront, call: str) -> None:
     page = answering(200, b"<html>Please sign in</html>", Content_Type="text/html")
-    road.front.faults.append(at(call, page))
-    ended = road.run()
+    client.front.faults.append(at(call, page))
+    ended = client.run()
     assert ended.code == failed(call), ended.err
     assert "text/html" in ended.err
-    road.finish()
+    client.finish()

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import pytest
 
-from rotation.world import KeyFile, Oracle
+from rotation.locations import KeyFile, Oracle
 from signotaur_action.files.journal import JournalPlace
 from signotaur_action.http import ApiProfile, Credential, Deadline, HttpClient
 from signotaur_action.key_server import HttpKeyService, ServerAddress
@@ -25,7 +25,7 @@ from signotaur_action.rotation import Rotated, RotationPlan, RotationRun
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkContext
 from support.clock import VirtualClock
-from support.fakes import RecordingNarrator
+from support.fakes import RecordingProgressLog
 from support.keys import add_keys, lineages
 from support.keyserver import KeyServer
 from support.kill import Nursery
@@ -146,7 +146,7 @@ def rotated(server: KeyServer, folder: Path, key: str, cut: tuple[int, Cut] | No
             read_timeout=timedelta(seconds=2),
         )
         service = HttpKeyService(address, VirtualClock())
-        run = RotationRun(RotationPlan(7), service, [sink], RecordingNarrator())
+        run = RotationRun(RotationPlan(7), service, [sink], RecordingProgressLog())
         with JournalPlace(file).locked(Secret(key), relay.url) as journal:
             outcome = run.rotate(Secret(key), journal)
             journal.clear()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rotation.holding import held_back, wait
-from rotation.world import KeyFile, Oracle, Place, Stdout
+from rotation.locations import KeyFile, KeyLocation, Oracle, Stdout
 from support.client import BARE, CLIENT, Finished, run_client, start_client
 from support.front import Front
 from support.keys import add_keys, lineages
@@ -48,11 +48,11 @@ def printing(plain_server: KeyServer, fresh_name: str, tmp_path: Path) -> Stdout
     return Stdout(tmp_path / "place", add_keys(plain_server, [fresh_name])[0])
 
 
-def command(place: Place, front: Front) -> tuple[str | Path, ...]:
+def command(place: KeyLocation, front: Front) -> tuple[str | Path, ...]:
     return ("rotate-key", *place.arguments, *front.options)
 
 
-def assert_one_successor(server: KeyServer, name: str, place: Place) -> None:
+def assert_one_successor(server: KeyServer, name: str, place: KeyLocation) -> None:
     lineage = lineages(server)[name]
     assert lineage.survivors == (Oracle(server).id_of(place.held()),)
     assert (len(lineage.ids), lineage.confirmed) == (2, 1)
@@ -197,7 +197,7 @@ def as_process_1() -> tuple[str, ...]:
 
 
 def start_as_1(
-    place: Place, front: Front, prefix: tuple[str, ...], **env: str
+    place: KeyLocation, front: Front, prefix: tuple[str, ...], **env: str
 ) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [*prefix, *CLIENT, *map(str, command(place, front))],
@@ -289,7 +289,7 @@ def test_process_1_reaps_orphans(
 # Streams
 
 
-def through_shell(place: Place, front: Front, redirections: str) -> Finished:
+def through_shell(place: KeyLocation, front: Front, redirections: str) -> Finished:
     return run_client(
         *command(place, front),
         env=place.env,
@@ -348,7 +348,7 @@ def test_a_reader_that_leaves_early_is_a_key_that_was_not_delivered(
     assert front.calls("PUT", "/confirmation") == []
 
 
-def test_no_core_file_can_hold_a_key(front: Front, place: KeyFile) -> None:
+def test_no_core_file_can_contain_a_key(front: Front, place: KeyFile) -> None:
     with held_back(front, "GET", "/keys/self") as (arrived, _free):
         run = start_client(*command(place, front), env=place.env)
         assert arrived.wait(30)

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from rotation.bed import ALREADY_ROTATED, DONE, SAME_RUN
-from rotation.world import FACTOR, SEED, ContinuaVariable, Oracle
+from rotation.fault_harness import ALREADY_ROTATED, DONE, SAME_RUN
+from rotation.locations import FACTOR, SEED, ContinuaVariable, Oracle
 from support.keys import add_keys, lineages
 from support.keyserver import KeyServer
 from support.kill import Ended, Nursery

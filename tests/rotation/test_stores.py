@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from rotation.locations import Oracle
 from rotation.stores import KINDS
-from rotation.world import Oracle
 from support.front import Exchange, Front
 from support.keys import Lineage, add_keys, lineages
 from support.keyserver import KeyServer
@@ -136,7 +136,7 @@ def test_one_that_is_refused_keeps_the_server_unasked(run: Run, position: int) -
 
 
 @each_position(*KINDS)
-def test_one_that_takes_no_key_is_made_up_for(run: Run, position: int) -> None:
+def test_a_store_that_refuses_is_retried_later(run: Run, position: int) -> None:
     run.when_open(run.destinations[position].fail)
     check_unfinished(run, run.rotate(), position)
     run.destinations[position].mend()
@@ -150,7 +150,7 @@ def test_one_that_takes_no_key_is_made_up_for(run: Run, position: int) -> None:
 
 
 @each_position("github", "gitlab", "command")
-def test_one_that_cannot_be_proved_is_made_up_for(run: Run, position: int) -> None:
+def test_an_unproved_write_is_repeated(run: Run, position: int) -> None:
     doubtful = run.destinations[position]
     run.when_open(doubtful.lose_proof)
     check_unfinished(run, run.rotate(), position)
@@ -163,7 +163,7 @@ def test_one_that_cannot_be_proved_is_made_up_for(run: Run, position: int) -> No
 
 @pytest.mark.parametrize("run", [["file", "vault", "github"]], indirect=True, ids=["all"])
 @pytest.mark.parametrize("position", [0, 1], ids=["file", "vault"])
-def test_one_that_somebody_overwrites_meanwhile_is_made_up_for(run: Run, position: int) -> None:
+def test_an_overwritten_value_is_written_again(run: Run, position: int) -> None:
     """What can be read is read again when all have the key, just before the confirmation."""
     overwritten, last = run.destinations[position], run.destinations[2]
     last.place.server.faults.append(before("PUT", "secrets/", lambda: overwritten.put(run.key)))

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from rotation.bed import SAME_RUN
+from rotation.fault_harness import SAME_RUN
+from rotation.locations import Expected, Oracle, points
 from rotation.stores import KINDS, Command, Destination, Store
-from rotation.world import Expected, Oracle, points
 from support.keys import add_keys, lineages
 from support.keyserver import KeyServer
 from support.kill import Ended, Nursery
@@ -56,7 +56,7 @@ class Killer:
 
 
 @dataclass
-class Job:
+class StoreRotation:
     """A job that reads its key from one destination and rotates it for all of them."""
 
     server: KeyServer
@@ -97,7 +97,7 @@ class Job:
         shutil.rmtree(self.state)
 
 
-Jobs = Callable[[str], AbstractContextManager[Job]]
+Jobs = Callable[[str], AbstractContextManager[StoreRotation]]
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def jobs(shared_server: KeyServer, nursery: Nursery, tmp_path: Path, fresh_name:
     """Open jobs, each with a fresh key, that read it from the destination of a kind."""
 
     @contextmanager
-    def job(source: str) -> Iterator[Job]:
+    def job(source: str) -> Iterator[StoreRotation]:
         name = f"{fresh_name} {len(list(tmp_path.iterdir()))}"
         (key,) = add_keys(shared_server, [name])
         folder = tmp_path / name
@@ -116,7 +116,7 @@ def jobs(shared_server: KeyServer, nursery: Nursery, tmp_path: Path, fresh_name:
                 (folder / kind).mkdir()
                 opened[kind] = stack.enter_context(KINDS[kind](folder / kind, key))
             destinations = list(opened.values())
-            yield Job(shared_server, nursery, folder, name, destinations, opened[source])
+            yield StoreRotation(shared_server, nursery, folder, name, destinations, opened[source])
 
     return job
 

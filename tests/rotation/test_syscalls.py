@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from rotation.bed import DONE, Bed
-from rotation.world import Place, points
+from rotation.fault_harness import DONE, FaultHarness
+from rotation.locations import KeyLocation, points
 from support.client import Finished
 
 KILLED = -9
-KILLS, ERRORS = 28, 28
+KILLS, ERRORS = 20, 20
 """How many points of each sort."""
 CALLS = ("openat", "write", "pwrite64", "fsync", "renameat", "ftruncate", "sendto")
 CODES = ("EIO", "ENOSPC", "EROFS")
@@ -50,16 +50,16 @@ class Call:
 _STRACE = ("strace", "-f", "-y", "-qq", "-o")
 
 
-def calls_of_a_run(bed: Bed, kind: str) -> list[Call]:
+def calls_of_a_run(harness: FaultHarness, kind: str) -> list[Call]:
     """Return the calls of an undisturbed run on files of its place, and on sockets."""
-    log = bed.folder / "calls"
-    places: list[Place] = []
+    log = harness.folder / "calls"
+    places: list[KeyLocation] = []
 
-    def run(place: Place) -> Finished:
+    def run(place: KeyLocation) -> Finished:
         places.append(place)
-        return bed.run_under(place, *_STRACE, str(log), "-e", f"trace={','.join(CALLS)}")
+        return harness.run_under(place, *_STRACE, str(log), "-e", f"trace={','.join(CALLS)}")
 
-    bed.undisturbed(kind, run)
+    harness.undisturbed(kind, run)
     return list(_calls(log, places[0].folder))
 
 
@@ -77,15 +77,17 @@ def _calls(log: Path, folder: Path) -> Sequence[Call]:
     return found
 
 
-def test_everything_is_on_the_disk_before_the_next_step_counts_on_it(bed: Bed) -> None:
+def test_everything_is_on_the_disk_before_the_next_step_counts_on_it(harness: FaultHarness) -> None:
     """A power cut cannot be tried here; the order that survives one can be seen."""
-    log = bed.folder / "calls"
-    bed.undisturbed(
+    log = harness.folder / "calls"
+    harness.undisturbed(
         "key file",
-        lambda place: bed.run_under(place, *_STRACE, str(log), "-e", f"trace={','.join(CALLS)}"),
+        lambda place: harness.run_under(
+            place, *_STRACE, str(log), "-e", f"trace={','.join(CALLS)}"
+        ),
     )
     text = log.read_text(errors="replace")
-    steps = "".join(_step(line, str(bed.folder / "undisturbed")) for line in text.splitlines())
+    steps = "".join(_step(line, str(harness.folder / "undisturbed")) for line in text.splitlines())
     # j: journal written, J: journal synced, F: folder synced, t: new file written, T: synced,
     # r: renamed, s: something sent. Before the first request come the trials of both files.
     before, trial, rest = steps.partition("jJtT")
@@ -117,41 +119,41 @@ def _step(line: str, folder: str) -> str:
 
 @pytest.mark.parametrize("kind", ["key file", "variable to Continua CI"])
 def test_the_same_command_finishes_what_a_kill_at_a_call_cut(
-    bed: Bed, kind: str, say: Callable[[str], None]
+    harness: FaultHarness, kind: str, say: Callable[[str], None]
 ) -> None:
-    calls = calls_of_a_run(bed, kind)
+    calls = calls_of_a_run(harness, kind)
     chosen = [calls[point - 1] for point in points(KILLS // 2, len(calls), f"{kind} calls")]
     expectations, kills = [], 0
-    for call, (name, place) in zip(chosen, bed.places(kind, len(chosen)), strict=True):
-        ended = bed.run_under(place, *call.killed())
+    for call, (name, place) in zip(chosen, harness.places(kind, len(chosen)), strict=True):
+        ended = harness.run_under(place, *call.killed())
         kills += ended.code == KILLED
-        expectations.append(bed.finish(place, name))
-    bed.check_server(expectations)
+        expectations.append(harness.finish(place, name))
+    harness.check_server(expectations)
     say(f"{kills} kills at {len(calls)} calls")
     assert kills >= len(chosen) * 0.9
 
 
 @pytest.mark.parametrize("kind", ["key file", "dotenv file"])
 def test_the_same_command_finishes_what_an_error_of_the_system_stopped(
-    bed: Bed, kind: str, say: Callable[[str], None]
+    harness: FaultHarness, kind: str, say: Callable[[str], None]
 ) -> None:
-    calls = [call for call in calls_of_a_run(bed, kind) if call.on_file]
+    calls = [call for call in calls_of_a_run(harness, kind) if call.on_file]
     faults = [(call, code) for call in calls for code in CODES]
     chosen = [faults[point - 1] for point in points(ERRORS // 2, len(faults), f"{kind} errors")]
     expectations, failures = [], 0
-    for (call, code), (name, place) in zip(chosen, bed.places(kind, len(chosen)), strict=True):
-        ended = bed.run_under(place, *call.failed(code))
+    for (call, code), (name, place) in zip(chosen, harness.places(kind, len(chosen)), strict=True):
+        ended = harness.run_under(place, *call.failed(code))
         told = f"{call} {code}: {ended.code} {ended.err}"
-        assert bed.oracle.accepts(place.key), told
+        assert harness.oracle.accepts(place.key), told
         assert "Internal error" not in ended.err, told
         if ended.code == DONE:  # what failed was needed for nothing but tidiness
-            assert bed.is_over(place) or "Delete it" in ended.err, told
-            expectations.append(bed.expect(place, name))
+            assert harness.is_over(place) or "Delete it" in ended.err, told
+            expectations.append(harness.expect(place, name))
         else:
             failures += 1
             assert ended.code in _FAILURES, told
             assert "Next: " in ended.err, told
-            expectations.append(bed.finish(place, name))
-    bed.check_server(expectations)
+            expectations.append(harness.finish(place, name))
+    harness.check_server(expectations)
     say(f"{failures} failures of {len(chosen)} errors at {len(calls)} calls")
     assert failures >= len(chosen) // 3

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from signing.authority import Authority
-from signing.bench import SigningServer
+from signing.harness import SigningServer
 from signotaur_action.errors import ToolMissingError
 from signotaur_action.signing.osslsigncode import Osslsigncode
 from support.front import Front

@@ -16,7 +16,7 @@ from random import Random
 import pytest
 
 from signing import crafted, samples
-from signing.bench import SigningServer, judge
+from signing.harness import SigningServer, judge
 from signing.programs import Program, program_called
 from signotaur_action.signing.existing_signatures import Existing, existing_signature
 from signotaur_action.signing.osslsigncode import Osslsigncode
@@ -122,7 +122,7 @@ def test_other_formats_are_refused(tmp_path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\x30\x00", b"\x30\x02\x05\x00", b"MZ", b"\x30\x80"])
-def test_what_is_not_a_catalog_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_invalid_catalogs_are_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "file.cat"
     file.write_bytes(content)
     with pytest.raises(FormatError, match="not a catalog"):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from signing import samples
-from signing.bench import SigningServer, judge
+from signing.harness import SigningServer, judge
 
 ONE_PROGRAM = "launcher.exe"
 
@@ -69,7 +69,7 @@ def test_every_selector(signer: SigningServer, work: Path, selector: tuple[str, 
     assert done.json["thumbprint"] == thumbprint
 
 
-def test_the_thumbprint_goes_before_label_and_subject_and_the_options_before_the_configuration(
+def test_selectors_take_precedence_in_their_documented_order(
     signer: SigningServer, work: Path
 ) -> None:
     file = samples.tiny_pe(work / "a.exe")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from signing import samples
-from signing.bench import SigningServer
+from signing.harness import SigningServer
 from support.front import Front
 
 

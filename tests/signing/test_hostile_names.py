@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from signing import samples
-from signing.bench import SigningServer
+from signing.harness import SigningServer
 from support.runner import Step
 
 NAMES = [

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from signing import samples
-from signing.bench import SigningServer, judge
+from signing.harness import SigningServer, judge
 from signing.programs import program_called
 
 MIB = 1 << 20

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from signing import samples
-from signing.bench import SigningServer, judge
+from signing.harness import SigningServer, judge
 from signotaur_action.errors import (
     ServerError,
     SigningRefusedError,
@@ -142,7 +142,7 @@ def test_a_moment_of_weakness_is_waited_out(
         ),
     ],
 )
-def test_an_answer_that_is_no_certificate(
+def test_an_answer_without_a_certificate_is_refused(
     signing_front: Front, status: int, body: bytes, kind: type[SignotaurError], said: str
 ) -> None:
     signing_front.faults.append(answering(status, body, CERTIFICATE))
@@ -159,7 +159,7 @@ def test_an_answer_that_is_no_certificate(
         (b'{"result": 1, "message": "limit of the day"}', "limit of the day"),
     ],
 )
-def test_an_answer_that_is_no_signature(
+def test_an_answer_without_a_signature_is_refused(
     plain_signer: SigningServer, signing_front: Front, work: Path, body: bytes, said: str
 ) -> None:
     file = samples.tiny_pe(work / "a.exe")

@@ -49,7 +49,7 @@ def test_relative_to_the_working_folder(tree: Path, monkeypatch: pytest.MonkeyPa
     assert matching([absolute, f"!{tree}/a.Test.dll"], Path()) == [tree / "a.dll"]
 
 
-def test_all_that_names_nothing_is_told(tree: Path) -> None:
+def test_every_pattern_without_a_match_is_reported(tree: Path) -> None:
     with pytest.raises(FilesError) as caught:
         matching(["none.exe", "*.none", "sub", "a.exe"], tree)
     assert caught.value.faults == (

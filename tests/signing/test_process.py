@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from signing import samples
-from signing.bench import SigningServer, judge
+from signing.harness import SigningServer, judge
 from support.client import BARE, CLIENT, start_client
 
 WITHOUT_EXTRA = (

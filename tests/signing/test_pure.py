@@ -100,7 +100,7 @@ def test_an_ecdsa_signature_with_numbers_out_of_range_is_none(
 
 
 @pytest.mark.parametrize("name", CURVES)
-def test_a_point_that_is_not_on_the_curve_is_no_key(keys: dict[str, PrivateKey], name: str) -> None:
+def test_a_point_off_the_curve_is_rejected(keys: dict[str, PrivateKey], name: str) -> None:
     encoded = certified(keys[name])
     point = keys[name].public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     elsewhere = point[:-1] + bytes([point[-1] ^ 1])
@@ -108,7 +108,7 @@ def test_a_point_that_is_not_on_the_curve_is_no_key(keys: dict[str, PrivateKey],
         SigningCertificate.read(encoded.replace(point, elsewhere))
 
 
-def test_other_paddings_and_digests_are_no_rsa_signature(keys: dict[str, PrivateKey]) -> None:
+def test_other_rsa_paddings_and_digests_are_rejected(keys: dict[str, PrivateKey]) -> None:
     private = keys["rsa"]
     assert isinstance(private, rsa.RSAPrivateKey)
     certificate = SigningCertificate.read(certified(private))
@@ -132,17 +132,18 @@ def test_a_certificate_says_what_it_is(keys: dict[str, PrivateKey]) -> None:
     assert "a signer" in certificate.subject
     assert certificate.ends_at > datetime.now(UTC)
     assert certificates_in(certificate.pem * 2) == (encoded, encoded)
+    assert certificates_in(encoded) == (encoded,)
 
 
 @pytest.mark.parametrize("bad", [b"", b"\0", b"0\0", b"rubbish", b"0\x03\x02\x01\x01"])
-def test_what_is_no_certificate(bad: bytes) -> None:
+def test_invalid_certificates_are_rejected(bad: bytes) -> None:
     with pytest.raises(CertificateError, match="not a certificate"):
         SigningCertificate.read(bad)
-    with pytest.raises(CertificateError, match="no certificates in PEM format"):
+    with pytest.raises(CertificateError, match="no certificate in PEM or DER"):
         certificates_in(bad)
 
 
-def test_other_kinds_of_keys_are_told() -> None:
+def test_other_kinds_of_keys_are_reported() -> None:
     for private in (ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256K1())):
         with pytest.raises(CertificateError, match="neither RSA nor ECDSA on"):
             SigningCertificate.read(certified(private))

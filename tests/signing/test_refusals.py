@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from signing import samples
-from signing.bench import SigningServer, add_certificate, judge
+from signing.harness import SigningServer, add_certificate, judge
 from signotaur_action.errors import ToolMissingError
 from signotaur_action.settings import sign as signing_settings
 from signotaur_action.settings.layers import Settings
@@ -133,7 +133,7 @@ def test_mode_owner_and_links_stay(signer: SigningServer, work: Path) -> None:
     assert judge(file, signer.trusted).good
 
 
-def test_everything_wrong_is_told_at_once_and_nothing_sent(
+def test_all_problems_are_reported_at_once_and_nothing_is_sent(
     work: Path, signer: SigningServer
 ) -> None:
     (work / "more.pem").write_text("no certificate")
@@ -156,7 +156,7 @@ def test_everything_wrong_is_told_at_once_and_nothing_sent(
         "--description-url: it must contain ASCII characters only",
         "--max-degree-of-parallelism: it must be a whole number from 1 to 64",
         "--fail-if-expiring-within: a duration is",
-        "more.pem: it contains no certificates in PEM format",
+        "more.pem: it contains no certificate in PEM or DER",
         "none.txt cannot be read",
         "missing.exe does not exist",
         "no file matches *.none",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from signing import samples
-from signing.bench import SigningServer, judge
+from signing.harness import SigningServer, judge
 
 
 def test_skip_append_and_replace(signer: SigningServer, work: Path) -> None:

@@ -7,7 +7,7 @@ from asn1crypto import tsp
 
 from signing import samples
 from signing.authority import Authority, served
-from signing.bench import SigningServer, judge
+from signing.harness import SigningServer, judge
 from signotaur_action.signing import der, timestamps
 from signotaur_action.signing.timestamps import TimestampError
 from signotaur_wire.signing import DigestAlgorithm

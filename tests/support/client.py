@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support.forkserver import can_fork, fork_server
+
 CLIENT = (sys.executable, "-I", "-m", "signotaur_action")
 # Coverage, where it is measured, follows into child processes by its own variables.
 _COVERAGE = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
@@ -42,8 +44,13 @@ def run_client(
     prefix: tuple[str, ...] = (),
 ) -> Finished:
     """Run ``signotaur-action ARGUMENTS`` and wait; ``prefix`` is a program to start it with."""
-    words = [*prefix, *CLIENT, *arguments]
-    return run_program(words, env=BARE | dict(env or {}), cwd=cwd, timeout=timeout)
+    whole = BARE | dict(env or {})
+    if prefix or not can_fork(whole):
+        return run_program([*prefix, *CLIENT, *arguments], env=whole, cwd=cwd, timeout=timeout)
+    code, out, err = fork_server("signotaur_action").run(
+        arguments, env=whole, cwd=cwd, timeout=timeout
+    )
+    return Finished(code, out, err)
 
 
 def run_program(

@@ -20,7 +20,7 @@ import yaml
 from docker.errors import DockerException, ImageNotFound
 from docker.models.containers import Container
 
-from e2e.job import StepResult
+from e2e.github_step import StepResult
 from support.runner import input_variable
 
 ACTION_FILE = Path(__file__).parents[2] / "action.yml"

@@ -1,4 +1,4 @@
-"""Doubles that implement the real ports: an in-memory key service, sinks, a narrator.
+"""Doubles that implement the real ports: an in-memory key service, sinks, a progress log.
 
 The fake key service passes the same contract suite as the real one (``tests/contract``).
 """
@@ -67,6 +67,7 @@ class FakeKeyService:
     keys: list[FakeKey] = field(default_factory=list)
     rotations: dict[UUID, FakeRotation] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    arms_at_once: bool = False
 
     def add_key(self, lifetime: timedelta | None = timedelta(days=90)) -> Secret:
         """Add a key and return it."""
@@ -120,7 +121,7 @@ class FakeKeyService:
             raise InvalidOverlapError("outside 0 to 30")
         if self._candidate(found) and found.candidate_of is not None:
             raise self._busy(self.rotations[found.candidate_of])
-        lost = self._demand_free(found, intent)
+        lost = self._require_free(found, intent)
         self._use(found)
         self._make_room(found)
         secret = intent.candidate or Secret(keyformat.generate())
@@ -161,7 +162,7 @@ class FakeKeyService:
             raise SupersededError("not this rotation's new key, or the rotation is over")
         if rotation.state is not RotationState.CONFIRMED:
             for other in self._rivals(rotation):
-                self._demand_lease(other, rotation.intent.holder)
+                self._require_lease(other, rotation.intent.holder)
             self._arm(rotation)
         return self._shown(rotation)
 
@@ -205,11 +206,11 @@ class FakeKeyService:
             known.lease_until = self.now + LEASE
         return OpenRotation(self._shown(known), known.new.secret)
 
-    def _demand_free(self, old: FakeKey, intent: RotationIntent) -> list[FakeKey]:
+    def _require_free(self, old: FakeKey, intent: RotationIntent) -> list[FakeKey]:
         """Return the successors that are lost."""
         lost = []
         for rotation in self._of(old) + self._origin(old):
-            self._demand_lease(rotation, intent.holder)
+            self._require_lease(rotation, intent.holder)
             if rotation.state is RotationState.CONFIRMED:
                 lost.append(rotation.new)
         in_use = [each for each in lost if each.in_use_since is not None]
@@ -218,7 +219,7 @@ class FakeKeyService:
             raise AlreadyRotatedError(named.id, in_use_since=named.in_use_since)
         return lost
 
-    def _demand_lease(self, rotation: FakeRotation, holder: str) -> None:
+    def _require_lease(self, rotation: FakeRotation, holder: str) -> None:
         live = rotation.state is RotationState.OPEN and rotation.lease_until > self.now
         if live and rotation.intent.holder != holder:
             raise self._busy(rotation)
@@ -340,8 +341,8 @@ class MemorySink:
 
 
 @dataclass
-class RecordingNarrator:
-    """A narrator that remembers."""
+class RecordingProgressLog:
+    """A progress log that remembers."""
 
     masked: list[Secret] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

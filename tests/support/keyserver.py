@@ -1,16 +1,17 @@
 """The real key server as a real process on a free port, with its own data folder."""
 
 import json
+import os
 import random
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Self
 
 import requests
 
-SERVER = (sys.executable, "-I", "-m", "signotaur_keyserver")
+from support.forkserver import ForkedProcess, fork_server
+
+PACKAGE = "signotaur_keyserver"
 ROTATOR = "ApiKeyRotator"
 
 
@@ -31,7 +32,7 @@ class KeyServer:
         self.clock_offset = clock_offset
         self.url = ""
         self.ca_file = data_dir / "ca.pem"
-        self._process: subprocess.Popen[str] | None = None
+        self._process: ForkedProcess | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -42,26 +43,28 @@ class KeyServer:
 
     def start(self, *, port: int | None = None) -> None:
         """Start and wait for the ready line."""
-        log = (self.data_dir.parent / f"{self.data_dir.name}.log").open("a")
-        self._process = subprocess.Popen(
-            [
-                *SERVER,
-                "serve",
-                f"--data-dir={self.data_dir}",
-                f"--host={self.host}",
-                f"--port={port or _lasting_port(self.host)}",
-                "--self-signed" if self.tls else "--insecure-http",
-                f"--clock-offset={self.clock_offset}",
-            ],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        log.close()
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, f"the key server did not start; see {log.name}"
+        options = (f"--data-dir={self.data_dir}", f"--port={port or _lasting_port(self.host)}")
+        log = self.data_dir.parent / f"{self.data_dir.name}.log"
+        reader, writer = os.pipe()
+        self._stdout = os.fdopen(reader)
+        null = Path(os.devnull)
+        with os.fdopen(writer, "w") as stdout, log.open("a") as stderr, null.open() as stdin:
+            self._process = fork_server(PACKAGE).start(
+                ["serve", *options, *self.serve_options()],
+                env=os.environ,
+                streams=(stdin.fileno(), stdout.fileno(), stderr.fileno()),
+            )
+        line = self._stdout.readline()
+        assert line, f"the key server did not start; see {log}"
         self.url = json.loads(line)["url"]
+
+    def serve_options(self) -> list[str]:
+        """Return how it serves, but for the place of its data and its port."""
+        return [
+            f"--host={self.host}",
+            "--self-signed" if self.tls else "--insecure-http",
+            f"--clock-offset={self.clock_offset}",
+        ]
 
     def stop(self) -> None:
         """End the process as a supervisor would."""
@@ -69,8 +72,7 @@ class KeyServer:
             return
         self._process.terminate()
         self._process.wait(timeout=60)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        self._stdout.close()
         self._process = None
 
     def look_past(self, clock_offset: str) -> None:
@@ -82,15 +84,11 @@ class KeyServer:
 
     def command(self, *arguments: str) -> str:
         """Run a ``signotaur-keyserver`` command on this server's data; return its stdout."""
-        done = subprocess.run(
-            [*SERVER, *arguments, f"--data-dir={self.data_dir}"],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
+        code, out, err = fork_server(PACKAGE).run(
+            [*arguments, f"--data-dir={self.data_dir}"], env=os.environ, timeout=300
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        assert code == 0, err
+        return out.strip()
 
     def add_user(self, name: str = "build", *, rotator: bool = True) -> str:
         """Add a user, by default with the rotation role."""

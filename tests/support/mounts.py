@@ -24,7 +24,7 @@ def mounted(*arguments: str | Path, at: Path) -> Iterator[Path]:
 @contextmanager
 def small_disk(at: Path, size: str = "64k") -> Iterator[Path]:
     """Mount a disk of so many bytes on a folder, which is made."""
-    demand_mounts()
+    require_mounts()
     at.mkdir(exist_ok=True)
     with mounted("-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", at=at):
         yield at
@@ -33,7 +33,7 @@ def small_disk(at: Path, size: str = "64k") -> Iterator[Path]:
 @contextmanager
 def read_only(folder: Path) -> Iterator[Path]:
     """Make a folder read-only, for root as well."""
-    demand_mounts()
+    require_mounts()
     with mounted("--bind", "-o", "ro", folder, at=folder):
         yield folder
 
@@ -41,7 +41,7 @@ def read_only(folder: Path) -> Iterator[Path]:
 @contextmanager
 def mounted_file(source: Path, at: Path, options: str = "rw") -> Iterator[Path]:
     """Mount a single file on another one, as ``docker run -v FILE:FILE`` does."""
-    demand_mounts()
+    require_mounts()
     with mounted("--bind", "-o", options, source, at=at):
         yield at
 
@@ -56,13 +56,13 @@ def fill(disk: Path) -> None:
         os.close(descriptor)
 
 
-def demand_root() -> None:
+def require_root() -> None:
     """Skip a test that only root can run."""
     if os.geteuid() != 0:
         pytest.skip("only root may do this")
 
 
-def demand_mounts() -> None:
+def require_mounts() -> None:
     """Skip a test where nothing can be mounted."""
     if not _can_mount():
         pytest.skip("nothing can be mounted here: that needs root and CAP_SYS_ADMIN")

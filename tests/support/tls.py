@@ -1,7 +1,5 @@
 """Certificates of every kind, and the real key server behind them."""
 
-import json
-import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -12,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from support.keyserver import SERVER, KeyServer
+from support.keyserver import KeyServer
 
 _PEM = serialization.Encoding.PEM
 
@@ -75,24 +73,9 @@ class CertifiedKeyServer(KeyServer):
         self.ca_file = ca_file
         self._files = files
 
-    def start(self, *, port: int | None = None) -> None:
-        """Start and wait for the ready line."""
-        with (self.data_dir.parent / f"{self.data_dir.name}.log").open("a") as log:
-            self._process = subprocess.Popen(
-                [
-                    *SERVER,
-                    "serve",
-                    f"--data-dir={self.data_dir}",
-                    f"--port={port or 0}",
-                    f"--tls-cert={self._files.certificate}",
-                    f"--tls-key={self._files.key}",
-                ],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        assert self._process.stdout is not None
-        self.url = json.loads(self._process.stdout.readline())["url"]
+    def serve_options(self) -> list[str]:
+        """Return the options for the given certificate."""
+        return [f"--tls-cert={self._files.certificate}", f"--tls-key={self._files.key}"]
 
 
 def _builder(

@@ -82,14 +82,16 @@ def test_every_3xx_is_a_redirect_with_or_without_a_place(manners: ApiProfile, st
 
 @BOTH
 @pytest.mark.parametrize("status", [101, 103, 199])
-def test_an_interim_answer_is_no_answer(manners: ApiProfile, status: int) -> None:
+def test_an_interim_answer_is_not_the_answer(manners: ApiProfile, status: int) -> None:
     """For a store, 101 was a success without content."""
     assert fault_of(manners, Says(answer(status, ""))).kind is HttpErrorKind.CONTENT
 
 
 @BOTH
 @pytest.mark.parametrize("length", ["-5", "+2", "2, 2", "two", "0x2", "2.0", "9" * 30])
-def test_a_content_length_that_is_no_number_is_no_answer(manners: ApiProfile, length: str) -> None:
+def test_an_answer_with_an_invalid_content_length_is_refused(
+    manners: ApiProfile, length: str
+) -> None:
     """A negative one was accepted, and the body read until the connection was closed."""
     says = Says(answer(200, "{}", Content_Length=length, Connection="close"))
     fault = fault_of(manners, says)

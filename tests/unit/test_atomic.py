@@ -15,7 +15,7 @@ import pytest
 
 from signotaur_action.files.atomic import FileRefusedError, OwnerOnlyFile
 from signotaur_action.machine.posix import Posix
-from support.mounts import demand_root, fill, mounted_file, read_only, small_disk
+from support.mounts import fill, mounted_file, read_only, require_root, small_disk
 
 KILLS = Path(__file__).parents[1] / "support" / "kills.py"
 STRANGER = 1234
@@ -85,7 +85,7 @@ def test_any_content_is_read_back(path: Path, content: bytes) -> None:
 
 
 def test_the_owner_of_an_existing_file_is_kept(path: Path) -> None:
-    demand_root()
+    require_root()
     path.write_bytes(b"old")
     os.chown(path, STRANGER, STRANGER + 1)
     OwnerOnlyFile(path).check(10)
@@ -95,7 +95,7 @@ def test_the_owner_of_an_existing_file_is_kept(path: Path) -> None:
 
 
 def test_a_new_file_belongs_to_the_owner_of_its_folder(folder: Path, path: Path) -> None:
-    demand_root()
+    require_root()
     os.chown(folder, STRANGER, STRANGER)
     OwnerOnlyFile(path).replace(b"new")
     assert owner(path) == (STRANGER, STRANGER)
@@ -106,7 +106,7 @@ def test_the_owner_of_a_file_that_others_could_have_planted_is_not_kept(
     folder: Path, path: Path, folder_mode: int
 ) -> None:
     """Before, root gave the new key to whoever had created an empty file of that name."""
-    demand_root()
+    require_root()
     folder.chmod(folder_mode)
     path.touch()
     os.chown(path, STRANGER, STRANGER)
@@ -118,7 +118,7 @@ def test_the_owner_of_a_file_that_others_could_have_planted_is_not_kept(
 
 
 def test_a_file_that_is_planted_after_the_check_gets_no_key(folder: Path, path: Path) -> None:
-    demand_root()
+    require_root()
     folder.chmod(0o1777)
     file = OwnerOnlyFile(path)
     file.check(10)
@@ -134,7 +134,7 @@ def test_an_owner_that_is_trusted_is_kept_in_a_folder_that_others_write(
     folder: Path, path: Path, folder_owner: int, file_owner: int
 ) -> None:
     """Root's own file, and a workspace of another user that is mounted into a container."""
-    demand_root()
+    require_root()
     folder.chmod(0o777)
     os.chown(folder, folder_owner, folder_owner)
     path.touch()
@@ -165,7 +165,7 @@ def open_folder() -> Iterator[Path]:
 
 
 def refusal_to_a_stranger(path: Path) -> str:
-    demand_root()
+    require_root()
     done = subprocess.run(
         [sys.executable, "-I", "-c", AS_STRANGER, path],
         capture_output=True,
@@ -354,7 +354,7 @@ file.replace(b"new")
 
 def test_a_leftover_of_somebody_else_stops_nobody(open_folder: Path) -> None:
     """In a sticky folder nobody but its owner can remove it."""
-    demand_root()
+    require_root()
     open_folder.chmod(0o1777)
     left, path = open_folder / ".key.txt.0123456789abcdef.tmp", open_folder / "key.txt"
     left.write_bytes(b"x")
@@ -492,7 +492,7 @@ def test_a_file_that_others_read_is_a_concern(path: Path) -> None:
 def test_a_folder_in_which_others_replace_files_is_a_concern(
     folder: Path, path: Path, folder_mode: int, who: str | None
 ) -> None:
-    demand_root()
+    require_root()
     os.chown(folder, 0, 4321)
     folder.chmod(folder_mode)
     expected = [] if who is None else [f"{folder}: {who} can replace files in this folder"]

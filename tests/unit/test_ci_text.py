@@ -104,7 +104,7 @@ def test_an_empty_property_is_left_out() -> None:
     assert workflow_command("error", "x", title="") == "::error::x"
 
 
-def test_a_file_record_holds_a_value_with_anothers_delimiter() -> None:
+def test_a_file_record_takes_a_value_with_another_records_delimiter() -> None:
     inner = file_record("evil", "x")
     parsed = parse_file(file_record("name", inner).encode())
     assert parsed.error is None
@@ -132,7 +132,7 @@ def test_a_nasty_line_is_shown_and_never_obeyed(text: str) -> None:
 
 @pytest.mark.parametrize("text", NASTY, ids=ascii)
 @pytest.mark.parametrize("around", ["{}", "Key: {}.", " {}", "#{}", "@{}", "{}{}"])
-def test_a_nasty_value_is_shown_and_never_obeyed_wherever_it_stands(text: str, around: str) -> None:
+def test_a_hostile_value_is_shown_and_never_obeyed(text: str, around: str) -> None:
     value = escape_untrusted(text)
     assert "::" not in value
     assert hidden_in(value) == set()

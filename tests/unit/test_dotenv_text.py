@@ -87,7 +87,7 @@ def test_setting_a_key_twice_changes_nothing_more(key: str) -> None:
     assert set_variable(once, "K", key) == once
 
 
-def test_the_last_assignment_is_the_one_that_holds_and_changes() -> None:
+def test_the_last_assignment_is_read_and_replaced() -> None:
     text = "K=1\nexport K=2\nK='3'\n"
     assert variables(text)["K"] == "3"
     assert assignments(text, "K") == 3

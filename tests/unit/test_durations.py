@@ -45,7 +45,7 @@ def test_a_duration_is_a_number_and_a_unit(text: str, span: timedelta) -> None:
         "1" * 11 + "s",
     ],
 )
-def test_anything_else_is_no_duration(text: str) -> None:
+def test_other_texts_are_not_durations(text: str) -> None:
     with pytest.raises(ValueError, match="a number and a unit"):
         parse_duration(text)
 

@@ -75,7 +75,7 @@ def test_what_is_said_of_the_keys_can_be_replaced() -> None:
     assert (error.what, error.keys, error.next, str(error)) == ("what", "keys", "next", "what")
 
 
-def test_several_faults_are_told_as_a_list_and_one_alone_is_not() -> None:
+def test_several_problems_are_a_list_and_one_is_a_sentence() -> None:
     assert UsageError(["a"]).what == "a"
     assert UsageError(["a", "b"]).what.endswith("- a\n- b")
     assert UsageError(["a", "b"]).faults == ("a", "b")
@@ -90,7 +90,7 @@ def test_several_faults_are_told_as_a_list_and_one_alone_is_not() -> None:
         (timedelta(0), "in 1 s"),
     ],
 )
-def test_a_busy_run_is_told_when_to_come_again(wait: timedelta | None, told: str) -> None:
+def test_a_busy_error_says_when_to_try_again(wait: timedelta | None, told: str) -> None:
     assert BusyError("x", retry_after=wait).next == f"Run the same command again {told}."
 
 
@@ -100,7 +100,7 @@ def test_a_rotated_key_names_its_successor_if_it_is_known() -> None:
     assert "--again" in AlreadyRotatedError(None).next
 
 
-def test_a_successor_in_use_is_told_with_the_way_out() -> None:
+def test_a_successor_in_use_is_reported_with_the_way_out() -> None:
     error = AlreadyRotatedError(7, in_use_since=datetime(2026, 3, 1, 12, tzinfo=UTC))
     assert "in use since 2026-03-01T12:00:00Z" in error.what
     assert "--again cannot replace it" in error.what
@@ -132,5 +132,5 @@ def test_another_statement_about_the_keys_changes_nothing_else() -> None:
     assert error.keys == BOTH_KEYS_VALID
 
 
-def test_a_signal_is_no_fault_that_a_library_may_swallow() -> None:
+def test_a_library_cannot_swallow_a_stop_signal() -> None:
     assert not issubclass(StopSignal, Exception)

@@ -17,7 +17,7 @@ from signotaur_action.errors import BusyError, DestinationRefusedError
 from signotaur_action.files.journal import JournalPlace, file_locked
 from signotaur_action.files.journal.entry import belongs_to
 from signotaur_action.model import JournalEntry, RotationIntent, Secret
-from support.mounts import demand_root, fill, read_only, small_disk
+from support.mounts import fill, read_only, require_root, small_disk
 
 KILLS = Path(__file__).parents[1] / "support" / "kills.py"
 SERVER = "https://signotaur.example.com"
@@ -86,7 +86,7 @@ def test_a_key_that_the_server_makes_is_remembered_when_it_comes(place: JournalP
         assert journal.entry == entry()
 
 
-def test_a_cleared_journal_is_no_file_any_more(place: JournalPlace, path: Path) -> None:
+def test_a_cleared_journal_is_removed(place: JournalPlace, path: Path) -> None:
     with place.locked(*OURS) as journal:
         journal.begin(entry())
         journal.clear()
@@ -168,7 +168,7 @@ def test_a_record_cut_at_any_byte_is_one_that_was_never_made(
 
 
 @pytest.mark.parametrize("size", [1, 4095, 4096])
-def test_the_reserve_of_a_killed_run_is_no_damage(
+def test_the_reserve_of_a_killed_run_is_not_damage(
     place: JournalPlace, path: Path, size: int
 ) -> None:
     path.write_bytes(b"\n" * size)
@@ -260,7 +260,7 @@ def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-def test_a_second_process_is_told_that_the_first_is_busy(
+def test_a_second_process_finds_the_first_busy(
     place: JournalPlace, path: Path, holder: subprocess.Popen[str]
 ) -> None:
     with pytest.raises(BusyError) as caught, place.locked(*OURS):
@@ -273,7 +273,7 @@ def test_a_second_process_is_told_that_the_first_is_busy(
         assert journal.entry is None
 
 
-def test_a_killed_holder_lets_the_next_run_in(
+def test_a_killed_owner_lets_the_next_run_in(
     place: JournalPlace, holder: subprocess.Popen[str]
 ) -> None:
     holder.kill()
@@ -397,7 +397,7 @@ def test_a_folder_is_refused(place: JournalPlace, path: Path) -> None:
 
 
 def test_a_file_of_somebody_else_is_refused(place: JournalPlace, path: Path) -> None:
-    demand_root()
+    require_root()
     path.touch()
     os.chown(path, 1234, 1234)
     assert "belongs to uid 1234" in reason(place)

@@ -19,7 +19,7 @@ from signotaur_action.errors import BusyError, DestinationRefusedError
 from signotaur_action.files.journal import JournalPlace, file_locked
 from signotaur_action.files.journal.entry import belongs_to, canonical_server
 from signotaur_action.model import JournalEntry, RotationIntent, Secret
-from support.mounts import demand_root
+from support.mounts import require_root
 
 SERVER = "https://signotaur.example.com"
 OLD_KEY = Secret("an-old-key-of-the-vendor")
@@ -215,7 +215,7 @@ def entry_at(path: Path) -> JournalEntry:
     return JournalEntry(begun.server, begun.old_key_fingerprint, intent)
 
 
-def test_journals_of_others_beside_the_file_are_told(tmp_path: Path) -> None:
+def test_foreign_journals_beside_the_file_are_reported(tmp_path: Path) -> None:
     place = JournalPlace(tmp_path / "key.txt")
     first = begin(place, entry())
     second = begin(place, entry(OTHER_KEY, None), OTHER_KEY)
@@ -354,7 +354,7 @@ def test_runs_for_several_keys_that_come_and_go_never_share_a_journal(place: Jou
 # What is planted, or tells something
 
 
-def test_the_name_holds_nothing_of_the_key(shared: JournalPlace) -> None:
+def test_the_name_contains_nothing_of_the_key(shared: JournalPlace) -> None:
     key = Secret("weak-key-weak-key")
     with shared.locked(key, SERVER) as journal:
         name = journal.path.stem
@@ -381,7 +381,7 @@ def planted_for(begun: JournalEntry, folder: Path, kind: str) -> Path:
 def test_a_journal_that_somebody_planted_is_not_used(
     shared: JournalPlace, tmp_path: Path, kind: str
 ) -> None:
-    demand_root()
+    require_root()
     path = planted_for(entry(), tmp_path, kind)
     before = path.read_bytes()
     with shared.locked(OLD_KEY, SERVER) as journal:
@@ -396,7 +396,7 @@ def test_a_journal_that_somebody_planted_is_not_used(
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("content", [b"[" * 60_000, b"{}\n", b"\xff\n", b"x" * 100_000, b"\n" * 99])
-def test_what_is_no_journal_stops_nobody(
+def test_a_file_that_is_not_a_journal_stops_no_run(
     shared: JournalPlace, tmp_path: Path, content: bytes
 ) -> None:
     (tmp_path / f"{'0' * 16}.rotation").write_bytes(content)
@@ -421,7 +421,7 @@ sys.stdin.read()
 
 def test_a_file_that_somebody_else_made_and_locked_is_refused_and_not_waited_for() -> None:
     """Exit code 14 would send a person to look for a run that does not exist."""
-    demand_root()
+    require_root()
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o1777)
         place = JournalPlace(folders=[Path(name)])

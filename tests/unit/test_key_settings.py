@@ -59,7 +59,7 @@ def found(path: Path, content: bytes, name: str = "") -> str:
 @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["", "bom"])
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\r"])
-def test_a_plain_file_holds_the_key(path: Path, key: str, mark: bytes, end: bytes) -> None:
+def test_a_plain_file_contains_the_key(path: Path, key: str, mark: bytes, end: bytes) -> None:
     assert found(path, mark + key.encode() + end) == key
 
 
@@ -82,29 +82,29 @@ def test_only_one_line_end_is_dropped(path: Path, end: str) -> None:
         "\ufeff\ufeff" + VENDOR,
     ],
 )
-def test_a_file_with_something_else_holds_no_key(path: Path, content: str) -> None:
+def test_a_file_with_other_text_has_no_key(path: Path, content: str) -> None:
     assert "does not contain a key: a key is 16 to 512" in refused(path, content.encode())
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"  \r\n", b"\xef\xbb\xbf"])
-def test_an_empty_file_is_told(path: Path, content: bytes) -> None:
+def test_an_empty_file_is_reported(path: Path, content: bytes) -> None:
     assert refused(path, content) == f"--api-key-file: {path} is empty"
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\0k", bytes(range(256)), "é".encode("latin-1")])
-def test_a_binary_file_is_told(path: Path, content: bytes) -> None:
+def test_a_binary_file_is_reported(path: Path, content: bytes) -> None:
     assert "it is not UTF-8 text" in refused(path, content)
 
 
-def test_a_large_file_is_no_key_file(path: Path) -> None:
+def test_a_large_file_is_not_a_key_file(path: Path) -> None:
     assert "larger than 64 KiB" in refused(path, b"#" * (64 * 1024 + 1))
 
 
-def test_a_missing_file_is_told(path: Path) -> None:
+def test_a_missing_file_is_reported(path: Path) -> None:
     assert refused(path) == f"--api-key-file: {path} cannot be read (no such file or directory)"
 
 
-def test_a_folder_is_told(tmp_path: Path) -> None:
+def test_a_folder_is_reported(tmp_path: Path) -> None:
     assert "(is a directory)" in refused(tmp_path)
 
 
@@ -152,7 +152,7 @@ def test_a_pipe_is_read_part_by_part(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("device", ["/dev/null", "/dev/zero"])
-def test_a_device_is_no_key_file(device: str) -> None:
+def test_a_device_is_not_a_key_file(device: str) -> None:
     assert "is neither a file nor a pipe" in refused(Path(device))
 
 
@@ -174,7 +174,7 @@ def test_a_device_is_no_key_file(device: str) -> None:
         "#\nSIGNOTAUR_API_KEY = {}\n",
     ],
 )
-def test_a_dotenv_file_holds_the_key(path: Path, key: str, form: str) -> None:
+def test_a_dotenv_file_contains_the_key(path: Path, key: str, form: str) -> None:
     assert found(path, form.format(key).encode()) == key
 
 
@@ -186,13 +186,13 @@ def test_another_variable_can_be_named(path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [f"OTHER={VENDOR}\n", "SIGNOTAUR_API_KEY=\n", f"#{VENDOR}\n", f"k=={VENDOR}"]
 )
-def test_a_dotenv_file_without_the_variable_is_told(path: Path, content: str) -> None:
+def test_a_dotenv_file_without_the_variable_is_reported(path: Path, content: str) -> None:
     fault = refused(path, content.encode())
     assert "does not set SIGNOTAUR_API_KEY" in fault
     assert "--api-key-name" in fault
 
 
-def test_a_variable_that_holds_no_key_is_told(path: Path) -> None:
+def test_a_variable_without_a_key_is_reported(path: Path) -> None:
     assert "SIGNOTAUR_API_KEY in" in refused(path, b"SIGNOTAUR_API_KEY=short\n")
 
 
@@ -203,7 +203,7 @@ def test_a_variable_is_not_interpolated(path: Path) -> None:
 # Keys of our own format
 
 
-def test_a_wrong_checksum_is_told_before_any_use(path: Path) -> None:
+def test_a_wrong_checksum_is_reported_before_any_use(path: Path) -> None:
     wrong = OURS[:-1] + ("a" if OURS[-1] != "a" else "b")
     assert "checksum" in refused(path, wrong.encode())
     assert "checksum" in refused(path, f"SIGNOTAUR_API_KEY={wrong}".encode())
@@ -264,7 +264,7 @@ def test_no_message_shows_a_key_of_the_command_line_or_a_variable() -> None:
 # Which source
 
 
-def test_the_key_may_stand_on_the_command_line() -> None:
+def test_the_key_may_be_on_the_command_line() -> None:
     source = key_source(settings(api_key=VENDOR))
     assert source is not None
     assert (source.key.reveal(), source.label, source.file) == (VENDOR, "--api-key", None)
@@ -288,7 +288,7 @@ def test_the_file_of_the_command_line_beats_the_key_of_an_input(path: Path) -> N
     assert made.faults == []
 
 
-def test_the_variable_holds_where_no_option_is_given() -> None:
+def test_the_variable_applies_without_an_option() -> None:
     source = key_source(settings({"SIGNOTAUR_API_KEY": f" {VENDOR}\n"}))
     assert source is not None
     assert (source.key.reveal(), source.label) == (VENDOR, "variable SIGNOTAUR_API_KEY")
@@ -301,7 +301,7 @@ def test_the_variable_can_have_another_name() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\n"])
-def test_no_key_at_all_is_told_with_the_ways_to_give_one(text: str) -> None:
+def test_a_missing_key_is_reported_with_the_ways_to_give_one(text: str) -> None:
     made = settings({"SIGNOTAUR_API_KEY": text})
     assert key_source(made) is None
     (fault,) = made.faults

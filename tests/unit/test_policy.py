@@ -49,5 +49,5 @@ def test_a_key_without_an_end_is_never_due() -> None:
         (timedelta(days=-1), "ended"),
     ],
 )
-def test_a_span_is_told_in_its_largest_unit(span: timedelta, told: str) -> None:
+def test_a_span_is_shown_in_its_largest_unit(span: timedelta, told: str) -> None:
     assert describe_span(span) == told

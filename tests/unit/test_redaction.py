@@ -39,7 +39,7 @@ def test_no_escape_of_json_lets_a_secret_through(secret: str, form: str, place: 
     assert "***" in shown
 
 
-def test_what_is_no_secret_stays() -> None:
+def test_text_without_a_secret_is_unchanged() -> None:
     key = SECRETS["own key"]
     redaction = Redaction([Secret(key), Secret("")])
     document = {
@@ -65,7 +65,7 @@ def test_half_a_character_is_a_secret_like_any_other() -> None:
     assert Redaction([Secret(secret)]).text(f"no: {secret}") == "no: ***"
 
 
-def test_what_is_nested_too_deep_is_told_as_such() -> None:
+def test_text_that_is_nested_too_deep_is_an_error() -> None:
     document: object = "deep"
     for _ in range(5000):
         document = [document]

@@ -84,8 +84,8 @@ ERRORS: dict[str, SignotaurError] = {
 }
 
 
-class Job:
-    """A step of a job: its streams and the files of its runner."""
+class ReportHarness:
+    """A step of a harness: its streams and the files of its runner."""
 
     def __init__(self, folder: Path, *, github: bool = False) -> None:
         self.stdout, self.stderr = StringIO(), StringIO()
@@ -120,16 +120,16 @@ class Job:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Job:
-    return Job(tmp_path)
+def harness(tmp_path: Path) -> ReportHarness:
+    return ReportHarness(tmp_path)
 
 
 # Outputs
 
 
-def test_a_rotations_outputs_tell_the_next_step_what_came_of_it(job: Job) -> None:
-    job.tell(rotated())
-    parsed = parse_file(job.outputs.read_bytes())
+def test_a_rotations_outputs_describe_its_result(harness: ReportHarness) -> None:
+    harness.tell(rotated())
+    parsed = parse_file(harness.outputs.read_bytes())
     assert parsed.error is None
     assert parsed.outputs() == {
         "rotated": "true",
@@ -144,10 +144,10 @@ def test_a_rotations_outputs_tell_the_next_step_what_came_of_it(job: Job) -> Non
 
 @pytest.mark.parametrize("outcome", [NOT_DUE, WOULD])
 def test_without_a_rotation_the_outputs_tell_of_the_key_in_use(
-    job: Job, outcome: NotDue | WouldRotate
+    harness: ReportHarness, outcome: NotDue | WouldRotate
 ) -> None:
-    job.tell(outcome)
-    assert parse_file(job.outputs.read_bytes()).outputs() == {
+    harness.tell(outcome)
+    assert parse_file(harness.outputs.read_bytes()).outputs() == {
         "rotated": "false",
         "key-id": "4",
         "old-key-id": "",
@@ -159,9 +159,11 @@ def test_without_a_rotation_the_outputs_tell_of_the_key_in_use(
 
 
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
-def test_a_failures_outputs_say_that_nothing_was_rotated(job: Job, error: SignotaurError) -> None:
-    job.fail(error)
-    assert parse_file(job.outputs.read_bytes()).outputs() == {"rotated": "false"}
+def test_a_failures_outputs_say_that_nothing_was_rotated(
+    harness: ReportHarness, error: SignotaurError
+) -> None:
+    harness.fail(error)
+    assert parse_file(harness.outputs.read_bytes()).outputs() == {"rotated": "false"}
 
 
 # The key
@@ -170,34 +172,36 @@ def test_a_failures_outputs_say_that_nothing_was_rotated(job: Job, error: Signot
 @pytest.mark.parametrize("as_json", [True, False])
 @pytest.mark.parametrize("outcome", OUTCOMES.values(), ids=OUTCOMES)
 def test_the_key_is_nowhere_unless_it_was_asked_for(
-    job: Job, outcome: Outcome, *, as_json: bool
+    harness: ReportHarness, outcome: Outcome, *, as_json: bool
 ) -> None:
-    job.tell(outcome, as_json=as_json)
-    assert KEY[4:12] not in job.everything()
-    assert KEY[-12:] not in job.everything()
+    harness.tell(outcome, as_json=as_json)
+    assert KEY[4:12] not in harness.everything()
+    assert KEY[-12:] not in harness.everything()
 
 
-def test_the_key_stands_in_the_json_object_alone_when_it_was_asked_for(job: Job) -> None:
-    job.tell(rotated(), as_json=True, with_key=True)
-    assert job.document["apiKey"] == KEY
-    assert KEY[4:12] not in job.stderr.getvalue()
-    assert KEY[4:12] not in job.outputs.read_text() + job.summary.read_text()
+def test_the_json_object_has_the_key_only_on_request(
+    harness: ReportHarness,
+) -> None:
+    harness.tell(rotated(), as_json=True, with_key=True)
+    assert harness.document["apiKey"] == KEY
+    assert KEY[4:12] not in harness.stderr.getvalue()
+    assert KEY[4:12] not in harness.outputs.read_text() + harness.summary.read_text()
 
 
 @pytest.mark.parametrize("outcome", [NOT_DUE, WOULD])
-def test_without_a_rotation_there_is_no_key_to_tell(
-    job: Job, outcome: NotDue | WouldRotate
+def test_without_a_rotation_there_is_no_key_to_report(
+    harness: ReportHarness, outcome: NotDue | WouldRotate
 ) -> None:
-    job.tell(outcome, as_json=True, with_key=True)
-    assert "apiKey" not in job.document
+    harness.tell(outcome, as_json=True, with_key=True)
+    assert "apiKey" not in harness.document
 
 
 # JSON
 
 
-def test_a_rotation_is_one_json_object(job: Job) -> None:
-    job.tell(rotated(destinations=("a", "b")), as_json=True)
-    assert job.document == {
+def test_a_rotation_is_one_json_object(harness: ReportHarness) -> None:
+    harness.tell(rotated(destinations=("a", "b")), as_json=True)
+    assert harness.document == {
         "rotated": True,
         "keyId": 5,
         "oldKeyId": 4,
@@ -217,10 +221,10 @@ def test_a_rotation_is_one_json_object(job: Job) -> None:
 
 @pytest.mark.parametrize(("outcome", "would"), [(NOT_DUE, False), (WOULD, True)])
 def test_no_rotation_is_one_json_object(
-    job: Job, outcome: NotDue | WouldRotate, *, would: bool
+    harness: ReportHarness, outcome: NotDue | WouldRotate, *, would: bool
 ) -> None:
-    job.tell(outcome, as_json=True)
-    assert job.document == {
+    harness.tell(outcome, as_json=True)
+    assert harness.document == {
         "rotated": False,
         "wouldRotate": would,
         "keyId": 4,
@@ -231,9 +235,9 @@ def test_no_rotation_is_one_json_object(
 
 
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
-def test_a_failure_is_one_json_object(job: Job, error: SignotaurError) -> None:
-    job.fail(error, as_json=True)
-    assert job.document == {
+def test_a_failure_is_one_json_object(harness: ReportHarness, error: SignotaurError) -> None:
+    harness.fail(error, as_json=True)
+    assert harness.document == {
         "rotated": False,
         "exitCode": int(error.code),
         "error": ExitCode(error.code).name.lower().replace("_", "-"),
@@ -244,21 +248,23 @@ def test_a_failure_is_one_json_object(job: Job, error: SignotaurError) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\nb", '"}{"', "\\", "::add-mask::x", "é鍵\u2028"])
-def test_no_name_breaks_the_json_line(job: Job, name: str) -> None:
-    job.tell(WouldRotate(info(name), continues=False), as_json=True)
-    assert job.document["name"] == name
-    assert len(job.stdout.getvalue().encode().splitlines()) == 1
-    assert log_view(job.stdout.getvalue().encode()) == job.stdout.getvalue().rstrip("\n")
+def test_no_name_breaks_the_json_line(harness: ReportHarness, name: str) -> None:
+    harness.tell(WouldRotate(info(name), continues=False), as_json=True)
+    assert harness.document["name"] == name
+    assert len(harness.stdout.getvalue().encode().splitlines()) == 1
+    assert log_view(harness.stdout.getvalue().encode()) == harness.stdout.getvalue().rstrip("\n")
 
 
 # Prose
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES.values(), ids=OUTCOMES)
-def test_prose_goes_to_stderr_and_ends_with_the_next_step(job: Job, outcome: Outcome) -> None:
-    job.tell(outcome)
-    assert job.stdout.getvalue() == ""
-    assert job.stderr.getvalue().splitlines()[-1].startswith("Next: ")
+def test_prose_goes_to_stderr_and_ends_with_the_next_step(
+    harness: ReportHarness, outcome: Outcome
+) -> None:
+    harness.tell(outcome)
+    assert harness.stdout.getvalue() == ""
+    assert harness.stderr.getvalue().splitlines()[-1].startswith("Next: ")
 
 
 @pytest.mark.parametrize(
@@ -280,9 +286,11 @@ def test_prose_goes_to_stderr_and_ends_with_the_next_step(job: Job, outcome: Out
         (WouldRotate(info(revokes_at=NOW), continues=False), "Revoked at: 2026-03-01T12:00:00Z"),
     ],
 )
-def test_prose_tells_what_happens_to_the_old_key(job: Job, outcome: Outcome, expected: str) -> None:
-    job.tell(outcome)
-    assert expected in job.stderr.getvalue()
+def test_prose_says_what_happens_to_the_old_key(
+    harness: ReportHarness, outcome: Outcome, expected: str
+) -> None:
+    harness.tell(outcome)
+    assert expected in harness.stderr.getvalue()
 
 
 # The summary's Markdown
@@ -315,9 +323,9 @@ def rows_of(markdown: str) -> Iterator[list[str]]:
         "|||",
     ],
 )
-def test_no_name_is_markdown_in_the_summary(job: Job, name: str) -> None:
-    job.tell(rotated(new_key_name=name, destinations=(name,)))
-    rows = list(rows_of(job.summary.read_text()))
+def test_no_name_is_markdown_in_the_summary(harness: ReportHarness, name: str) -> None:
+    harness.tell(rotated(new_key_name=name, destinations=(name,)))
+    rows = list(rows_of(harness.summary.read_text()))
     assert [len(row) for row in rows] == [2] * 5
     for cell in (rows[1][1], rows[4][0].removeprefix("Destination ")):
         assert name.replace("\n", "<br>") in unescape(cell)
@@ -328,69 +336,71 @@ def test_no_name_is_markdown_in_the_summary(job: Job, name: str) -> None:
 
 
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
-def test_a_failure_is_summed_up(job: Job, error: SignotaurError) -> None:
-    job.fail(error)
-    shown = unescape(job.summary.read_text())
+def test_a_failure_is_summed_up(harness: ReportHarness, error: SignotaurError) -> None:
+    harness.fail(error)
+    shown = unescape(harness.summary.read_text())
     assert shown.startswith("### Not finished: ")
     assert error.next in shown
     assert error.keys in shown
 
 
-def test_the_summary_leaves_what_stood_there(job: Job) -> None:
-    job.summary.write_text("# Before")
-    job.tell(rotated())
-    assert job.summary.read_text().startswith("# Before\n### Rotated key 4")
+def test_the_summary_keeps_its_earlier_content(harness: ReportHarness) -> None:
+    harness.summary.write_text("# Before")
+    harness.tell(rotated())
+    assert harness.summary.read_text().startswith("# Before\n### Rotated key 4")
 
 
 # Files that cannot be written
 
 
-def test_outside_a_job_nothing_is_written(job: Job) -> None:
-    job.environ.clear()
-    job.report().check()
-    job.tell(rotated())
-    job.fail(ServerError("x"))
-    assert job.outputs.read_text() + job.summary.read_text() == ""
+def test_outside_a_job_nothing_is_written(harness: ReportHarness) -> None:
+    harness.environ.clear()
+    harness.report().check()
+    harness.tell(rotated())
+    harness.fail(ServerError("x"))
+    assert harness.outputs.read_text() + harness.summary.read_text() == ""
 
 
 @pytest.mark.parametrize("variable", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
-def test_a_missing_file_is_refused_before_the_rotation(job: Job, variable: str) -> None:
-    Path(job.environ[variable]).unlink()
+def test_a_missing_file_is_refused_before_the_rotation(
+    harness: ReportHarness, variable: str
+) -> None:
+    Path(harness.environ[variable]).unlink()
     with pytest.raises(DestinationRefusedError) as caught:
-        job.report().check()
+        harness.report().check()
     assert variable in caught.value.what
     assert "root" in caught.value.next
 
 
-def test_a_check_writes_nothing(job: Job) -> None:
-    job.summary.write_text("unended")
-    job.report().check()
-    assert (job.outputs.read_text(), job.summary.read_text()) == ("", "unended")
+def test_a_check_writes_nothing(harness: ReportHarness) -> None:
+    harness.summary.write_text("unended")
+    harness.report().check()
+    assert (harness.outputs.read_text(), harness.summary.read_text()) == ("", "unended")
 
 
-def full(job: Job) -> None:
-    for variable in job.environ:
-        job.environ[variable] = "/dev/full"
+def full(harness: ReportHarness) -> None:
+    for variable in harness.environ:
+        harness.environ[variable] = "/dev/full"
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES.values(), ids=OUTCOMES)
 def test_outputs_that_cannot_be_written_are_a_fault_of_the_report(
-    job: Job, outcome: Outcome
+    harness: ReportHarness, outcome: Outcome
 ) -> None:
-    full(job)
+    full(harness)
     with pytest.raises(OSError, match="No space"):
-        job.tell(outcome)
+        harness.tell(outcome)
 
 
 def test_a_full_disk_leaves_no_half_record(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
-        job = Job(disk)
-        job.outputs.write_bytes(b"a=" + b"x" * 4060 + b"\n")
-        before = job.outputs.read_bytes()
+        harness = ReportHarness(disk)
+        harness.outputs.write_bytes(b"a=" + b"x" * 4060 + b"\n")
+        before = harness.outputs.read_bytes()
         fill(disk)
         with pytest.raises(OSError, match="No space"):
-            job.tell(rotated())
-        assert job.outputs.read_bytes() == before
+            harness.tell(rotated())
+        assert harness.outputs.read_bytes() == before
 
 
 class ClosedStream(StringIO):
@@ -400,15 +410,17 @@ class ClosedStream(StringIO):
         raise BrokenPipeError(32, os.strerror(32))
 
 
-def test_a_json_object_that_cannot_be_written_is_a_fault_of_the_report(job: Job) -> None:
-    job.console = Console(ClosedStream(), job.stderr, github=False, debug=False)
+def test_a_json_object_that_cannot_be_written_is_a_fault_of_the_report(
+    harness: ReportHarness,
+) -> None:
+    harness.console = Console(ClosedStream(), harness.stderr, github=False, debug=False)
     with pytest.raises(BrokenPipeError):
-        job.tell(rotated(), as_json=True, with_key=True)
+        harness.tell(rotated(), as_json=True, with_key=True)
 
 
 @pytest.mark.parametrize("github", [True, False])
-def test_reporting_a_failure_never_fails(job: Job, *, github: bool) -> None:
-    full(job)
+def test_reporting_a_failure_never_fails(harness: ReportHarness, *, github: bool) -> None:
+    full(harness)
     closed = ClosedStream()
-    job.console = Console(closed, closed, github=github, debug=False)
-    job.fail(ServerError("x"), as_json=True)
+    harness.console = Console(closed, closed, github=github, debug=False)
+    harness.fail(ServerError("x"), as_json=True)

@@ -85,7 +85,7 @@ def test_any_other_url_is_refused(text: str, fault: str) -> None:
     assert fault in told
 
 
-def test_no_server_is_told_with_the_ways_to_name_one() -> None:
+def test_a_missing_server_is_reported_with_the_ways_to_name_one() -> None:
     _, (told,) = read(sign_server=None)
     assert "--sign-server" in told
     assert "SIGNOTAUR_SERVER" in told
@@ -109,14 +109,14 @@ def test_the_time_for_all_calls_is_read(text: str, seconds: int) -> None:
     assert address.timeout == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", ["0", "0s", "241", "5m", "1h", "999999w"])
+@pytest.mark.parametrize("text", ["0", "0s", "241", "5m", "1h", "5214w"])
 def test_a_time_outside_its_range_is_refused(text: str) -> None:
     _, faults = read(timeout=text)
     assert faults == ["--timeout: it must be between 1s and 4m"]
 
 
 @pytest.mark.parametrize("text", ["", "fast", "-1", "1.5s", "1e3", "\u0663", "\xb2", "9" * 30])
-def test_a_time_that_is_none_is_refused(text: str) -> None:
+def test_an_invalid_time_is_refused(text: str) -> None:
     _, (told,) = read(timeout=text)
     assert told.startswith("--timeout: ")
 
@@ -139,7 +139,7 @@ def test_a_file_of_authorities_is_taken_by_its_absolute_path(
     assert address.ca_file == tmp_path / "ca.pem"
 
 
-def test_a_missing_file_of_authorities_is_told(tmp_path: Path) -> None:
+def test_a_missing_ca_file_is_reported(tmp_path: Path) -> None:
     _, faults = read(ca_file=str(tmp_path / "ca.pem"))
     assert faults == [
         f"--ca-file: {tmp_path / 'ca.pem'} cannot be read (no such file or directory)"
@@ -147,13 +147,13 @@ def test_a_missing_file_of_authorities_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\x30\x82\x01", b"-----BEGIN PRIVATE KEY-----\n"])
-def test_a_file_without_a_certificate_is_told(tmp_path: Path, content: bytes) -> None:
+def test_a_file_without_a_certificate_is_reported(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "ca.pem").write_bytes(content)
     _, (told,) = read(ca_file=str(tmp_path / "ca.pem"))
     assert "does not contain a PEM certificate" in told
 
 
-def test_a_folder_of_authorities_is_told(tmp_path: Path) -> None:
+def test_a_folder_as_ca_file_is_reported(tmp_path: Path) -> None:
     _, (told,) = read(ca_file=str(tmp_path))
     assert "(is a directory)" in told
 
@@ -190,7 +190,7 @@ def test_a_given_ca_file_is_never_switched_off(untrusted: str, ca: str, tmp_path
     assert fault.endswith(f"--ca-file (given by {ca}); give only one of them")
 
 
-def test_allow_untrusted_that_a_higher_layer_turns_off_is_no_fault(tmp_path: Path) -> None:
+def test_allow_untrusted_that_a_higher_layer_turns_off_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
     write_config(tmp_path, {"allowUntrusted": True})
     environ = {"HOME": str(tmp_path), "SIGNOTAUR_ALLOW_UNTRUSTED": "false"}
@@ -259,7 +259,7 @@ def test_this_machine_is_never_reached_through_a_proxy() -> None:
 # All at once
 
 
-def test_every_fault_is_told(tmp_path: Path) -> None:
+def test_every_problem_is_reported(tmp_path: Path) -> None:
     _, faults = read(sign_server="x", timeout="x", ca_file=str(tmp_path / "x"))
     assert [fault.partition(":")[0] for fault in faults] == [
         "--sign-server",

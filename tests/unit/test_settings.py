@@ -21,7 +21,7 @@ FLAGS = [o for o in OPTIONS.values() if o.is_flag]
 REPEATABLE = [o for o in OPTIONS.values() if o.repeatable]
 
 
-class World:
+class SettingsHarness:
     """The layers of a command, filled by name."""
 
     def __init__(self, home: Path) -> None:
@@ -51,8 +51,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def harness(tmp_path: Path) -> SettingsHarness:
+    return SettingsHarness(tmp_path)
 
 
 def layers_of(option: Option) -> list[str]:
@@ -92,8 +92,10 @@ def test_every_option_is_of_one_kind() -> None:
 
 
 @pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS)
-def test_an_option_that_nobody_gives_has_its_default(world: World, option: Option) -> None:
-    settings = world.settings()
+def test_an_option_that_nobody_gives_has_its_default(
+    harness: SettingsHarness, option: Option
+) -> None:
+    settings = harness.settings()
     expected = False if option.is_flag else (None if option.repeatable else option.default)
     assert value_of(settings, option) == expected
     assert not settings.is_given(option)
@@ -102,48 +104,52 @@ def test_an_option_that_nobody_gives_has_its_default(world: World, option: Optio
 
 @pytest.mark.parametrize(("option", "layer"), singles(list(OPTIONS.values())))
 def test_an_option_is_taken_from_each_of_its_layers(
-    world: World, option: Option, layer: str
+    harness: SettingsHarness, option: Option, layer: str
 ) -> None:
-    world.put(layer, option, option.is_flag or "some value")
+    harness.put(layer, option, option.is_flag or "some value")
     expected = option.is_flag or (["some value"] if option.repeatable else "some value")
-    settings = world.settings()
+    settings = harness.settings()
     assert value_of(settings, option) == expected
     assert settings.is_given(option)
     assert settings.faults == []
 
 
 @pytest.mark.parametrize(("option", "high", "low"), pairs(TEXT_OPTIONS + REPEATABLE))
-def test_the_higher_layer_decides(world: World, option: Option, high: str, low: str) -> None:
-    world.put(low, option, "the lower one")
-    world.put(high, option, "the higher one")
+def test_the_higher_layer_decides(
+    harness: SettingsHarness, option: Option, high: str, low: str
+) -> None:
+    harness.put(low, option, "the lower one")
+    harness.put(high, option, "the higher one")
     expected = ["the higher one"] if option.repeatable else "the higher one"
-    assert value_of(world.settings(), option) == expected
+    assert value_of(harness.settings(), option) == expected
 
 
 @pytest.mark.parametrize("upper", [True, False])
 @pytest.mark.parametrize(("option", "high", "low"), pairs(FLAGS))
 def test_the_higher_layer_turns_a_flag_on_and_off(
-    world: World, option: Option, high: str, low: str, *, upper: bool
+    harness: SettingsHarness, option: Option, high: str, low: str, *, upper: bool
 ) -> None:
-    world.put(low, option, not upper)
-    world.put(high, option, upper)
-    assert world.settings().flag(option) is upper
+    harness.put(low, option, not upper)
+    harness.put(high, option, upper)
+    assert harness.settings().flag(option) is upper
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\n", "\t \n"])
 @pytest.mark.parametrize("layer", ["input", "environment"])
 @pytest.mark.parametrize("option", [o for o in OPTIONS.values() if o.environment], ids=str)
-def test_an_empty_variable_is_unset(world: World, option: Option, layer: str, blank: str) -> None:
-    world.put(layer, option, blank)
-    settings = world.settings()
+def test_an_empty_variable_is_unset(
+    harness: SettingsHarness, option: Option, layer: str, blank: str
+) -> None:
+    harness.put(layer, option, blank)
+    settings = harness.settings()
     assert not settings.is_given(option)
     assert settings.faults == []
 
 
-def test_an_empty_input_lets_the_environment_speak(world: World) -> None:
-    world.put("input", OPTIONS["sign-server"], "")
-    world.put("environment", OPTIONS["sign-server"], "https://env")
-    assert world.settings().text(OPTIONS["sign-server"]) == "https://env"
+def test_an_empty_input_lets_the_environment_speak(harness: SettingsHarness) -> None:
+    harness.put("input", OPTIONS["sign-server"], "")
+    harness.put("environment", OPTIONS["sign-server"], "https://env")
+    assert harness.settings().text(OPTIONS["sign-server"]) == "https://env"
 
 
 def test_the_key_itself_has_no_variable_of_its_own_and_no_place_in_the_configuration() -> None:
@@ -162,11 +168,11 @@ def test_the_documented_names_of_the_configuration_are_read() -> None:
 @pytest.mark.parametrize("case", CASES["get_boolean_input_cases"], ids=str)
 @pytest.mark.parametrize("option", FLAGS, ids=lambda option: option.name)
 def test_a_flags_text_is_read_as_the_toolkit_reads_booleans(
-    world: World, option: Option, case: dict[str, Any]
+    harness: SettingsHarness, option: Option, case: dict[str, Any]
 ) -> None:
     text = case["env_value"]
-    world.put("input", option, text)
-    settings = world.settings()
+    harness.put("input", option, text)
+    settings = harness.settings()
     value = settings.flag(option)
     if not text:  # the toolkit's reading of an input that is unset; here it means unset
         assert (value, settings.faults) == (False, [])
@@ -180,9 +186,11 @@ def test_a_flags_text_is_read_as_the_toolkit_reads_booleans(
 @pytest.mark.parametrize(
     "text", ["true", " true ", "False\n", "yes", "1", "on", "0", "tRue", "true false", "\uff54rue"]
 )
-def test_any_flags_text_means_what_it_means_to_the_toolkit(world: World, text: str) -> None:
-    world.put("input", OPTIONS["again"], text)
-    settings = world.settings()
+def test_any_flags_text_means_what_it_means_to_the_toolkit(
+    harness: SettingsHarness, text: str
+) -> None:
+    harness.put("input", OPTIONS["again"], text)
+    settings = harness.settings()
     try:
         expected: tuple[bool, int] = (boolean_input(text), 0)
     except TypeError:
@@ -195,10 +203,10 @@ def test_any_flags_text_means_what_it_means_to_the_toolkit(world: World, text: s
 
 @pytest.mark.parametrize("case", CASES["get_multiline_input_cases"][:2], ids=str)
 def test_lines_of_an_input_are_read_as_the_toolkit_reads_them(
-    world: World, case: dict[str, Any]
+    harness: SettingsHarness, case: dict[str, Any]
 ) -> None:
-    world.put("input", OPTIONS["emit-secret"], case["env_value"])
-    assert value_of(world.settings(), OPTIONS["emit-secret"]) == case["expect"]
+    harness.put("input", OPTIONS["emit-secret"], case["env_value"])
+    assert value_of(harness.settings(), OPTIONS["emit-secret"]) == case["expect"]
 
 
 @pytest.mark.parametrize(
@@ -206,20 +214,24 @@ def test_lines_of_an_input_are_read_as_the_toolkit_reads_them(
     ["a\n\nb", "a\n  \nb\n", "  a\r\n\tb  ", "one: two, three\n  four", "a\x0bb", "a\u2028b"],
 )
 @pytest.mark.parametrize("layer", ["input", "environment"])
-def test_blank_lines_and_indents_do_not_count(world: World, layer: str, text: str) -> None:
-    world.put(layer, OPTIONS["emit-secret"], text)
-    assert value_of(world.settings(), OPTIONS["emit-secret"]) == multiline_input(text)
+def test_blank_lines_and_indents_do_not_count(
+    harness: SettingsHarness, layer: str, text: str
+) -> None:
+    harness.put(layer, OPTIONS["emit-secret"], text)
+    assert value_of(harness.settings(), OPTIONS["emit-secret"]) == multiline_input(text)
 
 
-def test_a_repeated_option_keeps_its_order_and_drops_what_is_empty(world: World) -> None:
-    world.given["emit_secret"] = ["b", "", "a"]
-    assert world.settings().one_of(OPTIONS["emit-secret"]) == (OPTIONS["emit-secret"], ["b", "a"])
+def test_a_repeated_option_keeps_its_order_and_drops_what_is_empty(
+    harness: SettingsHarness,
+) -> None:
+    harness.given["emit_secret"] = ["b", "", "a"]
+    assert harness.settings().one_of(OPTIONS["emit-secret"]) == (OPTIONS["emit-secret"], ["b", "a"])
 
 
-def test_an_option_repeated_with_nothing_is_not_given(world: World) -> None:
-    world.given["emit_secret"] = ["", ""]
-    world.put("input", OPTIONS["emit-secret"], "from the input")
-    assert world.settings().one_of(OPTIONS["emit-secret"]) == (
+def test_an_option_repeated_with_nothing_is_not_given(harness: SettingsHarness) -> None:
+    harness.given["emit_secret"] = ["", ""]
+    harness.put("input", OPTIONS["emit-secret"], "from the input")
+    assert harness.settings().one_of(OPTIONS["emit-secret"]) == (
         OPTIONS["emit-secret"],
         ["from the input"],
     )
@@ -240,13 +252,13 @@ DESTINATIONS = tuple(OPTIONS[name] for name in ("write-key-file", "write-env-fil
     ids=lambda options: " and ".join(option.name for option in options),
 )
 def test_two_that_exclude_one_another_in_one_layer_are_a_fault(
-    world: World, layer: str, options: tuple[Option, ...]
+    harness: SettingsHarness, layer: str, options: tuple[Option, ...]
 ) -> None:
     if layer == "environment" and OPTIONS["api-key"] in options:
         options = DESTINATIONS[:2]
     for option in options:
-        world.put(layer, option, "x")
-    settings = world.settings()
+        harness.put(layer, option, "x")
+    settings = harness.settings()
     assert settings.one_of(*options) == (options[0], ["x"])
     expected = f"{' and '.join(map(str, options))} cannot be used together"
     assert settings.faults == [f"{expected} (both are set by {layer})"]
@@ -257,18 +269,18 @@ def test_two_that_exclude_one_another_in_one_layer_are_a_fault(
 @pytest.mark.parametrize(
     "layers", [("command line", "input"), ("input", "environment")], ids=" over ".join
 )
-def test_of_those_that_exclude_one_another_the_higher_layers_holds(
-    world: World, high: Option, low: Option, layers: tuple[str, str]
+def test_of_exclusive_options_the_higher_layer_wins(
+    harness: SettingsHarness, high: Option, low: Option, layers: tuple[str, str]
 ) -> None:
-    world.put(layers[1], low, "low")
-    world.put(layers[0], high, "high")
-    settings = world.settings()
+    harness.put(layers[1], low, "low")
+    harness.put(layers[0], high, "high")
+    settings = harness.settings()
     assert settings.one_of(*DESTINATIONS) == (high, ["high"])
     assert settings.faults == []
 
 
-def test_none_of_those_that_exclude_one_another_may_be_given(world: World) -> None:
-    assert world.settings().one_of(*DESTINATIONS) is None
+def test_none_of_those_that_exclude_one_another_may_be_given(harness: SettingsHarness) -> None:
+    assert harness.settings().one_of(*DESTINATIONS) is None
 
 
 # The configuration file
@@ -290,11 +302,11 @@ def test_none_of_those_that_exclude_one_another_may_be_given(world: World) -> No
         (b'{"allowUntrusted": 1}', "config.json: allowUntrusted is not true or false"),
     ],
 )
-def test_a_configuration_that_is_wrong_is_told_once(
-    world: World, content: bytes, fault: str
+def test_a_wrong_configuration_is_reported_once(
+    harness: SettingsHarness, content: bytes, fault: str
 ) -> None:
-    world.write(content)
-    settings = world.settings()
+    harness.write(content)
+    settings = harness.settings()
     for _ in range(2):
         assert settings.text(OPTIONS["sign-server"]) == ""
         assert settings.flag(OPTIONS["allow-untrusted"]) is False
@@ -302,9 +314,11 @@ def test_a_configuration_that_is_wrong_is_told_once(
     assert settings.faults[0].endswith(fault)
 
 
-def test_a_folder_in_the_configurations_place_is_told(world: World, tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_configuration_is_reported(
+    harness: SettingsHarness, tmp_path: Path
+) -> None:
     (tmp_path / ".signotaur" / "config.json").mkdir(parents=True)
-    assert "cannot be read as JSON" in world.settings().faults[0]
+    assert "cannot be read as JSON" in harness.settings().faults[0]
 
 
 @pytest.mark.parametrize(
@@ -316,20 +330,22 @@ def test_a_folder_in_the_configurations_place_is_told(world: World, tmp_path: Pa
         b'\xef\xbb\xbf{"signServer": null}',
     ],
 )
-def test_members_that_are_null_empty_or_unknown_are_nothing(world: World, content: bytes) -> None:
-    world.write(content)
-    settings = world.settings()
+def test_members_that_are_null_empty_or_unknown_are_nothing(
+    harness: SettingsHarness, content: bytes
+) -> None:
+    harness.write(content)
+    settings = harness.settings()
     assert settings.text(OPTIONS["sign-server"]) == ""
     assert settings.faults == []
 
 
 @pytest.mark.parametrize("environ", [{}, {"HOME": ""}, {"HOME": "/dev/null"}])
-def test_no_home_is_no_fault(environ: dict[str, str]) -> None:
+def test_a_missing_home_is_accepted(environ: dict[str, str]) -> None:
     assert Settings({}, environ).faults == []
 
 
-def test_windows_home_is_known(world: World, tmp_path: Path) -> None:
-    world.put("config.json", OPTIONS["sign-server"], "https://config")
+def test_windows_home_is_known(harness: SettingsHarness, tmp_path: Path) -> None:
+    harness.put("config.json", OPTIONS["sign-server"], "https://config")
     assert (
         Settings({}, {"USERPROFILE": str(tmp_path)}).text(OPTIONS["sign-server"])
         == "https://config"
@@ -337,14 +353,14 @@ def test_windows_home_is_known(world: World, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"{", b'{"signServer": "https://evil.example"}'])
-def test_a_github_job_reads_no_configuration(world: World, content: bytes) -> None:
+def test_a_github_job_reads_no_configuration(harness: SettingsHarness, content: bytes) -> None:
     """All steps of a job share the home folder, on a self-hosted runner all jobs.
 
     What one of them left there named another server, or had any certificate accepted.
     """
-    world.write(content)
-    world.environ["GITHUB_ACTIONS"] = "true"
-    settings = world.settings()
+    harness.write(content)
+    harness.environ["GITHUB_ACTIONS"] = "true"
+    settings = harness.settings()
     assert settings.text(OPTIONS["sign-server"]) == ""
     assert settings.faults == []
 
@@ -363,20 +379,22 @@ def refuse(message: str) -> Callable[[str], int]:
     return read
 
 
-def test_a_value_that_cannot_be_read_is_a_fault_and_the_fallback_holds(world: World) -> None:
-    settings = world.settings()
+def test_an_invalid_value_is_reported_and_the_default_applies(
+    harness: SettingsHarness,
+) -> None:
+    settings = harness.settings()
     assert settings.checked(OPTIONS["overlap-days"], number, 3) == 7
     assert settings.checked(OPTIONS["timeout"], refuse("no"), 3) == 3
     assert settings.faults == ["--timeout: no"]
 
 
-def test_all_faults_gather(world: World) -> None:
-    world.write(b'{"signServer": 7}')
-    world.put("input", OPTIONS["again"], "perhaps")
-    world.put("environment", OPTIONS["debug"], "2")
+def test_all_faults_gather(harness: SettingsHarness) -> None:
+    harness.write(b'{"signServer": 7}')
+    harness.put("input", OPTIONS["again"], "perhaps")
+    harness.put("environment", OPTIONS["debug"], "2")
     for option in DESTINATIONS:
-        world.put("command line", option, "x")
-    settings = world.settings()
+        harness.put("command line", option, "x")
+    settings = harness.settings()
     settings.flag(OPTIONS["again"])
     settings.flag(OPTIONS["debug"])
     settings.text(OPTIONS["sign-server"])

@@ -61,7 +61,7 @@ def run_name(environ: Mapping[str, str]) -> str | None:
 
 
 def journal_folders(environ: Mapping[str, str]) -> list[Path]:
-    """Return the folders for a journal that stands beside no file, best first."""
+    """Return the folders for a journal that is not beside a file, best first."""
     folders = [Path(environ["RUNNER_TEMP"])] if environ.get("RUNNER_TEMP") else []
     home = environ.get("HOME") or environ.get("USERPROFILE")
     return folders + ([Path(home, ".signotaur", "rotations")] if home else [])

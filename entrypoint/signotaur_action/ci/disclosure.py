@@ -1,6 +1,6 @@
-"""Whether a text tells too much of a key, whole or in parts, however it is spelled.
+"""Whether a text contains too much of a key, whole or in parts, in any encoding.
 
-Masks hide whole encodings. This is the check for text that may hold a key in pieces, such as the
+Masks hide whole encodings. This is the check for text that may contain a key in pieces, as the
 output of a program that was given it: pieces are compared by their letters and digits alone, so
 that separators, line ends and the case of letters hide none.
 """
@@ -12,7 +12,7 @@ from signotaur_action.ci.masks import base64_cores, encodings
 from signotaur_action.model import Secret
 
 TOO_MANY = 12
-"""Letters and digits of a key, or of an encoding of it, that a text may not hold."""
+"""Letters and digits of a key, or of an encoding of it, that are too many for a text."""
 _PIECE = 5
 """Shorter pieces are not counted: words and numbers have them by chance."""
 
@@ -21,9 +21,9 @@ _CODES = ("{}", "{:o}", "{:03o}", "x{:02x}", "0x{:02x}", "u{:04x}")
 
 
 def discloses(text: str, key: Secret) -> bool:
-    """Return whether a text holds 12 or more characters of a key in pieces of 5 or more.
+    """Return whether a text contains 12 or more characters of a key in pieces of 5 or more.
 
-    A piece counts once, wherever it stands. Compressed forms are not recognized.
+    A piece counts once, wherever it is. Compressed forms are not recognized.
     """
     known = {piece for form in _spellings(key) for piece in _pieces(form)}
     found = {piece: start for start, piece in enumerate(_pieces(text)) if piece in known}

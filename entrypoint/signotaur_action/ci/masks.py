@@ -84,7 +84,7 @@ def _escaped(text: str) -> Iterator[str]:
 def _cores(raw: bytes, encode: Callable[[bytes], bytes], *, bits: int) -> Iterator[str]:
     """Yield the characters that the text alone decides, at each alignment.
 
-    Whatever stands before and after the text, its encoding holds one of these cores: the first
+    Whatever is before and after the text, its encoding contains one of these cores: the first
     and last characters, which the neighbours influence, are left out.
     """
     for before in range(lcm(bits, 8) // 8):
@@ -95,7 +95,7 @@ def _cores(raw: bytes, encode: Callable[[bytes], bytes], *, bits: int) -> Iterat
 
 
 def base64_cores(raw: bytes) -> list[str]:
-    """Return what every base64 text that encodes these bytes holds, at each alignment."""
+    """Return what every base64 text that encodes these bytes contains, at each alignment."""
     return list(_cores(raw, base64.b64encode, bits=6))
 
 
@@ -103,7 +103,7 @@ def _fragments(text: str) -> Iterator[str]:
     """Yield parts of the key, its hexadecimal and its base64, for tools that break lines.
 
     The runner masks each line on its own, so a whole encoding hides none of its lines. It joins
-    masks that overlap: of a line that holds 19 or more characters in a row of these forms, at
+    masks that overlap: of a line with 19 or more characters in a row of these forms, at
     most 3 at either end stay. ``base64`` breaks lines between groups of four, and there no more
     than 15 characters stay: the windows of its cores begin where a group does.
     """

@@ -1,4 +1,4 @@
-"""The files in which a GitHub job's step tells its runner outputs, variables, its summary."""
+"""The files by which a step of a GitHub job sets outputs, variables and its summary."""
 
 import errno
 import os

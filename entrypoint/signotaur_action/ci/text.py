@@ -66,7 +66,7 @@ def azure_command(name: str, data: str, **properties: str) -> str:
 
 
 def json_line(document: Mapping[str, object]) -> str:
-    r"""Return an object as one line of JSON, without its end, that holds no CI command.
+    r"""Return an object as one line of JSON, without its end, that contains no CI command.
 
     Names of files must stay exact, so nothing is replaced. Every command begins with two ``#``,
     ``@`` or ``:`` in a row; the first of two is written as ``\u00XX``, which decodes to the same
@@ -88,7 +88,7 @@ def escape_untrusted(text: str) -> str:
 def escape_own_line(text: str) -> str:
     """Return one line of our own text such that no CI system takes it, or a part, for a command.
 
-    A key in it loses its secret part: it may stand where a path or a name belongs.
+    A key in it loses its secret part: somebody may have given it in place of a path or a name.
     ``::`` opens a command only at the start of a line, so an address like ``[::1]`` survives.
     """
     shown = _harmless(text)
@@ -107,7 +107,7 @@ def _harmless(text: str) -> str:
 
 
 def _escaped(character: str) -> str:
-    """Show what nobody sees: controls, line ends, bidirectional marks, zero-width characters."""
+    """Show invisible characters: controls, line ends, bidirectional marks, zero-width ones."""
     if character > "\x7f":
         return character.encode("ascii", "backslashreplace").decode()
     return f"\\x{ord(character):02x}"

@@ -11,9 +11,10 @@ from signotaur_action.reporting import Report
 from signotaur_action.reporting.confirmation import confirmation_report
 from signotaur_action.rotation import confirm
 from signotaur_action.settings.invocation import Invocation
-from signotaur_action.settings.key import demand_no_arguments, key_source
+from signotaur_action.settings.key import key_source, require_no_arguments
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import server_address
+from signotaur_action.settings.tool import refuse_tool
 
 
 def run(invocation: Invocation) -> ExitCode:
@@ -21,8 +22,9 @@ def run(invocation: Invocation) -> ExitCode:
 
     def work(settings: Settings, console: Console, report: Report) -> ExitCode:
         source = key_source(settings)
-        demand_no_arguments(settings)
+        require_no_arguments(settings)
         server = server_address(settings)
+        refuse_tool(settings, "confirm-rotation")
         rotation_id = settings.checked(ROTATION_ID, _identity, None)
         if settings.faults or source is None:
             raise UsageError(settings.faults)

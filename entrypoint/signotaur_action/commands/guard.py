@@ -27,9 +27,10 @@ from signotaur_action.ports import Clock
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.guard import expiry_issue, guard_report
 from signotaur_action.settings.invocation import Invocation
-from signotaur_action.settings.key import KeySource, demand_no_arguments, key_source
+from signotaur_action.settings.key import KeySource, key_source, require_no_arguments
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import github_token, outside, server_address
+from signotaur_action.settings.tool import refuse_tool
 from signotaur_wire.durations import parse_duration
 
 _UNCHANGED = "Unchanged: the guard only reads."
@@ -88,7 +89,7 @@ def _annotate(found: Verdict, console: Console) -> None:
 def _keep_issue(
     command: Guard, found: Verdict, environ: Mapping[str, str], console: Console
 ) -> str:
-    """Open, update or close the issue, and return what was done; a fault is no verdict."""
+    """Open, update or close the issue, and return what was done. An error changes no verdict."""
     place = command.issue
     if place is None:
         return ""
@@ -105,8 +106,9 @@ def _keep_issue(
 
 def _read(settings: Settings, clock: Clock) -> Guard:
     source = key_source(settings)
-    demand_no_arguments(settings)
+    require_no_arguments(settings)
     server = server_address(settings)
+    refuse_tool(settings, "guard")
     limits = Limits(
         fail_within=settings.checked(FAIL_IF_EXPIRING_WITHIN, parse_window, None),
         warn_within=settings.checked(WARN_IF_EXPIRING_WITHIN, parse_window, None),

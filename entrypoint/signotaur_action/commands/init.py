@@ -40,7 +40,7 @@ def _written(invocation: Invocation) -> tuple[Answers, list[Path]]:
     settings = invocation.settings()
     folder = Path(settings.text(FOLDER))
     overwrite = settings.flag(FORCE)
-    _demand_free(settings, [folder / name for name in INIT_FILES], overwrite=overwrite)
+    _require_free(settings, [folder / name for name in INIT_FILES], overwrite=overwrite)
     found = answers(settings, asker(invocation.stdin, invocation.stderr))
     texts = {folder / name: text for name, text in workflows(found).items()}
     _write(texts, overwrite=overwrite)
@@ -56,7 +56,7 @@ def _tell(found: Answers, paths: list[Path], console: Console) -> None:
         console.note(f"{number}. {step}")
 
 
-def _demand_free(settings: Settings, paths: list[Path], *, overwrite: bool) -> None:
+def _require_free(settings: Settings, paths: list[Path], *, overwrite: bool) -> None:
     for path in paths:
         if path.is_symlink() or (path.exists() and not path.is_file()):
             settings.faults.append(f"{path} is not a regular file")

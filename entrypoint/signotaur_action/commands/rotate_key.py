@@ -29,16 +29,19 @@ from signotaur_action.options.common import (
 )
 from signotaur_action.policy.durations import overlap_allowed
 from signotaur_action.ports import Clock, Sink
+from signotaur_action.process import end_watchdog
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.rotation import rotation_report
 from signotaur_action.rotation import Outcome, Rotated, RotationPlan, RotationRun
 from signotaur_action.settings.destinations import destinations, in_workspace
 from signotaur_action.settings.invocation import Invocation
-from signotaur_action.settings.key import KeySource, demand_no_arguments, key_source
+from signotaur_action.settings.key import KeySource, key_source, require_no_arguments
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import server_address
+from signotaur_action.settings.tool import tool_command
 from signotaur_action.sinks import FileSink
 from signotaur_action.sinks.stdout import StdoutSink
+from signotaur_action.vendor_tool import ToolCommand, ToolKeyService
 from signotaur_wire.durations import parse_duration
 from signotaur_wire.limits import OVERLAP_DAYS_DEFAULT
 
@@ -57,6 +60,8 @@ class RotateKey:
     sinks: Sequence[Sink]
     journal: JournalPlace
     dry_run: bool
+    tool: ToolCommand | None = None
+    """The vendor's program, if the server is reached through it."""
 
     @property
     def key_on_stdout(self) -> bool:
@@ -83,18 +88,31 @@ def run(invocation: Invocation) -> ExitCode:
 def _rotate(command: RotateKey, report: Report, console: Console, clock: Clock) -> None:
     key = command.source.key
     report.check()
-    service = HttpKeyService(command.server, clock)
-    rotation = RotationRun(command.plan, service, command.sinks, console)
     if command.dry_run:
+        rotation = RotationRun(
+            command.plan, _service(command, Path(), clock), command.sinks, console
+        )
         rotation.check()
         unfinished = command.journal.exists(key, command.server.url)
         _publish(rotation.preview(key, unfinished=unfinished), command, report)
         return
     with command.journal.locked(key, command.server.url) as journal:
         _warn_of_journals(command, journal, console)
+        service = _service(command, journal.path, clock)
+        rotation = RotationRun(command.plan, service, command.sinks, console)
         rotation.check()
-        _publish(rotation.rotate(key, journal), command, report)
+        outcome = rotation.rotate(key, journal)
+        _publish(outcome, command, report)
         _forget(journal, console)
+        if isinstance(service, ToolKeyService) and isinstance(outcome, Rotated):
+            _forget_output(service, console)
+
+
+def _service(command: RotateKey, journal: Path, clock: Clock) -> HttpKeyService | ToolKeyService:
+    if command.tool is None:
+        return HttpKeyService(command.server, clock)
+    end_watchdog()  # it guards the lease, and the tool has none
+    return ToolKeyService(command.tool, journal, clock)
 
 
 def _publish(outcome: Outcome, command: RotateKey, report: Report) -> None:
@@ -108,10 +126,20 @@ def _publish(outcome: Outcome, command: RotateKey, report: Report) -> None:
 def _forget(journal: FileJournal, console: Console) -> None:
     try:
         journal.clear()
-    except OSError as error:  # all is done and told: a later run finds this rotation to be over
+    except OSError as error:  # all is done and reported: a later run finds this rotation finished
         console.warn(
             f"The journal {journal.path} could not be emptied ({os_reason(error)}) and may contain "
             "the new key. Delete it."
+        )
+
+
+def _forget_output(service: ToolKeyService, console: Console) -> None:
+    try:
+        service.forget()
+    except OSError as error:
+        console.warn(
+            f"The output of the tool could not be removed ({os_reason(error)}): a file that ends "
+            "with .answer, beside the journal, contains the new key. Delete it."
         )
 
 
@@ -138,7 +166,7 @@ def _warn_of_journals(command: RotateKey, journal: FileJournal, console: Console
 
 def _read(settings: Settings, console: Console, clock: Clock) -> RotateKey:
     source = key_source(settings)
-    demand_no_arguments(settings)
+    require_no_arguments(settings)
     server = server_address(settings)
     sinks = destinations(settings, console.emit, source, clock)
     overlap = settings.checked(OVERLAP_DAYS, _whole_number, OVERLAP_DAYS_DEFAULT)
@@ -151,14 +179,15 @@ def _read(settings: Settings, console: Console, clock: Clock) -> RotateKey:
         defer=settings.flag(DEFER_CONFIRM),
     )
     dry_run = settings.flag(DRY_RUN)
-    _demand_sound(settings, overlap)
+    tool = tool_command(settings, server, overlap_days=overlap)
+    _require_sound(settings, overlap)
     if source is None:  # its fault was raised above
         raise UsageError(["no API key"])
     journal = _journal_place(settings, sinks)
-    return RotateKey(source, server, plan, sinks, journal, dry_run)
+    return RotateKey(source, server, plan, sinks, journal, dry_run, tool)
 
 
-def _demand_sound(settings: Settings, overlap: int) -> None:
+def _require_sound(settings: Settings, overlap: int) -> None:
     """Raise all faults at once; a wrong overlap alone has the documented exit code 3."""
     fault = f"the overlap must be between 0 and 30 days, not {overlap}"
     if settings.faults:

@@ -19,7 +19,7 @@ from signotaur_action.options.common import API_KEY, FROM_ENV, FROM_STDIN, IF_MI
 from signotaur_action.options.declare import Option
 from signotaur_action.ports import Clock
 from signotaur_action.reporting import Report
-from signotaur_action.settings.destinations import FILES, demand_env_file, file_sink, sink_context
+from signotaur_action.settings.destinations import FILES, file_sink, require_env_file, sink_context
 from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import server_address
@@ -78,7 +78,7 @@ def _store(sink: FileSink, key: Secret, console: Console) -> None:
 
 def _destination(settings: Settings, console: Console, clock: Clock) -> FileSink | None:
     chosen = settings.one_of(*FILES)
-    demand_env_file(settings, chosen)
+    require_env_file(settings, chosen)
     if chosen is None:
         settings.faults.append("no destination: give --write-key-file or --write-env-file")
         return None

@@ -1,4 +1,4 @@
-"""What the process says: stdout carries only what was asked for, all else goes to stderr.
+"""The output of the process: stdout has only what was requested, stderr everything else.
 
 Under GitHub Actions the runner reads commands from stdout; masks, annotations and debug lines
 go there. Every line of prose is made inert first: the runner runs commands found in ANY line.
@@ -18,7 +18,7 @@ _TERMINAL_WIDTH = 79
 
 
 class Console:
-    """The Narrator of a command, and the only writer to stdout and stderr."""
+    """The ProgressLog of a command, and the only writer to stdout and stderr."""
 
     def __init__(self, stdout: TextIO, stderr: TextIO, *, github: bool, debug: bool) -> None:
         self._stdout = stdout
@@ -50,7 +50,7 @@ class Console:
 
     @property
     def is_live(self) -> bool:
-        """Whether somebody looks at a terminal, where a line can be written over."""
+        """Whether stderr is a terminal, where a line can be overwritten."""
         return not self._github and self._stderr.isatty()
 
     def progress(self, text: str) -> None:

@@ -20,7 +20,7 @@ class Prompt(Protocol):
 
 
 def asker(stdin: TextIO, stderr: TextIO) -> Prompt | None:
-    """Return who asks; None where nobody is at a terminal."""
+    """Return a prompt; None where there is no terminal."""
     if not (stdin.isatty() and stderr.isatty()):
         return None
 

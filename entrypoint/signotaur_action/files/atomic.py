@@ -28,7 +28,7 @@ class FileRefusedError(Exception):
 
 
 class OwnerOnlyFile:
-    """One file that holds a key: its owner's alone, who is kept (or the folder's, for a new file).
+    """One file with a key, private to its owner, who is kept (a new file gets the folder's owner).
 
     A symbolic link is refused unless ``follow_symlinks``; the folders above it may be links. The
     file's folder is opened once, by the first call, and everything is done in that one: a folder
@@ -46,7 +46,7 @@ class OwnerOnlyFile:
     def check(self, size: int) -> None:
         """Prove that ``replace`` will work, by doing all of it but the last step.
 
-        Writes ``size`` bytes that are no secret into a temporary file in the same folder, so a
+        Writes ``size`` bytes that are not secret into a temporary file in the same folder, so a
         full disk, a read-only file system or a missing right is found now.
         Raises FileRefusedError. The file itself is not touched.
         """
@@ -88,7 +88,7 @@ class OwnerOnlyFile:
             return None
 
     def remove_leftovers(self) -> None:
-        """Remove temporary files that a killed run left: they may hold a key.
+        """Remove temporary files that a killed run left: they may contain a key.
 
         Only regular files have that name from us. One that cannot be removed is somebody
         else's, or the write that follows fails for the same reason and says so.
@@ -122,7 +122,7 @@ class OwnerOnlyFile:
         """Return whether the file itself is mounted, as ``docker run -v FILE:FILE`` does."""
         try:
             table = _MOUNT_TABLE.read_text(errors="surrogateescape")
-        except OSError:  # no /proc: nothing can be learned, and rename will tell
+        except OSError:  # no /proc: nothing can be learned before the rename
             return False
         escaped = str(self.path).replace("\\", "\\134").replace(" ", "\\040")
         return any(line.split(" ")[4] == escaped for line in table.splitlines())
@@ -186,7 +186,7 @@ class OwnerOnlyFile:
             old = _read(descriptor)
             padded = content.ljust(len(old), b"\n")
             written = self._machine.write_at(descriptor, padded, 0)
-            if written != len(padded):  # the disk is full: put back what stood there
+            if written != len(padded):  # the disk is full: restore the old content
                 self._machine.write_at(descriptor, old, 0)
                 os.ftruncate(descriptor, len(old))
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))

@@ -22,18 +22,18 @@ _ASSIGNMENT = re.compile(
 
 
 class DotenvError(ValueError):
-    """A text is no dotenv file that can be changed safely. Values are never shown."""
+    """A text is not a dotenv file that can be changed safely. Values are never shown."""
 
 
 def variables(text: str) -> dict[str, str]:
-    """Return all variables; the last one of a name holds, and nothing is interpolated."""
+    """Return all variables; the last assignment of a name wins, and nothing is interpolated."""
     return _values(_bindings(text))
 
 
 def set_variable(text: str, name: str, value: str) -> str:
     """Return the text with ``name`` set to ``value``, all other lines byte for byte as before.
 
-    The last assignment of the name is the one that holds, so that one is changed; ``export``,
+    The last assignment of the name wins, so that one is changed; ``export``,
     comment and line end stay. Without one, a line is added. The result is parsed again to
     prove it. Raises DotenvError.
     """

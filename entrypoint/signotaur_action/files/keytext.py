@@ -8,18 +8,18 @@ from signotaur_wire import keyformat
 _KEY = re.compile(r"[!-~]{16,512}")
 _BOM = "\ufeff"
 LARGEST_FILE = 64 * 1024
-"""Bytes of a file that holds a key, alone or in a dotenv file."""
+"""Size limit of a file with a key, alone or in a dotenv file, in bytes."""
 
 
 class KeyTextError(ValueError):
-    """A text is no key or holds none. The message never shows the text."""
+    """A text is not a key or contains none. The message never shows the text."""
 
 
 def parse_key(text: str) -> Secret:
     """Read a key: 16 to 512 printable ASCII characters without space.
 
-    Other servers' keys have other forms, so ours is demanded only of keys that carry our
-    prefix: a wrong checksum there is a typing error, told before any network use.
+    Other servers' keys have other forms, so ours is required only of keys that carry our
+    prefix: a wrong checksum there is a typing error, reported before any network use.
     Raises KeyTextError.
     """
     if not _KEY.fullmatch(text):
@@ -34,15 +34,15 @@ def parse_key(text: str) -> Secret:
 
 def decode(content: bytes) -> str:
     """Return a file's text: UTF-8, a byte order mark dropped. Raises KeyTextError."""
-    demand_size(content)
+    require_size(content)
     try:
         return content.decode().removeprefix(_BOM)
     except UnicodeDecodeError:
         raise KeyTextError("it is not UTF-8 text") from None
 
 
-def demand_size(content: bytes) -> None:
-    """Raise KeyTextError for a content that no file with a key may have."""
+def require_size(content: bytes) -> None:
+    """Raise KeyTextError for content that is too large for a file with a key."""
     if len(content) > LARGEST_FILE:
         raise KeyTextError(f"it is larger than {LARGEST_FILE // 1024} KiB")
 

@@ -1,4 +1,4 @@
-"""Several text files that are written together: all of them, or none and nothing is changed."""
+"""Writes several text files together: all of them, or none."""
 
 import secrets
 import shutil
@@ -12,7 +12,7 @@ _UNIQUE_BYTES = 8
 def write_together(texts: Mapping[Path, str], *, overwrite: bool) -> None:
     """Write the files, and make their folders. Raises OSError.
 
-    Without ``overwrite`` a file that exists is an error, also when it came a moment ago.
+    Without ``overwrite`` a file that exists is an error, even if it was created a moment ago.
     """
     with ExitStack() as undo:  # also when a signal ends the run between two files
         for path, text in texts.items():
@@ -32,7 +32,7 @@ def _make_folder(folder: Path, undo: ExitStack) -> None:
 
 
 def _remove_folder(folder: Path) -> None:
-    with suppress(OSError):  # somebody put something else there meanwhile
+    with suppress(OSError):  # somebody else has replaced it since
         folder.rmdir()
 
 
@@ -49,7 +49,7 @@ def _replace(path: Path, content: bytes, undo: ExitStack) -> None:
 
 
 def _swap(path: Path, content: bytes) -> None:
-    """Replace a file's content whole; its mode stays."""
+    """Replace a file's whole content; its mode is kept."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(_UNIQUE_BYTES)}.tmp")
     with ExitStack() as leftover:
         leftover.callback(draft.unlink, missing_ok=True)

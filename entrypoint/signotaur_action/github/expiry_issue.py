@@ -20,12 +20,12 @@ _PAGE = 100
 
 
 class IssueError(Exception):
-    """GitHub did not do it; the text is a whole sentence."""
+    """GitHub did not do what was asked; the text is a whole sentence."""
 
 
 @dataclass(frozen=True)
 class Issue:
-    """What an issue is to say. Markdown; what is foreign in it came in inert."""
+    """The text of an issue. Markdown; foreign text in it must be escaped before."""
 
     title: str
     body: str
@@ -42,7 +42,7 @@ class ExpiryIssue:
     """The issue of one key in one repository. All methods raise IssueFault."""
 
     def __init__(self, github: GitHubRest, repository: str, subject: str) -> None:
-        """``subject`` tells the keys apart, also when they are rotated; it is not shown."""
+        """``subject`` identifies a key, also after its rotation; it is not shown."""
         owner, _, name = repository.partition("/")
         self._github = github
         self._issues = join_path("repos", owner, name, "issues")

@@ -31,7 +31,7 @@ class GitHubRest:
     """
 
     def __init__(self, outside: StoreAccess, token: Secret) -> None:
-        """Raise ValueError for no token, or no address in ``GITHUB_API_URL`` to send it to."""
+        """Raise ValueError for an invalid token or an invalid address in ``GITHUB_API_URL``."""
         if not re.fullmatch("[!-~]+", token.reveal()):
             raise ValueError("the token contains characters that are not valid in a token")
         try:
@@ -61,7 +61,7 @@ def refusal_text(answer: Answer, permission: str) -> str:
 
 
 def limit_pause(answer: Answer) -> float | None:
-    """Return for how many seconds a rate limit holds; None where none does.
+    """Return for how many seconds a rate limit applies; None without one.
 
     GitHub answers both kinds with 403 or 429: the primary with ``x-ratelimit-remaining: 0`` and
     the end in ``x-ratelimit-reset``, the secondary with ``Retry-After`` or in words only.
@@ -90,7 +90,7 @@ def _free_at(answer: Answer) -> datetime:
 
 _MANNERS = ApiProfile(
     kind="GitHub",
-    # A POST may have opened an issue or written a comment, which nobody wants twice.
+    # A POST may have opened an issue or written a comment, which must not happen twice.
     repeatable=("GET", "PUT", "PATCH"),
     headers={"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"},
     json_only=False,

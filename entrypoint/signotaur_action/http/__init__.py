@@ -2,7 +2,7 @@
 
 ``connection``, ``name_lookup`` and ``session`` add the limits that the libraries lack, ``address``
 says whom to talk to, ``sender`` sends a request until it is answered, ``client`` speaks JSON over
-it, ``store_access`` is what the clients of all stores share. Nobody else imports an HTTP library.
+it, ``store_access`` is what the clients of all stores share. No other imports HTTP libraries.
 """
 
 from signotaur_action.http.address import ServerAddress

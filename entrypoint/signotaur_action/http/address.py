@@ -44,7 +44,7 @@ def parse_server_url(text: str) -> str:
 
 
 def join_path(*parts: str) -> str:
-    """Return the path of these parts, each escaped whole; a name may hold a slash."""
+    """Return the path of these parts, each escaped whole; a name may contain a slash."""
     return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 
@@ -53,7 +53,7 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
     parts = urlsplit(url)
     host = parts.hostname or ""
     if not host or _is_loopback(parts):
-        return None  # no proxy stands between this machine and itself
+        return None  # no proxy is between this machine and itself
     for pattern in _variable(environ, "NO_PROXY").replace(" ", "").split(","):
         name = pattern.removeprefix("*").lstrip(".").lower()
         if pattern == "*" or (name and (host == name or host.endswith(f".{name}"))):

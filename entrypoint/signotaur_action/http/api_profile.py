@@ -19,14 +19,14 @@ class ApiProfile:
     kind: str
     """What should answer, as messages say: ``a key server``, ``GitHub``."""
     repeatable: Collection[str]
-    """Methods that may be sent again when nobody knows whether they arrived."""
+    """Methods that may be sent again when it is unknown whether they arrived."""
     temporary: Collection[int] = TEMPORARY
     """Statuses after which these methods are sent again."""
     tries: int = 7
     """How often a request is sent at most, within the time limit."""
     headers: Mapping[str, str] = field(default_factory=dict)
     json_only: bool = True
-    """Whether anything else than JSON is no answer; else answers may be empty, refusals prose."""
+    """Whether an answer must be JSON; if not, answers may be empty, and refusals prose."""
     verbatim: bool = False
     """Whether successful answers are not redacted, because the caller writes parts of them back.
     Do not show their texts. All other answers are redacted."""

@@ -40,7 +40,7 @@ class HttpClient:
     ) -> Answer:
         """Send a request and return its answer, whatever its status.
 
-        ``hide``: what else the body holds that the answer must not show, besides the credential.
+        ``hide``: further secrets of the body that the answer must not show, besides the credential.
         Raises HttpError when no answer came within the time: network, TLS, redirect, another
         content, or more of it than the manners allow.
         """

@@ -1,7 +1,7 @@
 """Connections that respect the time limit of a call and detect incomplete headers.
 
 ``http.client`` accepts a status line or headers that end too early, and its time-out starts again
-with every byte. Both are solved where bytes are read, so that it holds for headers, bodies,
+with every byte. Both are solved where bytes are read, so they are solved for headers, bodies,
 chunks, trailers, 1xx answers and a proxy's answer to CONNECT, with and without TLS.
 """
 

@@ -13,18 +13,18 @@ import urllib3
 
 
 class HttpErrorKind(Enum):
-    """What a caller may want to tell apart."""
+    """Causes that a caller may want to distinguish."""
 
     NETWORK = auto()
     CERTIFICATE = auto()
     REDIRECT = auto()
     TIME = auto()
     CONTENT = auto()
-    """Too large, or nothing that this client reads."""
+    """Too large, or in a form that this client does not read."""
 
 
 class HttpError(Exception):
-    """No answer came. The text is a whole sentence that names the address and holds no secret."""
+    """No answer came. The text is a whole sentence with the address and without a secret."""
 
     def __init__(self, text: str, kind: HttpErrorKind = HttpErrorKind.NETWORK) -> None:
         super().__init__(text)

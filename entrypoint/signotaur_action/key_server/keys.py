@@ -30,6 +30,8 @@ _FIRST_REFUSAL = 400
 class HttpKeyService:
     """See ``ports.KeyService``. One instance serves one run: its deadline starts here."""
 
+    arms_at_once = False
+
     def __init__(self, address: ServerAddress, clock: Clock) -> None:
         self.address = address.url
         self._transport = Transport(address, clock)
@@ -113,7 +115,7 @@ def _key_info(description: KeyDescription) -> KeyInfo:
         name=escape_untrusted(description.name),
         owner=escape_untrusted(description.owner),
         may_rotate=any(canonical(role) == ROTATOR for role in description.roles),
-        # A candidate that lost against another one keeps its state, but is nobody's successor.
+        # A candidate that lost against another one keeps its state, but succeeds no key.
         candidate=description.state is KeyState.CANDIDATE
         and rotation is not None
         and rotation.unconfirmed,

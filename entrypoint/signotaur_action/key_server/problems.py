@@ -1,6 +1,7 @@
 """From a problem document (RFC 9457) to the error that the user sees."""
 
 from collections.abc import Callable
+from math import ceil
 
 from signotaur_action.ci.text import escape_untrusted
 from signotaur_action.errors import (
@@ -8,11 +9,13 @@ from signotaur_action.errors import (
     BusyError,
     InvalidOverlapError,
     ServerError,
+    SigningRefusedError,
     SignotaurError,
     SupersededError,
     UnauthorizedError,
 )
 from signotaur_action.http import Answer
+from signotaur_wire.limits import OVERLAP_DAYS_MAX, OVERLAP_DAYS_MIN
 from signotaur_wire.members import Members, WireError, format_time
 from signotaur_wire.problems import Problem
 
@@ -32,6 +35,14 @@ _UNAUTHORIZED = {
     Problem.KEY_DISABLED: (
         "it or its owner is disabled",
         "Ask an administrator to enable it again.",
+    ),
+    Problem.NETWORK_DENIED: (
+        "it may not be used from this network",
+        "Run it in a network that the key's policy names, or ask an administrator to add this one.",
+    ),
+    Problem.PURPOSE_DENIED: (
+        "its policy does not allow this command",
+        "Use a key that may do this. A key can be for rotations only, or for signatures only.",
     ),
     Problem.ROLE_REQUIRED: (
         "its owner lacks the role ApiKeyRotator",
@@ -81,6 +92,23 @@ def _too_many(_members: Members, _answer: Answer) -> ServerError:
     )
 
 
+def _invalid_overlap(members: Members) -> InvalidOverlapError:
+    low = members.optional_integer("overlapDaysMin")
+    high = members.optional_integer("overlapDaysMax")
+    smallest = OVERLAP_DAYS_MIN if low is None else low
+    largest = OVERLAP_DAYS_MAX if high is None else high
+    return InvalidOverlapError(
+        f"The server refuses the overlap: it must be between {smallest} and {largest} days.",
+        next_step=f"Give --overlap-days a whole number from {smallest} to {largest}.",
+    )
+
+
+def _later(answer: Answer) -> str:
+    if answer.retry_after is None:
+        return "later"
+    return f"in {ceil(answer.retry_after.total_seconds() / 60)} minutes"
+
+
 _CONFLICTS: dict[Problem, Callable[[Members, Answer], SignotaurError]] = {
     Problem.ROTATION_OPEN: _busy,
     Problem.TOO_MANY_CANDIDATES: _too_many,
@@ -88,8 +116,11 @@ _CONFLICTS: dict[Problem, Callable[[Members, Answer], SignotaurError]] = {
         members.optional_integer("successorKeyId"),
         in_use_since=members.optional_time("successorInUseSince"),
     ),
-    Problem.INVALID_OVERLAP: lambda *_: InvalidOverlapError(
-        "The server refuses the overlap: it must be between 0 and 30 days."
+    Problem.INVALID_OVERLAP: lambda members, _: _invalid_overlap(members),
+    Problem.SIGNING_BUDGET_SPENT: lambda _, answer: SigningRefusedError(
+        "The key has made all signatures that its policy allows in an hour.",
+        next_step=f"Run the same command again {_later(answer)}, or ask an administrator for a "
+        "larger number.",
     ),
     Problem.ROTATION_MISMATCH: lambda *_: SupersededError(
         "The server no longer accepts this rotation: it was aborted, or another rotation "

@@ -34,7 +34,7 @@ class Folder(Protocol):
         """
 
     def create(self, name: str) -> int:
-        """Make and open a file that nobody but its owner can use, from its first moment on."""
+        """Make and open a file that only its owner can use, from its first moment on."""
 
     def publish(self, name: str, final: str) -> None:
         """Give a file its final name, in place of what has it: all or nothing, and durable."""
@@ -67,7 +67,7 @@ class Machine(Protocol):
 
     @property
     def has_posix_modes(self) -> bool:
-        """Whether a file's mode tells who may use it."""
+        """Whether a file's mode says who may use it."""
 
     # Private files
 
@@ -152,7 +152,7 @@ class Machine(Protocol):
         """Let signals in that the parent process had blocked."""
 
     def start_watchdog(self, seconds: float, last_words: str) -> None:
-        """End this process when the time is over, whatever it does then.
+        """End this process when the time is over, even if it is blocked.
 
         ``last_words`` are said where the process itself can still say them.
         """

@@ -144,7 +144,7 @@ class Posix:
         try:
             os.fchown(descriptor, model.st_uid, model.st_gid)
         except PermissionError:
-            # Not root: a new file in somebody else's folder stays ours, as any new file would.
+            # Not root: a new file in another user's folder stays ours, as any new file would.
             if model.st_uid == os.geteuid():
                 os.fchown(descriptor, model.st_uid, -1)
 
@@ -227,7 +227,7 @@ class Posix:
     def limited(self, command: Sequence[str], limits: Limits) -> Sequence[str]:
         """See ``port.Machine``. The shell sets the limits and becomes the program.
 
-        So they hold from its first instruction on. ``preexec_fn`` is not safe in a process with
+        So they apply from its first instruction on. ``preexec_fn`` is not safe in a process with
         threads, and ``resource.prlimit`` would come after the program has started.
         """
         options = [
@@ -270,7 +270,7 @@ class Posix:
 
 
 def _at_most(kind: int, limit: int) -> int:
-    """Return a limit, or the lower one that holds: only root may raise that."""
+    """Return a limit, or the lower one in effect, which only root may raise."""
     hard = resource.getrlimit(kind)[1]
     return limit if hard == resource.RLIM_INFINITY else min(limit, hard)
 

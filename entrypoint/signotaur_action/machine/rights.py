@@ -7,14 +7,14 @@ _THE_SYSTEM_ITSELF = "(A;;FA;;;SY)"
 
 
 def owner_only(user: str) -> str:
-    """Return that a file is this user's, by SID, and nobody else may use it, nor inherits it."""
+    """Return the rights that give a file to this user alone, by SID, without inheritance."""
     return f"O:{user}D:P(A;;FA;;;{user})"
 
 
 def are_kept(found: str, wanted: str) -> bool:
     """Return whether a file has the rights that were wanted, and no more.
 
-    What the system itself may do is no more: it reads every file.
+    The system itself may also have rights: it can read every file anyway.
     """
     listed, demanded = _entries(found), _entries(wanted)
     return bool(demanded) and demanded <= listed <= demanded | {_THE_SYSTEM_ITSELF}

@@ -17,7 +17,7 @@ _STDERR = 2
 
 
 def leave(last_words: str) -> None:
-    """End this process at once: no ``finally``, no flush of what could hold a key."""
+    """End this process at once: no ``finally``, no flush of buffers that could contain a key."""
     try:
         os.write(_STDERR, last_words.encode())
     finally:

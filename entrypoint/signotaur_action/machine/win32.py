@@ -87,7 +87,7 @@ class Win32:
                 _opened(path, wanted | _WRITE_DAC, _SHARE_READ_WRITE, attributes, _CREATION[new])
             )
 
-    def demand_removable(self, path: Path) -> None:
+    def require_removable(self, path: Path) -> None:
         """See ``windows_calls.Calls``."""
         _kernel.CloseHandle(_opened(path, _DELETE, _SHARE_ALL, None, _OPEN_EXISTING))
 
@@ -118,7 +118,7 @@ class Win32:
     def lock(self, descriptor: int, offset: int) -> None:
         """See ``windows_calls.Calls``."""
         place = _Overlapped(offset=offset & 0xFFFFFFFF, offset_high=offset >> 32)
-        security.demand(
+        security.require_success(
             _kernel.LockFileEx(
                 msvcrt.get_osfhandle(descriptor),
                 _FAIL_IMMEDIATELY | _EXCLUSIVE,
@@ -130,11 +130,11 @@ class Win32:
     def move(self, source: Path, target: Path) -> None:
         """See ``windows_calls.Calls``."""
         how = _REPLACE_EXISTING | _WRITE_THROUGH
-        security.demand(_kernel.MoveFileExW(str(source), str(target), how))
+        security.require_success(_kernel.MoveFileExW(str(source), str(target), how))
 
     def replace(self, copy: Path, file: Path) -> None:
         """See ``windows_calls.Calls``."""
-        security.demand(_kernel.ReplaceFileW(str(file), str(copy), None, 0, None, None))
+        security.require_success(_kernel.ReplaceFileW(str(file), str(copy), None, 0, None, None))
 
     def disable_core_dumps(self) -> None:
         """See ``windows_calls.Calls``."""
@@ -147,7 +147,7 @@ class Win32:
     def end_tree(self, pid: int) -> None:
         """See ``windows_calls.Calls``."""
         folder = ctypes.create_unicode_buffer(_LONGEST_PATH)
-        security.demand(_kernel.GetSystemDirectoryW(folder, _LONGEST_PATH))
+        security.require_success(_kernel.GetSystemDirectoryW(folder, _LONGEST_PATH))
         subprocess.run(  # noqa: S603 - a program of the system, by its whole path
             [str(Path(folder.value, "taskkill.exe")), "/T", "/F", "/PID", str(pid)],
             stdin=subprocess.DEVNULL,
@@ -168,7 +168,7 @@ def _opened(
         *(creation, _NORMAL | _OPEN_REPARSE_POINT),
         None,
     )
-    security.demand(handle != _INVALID_HANDLE)
+    security.require_success(handle != _INVALID_HANDLE)
     return handle or 0
 
 

@@ -1,4 +1,4 @@
-"""Who somebody is and what he may do on Windows: SIDs, and lists of rights in SDDL."""
+"""Users and their rights on Windows: SIDs, and lists of rights in SDDL."""
 
 import ctypes
 import sys
@@ -34,8 +34,8 @@ _kernel.LocalFree.argtypes = [_POINTER]
 _kernel.LocalFree.restype = _POINTER
 
 
-def demand(done: object) -> None:
-    """Raise the system's last error, an OSError, unless it is done."""
+def require_success(done: object) -> None:
+    """Raise the system's last error, an OSError, if a call failed."""
     if not done:
         raise ctypes.WinError(ctypes.get_last_error())
 
@@ -48,7 +48,9 @@ class Descriptor:
         self._pointer = _POINTER()
 
     def __enter__(self) -> ctypes.c_void_p:
-        demand(_TO_DESCRIPTOR(self._text, _SDDL_REVISION, ctypes.byref(self._pointer), None))
+        require_success(
+            _TO_DESCRIPTOR(self._text, _SDDL_REVISION, ctypes.byref(self._pointer), None)
+        )
         return self._pointer
 
     def __exit__(self, *_: object) -> None:
@@ -58,17 +60,17 @@ class Descriptor:
 def token_sid(kind: int) -> str:
     """Return the SID of this process's user, or of who owns what it makes."""
     token = _HANDLE()
-    demand(
+    require_success(
         _library.OpenProcessToken(_kernel.GetCurrentProcess(), _TOKEN_QUERY, ctypes.byref(token))
     )
     try:
         size = _DWORD()
         _library.GetTokenInformation(token, kind, None, 0, ctypes.byref(size))
         found = ctypes.create_string_buffer(max(ctypes.sizeof(_POINTER), size.value))
-        demand(_library.GetTokenInformation(token, kind, found, size, ctypes.byref(size)))
+        require_success(_library.GetTokenInformation(token, kind, found, size, ctypes.byref(size)))
     finally:
         _kernel.CloseHandle(token)
-    # Either begins with a pointer to the SID, which stands behind it in the same buffer.
+    # Both begin with a pointer to the SID, which follows in the same buffer.
     return _sid(_POINTER.from_buffer(found))
 
 
@@ -76,7 +78,9 @@ def owner(handle: int) -> str:
     """Return the SID of a file's owner."""
     found = _security(handle, _OWNER_INFORMATION)
     sid, is_default = _POINTER(), wintypes.BOOL()
-    demand(_library.GetSecurityDescriptorOwner(found, ctypes.byref(sid), ctypes.byref(is_default)))
+    require_success(
+        _library.GetSecurityDescriptorOwner(found, ctypes.byref(sid), ctypes.byref(is_default))
+    )
     return _sid(sid)
 
 
@@ -88,7 +92,7 @@ def rights(handle: int) -> str:
 def set_rights(handle: int, text: str) -> None:
     """Give a file this list of rights, and no inherited ones."""
     with Descriptor(text) as descriptor:
-        demand(
+        require_success(
             _library.SetKernelObjectSecurity(
                 handle, _RIGHTS_INFORMATION | _PROTECTED_RIGHTS, descriptor
             )
@@ -105,13 +109,13 @@ def _security(handle: int, what: int) -> "ctypes.Array[ctypes.c_char]":
     size = _DWORD()
     _library.GetKernelObjectSecurity(handle, what, None, 0, ctypes.byref(size))
     found = ctypes.create_string_buffer(max(1, size.value))
-    demand(_library.GetKernelObjectSecurity(handle, what, found, size, ctypes.byref(size)))
+    require_success(_library.GetKernelObjectSecurity(handle, what, found, size, ctypes.byref(size)))
     return found
 
 
 def _written(descriptor: object) -> str:
     text = _POINTER()
-    demand(
+    require_success(
         _TO_TEXT(descriptor, _SDDL_REVISION, _RIGHTS_INFORMATION, ctypes.byref(text), None),
     )
     return _taken(text)
@@ -119,7 +123,7 @@ def _written(descriptor: object) -> str:
 
 def _sid(sid: ctypes.c_void_p) -> str:
     text = _POINTER()
-    demand(_library.ConvertSidToStringSidW(sid, ctypes.byref(text)))
+    require_success(_library.ConvertSidToStringSidW(sid, ctypes.byref(text)))
     return _taken(text)
 
 

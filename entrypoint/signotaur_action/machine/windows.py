@@ -26,7 +26,7 @@ LOCKED_BYTE = 1 << 62
 
 _KEPT_OPEN = "another program has it open, or its permissions do not allow it"
 _ATTEMPTS, _PAUSE_S = 20, 0.1
-"""For how long a reader or a virus scanner may hold the old file."""
+"""For how long a reader or a virus scanner may keep the old file open."""
 
 
 class WindowsFolder:
@@ -60,17 +60,17 @@ class WindowsFolder:
 
     def open(self, name: str, access: int) -> int:
         """See ``port.Folder``."""
-        self._demand_same()
+        self._require_same()
         return self._machine.open_file(self._path / name, access)
 
     def create(self, name: str) -> int:
         """See ``port.Folder``."""
-        self._demand_same()
+        self._require_same()
         return self._machine.create(self._path / name)
 
     def publish(self, name: str, final: str) -> None:
         """See ``port.Folder``. Raises PermissionError where another program keeps it open."""
-        self._demand_same()
+        self._require_same()
         self._machine.move(self._path / name, self._path / final)
 
     def remove(self, name: str) -> None:
@@ -80,7 +80,7 @@ class WindowsFolder:
     def close(self) -> None:
         """See ``port.Folder``."""
 
-    def _demand_same(self) -> None:
+    def _require_same(self) -> None:
         if not self.is_at(self._path):
             raise OSError(errno.ESTALE, "another folder is in its place")
 
@@ -109,7 +109,7 @@ class Windows:
 
     def claim(self, descriptor: int) -> None:
         """See ``port.Machine``."""
-        _demand_plain(descriptor)
+        _require_plain(descriptor)
         owner = self._calls.owner_of(descriptor)
         if owner not in self._selves():
             raise OSError(errno.EPERM, f"belongs to {owner}")
@@ -119,7 +119,7 @@ class Windows:
         """Open an existing file. A link is not followed."""
         descriptor = self._calls.open(path, access, "", new=False)
         try:
-            _demand_plain(descriptor)
+            _require_plain(descriptor)
         except OSError:
             os.close(descriptor)
             raise
@@ -133,7 +133,7 @@ class Windows:
         if owner not in self._selves():
             return f"it belongs to {owner}, and the new file could not get that owner"
         try:
-            self._calls.demand_removable(path)
+            self._calls.require_removable(path)
         except PermissionError:
             return _KEPT_OPEN
         return None
@@ -151,7 +151,7 @@ class Windows:
         self._watchdog.check()
         descriptor = self._calls.open(path, os.O_RDWR, self._rights(), new=True)
         try:
-            self._demand_private(descriptor)
+            self._require_private(descriptor)
         except OSError:
             os.close(descriptor)
             path.unlink(missing_ok=True)
@@ -159,7 +159,7 @@ class Windows:
         return descriptor
 
     def move(self, source: Path, target: Path) -> None:
-        """Rename a file, in place of the target, once nobody keeps that open."""
+        """Rename a file over the target as soon as no process has that open."""
         for _ in range(_ATTEMPTS):
             self._watchdog.check()
             try:
@@ -176,7 +176,7 @@ class Windows:
     def close_to_others(self, descriptor: int) -> None:
         """See ``port.Machine``."""
         self._calls.set_rights(descriptor, self._rights())
-        self._demand_private(descriptor)
+        self._require_private(descriptor)
 
     def publish_copy(self, copy: Path, file: Path) -> None:
         """See ``port.Machine``."""
@@ -238,7 +238,7 @@ class Windows:
         self._watchdog.stop()
 
     def disable_core_dumps(self) -> None:
-        """See ``port.Machine``. A dump that the machine's administrator demands is still made."""
+        """See ``port.Machine``. A dump that the administrator requires is still made."""
         self._calls.disable_core_dumps()
 
     def limited(self, command: Sequence[str], limits: Limits) -> Sequence[str]:  # noqa: ARG002
@@ -260,13 +260,13 @@ class Windows:
     def _selves(self) -> set[str]:
         return {self._calls.user(), self._calls.default_owner()}
 
-    def _demand_private(self, descriptor: int) -> None:
+    def _require_private(self, descriptor: int) -> None:
         found = self._calls.rights_of(descriptor)
         if not are_kept(found, self._calls.normal(self._rights())):
             raise OSError(errno.EPERM, "this file system does not store file permissions")
 
 
-def _demand_plain(descriptor: int) -> None:
+def _require_plain(descriptor: int) -> None:
     status = os.fstat(descriptor)
     attributes: int = getattr(status, "st_file_attributes", 0)
     if attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT or not stat.S_ISREG(status.st_mode):

@@ -25,10 +25,10 @@ class Calls(Protocol):
     def open(self, path: Path, access: int, rights: str, *, new: bool | None) -> int:
         """Open a file, and of a link the link itself; nobody can remove it then.
 
-        ``new``: True demands that it is made, with these rights; None makes a missing one.
+        ``new``: True makes it, with these rights, or fails; None makes a missing one.
         """
 
-    def demand_removable(self, path: Path) -> None:
+    def require_removable(self, path: Path) -> None:
         """Raise OSError if no file could take this one's place now."""
 
     def owner(self, path: Path) -> str:

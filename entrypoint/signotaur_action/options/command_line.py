@@ -10,7 +10,7 @@ from typing import Any
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from signotaur_action.options.commands import COMMANDS, Arguments, Command
+from signotaur_action.options.commands import COMMANDS, IGNORED, Arguments, Command, Ignored
 from signotaur_action.options.declare import Option
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
@@ -32,7 +32,8 @@ def command_line(run: Run) -> TyperGroup:
                 is_flag=True,
                 expose_value=False,
                 help="Show the version and exit.",
-            )
+            ),
+            *map(_ignored, IGNORED),
         ],
     )
 
@@ -68,7 +69,8 @@ class _GroupedCommand(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """See Typer."""
-        records = [parameter.get_help_record(ctx) for parameter in self.get_params(ctx)]
+        shown = [parameter for parameter in self.get_params(ctx) if not is_hidden(parameter)]
+        records = [parameter.get_help_record(ctx) for parameter in shown]
         for heading, rows in groupby(zip(self.headings, records, strict=True), lambda row: row[0]):
             with formatter.section(heading):
                 formatter.write_dl([record for _, record in rows])
@@ -79,7 +81,7 @@ def _command(name: str, command: Command, run: Run) -> TyperCommand:
     built = _GroupedCommand(
         name.rpartition(" ")[2],
         callback=lambda **given: run(command.module, given),
-        params=[*arguments, *(_option(option) for option in command.options)],
+        params=[*arguments, *map(_option, command.options), *map(_ignored, IGNORED)],
         help=command.help,
         context_settings=_SETTINGS,
         rich_markup_mode=None,
@@ -97,6 +99,21 @@ def _option(option: Option) -> TyperOption:
         is_flag=option.is_flag,
         multiple=option.repeatable,
     )
+
+
+def _ignored(option: Ignored) -> TyperOption:
+    return TyperOption(
+        param_decls=list(option.flags),
+        is_flag=not option.takes_value,
+        multiple=option.takes_value,
+        hidden=True,
+        expose_value=False,
+    )
+
+
+def is_hidden(parameter: Any) -> bool:
+    """Return whether --help leaves a parameter out."""
+    return bool(getattr(parameter, "hidden", False))
 
 
 def _arguments(arguments: Arguments) -> TyperArgument:

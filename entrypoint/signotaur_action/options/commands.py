@@ -33,6 +33,7 @@ from signotaur_action.options.common import (
     SIGN_SERVER,
     STATE_DIR,
     TIMEOUT,
+    TOOL,
     VERIFY,
     WARN_IF_EXPIRING_WITHIN,
     WRITE_ENV_FILE,
@@ -61,6 +62,22 @@ class Command:
     arguments: Arguments | None = None
 
 
+@dataclass(frozen=True)
+class Ignored:
+    """An option of SignotaurTool that changes nothing here, so that its scripts run as they are."""
+
+    flags: tuple[str, ...]
+    takes_value: bool = False
+
+
+IGNORED = (
+    Ignored(("--no-color", "--no-colour", "--nc")),
+    Ignored(("--theme",), takes_value=True),
+    Ignored(("--verbose", "-v")),
+    Ignored(("--no-banner", "--nb")),
+)
+"""Accepted by every command, and not shown by --help: nothing is coloured, there is no banner."""
+
 _KEY = (API_KEY, API_KEY_FILE, API_KEY_NAME, SIGN_SERVER)
 _CONNECTION = (ALLOW_UNTRUSTED, CA_FILE, TIMEOUT)
 _OUTPUT = (JSON, DEBUG)
@@ -71,6 +88,7 @@ COMMANDS: dict[str, Command] = {
         "rotate_key",
         (
             *_KEY,
+            TOOL,
             OVERLAP_DAYS,
             NO_AUTO_REVOKE,
             IF_EXPIRING_WITHIN,

@@ -48,6 +48,13 @@ SIGN_SERVER = declare(
     help="URL of the key server: https, or http on this machine only.",
 )
 
+TOOL = declare(
+    "tool",
+    group=AUTHENTICATION,
+    metavar="PROGRAM",
+    help="Rotate through this SignotaurTool, for the vendor's server.",
+)
+
 # Rotation settings
 
 OVERLAP_DAYS = declare(

@@ -23,6 +23,7 @@ LABEL = declare(
 )
 SUBJECT = declare(
     "subject",
+    "--sb",
     group=_CERTIFICATE,
     metavar="TEXT",
     config="subject",
@@ -33,8 +34,8 @@ ADDITIONAL_CERTIFICATES = declare(
     "--ac",
     group=_CERTIFICATE,
     metavar="FILE",
-    help="PEM file of the certificates between the signer's and the root; each signature gets "
-    "them.",
+    help="Files, separated by commas, of the certificates between the signer's and the root (PEM "
+    "or DER); each signature gets them.",
 )
 FILE_LIST = declare(
     "file-list",

@@ -1,4 +1,4 @@
-"""Is this key good for a while longer? The decision as a pure function of what the server told.
+"""Is this key good for a while longer? The decision as a pure function of the server's answer.
 
 Looks at three things: the end of the key's life, a revocation that a confirmed rotation has
 scheduled, and how long ago the key was made. The server's time decides, never the runner's.
@@ -44,7 +44,7 @@ def parse_window(text: str) -> Window | None:
 
 @dataclass(frozen=True)
 class Limits:
-    """What the user asked to be told of; None: not asked."""
+    """The limits that the user gave; None: not given."""
 
     fail_within: Window | None = None
     warn_within: Window | None = None
@@ -90,7 +90,7 @@ def verdict(key: KeyInfo, limits: Limits) -> Verdict:
     """Judge a key that the server accepts."""
     successor = _successor(key)
     level = Level.GOOD
-    if successor is not None:  # its holder must hear of it, however far away the end is
+    if successor is not None:  # its owner must know, however far away the end is
         level = Level.WARNING
     findings = []
     for limit, severity in (

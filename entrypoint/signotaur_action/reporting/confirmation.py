@@ -4,7 +4,7 @@ from types import MappingProxyType
 
 from signotaur_action.reporting.key_rows import key_rows
 from signotaur_action.reporting.report_content import ReportContent, Rows
-from signotaur_action.reporting.rotation import boolean, fate
+from signotaur_action.reporting.rotation import boolean, old_key_outlook
 from signotaur_action.rotation import Confirmed
 from signotaur_wire.members import format_time
 
@@ -54,7 +54,7 @@ def _rows(outcome: Confirmed) -> Rows:
     if rotation is None:
         return key_rows(outcome.key)
     return (
-        ("Old key", f"{rotation.old_key_id}, {fate(rotation)}"),
+        ("Old key", f"{rotation.old_key_id}, {old_key_outlook(rotation)}"),
         ("New key", f"{rotation.new_key_id} ({rotation.new_key_name})"),
         ("Overlap ends", format_time(rotation.overlap_end)),
     )

@@ -9,6 +9,8 @@ from signotaur_action.reporting.report_content import ReportContent, Rows, resul
 from signotaur_action.rotation import NotDue, Outcome, Rotated, WouldRotate
 from signotaur_wire.members import format_optional_time, format_time
 
+_NO_CHANGE = "nothing; the key in use does not change."
+
 
 def rotation_report(outcome: Outcome, *, with_key: bool = False) -> ReportContent:
     """Return the report of an outcome.
@@ -36,35 +38,42 @@ def _prose(outcome: Outcome) -> tuple[str, Rows, str]:
 
 def _not_due_prose(outcome: NotDue) -> tuple[str, Rows, str]:
     key = outcome.key
+    window = describe_span(outcome.window)
+    if key is None:
+        return f"Not due: the key does not expire within {window}.", (), _NO_CHANGE
     left = "no end" if key.ends_at is None else describe_span(key.ends_at - key.server_time)
     headline = f"Not due: the key has {left}{'' if key.ends_at is None else ' left'}, "
-    headline += f"the window is {describe_span(outcome.window)}."
-    return headline, key_rows(key), "nothing; the key in use does not change."
+    headline += f"the window is {window}."
+    return headline, key_rows(key), _NO_CHANGE
 
 
 def _rotated_prose(outcome: Rotated) -> tuple[str, Rows, str]:
     rotation = outcome.rotation
     rows = (
-        ("Old key", f"{rotation.old_key_id}, {fate(rotation)}"),
+        ("Old key", f"{_id(rotation.old_key_id)}{old_key_outlook(rotation)}"),
         ("New key", f"{rotation.new_key_id} ({rotation.new_key_name})"),
         ("New key expires", format_optional_time(rotation.new_key_expires_at) or "never"),
         ("Overlap ends", format_time(rotation.overlap_end)),
         *((f"Destination {name}", result) for name, result in outcome.results),
     )
-    headline = f"Rotated key {rotation.old_key_id} to key {rotation.new_key_id}."
+    headline = f"Rotated {rotation.old_key} to key {rotation.new_key_id}."
     if rotation.unconfirmed:
         headline = f"{headline[:-1]}, unconfirmed: both keys work, and no revocation is armed."
         next_step = "store the new key, then run confirm-rotation with the stored key."
     elif not outcome.durable:
-        next_step = f"store the new key now: the old one is {fate(rotation)}."
+        next_step = f"store the new key now: the old one is {old_key_outlook(rotation)}."
     elif rotation.auto_revoke:
         next_step = "give the new key to everything else that uses the old one before then."
     else:
-        next_step = f"revoke key {rotation.old_key_id} by hand when nothing uses it any more."
+        next_step = f"revoke {rotation.old_key} by hand when nothing uses it any more."
     return headline, rows, next_step
 
 
-def fate(rotation: Rotation) -> str:
+def _id(key_id: int | None) -> str:
+    return "" if key_id is None else f"{key_id}, "
+
+
+def old_key_outlook(rotation: Rotation) -> str:
     """Return how a rotation's old key ends, in words."""
     if rotation.unconfirmed:
         return "valid; its revocation is armed when the rotation is confirmed"
@@ -81,18 +90,19 @@ def _outputs(outcome: Outcome) -> dict[str, str]:
         return {
             "rotated": "true",
             "key-id": str(rotation.new_key_id),
-            "old-key-id": str(rotation.old_key_id),
+            "old-key-id": str(rotation.old_key_id or ""),
             "expires-at": format_optional_time(rotation.new_key_expires_at) or "",
             "overlap-end": format_time(rotation.overlap_end),
             "rotation-id": str(rotation.id),
             "confirmed": boolean(not rotation.unconfirmed),
         }
+    key = outcome.key
     return {
         "rotated": "false",
-        "key-id": str(outcome.key.id),
+        "key-id": "" if key is None else str(key.id),
         "old-key-id": "",
-        "expires-at": format_optional_time(outcome.key.expires_at) or "",
-        "overlap-end": format_optional_time(outcome.key.revokes_at) or "",
+        "expires-at": ("" if key is None else format_optional_time(key.expires_at)) or "",
+        "overlap-end": ("" if key is None else format_optional_time(key.revokes_at)) or "",
         "rotation-id": "",
         "confirmed": "false",
     }
@@ -119,11 +129,12 @@ def _document(outcome: Outcome) -> dict[str, object]:
             "destinations": list(outcome.destinations),
             "results": result_objects(outcome.results),
         }
+    key = outcome.key
     return {
         "rotated": False,
         "wouldRotate": isinstance(outcome, WouldRotate),
-        "keyId": outcome.key.id,
-        "name": outcome.key.name,
-        "expiresAt": format_optional_time(outcome.key.expires_at),
-        "revokesAt": format_optional_time(outcome.key.revokes_at),
+        "keyId": None if key is None else key.id,
+        "name": None if key is None else key.name,
+        "expiresAt": None if key is None else format_optional_time(key.expires_at),
+        "revokesAt": None if key is None else format_optional_time(key.revokes_at),
     }

@@ -28,14 +28,14 @@ def signing_report(outcome: Outcome) -> ReportContent:
 
 def signing_outputs(outcome: Outcome) -> dict[str, str]:
     """Return the step's outputs."""
-    return {fate.value: str(outcome.count(fate)) for fate in FileStatus}
+    return {status.value: str(outcome.count(status)) for status in FileStatus}
 
 
 def signing_document(outcome: Outcome) -> dict[str, object]:
     """Return the object of ``--json``."""
-    counts = {fate.value: outcome.count(fate) for fate in FileStatus}
+    counts = {status.value: outcome.count(status) for status in FileStatus}
     files = [
-        {"path": str(each.path), "result": each.fate.value, "reason": each.reason}
+        {"path": str(each.path), "result": each.status.value, "reason": each.reason}
         for each in outcome.files
     ]
     return {**counts, "thumbprint": outcome.thumbprint, "files": files}
@@ -46,7 +46,7 @@ def not_all_signed(
 ) -> SigningIncompleteError:
     """Return the error for an outcome in which files failed, each of which it names."""
     failed = [
-        each for each in outcome.files if each.fate in (FileStatus.FAILED, FileStatus.UNTRIED)
+        each for each in outcome.files if each.status in (FileStatus.FAILED, FileStatus.UNTRIED)
     ]
     lines = [_line(each) for each in failed[:_SHOWN]]
     if len(failed) > _SHOWN:

@@ -14,16 +14,18 @@ _NOT_ARMED = "The old and the new key both work, and the old key's revocation is
 def confirm(service: KeyService, key: Secret, rotation_id: UUID | None) -> Confirmed:
     """Confirm the rotation whose new key this is. Safe to repeat.
 
-    ``rotation_id``: that rotation and no other. Without it, a key that has no rotation to
-    confirm is no fault. Raises SupersededError, and SignotaurError for the old key or another one.
+    ``rotation_id``: that rotation and no other. Without it, a key without a rotation to
+    confirm is not an error. Raises SupersededError, and SignotaurError for any other key.
     """
     info = service.describe(key)  # the new key must work before the old one's end is armed
+    if info is None:
+        raise ServerError("This key service cannot confirm rotations.")
     rotation = info.rotation if rotation_id is None else _named(service, key, rotation_id)
     if rotation is None:
         return Confirmed(info, None, already=info.replaces is not None)
     if rotation.state is RotationState.CONFIRMED:
         return Confirmed(info, rotation, already=True)
-    _demand_new_key(info, rotation)
+    _require_new_key(info, rotation)
     try:
         return Confirmed(info, service.confirm(key, rotation.id), already=False)
     except ServerError as error:
@@ -46,7 +48,7 @@ def _named(service: KeyService, key: Secret, rotation_id: UUID) -> Rotation:
     return rotation
 
 
-def _demand_new_key(info: KeyInfo, rotation: Rotation) -> None:
+def _require_new_key(info: KeyInfo, rotation: Rotation) -> None:
     if not rotation.unconfirmed:
         raise SupersededError(
             f"Rotation {rotation.id} is over ({rotation.state.value}): another rotation replaced "

@@ -42,8 +42,13 @@ class Refuse:
 KeyDecision = NotDue | Start | Adopt | Refuse
 
 
-def decide_for_key(info: KeyInfo, plan: RotationPlan) -> KeyDecision:
-    """Return what a run without a journal does with its key."""
+def decide_for_key(info: KeyInfo | None, plan: RotationPlan) -> KeyDecision:
+    """Return what a run without a journal does with its key.
+
+    A service that cannot describe keys decides the rest when it is asked for the rotation.
+    """
+    if info is None:
+        return Start()
     if info.candidate:
         return _decide_for_candidate(info)
     if plan.window is not None and not is_due(info.ends_at, info.server_time, plan.window):
@@ -108,8 +113,10 @@ def decide_for_journal(
     never opened or has ended, or when no candidate is known.
     """
     candidate = entry.candidate
+    if candidate is None and plan.again and not entry.intent.again:
+        return Discard()  # the user says that the key which the service made is lost
     if rotation is None or candidate is None:
-        # The old key can tell the two apart by repeating its request. A dead candidate cannot.
+        # The old key can find out which by repeating its request. A dead candidate cannot.
         return Discard() if key == candidate else RepeatRequest()
     if rotation.unconfirmed:
         return TakeLease(candidate)

@@ -19,25 +19,25 @@ from signotaur_wire.messages import RotationState
 class KeyDelivery:
     """Brings a candidate to every destination and only then confirms it.
 
-    ``defer``: leave it unconfirmed, for somebody who stores the key by other means.
+    ``defer``: leave it unconfirmed, because the key is stored by other means.
     """
 
     def __init__(
         self,
         service: KeyService,
         sinks: Sequence[Sink],
-        narrator: ProgressLog,
+        progress: ProgressLog,
         *,
         defer: bool = False,
     ) -> None:
         self._service = service
         self._sinks = sinks
-        self._narrator = narrator
+        self._progress = progress
         self._defer = defer
 
     def finish(self, opened: OpenRotation, journal: Journal) -> Rotated:
         """Finish a rotation. Raises any SignotaurError; then nothing is armed."""
-        self._narrator.mask(opened.key)
+        self._progress.mask(opened.key)
         if opened.rotation.state is RotationState.CONFIRMED:
             rotation, results = opened.rotation, self._repeat_fleeting(opened)
         else:
@@ -60,16 +60,16 @@ class KeyDelivery:
 
     def _decided(self, opened: OpenRotation) -> Rotation:
         if self._defer:
-            self._narrator.note(
+            self._progress.note(
                 "Not confirmed, as requested: the old key's revocation is not armed."
             )
             return opened.rotation
         rotation = self._confirm(opened)
-        self._narrator.note("Confirmed: every destination has the new key.")
+        self._progress.note("Confirmed: every destination has the new key.")
         return rotation
 
     def _confirm(self, opened: OpenRotation) -> Rotation:
-        """Confirm. Until an answer came, nobody knows whether the server did it."""
+        """Confirm. Without an answer it is unknown whether the server did it."""
         try:
             return self._service.confirm(opened.key, opened.rotation.id)
         except ServerError as error:
@@ -80,9 +80,12 @@ class KeyDelivery:
     def _verify(self, opened: OpenRotation) -> None:
         """Use the new key before delivering it: the server then knows that it may be somewhere."""
         info = self._service.describe(opened.key)
+        if info is None:
+            self._progress.note("The new key cannot be tested: the tool has no command for that.")
+            return
         if info.id != opened.rotation.new_key_id:
             raise ServerError("The server says that the new key does not belong to this rotation.")
-        self._narrator.note(f"The new key works (key {info.id}).")
+        self._progress.note(f"The new key works (key {info.id}).")
 
     def _deliver(self, delivery: Delivery, journal: Journal) -> Results:
         """Deliver to each sink in order; a last, durable one waits until all others succeeded."""
@@ -90,7 +93,7 @@ class KeyDelivery:
         results: list[tuple[str, str]] = []
         for sink in self._sinks:
             if failures and sink is self._sinks[-1] and sink.durable:
-                self._narrator.note(
+                self._progress.note(
                     f"Skipped until the other destinations have the key: {sink.name}."
                 )
                 results.append((sink.name, WAITING))
@@ -106,15 +109,15 @@ class KeyDelivery:
 
     def _deliver_to(self, sink: Sink, delivery: Delivery, journal: Journal) -> str:
         if sink.durable and self._holds(sink, delivery.key, journal):
-            self._narrator.note(f"Has the new key already: {sink.name}.")
+            self._progress.note(f"Has the new key already: {sink.name}.")
             return HELD
         sink.deliver(delivery)
-        self._narrator.note(f"Delivered: {sink.name}.")
+        self._progress.note(f"Delivered: {sink.name}.")
         try:
             journal.record_delivered(sink.name)
         except OSError as error:
-            # The journal holds the key; a missing progress mark costs one repeated write.
-            self._narrator.warn(f"The journal could not be updated ({os_reason(error)}).")
+            # The journal has the key; a missing progress mark costs one repeated write.
+            self._progress.warn(f"The journal could not be updated ({os_reason(error)}).")
         return DELIVERED
 
     def _holds(self, sink: Sink, key: Secret, journal: Journal) -> bool:
@@ -124,7 +127,7 @@ class KeyDelivery:
         return journal.entry is not None and sink.name in journal.entry.delivered
 
     def _read_back(self, key: Secret, results: Results) -> None:
-        """Demand the key of every destination that can be read; ``results`` is what was told."""
+        """Require the key of every readable destination; ``results`` are the reported ones."""
         failures: list[str] = []
         found = list(results)
         for number, sink in enumerate(self._sinks):
@@ -137,7 +140,7 @@ class KeyDelivery:
 
 
 def _fault_of(sink: Sink, key: Secret) -> str:
-    """Return why a destination cannot be said to hold the key; empty where it can."""
+    """Return why it is unproved that a destination has the key; empty if it is proved."""
     try:
         held = sink.read_back()
     except DeliveryError as error:

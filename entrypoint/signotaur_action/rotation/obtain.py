@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import assert_never
 from uuid import uuid4
 
@@ -41,10 +42,10 @@ _NOT_OPENED = (UnauthorizedError, InvalidOverlapError, BusyError, AlreadyRotated
 class RotationStarter:
     """Asks the key service for what ``decision`` decides."""
 
-    def __init__(self, plan: RotationPlan, service: KeyService, narrator: ProgressLog) -> None:
+    def __init__(self, plan: RotationPlan, service: KeyService, progress: ProgressLog) -> None:
         self._plan = plan
         self._service = service
-        self._narrator = narrator
+        self._progress = progress
 
     def preview(self, key: Secret, *, unfinished: bool) -> NotDue | WouldRotate:
         """Return what ``obtain`` would begin. Changes nothing."""
@@ -56,7 +57,7 @@ class RotationStarter:
             raise decision.error
         if isinstance(decision, NotDue):
             return decision
-        if isinstance(decision, Start) and _was_replaced(info) and not self._plan.again:
+        if isinstance(decision, Start) and not self._plan.again and _was_replaced(info):
             raise AlreadyRotatedError(None)  # the server would say so, with the id of the other key
         return WouldRotate(info, continues=isinstance(decision, Adopt))
 
@@ -78,7 +79,7 @@ class RotationStarter:
             case _:
                 assert_never(decision)
 
-    def _start(self, key: Secret, journal: Journal) -> OpenRotation:
+    def _start(self, key: Secret, journal: Journal) -> NotDue | OpenRotation:
         identity = uuid4()
         intent = RotationIntent(
             id=identity,
@@ -89,25 +90,33 @@ class RotationStarter:
             holder=self._plan.holder or f"rotation {identity}",
         )
         journal.begin(JournalEntry(self._service.address, key.fingerprint(), intent))
-        return self._request(key, intent, journal)
+        opened = self._request(key, intent, journal)
+        if opened is None:
+            _forget(journal)
+            return NotDue(None, self._plan.window or timedelta(0))
+        return opened
 
-    def _request(self, key: Secret, intent: RotationIntent, journal: Journal) -> OpenRotation:
+    def _request(
+        self, key: Secret, intent: RotationIntent, journal: Journal
+    ) -> OpenRotation | None:
         try:
             opened = self._service.open_rotation(key, intent)
         except _NOT_OPENED:
             _forget(journal)  # the candidate is worthless
             raise
+        if opened is None:
+            return None
         if intent.candidate is None:
             journal.record_key(opened.key)
-        self._narrator.note(
-            f"Rotation {opened.rotation.id} is open: key {opened.rotation.old_key_id} "
+        self._progress.note(
+            f"Rotation {opened.rotation.id} is open: {opened.rotation.old_key} "
             f"to key {opened.rotation.new_key_id}."
         )
         return opened
 
     def _adopt(self, key: Secret, rotation: Rotation, journal: Journal) -> OpenRotation:
-        self._narrator.note(
-            f"This key is the unconfirmed successor of key {rotation.old_key_id}; this run "
+        self._progress.note(
+            f"This key is the unconfirmed successor of {rotation.old_key}; this run "
             "finishes its rotation."
         )
         intent = RotationIntent(
@@ -133,7 +142,7 @@ class RotationStarter:
             return None
         opened = self._continue(key, entry, journal)
         if opened is None:
-            self._narrator.note(f"The rotation in {journal.path} has already ended.")
+            self._progress.note(f"The rotation in {journal.path} has already ended.")
             _forget(journal)
         return opened
 
@@ -166,7 +175,7 @@ class RotationStarter:
             opened = self._request(key, intent, journal)
         except SupersededError:
             return None
-        return opened if opened.rotation.unconfirmed else None
+        return opened if opened is not None and opened.rotation.unconfirmed else None
 
     def _take_lease(
         self, key: Secret, intent: RotationIntent, journal: Journal
@@ -175,18 +184,21 @@ class RotationStarter:
 
         Or may have had it: None when the rotation was decided before the lease was ours.
         """
-        self._narrator.note(f"Finishing rotation {intent.id} (journal {journal.path}).")
+        self._progress.note(f"Finishing rotation {intent.id} (journal {journal.path}).")
         opened = self._service.open_rotation(key, intent)
-        return opened if opened.rotation.unconfirmed else None
+        return opened if opened is not None and opened.rotation.unconfirmed else None
 
     def _if_last(self, rotation: Rotation, candidate: Secret) -> OpenRotation | None:
-        if self._service.describe(candidate).rotation is not None:
+        info = self._service.describe(candidate)
+        if info is None or info.rotation is not None:
             return None  # the candidate is itself being rotated, or was
         return OpenRotation(rotation, candidate)
 
 
-def _was_replaced(info: KeyInfo) -> bool:
+def _was_replaced(info: KeyInfo | None) -> bool:
     """Return whether another candidate was confirmed instead of this key."""
+    if info is None:
+        return False
     return info.rotation is not None and info.rotation.new_key_id == info.id
 
 

@@ -33,7 +33,8 @@ class RotationPlan:
 class NotDue:
     """Nothing was rotated, because the key does not end within the window."""
 
-    key: KeyInfo
+    key: KeyInfo | None
+    """None where the service cannot describe keys."""
     window: timedelta
 
 
@@ -41,7 +42,8 @@ class NotDue:
 class WouldRotate:
     """The answer of a dry run: everything was checked, nothing was changed."""
 
-    key: KeyInfo
+    key: KeyInfo | None
+    """None where the service cannot describe keys."""
     continues: bool
     """Whether a cut rotation would be finished instead of a new one begun."""
 
@@ -68,7 +70,7 @@ class Confirmed:
 
     key: KeyInfo
     rotation: Rotation | None
-    """The rotation as it stands now; None where the server tells of none that is open."""
+    """The rotation now; None if the server reports no open one."""
     already: bool
     """Whether it was confirmed before."""
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from signotaur_action.errors import (
     BOTH_KEYS_VALID,
+    ENDING_SCHEDULED,
     DestinationRefusedError,
     SignotaurError,
     StopSignal,
@@ -29,16 +30,17 @@ _NOT_KNOWN = (
 class RotationRun:
     """The use case over its collaborators.
 
-    ``sinks`` are in order of delivery: the file that the old key came from stands last.
+    ``sinks`` are in order of delivery: the file that the old key came from is last.
     """
 
     def __init__(
-        self, plan: RotationPlan, service: KeyService, sinks: Sequence[Sink], narrator: ProgressLog
+        self, plan: RotationPlan, service: KeyService, sinks: Sequence[Sink], progress: ProgressLog
     ) -> None:
+        self._service = service
         self._sinks = sinks
-        self._narrator = narrator
-        self._starter = RotationStarter(plan, service, narrator)
-        self._delivery = KeyDelivery(service, sinks, narrator, defer=plan.defer)
+        self._progress = progress
+        self._starter = RotationStarter(plan, service, progress)
+        self._delivery = KeyDelivery(service, sinks, progress, defer=plan.defer)
 
     def check(self) -> None:
         """Take step 1: prove every destination usable, before anything is sent.
@@ -49,7 +51,7 @@ class RotationRun:
         for sink in self._sinks:
             try:
                 for concern in sink.check():
-                    self._narrator.warn(concern)
+                    self._progress.warn(concern)
             except DestinationRefusedError as error:
                 faults.append(error)
         if len(faults) == 1:
@@ -58,26 +60,26 @@ class RotationRun:
             raise DestinationRefusedError(listed([fault.what for fault in faults]))
 
     def preview(self, key: Secret, *, unfinished: bool) -> NotDue | WouldRotate:
-        """Take step 2 alone, for a dry run. ``unfinished`` tells that a journal was found."""
+        """Take step 2 alone, for a dry run. ``unfinished``: a journal was found."""
         return self._starter.preview(key, unfinished=unfinished)
 
     def rotate(self, key: Secret, journal: Journal) -> NotDue | Rotated:
         """Take steps 2 to 9. The caller reports the outcome, then clears the journal (step 10).
 
-        ``journal`` is empty or holds a rotation of this key on this server.
-        Raises the errors of the exit codes; whenever something was opened, the journal holds
+        ``journal`` is empty or has a rotation of this key on this server.
+        Raises the errors of the exit codes; whenever something was opened, the journal has
         what the same command needs to finish it.
         """
         opened = self._starter.obtain(key, journal)
         if isinstance(opened, NotDue):
             return opened
-        with _as_unfinished():
+        with _as_unfinished(ENDING_SCHEDULED if self._service.arms_at_once else BOTH_KEYS_VALID):
             return self._delivery.finish(opened, journal)
 
 
 @contextmanager
-def _as_unfinished() -> Iterator[None]:
-    """Say of every failure from here on that both keys work and how to finish."""
+def _as_unfinished(open_keys: str) -> Iterator[None]:
+    """Report every failure from here on as an open rotation: ``open_keys`` and how to finish."""
     try:
         yield
     except SupersededError as error:
@@ -88,13 +90,17 @@ def _as_unfinished() -> Iterator[None]:
             next_step="Run the same command again: it continues from the rotation that replaced "
             "this one.",
         ) from None
-    except UnfinishedError:
-        raise
+    except UnfinishedError as error:
+        keys = open_keys if error.keys == BOTH_KEYS_VALID else error.keys
+        raise UnfinishedError(
+            error.what, keys=keys, next_step=error.next, results=error.results
+        ) from None
     except StopSignal as stop:
-        raise StopSignal(stop.code, open_keys=stop.open_keys or BOTH_KEYS_VALID) from None
+        raise StopSignal(stop.code, open_keys=stop.open_keys or open_keys) from None
     except SignotaurError as error:
-        raise UnfinishedError(error.what) from None
+        raise UnfinishedError(error.what, keys=open_keys) from None
     except OSError as error:  # of the journal, or of a stream that is closed
-        raise UnfinishedError(f"The rotation stopped: {os_reason(error)}.") from None
+        what = f"The rotation stopped: {os_reason(error)}."
+        raise UnfinishedError(what, keys=open_keys) from None
     except Exception as bug:  # noqa: BLE001 - a bug must not hide the state of the keys
         raise UnfinishedError(internal_error(bug), keys=_NOT_KNOWN) from None

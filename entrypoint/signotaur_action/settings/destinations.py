@@ -35,7 +35,7 @@ def destinations(
     """Return the sinks, the old key's own file last; faults gather in ``settings``."""
     context = sink_context(settings, emit, clock, source)
     chosen = settings.one_of(*FILES, EMIT_SECRET)
-    demand_env_file(settings, chosen)
+    require_env_file(settings, chosen)
     if chosen is None:
         return [_stdout(settings, context)]
     option, values = chosen
@@ -81,7 +81,7 @@ def file_sink(
         return None
 
 
-def demand_env_file(settings: Settings, chosen: tuple[Option, Sequence[str]] | None) -> None:
+def require_env_file(settings: Settings, chosen: tuple[Option, Sequence[str]] | None) -> None:
     """Note the fault when a variable's name is given and no dotenv file."""
     for_env_file = chosen is not None and chosen[0] is WRITE_ENV_FILE
     if settings.is_given(WRITE_ENV_VAR_NAME) and not for_env_file:

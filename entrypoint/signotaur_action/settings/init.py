@@ -74,7 +74,7 @@ class _Answers:
         self._ask = ask
 
     def note_missing(self) -> None:
-        """Note as faults what nobody is there to be asked for."""
+        """Note missing answers as problems, because there is nobody to ask."""
         settings = self._settings
         needed = [SIGN_SERVER, IF_EXPIRING_WITHIN, FAIL_IF_EXPIRING_WITHIN]
         if settings.is_given(KEY_FILE):

@@ -1,4 +1,4 @@
-"""Which key to use: an option, a file, or a variable. Never config.json: keys are no settings."""
+"""Which key to use: an option, a file, or a variable. Never config.json: keys are not settings."""
 
 import os
 import select
@@ -57,8 +57,8 @@ def key_source(settings: Settings) -> KeySource | None:
         return None
 
 
-def demand_no_arguments(settings: Settings) -> None:
-    """Note the fault when a step's ``args`` hold a secret: the runner prints them in its log."""
+def require_no_arguments(settings: Settings) -> None:
+    """Note the problem if a step's ``args`` contain a secret: the runner logs them."""
     if "INPUT_COMMAND" not in settings.environ:  # only an action's step has this variable
         return
     settings.faults.extend(

@@ -27,7 +27,7 @@ class Settings:
     """The values of a command's options; what is wrong with them gathers in ``faults``."""
 
     def __init__(self, given: Mapping[str, object], environ: Mapping[str, str]) -> None:
-        """``given`` holds the command line's values by parameter name; None means not given."""
+        """``given``: the command line's values by parameter name; None means not given."""
         self.faults: list[str] = []
         self.environ = environ
         self._config = {} if under_github(environ) else self._read_config()
@@ -60,7 +60,7 @@ class Settings:
         return self.layer_of(option) == self._layers[0][0]
 
     def one_of(self, *options: Option) -> tuple[Option, Sequence[str]] | None:
-        """Return which of several exclusive options holds, and its texts; None when none does."""
+        """Return which of several exclusive options applies, and its texts; None if none is set."""
         for layer, read in self._layers:
             values = {option: read(option) for option in options}
             present = [option for option in options if values[option] not in (None, False)]

@@ -157,12 +157,14 @@ def _is_url(text: str) -> bool:
 
 
 def _certificates(text: str) -> tuple[bytes, ...]:
-    if not text:
-        return ()
+    return tuple(found for path in filter(None, text.split(",")) for found in _in_file(path))
+
+
+def _in_file(path: str) -> tuple[bytes, ...]:
     try:
-        return certificates_in(_content(text))
+        return certificates_in(_content(path))
     except CertificateError as error:
-        raise ValueError(f"{text}: {error}") from None
+        raise ValueError(f"{path}: {error}") from None
 
 
 def _listed(text: str) -> list[str]:

@@ -122,11 +122,14 @@ def _public_key(info: Any) -> RSAPublicKey | EllipticCurvePublicKey:
 
 
 def certificates_in(text: bytes) -> tuple[bytes, ...]:
-    """Return the certificates in PEM text, as DER. Raises CertificateError."""
+    """Return the certificates in PEM text, or the one in DER, as DER. Raises CertificateError."""
     try:
-        found = tuple(encoded for _, _, encoded in asn1_pem.unarmor(text, multiple=True))
+        if asn1_pem.detect(text):
+            found = tuple(encoded for _, _, encoded in asn1_pem.unarmor(text, multiple=True))
+        else:
+            found = (text,)
         for each in found:
             x509.Certificate.load(each, strict=True).subject.human_friendly  # noqa: B018
     except (ValueError, TypeError, KeyError):
-        raise CertificateError("it contains no certificates in PEM format") from None
+        raise CertificateError("it contains no certificate in PEM or DER") from None
     return found

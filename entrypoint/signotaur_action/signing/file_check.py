@@ -33,7 +33,7 @@ class FileCheck:
     reads_signatures: bool
     """True if that program may read files that carry a signature."""
 
-    def demand_signable(self, files: Sequence[Path]) -> None:
+    def require_signable(self, files: Sequence[Path]) -> None:
         """Raise UsageError that lists every file that must not be signed."""
         faults, next_step = [], _LEAVE_OUT
         for file in files:
@@ -57,10 +57,10 @@ class FileCheck:
         if existing is Existing.NONE:
             return False
         if not self.reads_signatures and not is_catalog(file):  # osslsigncode gets no catalog
-            self._demand_skipped(existing)
+            self._require_skipped(existing)
         return True if existing is Existing.SIGNED else None
 
-    def _demand_skipped(self, existing: Existing) -> None:
+    def _require_skipped(self, existing: Existing) -> None:
         if existing is Existing.UNCLEAR:
             raise _SignatureRefusedError(
                 f"it may contain a signature, which {self.program} must not read"

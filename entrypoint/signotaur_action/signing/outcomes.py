@@ -25,7 +25,7 @@ class FileResult:
     """One file and its outcome."""
 
     path: Path
-    fate: FileStatus
+    status: FileStatus
     reason: str = ""
 
 
@@ -37,11 +37,11 @@ class Outcome:
     files: Sequence[FileResult]
     took: timedelta
 
-    def count(self, fate: FileStatus) -> int:
+    def count(self, status: FileStatus) -> int:
         """Return how many files had this outcome."""
-        return sum(each.fate is fate for each in self.files)
+        return sum(each.status is status for each in self.files)
 
     @property
     def complete(self) -> bool:
         """Return whether every file is signed now."""
-        return all(each.fate in (FileStatus.SIGNED, FileStatus.SKIPPED) for each in self.files)
+        return all(each.status in (FileStatus.SIGNED, FileStatus.SKIPPED) for each in self.files)

@@ -9,7 +9,13 @@ from pathlib import Path
 from signotaur_action.errors import KeyExpiringError, SigningRefusedError, SignotaurError
 from signotaur_action.model import Secret
 from signotaur_action.policy.expiry import Level, Limits, verdict
-from signotaur_action.ports import Clock, FileFormats, KeyService, ProgressDisplay, SigningService
+from signotaur_action.ports import (
+    Clock,
+    FileFormats,
+    KeyDescriptions,
+    ProgressDisplay,
+    SigningService,
+)
 from signotaur_action.signing.certificate import CertificateError, SigningCertificate
 from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.file_signer import FileSigner
@@ -27,12 +33,12 @@ class SigningRun:
     def __init__(
         self,
         plan: SigningPlan,
-        keys: KeyService,
+        keys: KeyDescriptions,
         service: SigningService,
         formats: FileFormats,
         check: FileCheck,
         timestamp_client: TimestampClient,
-        onlooker: ProgressDisplay,
+        display: ProgressDisplay,
         clock: Clock,
     ) -> None:
         self._plan = plan
@@ -41,7 +47,7 @@ class SigningRun:
         self._formats = formats
         self._check = check
         self._timestamp_client = timestamp_client
-        self._onlooker = onlooker
+        self._display = display
         self._clock = clock
         self._stopped = threading.Event()
         self._cause: SignotaurError | None = None
@@ -53,7 +59,7 @@ class SigningRun:
         with single files later is in the outcome; see ``cause``.
         """
         began = self._clock.monotonic()
-        self._check.demand_signable(files)
+        self._check.require_signable(files)
         self._guard(key)
         certificate = self._certificate(key)
         signer = FileSigner(
@@ -81,7 +87,7 @@ class SigningRun:
         if found.level is Level.FAILURE:
             raise KeyExpiringError(" ".join(found.findings), next_step=found.next_step)
         if found.level is Level.WARNING:
-            self._onlooker.warn(" ".join([*found.findings, found.next_step]))
+            self._display.warn(" ".join([*found.findings, found.next_step]))
 
     def _certificate(self, key: Secret) -> SigningCertificate:
         encoded = self._service.certificate(key, self._plan.selector)
@@ -110,7 +116,7 @@ class SigningRun:
         finally:
             self._stopped.set()
             pool.shutdown(cancel_futures=True)
-            self._onlooker.progress("")
+            self._display.progress("")
 
     def _sign_one(self, signer: FileSigner, file: Path) -> FileResult:
         if self._stopped.is_set():
@@ -126,8 +132,8 @@ class SigningRun:
 
     def _report(self, future: Future[FileResult], number: int, count: int) -> None:
         result = future.result()
-        line = f"{result.fate}: {result.path}" + (f" ({result.reason})" if result.reason else "")
-        if self._onlooker.is_live and result.fate is FileStatus.SIGNED:
-            self._onlooker.progress(f"{number} of {count}  {result.path}")
+        line = f"{result.status}: {result.path}" + (f" ({result.reason})" if result.reason else "")
+        if self._display.is_live and result.status is FileStatus.SIGNED:
+            self._display.progress(f"{number} of {count}  {result.path}")
         else:
-            self._onlooker.note(line)
+            self._display.note(line)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from signotaur_action.ports import Sink
 from signotaur_action.sinks.azure import AzureSink
-from signotaur_action.sinks.base import SinkContext, SinkError, demand_name
+from signotaur_action.sinks.base import SinkContext, SinkError, require_name
 from signotaur_action.sinks.buildkite_secret import BuildkiteSecretSink
 from signotaur_action.sinks.command import CommandSink
 from signotaur_action.sinks.continua import ContinuaSink
@@ -33,7 +33,7 @@ def _env_file(argument: str, context: SinkContext) -> EnvFileSink:
 
 def _key_file(argument: str, context: SinkContext) -> KeyFileSink:
     """``key-file:PATH``."""
-    demand_name("key-file", argument, ".+", "a file")
+    require_name("key-file", argument, ".+", "a file")
     return KeyFileSink(argument, context)
 
 
@@ -58,7 +58,7 @@ FileSink = KeyFileSink | EnvFileSink
 """The sinks of a file of the user's; each has it as ``file``."""
 
 TAKES_STDOUT = frozenset({"continua", "template", "azure", "teamcity"})
-"""The kinds whose text goes to stdout, where --json would stand too."""
+"""The kinds whose text goes to stdout, as --json does."""
 
 
 def emitter(text: str, context: SinkContext) -> Sink:

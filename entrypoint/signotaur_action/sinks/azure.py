@@ -12,9 +12,9 @@ from signotaur_action.model import Delivery
 from signotaur_action.sinks.base import (
     SinkContext,
     SinkError,
-    demand_name,
-    demand_reader,
     read_argument,
+    require_name,
+    require_reader,
 )
 from signotaur_action.sinks.errors import delivery_faults
 
@@ -29,7 +29,7 @@ class AzureSink:
 
     def __init__(self, argument: str, context: SinkContext) -> None:
         variable, settings = read_argument("azure", argument, ("output",))
-        demand_name("azure", variable, r"[A-Za-z_][A-Za-z0-9_.]*", "letters, digits, _ and .")
+        require_name("azure", variable, r"[A-Za-z_][A-Za-z0-9_.]*", "letters, digits, _ and .")
         if settings.get("output", "true") not in ("true", "false"):
             raise SinkError("azure: output= is true or false")
         self._is_output = settings.get("output") == "true"
@@ -39,7 +39,7 @@ class AzureSink:
 
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``."""
-        demand_reader(self.name, self._context.environ, System.AZURE)
+        require_reader(self.name, self._context.environ, System.AZURE)
         return []
 
     def deliver(self, delivery: Delivery) -> None:

@@ -22,7 +22,7 @@ class SinkContext:
     follow_symlinks: bool = False
     github_token: Secret | None = None
     key_variables: Collection[str] = ()
-    """Variables that hold a key or a token of this command: no program is given them."""
+    """Variables with a key or a token of this command: no program gets them."""
     old_key: Secret | None = None
     """The key that is rotated, where it is known: no program is given a variable with it in."""
     outside: StoreAccess | None = None
@@ -34,7 +34,7 @@ class SinkContext:
         return Path(text) if text else None
 
     def secret_of(self, variable: str) -> Secret | None:
-        """Return what a variable holds, as a secret; None where it is not set."""
+        """Return a variable's value as a secret; None if it is not set."""
         text = self.environ.get(variable, "").strip()
         return Secret(text) if text else None
 
@@ -65,7 +65,7 @@ def read_argument(kind: str, argument: str, known: Collection[str]) -> tuple[str
     return name, settings
 
 
-def demand_name(kind: str, name: str, pattern: str, description: str) -> None:
+def require_name(kind: str, name: str, pattern: str, description: str) -> None:
     """Raise SinkError unless the name is of this form."""
     if not re.fullmatch(pattern, name):
         raise SinkError(f"{kind}: needs a name of {description}")
@@ -80,8 +80,8 @@ _WORKS_THERE = {
 }
 
 
-def demand_reader(name: str, environ: Mapping[str, str], reader: System | None = None) -> None:
-    """Raise DestinationRefusedError where nobody would get the key that ``name`` prints on stdout.
+def require_reader(name: str, environ: Mapping[str, str], reader: System | None = None) -> None:
+    """Raise DestinationRefusedError if no system would read the key that ``name`` prints on stdout.
 
     A GitHub job masks the key in whatever is printed. Every other CI system reads its own
     messages only; ``reader`` is the one that a message is for, None for plain text. Where no

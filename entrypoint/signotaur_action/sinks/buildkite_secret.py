@@ -1,7 +1,7 @@
 """The key as a secret of a Buildkite cluster.
 
 https://buildkite.com/docs/apis/rest-api/clusters/secrets and /rest-api/access-token. The value
-never comes back; what proves a delivery is the answer, and the time of change that it tells.
+never comes back; a delivery is proved by the answer and the time of change in it.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from signotaur_action.http import Answer
 from signotaur_action.http.address import join_path
 from signotaur_action.model import Delivery, Secret
-from signotaur_action.sinks.base import SinkContext, SinkError, demand_name, read_argument
+from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.store import (
     CONFLICT,
@@ -37,7 +37,7 @@ _NEXT = (
 _PAGE = 100
 _TRIES = 2
 _RACE_STATUSES = (NOT_FOUND, CONFLICT, 422)
-"""What Buildkite may answer when somebody made or removed the secret meanwhile."""
+"""What Buildkite may answer if somebody made or removed the secret in the meantime."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class BuildkiteSecretSink:
         self.name = f"Buildkite secret {place.key} of {place.organization}, cluster {place.cluster}"
 
     def check(self) -> Sequence[str]:
-        """See ``ports.Sink``. Buildkite tells the scopes of a token, but not its user's rights."""
+        """See ``ports.Sink``. Buildkite reports a token's scopes, but not its user's rights."""
         with check_faults(self.name, _NEXT):
-            self._demand_scopes()
+            self._require_scopes()
             found = self._identity()
         return [] if found else [f"{self.name} does not exist yet; it will be created."]
 
@@ -81,10 +81,10 @@ class BuildkiteSecretSink:
     def read_back(self) -> None:
         """See ``ports.Sink``. Buildkite never gives a secret back."""
 
-    def _demand_scopes(self) -> None:
+    def _require_scopes(self) -> None:
         answer = self._buildkite.call("GET", "/access-token")
         if answer.status in (FORBIDDEN, NOT_FOUND):
-            return  # the list of secrets will tell
+            return  # the list of secrets will show it
         scopes = self._granted(answer).member("scopes")
         lacking = [each for each in _SCOPES if isinstance(scopes, list) and each not in scopes]
         if lacking:
@@ -118,7 +118,7 @@ class BuildkiteSecretSink:
             )
 
     def _identity(self) -> str | None:
-        """Return the secret's id; None where there is no such secret. Only the list tells."""
+        """Return the secret's id; None if there is no such secret. Only the list has it."""
         page = 0
         while True:
             page += 1
@@ -140,7 +140,7 @@ class BuildkiteSecretSink:
 def _place(argument: str, environ: Mapping[str, str]) -> _Place:
     """Read an ``--emit-secret``. Raises SinkError."""
     key, settings = read_argument(KIND, argument, _SETTINGS)
-    demand_name(KIND, key, _KEY, "letters, digits and _ that begin with a letter, and not with bk")
+    require_name(KIND, key, _KEY, "letters, digits and _ that begin with a letter, and not with bk")
     cluster = settings.get("cluster") or environ.get("BUILDKITE_CLUSTER_ID", "")
     organization = settings.get("organization") or environ.get("BUILDKITE_ORGANIZATION_SLUG", "")
     missing = [
@@ -150,8 +150,8 @@ def _place(argument: str, environ: Mapping[str, str]) -> _Place:
     ]
     if missing:
         raise SinkError(f"{KIND}: needs {' and '.join(missing)} outside a job of a cluster")
-    demand_name(f"{KIND}: cluster=", cluster, _UUID, "the form of a UUID")
-    demand_name(f"{KIND}: organization=", organization, _SLUG, "letters, digits, - and _")
+    require_name(f"{KIND}: cluster=", cluster, _UUID, "the form of a UUID")
+    require_name(f"{KIND}: organization=", organization, _SLUG, "letters, digits, - and _")
     return _Place(key, cluster, organization)
 
 

@@ -7,36 +7,26 @@ code decides. No shell reads the text: it is split as a shell would, and that is
 import os
 import shlex
 import shutil
-import subprocess
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, cast
 
-from signotaur_action.ci.disclosure import discloses
-from signotaur_action.ci.masks import encodings
 from signotaur_action.ci.text import escape_own_line, escape_untrusted
 from signotaur_action.errors import DeliveryError, DestinationRefusedError
-from signotaur_action.machine import MACHINE
 from signotaur_action.model import Delivery, Secret
-from signotaur_action.process import signals_deferred
+from signotaur_action.program import last_lines, run_program
 from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.errors import StoreRefusedError, delivery_faults
 from signotaur_wire.members import format_optional_time, format_time
 
 SECONDS = 60
 """A program that takes longer is ended, or one for which the run has no time left."""
-_GRACE_SECONDS = 1
-"""For the last words of a program that has ended."""
-_LAST_LINES = 5
-_KEPT_BYTES = 64 * 1024
 
 
 class CommandSink:
     """``command:PROGRAM ARGUMENT…``.
 
     The program gets the key alone, without a line end, which many stores would keep; its
-    environment is the job's, without every variable that holds the old or the new key, and with
+    environment is the job's, without every variable with the old or the new key, and with
     SIGNOTAUR_KEY_ID, SIGNOTAUR_KEY_NAME, SIGNOTAUR_KEY_EXPIRES_AT and SIGNOTAUR_OVERLAP_END.
     ``GH_TOKEN`` and other tokens stay: the program may need them.
     """
@@ -78,11 +68,14 @@ class CommandSink:
         environ = self._environ_of(delivery)
         with delivery_faults(self.name):
             words = [self._program() or "", *self._words[1:]]
-            with self._time() as seconds:
-                code, said = _run(words, delivery.key, environ, seconds)
-        if code:
-            how = "was stopped: it took too long" if code == _TOO_LONG else f"ended with {code}"
-            raise DeliveryError(f"{self.name} {how}{_last_words(said, delivery.key)}.")
+            # Filled before the program starts: one that found its standard input empty, because
+            # this process was killed just then, would store an empty key.
+            with self._time() as seconds, _pipe_that_holds(delivery.key) as stdin:
+                ended = run_program(words, environ, seconds, stdin=stdin)
+        if ended.code != 0:
+            late = ended.code is None
+            how = "was stopped: it took too long" if late else f"ended with {ended.code}"
+            raise DeliveryError(f"{self.name} {how}{last_lines(ended.output, delivery.key)}.")
 
     def read_back(self) -> None:
         """See ``ports.Sink``. Only the program knows where the key is."""
@@ -112,78 +105,18 @@ class CommandSink:
         return shutil.which(self._words[0], path=self._environ.get("PATH", os.defpath))
 
 
-_TOO_LONG = -14  # as if by SIGALRM, which is no signal of every system
-
-
-class _Tail(threading.Thread):
-    """Reads what a program says, and keeps the end of it, however much it is."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        super().__init__(daemon=True)  # whatever keeps the stream open does not keep us
-        self._stream = stream
-        self.kept = b""
-
-    def run(self) -> None:
-        """Read until nobody can say anything any more."""
-        with self._stream as stream:
-            while part := os.read(stream.fileno(), _KEPT_BYTES):
-                self.kept = (self.kept + part)[-_KEPT_BYTES:]
-
-
-def _run(
-    words: Sequence[str], key: Secret, environ: Mapping[str, str], seconds: float
-) -> tuple[int, bytes]:
-    """Run a program and return its exit code and what it said, both streams together."""
-    program: subprocess.Popen[bytes] | None = None
-    try:
-        # A signal while the program starts would leave nobody who could end it.
-        with _pipe_that_holds(key) as stdin, signals_deferred():
-            program = subprocess.Popen(  # noqa: S603 - the user's own program, in their words
-                words,
-                env=environ,
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # so that all of it can be ended
-            )
-        tail = _Tail(cast("IO[bytes]", program.stdout))
-        tail.start()
-        code = program.wait(seconds)
-        tail.join(_GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        code = _TOO_LONG
-    except BaseException:  # a signal ends this run: the program must not live on with the key
-        if program is not None:
-            _end(program)
-        raise
-    # The program goes on, or something that it left behind.
-    if program is not None and tail.is_alive():
-        _end(program)
-        tail.join(_GRACE_SECONDS)
-    return code, tail.kept
-
-
 @contextmanager
 def _pipe_that_holds(key: Secret) -> Iterator[int]:
-    """Yield the end to read of a pipe that holds the key and nothing else.
-
-    Before any program is started: one that found its standard input empty, because this process
-    was killed just then, would store an empty key.
-    """
+    """Yield the end to read of a pipe that contains the key and nothing else."""
     reading, writing = os.pipe()
     try:
-        os.write(writing, key.reveal().encode())  # less than any pipe holds: nobody is waited for
+        os.write(writing, key.reveal().encode())  # fits into any pipe, so writing never waits
     finally:
         os.close(writing)
     try:
         yield reading
     finally:
         os.close(reading)
-
-
-def _end(program: subprocess.Popen[bytes]) -> None:
-    MACHINE.end_program(program)
-    program.wait()
 
 
 def _facts(delivery: Delivery) -> dict[str, str]:
@@ -193,18 +126,3 @@ def _facts(delivery: Delivery) -> dict[str, str]:
         "SIGNOTAUR_KEY_EXPIRES_AT": format_optional_time(delivery.expires_at) or "",
         "SIGNOTAUR_OVERLAP_END": format_time(delivery.overlap_end),
     }
-
-
-def _last_words(said: bytes, key: Secret) -> str:
-    """Return the end of what a program said, without the key in any form that masks know.
-
-    Where it still tells of the key, in parts, in short lines or in another form, nothing of it
-    is shown: what a harmless line leaves out, the next one may add.
-    """
-    text = said.decode(errors="replace").replace("\0", "")  # of UTF-16, as some programs write
-    for form in encodings(key):
-        text = text.replace(form, "***")
-    lines = [line.strip() for line in text.splitlines() if line.strip()][-_LAST_LINES:]
-    if discloses("".join(lines), key):
-        return "; its output is not shown, because it contains parts of the key"
-    return f": {' / '.join(map(escape_untrusted, lines))}" if lines else ""

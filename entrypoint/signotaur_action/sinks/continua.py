@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from signotaur_action.ci.detect import System
 from signotaur_action.ci.text import continua_message
 from signotaur_action.model import Delivery
-from signotaur_action.sinks.base import SinkContext, SinkError, demand_reader
+from signotaur_action.sinks.base import SinkContext, SinkError, require_reader
 from signotaur_action.sinks.errors import delivery_faults
 
 _MESSAGES = {"serverVar": "setServerVariable", "buildVar": "setBuildVariable"}
@@ -32,8 +32,8 @@ class ContinuaSink:
         self.name = f"Continua CI {kind} {variable}"
 
     def check(self) -> Sequence[str]:
-        """See ``ports.Sink``. Whether the server knows the variable only Continua can tell."""
-        demand_reader(self.name, self._context.environ, System.CONTINUA)
+        """See ``ports.Sink``. Only Continua knows whether the server has the variable."""
+        require_reader(self.name, self._context.environ, System.CONTINUA)
         return []
 
     def deliver(self, delivery: Delivery) -> None:

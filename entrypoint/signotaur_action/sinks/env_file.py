@@ -11,8 +11,8 @@ from signotaur_action.files.keytext import (
     LARGEST_FILE,
     KeyTextError,
     decode,
-    demand_size,
     parse_key,
+    require_size,
 )
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError
@@ -77,5 +77,5 @@ class EnvFileSink:
         mark = _BOM if content.startswith(_BOM) else b""
         text = dotenv.set_variable(decode(content), self._variable, value)
         changed = mark + text.encode()
-        demand_size(changed)  # or it could not be read back
+        require_size(changed)  # or it could not be read back
         return changed

@@ -86,7 +86,7 @@ class GithubOutputSink(_CommandFile):
         name = argument or "api-key"
         if not _OUTPUT_NAME.fullmatch(name):
             raise SinkError("github-output needs a name of letters, digits, _ and -")
-        if name.lower() in _OUR_OUTPUTS:  # the runner does not tell the cases apart
+        if name.lower() in _OUR_OUTPUTS:  # the runner ignores case
             raise SinkError(f"github-output:{name} is the name of another output of this action")
         super().__init__("GITHUB_OUTPUT", name, context)
 

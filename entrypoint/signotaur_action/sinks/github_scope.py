@@ -20,7 +20,7 @@ class Scope:
     parts: tuple[str, ...]
     owner: str
     permission: str
-    """Of a fine-grained token or an app."""
+    """The permission of a fine-grained token or an app."""
     classic: str
     """The scope that a classic token needs."""
 

@@ -1,7 +1,7 @@
 """The key as a secret of GitHub: of a repository, an environment or an organisation.
 
 https://docs.github.com/en/rest/actions/secrets, and the same of Dependabot and Codespaces. The
-value goes over in a sealed box and never comes back, so what proves a delivery is its time.
+value is sent in a sealed box and never returned, so a delivery is proved by its time.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from importlib import import_module
 from signotaur_action.github.rest import NOT_FOUND, GitHubRest, refusal_text
 from signotaur_action.http import Answer, HttpError
 from signotaur_action.model import Delivery, Secret
-from signotaur_action.sinks.base import SinkContext, SinkError, demand_name, read_argument
+from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.github_scope import KIND, SETTINGS, secret_scope
 from signotaur_wire.members import Json
@@ -22,7 +22,7 @@ _NEXT = (
 _STALE_KEY = (400, 409, 422)
 """What GitHub may answer to a secret that was sealed for a key pair it has no more."""
 _SCOPES = "X-OAuth-Scopes"
-"""The header by which GitHub tells the holder of a classic token its scopes."""
+"""The header in which GitHub lists the scopes of a classic token."""
 _SELECTED = "selected"
 _PAGE = 100
 _PROOFS = 4
@@ -38,7 +38,7 @@ class GithubSecretSink:
 
     def __init__(self, argument: str, context: SinkContext) -> None:
         secret, settings = read_argument(KIND, argument, SETTINGS)
-        demand_name(
+        require_name(
             KIND, secret, r"(?!(?i:GITHUB_))[A-Za-z_][A-Za-z0-9_]*",
             "letters, digits and _ that does not begin with GITHUB_",
         )  # fmt: skip
@@ -56,7 +56,7 @@ class GithubSecretSink:
         import_module("signotaur_action.github.sealed_box")  # a broken library is to be found now
         with check_faults(self.name, _NEXT):
             answer = self._ask(f"{self._scope.secrets}/public-key")
-            self._demand_classic_scope(answer)
+            self._require_classic_scope(answer)
             self._public_key = _public_key(answer)
             return self._concerns()
 
@@ -72,7 +72,7 @@ class GithubSecretSink:
 
     # The check
 
-    def _demand_classic_scope(self, answer: Answer) -> None:
+    def _require_classic_scope(self, answer: Answer) -> None:
         """Refuse a classic token without it: it could still read a public repository's key."""
         scopes = answer.headers.get(_SCOPES)
         if scopes is None:  # no classic token
@@ -112,7 +112,7 @@ class GithubSecretSink:
         return self._public_key
 
     def _sharing(self) -> Json:
-        """Return who may use an organisation's secret: as asked, else as it stands."""
+        """Return who may use an organisation's secret: as asked, else as before."""
         found = self._found()
         stands = "" if found is None else found.text("visibility")
         visibility = self._visibility or stands or "private"
@@ -138,7 +138,7 @@ class GithubSecretSink:
             after = self._changed_at()
             if after is None:
                 continue
-            # Changed, or written twice within what GitHub's clock can tell.
+            # Changed, or written twice within the resolution of GitHub's clock.
             if after != before or abs(after - written_at) <= _SAME_MOMENT:
                 return
         raise StoreRefusedError("GitHub accepted the key, but does not show the secret as changed")

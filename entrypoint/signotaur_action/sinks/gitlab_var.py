@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from signotaur_action.http import Answer
 from signotaur_action.http.address import join_path
 from signotaur_action.model import Delivery, Secret
-from signotaur_action.sinks.base import SinkContext, SinkError, demand_name, read_argument
+from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.store import CONFLICT, NOT_FOUND, Access, Store, both
 from signotaur_wire.members import Json
@@ -84,7 +84,7 @@ class GitlabVarSink:
         """See ``ports.Sink``. Only who may write a project's variables may read them."""
         with check_faults(self.name, _NEXT):
             found = self._found()
-            self._demand_scope()
+            self._require_scope()
         if found is None:
             made = "masked, raw, and protected: only jobs on protected branches and tags get it"
             return [f"{self.name} does not exist yet; it will be created {made}."]
@@ -105,8 +105,8 @@ class GitlabVarSink:
 
     # The check
 
-    def _demand_scope(self) -> None:
-        """Refuse a token that reads and does not write, where GitLab tells a token's scopes."""
+    def _require_scope(self) -> None:
+        """Refuse a token that may only read, if GitLab reports the token's scopes."""
         scopes = self._gitlab.call("GET", "/personal_access_tokens/self").member("scopes")
         if isinstance(scopes, list) and "read_api" in scopes and "api" not in scopes:
             raise StoreRefusedError("the token has the scope read_api; it needs api")
@@ -114,7 +114,7 @@ class GitlabVarSink:
     # The delivery
 
     def _write(self, key: Secret, found: Answer | None) -> Mapping[str, object]:
-        """Write the key, and return how the variable has to stand then."""
+        """Write the key, and return the variable as it must be afterwards."""
         if found is not None:
             answer = self._put(key, found.text("environment_scope"))
             if not _is_missing(answer):
@@ -124,7 +124,7 @@ class GitlabVarSink:
         if not _is_taken(answer):
             self._granted(answer)
             return _FOR_A_KEY
-        # Somebody, or this very request on a first way, has made it meanwhile.
+        # Another client, or an earlier try of this request, has made it in the meantime.
         return _standing(self._granted(self._put(key, _EVERYWHERE)))
 
     def _put(self, key: Secret, stands: str) -> Answer:
@@ -173,17 +173,19 @@ class GitlabVarSink:
 def _place(argument: str, environ: Mapping[str, str]) -> _Place:
     """Read an ``--emit-secret``. Raises SinkError."""
     name, settings = read_argument(KIND, argument, _SETTINGS)
-    demand_name(KIND, name, _NAME, "letters, digits and _")
+    require_name(KIND, name, _NAME, "letters, digits and _")
     if "project" in settings and "group" in settings:
         raise SinkError(f"{KIND}: project= excludes group=")
     kind = "group" if "group" in settings else "project"
     path = settings.get(kind) or environ.get("CI_PROJECT_ID", "")
     if not path:
         raise SinkError(f"{KIND}: needs project= or group= outside a GitLab job")
-    demand_name(f"{KIND}: {kind}=", path, _PATH, "letters, digits and . _ - separated by slashes")
+    require_name(f"{KIND}: {kind}=", path, _PATH, "letters, digits and . _ - separated by slashes")
     scope = settings.get("scope", "")
     if scope:
-        demand_name(f"{KIND}: scope=", scope, _SCOPE, "an environment, like production or review/*")
+        require_name(
+            f"{KIND}: scope=", scope, _SCOPE, "an environment, like production or review/*"
+        )
     return _Place(name, (f"{kind}s", path), scope)
 
 

@@ -1,4 +1,4 @@
-"""A plain file that holds the key alone."""
+"""A plain file with the key alone."""
 
 from collections.abc import Sequence
 from pathlib import Path

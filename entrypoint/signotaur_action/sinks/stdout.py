@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from signotaur_action.model import Delivery
-from signotaur_action.sinks.base import SinkContext, demand_reader
+from signotaur_action.sinks.base import SinkContext, require_reader
 from signotaur_action.sinks.errors import delivery_faults
 
 
@@ -18,7 +18,7 @@ class StdoutSink:
 
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``. In a GitHub job stdout is the log, where the key would be hidden."""
-        demand_reader(self.name, self._context.environ)
+        require_reader(self.name, self._context.environ)
         return []
 
     def deliver(self, delivery: Delivery) -> None:

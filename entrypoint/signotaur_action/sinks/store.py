@@ -29,7 +29,7 @@ from signotaur_wire.members import Json, format_time
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 401, 403, 404, 409
 _UNNAMED_PAUSE = 10.0
-"""For a limit that does not tell when it ends, as GitLab's application limits."""
+"""For a limit that does not say when it ends, like GitLab's application limits."""
 _MARGIN = 1.0
 """Reset times are whole seconds."""
 _LATEST_SPAN = 10**8
@@ -41,16 +41,16 @@ Second = TypeVar("Second")
 
 @dataclass(frozen=True)
 class Access:
-    """How a run comes to a kind of store: the variables that tell it, and the store's forms."""
+    """How a run reaches a kind of store: its variables, and the forms of address and token."""
 
     store: str
     """As messages call it."""
     address: str
-    """The variable that holds the base URL."""
+    """The variable with the base URL."""
     token: str
-    """The variable that holds the token."""
+    """The variable with the token."""
     token_is: str
-    """What that token is, and what is none."""
+    """Which kind of token is needed, for messages."""
     words: Callable[[Answer], str]
     """Returns the reason that the store gives in a refusal."""
     usual: str = ""
@@ -100,7 +100,7 @@ class Store:
         return self._client.call(method, path, self._credential, body, hide=hide)
 
     def granted(self, answer: Answer, needs: str, *, unsaid: Collection[str] = ()) -> Answer:
-        """Return the answer, if it is no refusal; else raise StoreRefused with the reason.
+        """Return the answer, if it is not a refusal; else raise StoreRefusedError with the reason.
 
         ``needs``: what the token must be allowed. ``unsaid``: texts that the reason must not
         repeat.
@@ -136,7 +136,7 @@ def both(first: Callable[[], First], second: Callable[[], Second]) -> tuple[Firs
 
 
 def limit_pause(answer: Answer) -> float | None:
-    """Return for how many seconds a rate limit holds; None where none does."""
+    """Return for how many seconds a rate limit applies; None without one."""
     if answer.status != TOO_MANY:
         return None
     if answer.retry_after is not None:
@@ -159,7 +159,7 @@ def _faults_of(make: Callable[[], object]) -> list[str]:
 
 
 def _token(kind: str, access: Access, context: SinkContext) -> Secret:
-    """Return the token. Raises SinkError, which also tells that the address is missing."""
+    """Return the token. Raises SinkError, which also names a missing address."""
     token = context.secret_of(access.token)
     missing = []
     if not (access.usual or context.environ.get(access.address)):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from signotaur_action.ci.detect import System
 from signotaur_action.ci.text import teamcity_message
 from signotaur_action.model import Delivery
-from signotaur_action.sinks.base import SinkContext, demand_name, demand_reader
+from signotaur_action.sinks.base import SinkContext, require_name, require_reader
 from signotaur_action.sinks.errors import delivery_faults
 
 
@@ -21,14 +21,14 @@ class TeamcitySink:
     durable = False
 
     def __init__(self, argument: str, context: SinkContext) -> None:
-        demand_name("teamcity", argument, r"[A-Za-z][A-Za-z0-9_.*-]*", "letters, digits, . _ * -")
+        require_name("teamcity", argument, r"[A-Za-z][A-Za-z0-9_.*-]*", "letters, digits, . _ * -")
         self._parameter = argument
         self._context = context
         self.name = f"TeamCity parameter {argument}"
 
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``."""
-        demand_reader(self.name, self._context.environ, System.TEAMCITY)
+        require_reader(self.name, self._context.environ, System.TEAMCITY)
         return []
 
     def deliver(self, delivery: Delivery) -> None:

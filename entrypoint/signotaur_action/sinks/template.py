@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from signotaur_action.model import Delivery
-from signotaur_action.sinks.base import SinkContext, SinkError, demand_reader
+from signotaur_action.sinks.base import SinkContext, SinkError, require_reader
 from signotaur_action.sinks.errors import delivery_faults
 from signotaur_wire.members import format_time
 
@@ -28,7 +28,7 @@ _TOKENS: dict[str, Callable[[Delivery], str]] = {
 class TemplateSink:
     """``template:FORMAT`` with the five documented tokens, replaced in one pass.
 
-    One pass: a key's name that holds ``{{secret}}`` is never expanded. Nothing is quoted.
+    One pass: a key's name with ``{{secret}}`` is never expanded. Nothing is quoted.
     """
 
     durable = False
@@ -47,7 +47,7 @@ class TemplateSink:
 
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``."""
-        demand_reader(self.name, self._context.environ)
+        require_reader(self.name, self._context.environ)
         return []
 
     def deliver(self, delivery: Delivery) -> None:

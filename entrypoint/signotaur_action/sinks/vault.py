@@ -1,7 +1,7 @@
 """The key as a field of a secret of HashiCorp Vault: its KV secrets engine, version 2.
 
 https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2. A write replaces all fields, so
-the others are read and written again, with check-and-set: nobody's change is lost. They are
+the others are read and written again, with check-and-set: no other change is lost. They are
 secrets, too, and appear in no message.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from signotaur_action.http import TEMPORARY, Answer
 from signotaur_action.http.address import join_path
 from signotaur_action.model import Delivery, Secret
-from signotaur_action.sinks.base import SinkContext, SinkError, demand_name, read_argument
+from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.store import FORBIDDEN, NOT_FOUND, Access, Store, both
 
@@ -89,8 +89,8 @@ class VaultSink:
         with check_faults(self.name, _NEXT):
             found = self._found()
             if not found.version:
-                self._demand_versions()
-            self._demand_right("update" if found.version else "create")
+                self._require_versions()
+            self._require_right("update" if found.version else "create")
         return self._concerns(found)
 
     def deliver(self, delivery: Delivery) -> None:
@@ -106,10 +106,10 @@ class VaultSink:
 
     # The check
 
-    def _demand_versions(self) -> None:
+    def _require_versions(self) -> None:
         """Refuse an engine of version 1: it would take what is sent, and store it as it is.
 
-        Where there is a secret already, its version tells. This path is the one that Vault's own
+        If the secret exists, its version shows it. This path is the one that Vault's own
         command line asks.
         """
         answer = self._vault.call("GET", self._place.mount_information)
@@ -126,11 +126,11 @@ class VaultSink:
         if version != "2":
             raise StoreRefusedError(f"{self._place.mount} is not a KV version 2 engine")
 
-    def _demand_right(self, right: str) -> None:
+    def _require_right(self, right: str) -> None:
         path = self._place.policy_path
         answer = self._vault.call("POST", "/v1/sys/capabilities-self", {"paths": [path]})
         if answer.status in (FORBIDDEN, NOT_FOUND):
-            return  # no right to ask for rights is no fault
+            return  # a token without the right to ask for its rights is fine
         rights = self._vault.granted(answer, self._place.needs).member("capabilities")
         if not {right, "root"}.intersection(rights if isinstance(rights, list) else ()):
             raise StoreRefusedError(f"the token's policy lacks {right} on {path}")
@@ -184,7 +184,7 @@ class VaultSink:
         fields = members.get("data")
         if version is None or not isinstance(fields, dict):
             raise StoreRefusedError(f"{self._place.mount} is not a KV version 2 engine")
-        _demand_writable(fields)
+        _require_writable(fields)
         return _Found(fields, version)
 
 
@@ -194,13 +194,13 @@ def _place(argument: str) -> _Place:
     whole, _, field = text.rpartition("#")
     if not whole:
         raise SinkError(f"{KIND}: needs PATH#FIELD")
-    demand_name(KIND, field, _FIELD, "letters, digits and signs after the #")
+    require_name(KIND, field, _FIELD, "letters, digits and signs after the #")
     first, _, rest = whole.partition("/")
     mount, path = (settings["mount"].strip("/"), whole) if "mount" in settings else (first, rest)
     if not path:
         raise SinkError(f"{KIND}: needs MOUNT/PATH#FIELD, or mount=")
-    demand_name(f"{KIND}: the path", path, _PATH, "parts separated by slashes")
-    demand_name(f"{KIND}: the mount", mount, _PATH, "parts separated by slashes")
+    require_name(f"{KIND}: the path", path, _PATH, "parts separated by slashes")
+    require_name(f"{KIND}: the mount", mount, _PATH, "parts separated by slashes")
     return _Place(mount, path, field)
 
 
@@ -208,7 +208,7 @@ def _vault(context: SinkContext) -> Store:
     headers = {"X-Vault-Request": "true"}
     namespace = context.environ.get("VAULT_NAMESPACE", "")
     if namespace:
-        demand_name(f"{KIND}: VAULT_NAMESPACE", namespace, _NAMESPACE, "letters, digits and signs")
+        require_name(f"{KIND}: VAULT_NAMESPACE", namespace, _NAMESPACE, "letters, digits and signs")
         headers["X-Vault-Namespace"] = namespace
     return Store(KIND, replace(_ACCESS, headers=headers), context)
 
@@ -218,7 +218,7 @@ def _version(metadata: object) -> int | None:
     return version if isinstance(version, int) else None
 
 
-def _demand_writable(fields: Mapping[str, object]) -> None:
+def _require_writable(fields: Mapping[str, object]) -> None:
     """Refuse fields that would not be written again as they were read."""
     try:
         json.dumps(fields, allow_nan=False)

@@ -23,7 +23,7 @@ class Answers:
     environment: str = "signing"
     secret: str = "SIGNOTAUR_API_KEY"  # noqa: S105 - its name
     key_file: str = ""
-    """The file on the runner that holds the key; empty where the environment's secret does."""
+    """The file on the runner with the key; empty if the environment's secret has it."""
     runner: tuple[str, ...] = HOSTED_RUNNER
     due: str = DUE
     """How long before its end the key is rotated."""

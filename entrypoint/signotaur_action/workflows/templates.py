@@ -1,4 +1,4 @@
-"""The templates that are there, and what their files are called in somebody's repository."""
+"""The templates, and the names of their files in a user's repository."""
 
 from importlib.resources import files
 

@@ -92,7 +92,7 @@ def window_below(text: str, due_text: str) -> str:
 def warning_between(window_text: str, due_text: str) -> str:
     """Return when builds warn: in the middle, when some nights should have rotated the key."""
     span = _span(window_text)
-    if span is None:  # a share of a life that nobody knows here
+    if span is None:  # a share of the key's life, which is unknown here
         return due_text
     middle = (span + parse_duration(due_text)) / 2
     for unit in ("d", "h", "m"):

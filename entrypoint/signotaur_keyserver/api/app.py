@@ -18,9 +18,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from signotaur_keyserver.api import health_routes, key_routes, openapi, signing_routes
+from signotaur_keyserver.api import (
+    health_routes,
+    key_routes,
+    leak_routes,
+    openapi,
+    signing_routes,
+)
 from signotaur_keyserver.api.buckets import TokenBuckets
-from signotaur_keyserver.api.context import Context, Networks, context_of, source_of
+from signotaur_keyserver.api.context import (
+    Context,
+    LeakReports,
+    Networks,
+    context_of,
+    source_of,
+)
 from signotaur_keyserver.api.metrics import RecentCensus, RequestCounts, SignatureCounts
 from signotaur_keyserver.api.middleware import METHODS, RequestBoundary, RequestRules
 from signotaur_keyserver.api.problems import problem_response, refusal_response
@@ -32,6 +44,8 @@ from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.private_keys import PrivateKeys
 from signotaur_keyserver.service.last_use import LastUses, write_uses
 from signotaur_keyserver.service.sweeper import Sweeper
+from signotaur_keyserver.service.webhook_post import Poster
+from signotaur_keyserver.service.webhook_sender import WebhookSender
 from signotaur_wire.problems import Problem
 
 _METHOD_NOT_ALLOWED = 405
@@ -60,6 +74,10 @@ class Options:
     """Token that ``/metrics`` requires; None: it needs no token."""
     trusted_proxies: Networks = ()
     """Peers whose X-Forwarded-For is believed."""
+    webhooks: Poster | None = None
+    """How webhooks are sent; None, or without a vault for their secrets: they are not."""
+    leaks: LeakReports | None = None
+    """None: reports of leaked keys are not taken."""
     clock: Callable[[], float] = monotonic
     """In seconds from any moment; for rates and caches alone."""
 
@@ -71,13 +89,15 @@ def create_app(database: Database, options: Options) -> FastAPI:
         strangers=TokenBuckets(
             options.failures_burst, options.failures_per_second, clock=options.clock
         ),
-        keys=_key_buckets(options),
+        keys=TokenBuckets(1, 1, clock=options.clock),
+        key_requests_per_minute=options.key_requests_per_minute,
         census=RecentCensus(database, options.clock),
         metrics_token=options.metrics_token,
         refusals=RefusalLog(database, options.clock),
         requests=RequestCounts(),
         sweeper=Sweeper(database, options.sweep_interval, options.event_retention),
         private_keys=PrivateKeys(options.vault),
+        leaks=options.leaks,
         signatures=SignatureCounts(),
         last_uses=LastUses(),
         proxies=options.trusted_proxies,
@@ -85,10 +105,12 @@ def create_app(database: Database, options: Options) -> FastAPI:
     # The documentation pages would load scripts from elsewhere.
     app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
     app.state.context = context
+    app.state.webhooks = _webhook_sender(database, options)
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
     app.router.routes.append(key_routes.fast_route())
     app.include_router(key_routes.router)
     app.include_router(signing_routes.router)
+    app.include_router(leak_routes.router)
     app.include_router(health_routes.router)
     app.exception_handler(RefusedError)(_refused)
     app.exception_handler(DatabaseUnavailableError)(_unavailable)
@@ -99,11 +121,10 @@ def create_app(database: Database, options: Options) -> FastAPI:
     return app
 
 
-def _key_buckets(options: Options) -> TokenBuckets | None:
-    per_minute = options.key_requests_per_minute
-    if per_minute is None:
+def _webhook_sender(database: Database, options: Options) -> WebhookSender | None:
+    if options.vault is None or options.webhooks is None:
         return None
-    return TokenBuckets(per_minute, per_minute / 60, clock=options.clock)
+    return WebhookSender(database, options.vault, options.webhooks)
 
 
 @asynccontextmanager
@@ -115,12 +136,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(_summarize(context.refusals)),
         asyncio.create_task(_write_uses(context)),
     ]
+    webhooks: WebhookSender | None = app.state.webhooks
+    if webhooks is not None:
+        webhooks.start()
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await _write_remaining_uses(context)
+        if webhooks is not None:
+            webhooks.stop()
         context.sweeper.stop()
         context.refusals.stop()
 

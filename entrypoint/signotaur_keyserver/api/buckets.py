@@ -26,13 +26,17 @@ class TokenBuckets:
         self._clock = clock
         self._levels: OrderedDict[object, tuple[float, float]] = OrderedDict()
 
-    def take(self, subject: object) -> float:
-        """Take a token: 0.0 when there was one, else the seconds until there is."""
+    def take(self, subject: object, rate: tuple[int, float] | None = None) -> float:
+        """Take a token: 0.0 when there was one, else the seconds until there is.
+
+        ``rate`` is a burst and a refill per second of this subject, where it has its own.
+        """
+        burst, per_second = rate or (self._burst, self._per_second)
         now = self._clock()
-        level, since = self._levels.pop(subject, (float(self._burst), now))
-        level = min(self._burst, level + (now - since) * self._per_second)
+        level, since = self._levels.pop(subject, (float(burst), now))
+        level = min(burst, level + (now - since) * per_second)
         granted = level >= 1
         self._levels[subject] = (level - 1 if granted else level, now)
         if len(self._levels) > self._capacity:
             self._levels.popitem(last=False)
-        return 0.0 if granted else (1 - level) / self._per_second
+        return 0.0 if granted else (1 - level) / per_second

@@ -13,6 +13,7 @@ from signotaur_keyserver.api.buckets import TokenBuckets
 from signotaur_keyserver.api.metrics import RecentCensus, RequestCounts, SignatureCounts
 from signotaur_keyserver.api.refusal_log import RefusalLog
 from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.pki.leak_keys import LeakKeys
 from signotaur_keyserver.pki.private_keys import PrivateKeys
 from signotaur_keyserver.service.last_use import LastUses, Place
 from signotaur_keyserver.service.log_text import told
@@ -28,20 +29,32 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class LeakReports:
+    """Who may report leaked keys, and what becomes of these."""
+
+    keys: LeakKeys
+    disable: bool = False
+
+
+@dataclass(frozen=True)
 class Context:
     """The parts of one server."""
 
     database: Database
     strangers: TokenBuckets
     """Failures to authenticate, by network."""
-    keys: TokenBuckets | None
-    """Requests of each key; None where these are not limited."""
+    keys: TokenBuckets
+    """Requests of each key."""
+    key_requests_per_minute: int | None
+    """For keys without a limit of their own or of the policy; None: no limit."""
     census: RecentCensus
     metrics_token: str | None
     refusals: RefusalLog
     requests: RequestCounts
     sweeper: Sweeper
     private_keys: PrivateKeys
+    leaks: LeakReports | None
+    """None: reports of leaked keys are not taken."""
     signatures: SignatureCounts
     last_uses: LastUses
     proxies: Networks

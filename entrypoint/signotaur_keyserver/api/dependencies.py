@@ -9,9 +9,17 @@ from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from signotaur_keyserver.api.context import context_of, network_of, place_of, source_of
+from signotaur_keyserver.api.context import (
+    Context,
+    context_of,
+    network_of,
+    place_of,
+    source_of,
+)
 from signotaur_keyserver.database.database import DatabaseUnavailableError
 from signotaur_keyserver.domain import refusals
+from signotaur_keyserver.domain.policy import requests_per_minute, require_network
+from signotaur_keyserver.domain.records import Key
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.service.authentication import Caller, authenticate, record_first_use
 from signotaur_keyserver.service.last_use import tell_of_old_key
@@ -46,9 +54,8 @@ async def authenticated(request: Request) -> Caller:
             limit_strangers(request)
         raise
     request.state.key_id = caller.key.id
-    wait = 0.0 if context.keys is None else context.keys.take(caller.key.id)
-    if wait:
-        raise refusals.rate_limited("Too many requests with this key.", wait)
+    _limit_key(context, caller.key)
+    require_network(caller.key, source_of(request))
     if caller.is_first_use_of_candidate:
         source = source_of(request)
         await run_in_threadpool(record_first_use, context.database, caller.key, source)
@@ -69,6 +76,16 @@ async def _note_use(request: Request, caller: Caller) -> None:
 
 
 Authenticated = Annotated[Caller, Depends(authenticated)]
+
+
+def _limit_key(context: Context, key: Key) -> None:
+    own = requests_per_minute(key)
+    per_minute = context.key_requests_per_minute if own is None else own
+    if per_minute is None:
+        return
+    wait = context.keys.take(key.id, (per_minute, per_minute / 60))
+    if wait:
+        raise refusals.rate_limited("Too many requests with this key.", wait)
 
 
 async def using(request: Request, caller: Authenticated) -> Caller:

@@ -21,12 +21,14 @@ from signotaur_wire.problems import Problem
 
 BODY_LIMIT = 16 * 1024
 """Bytes; the largest body of the protocol has under one thousand."""
+LEAKS_LIMIT = 512 * 1024
+"""Bytes of a report of leaked keys: some hundred findings."""
 
 FIXED_HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 _UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _OURS = re.compile(
     f"{paths.KEYS_SELF}|{paths.ROTATION.format(rotation_id=_UUID)}(?:/confirmation)?"
-    f"|{signing.CERT_GET}|{signing.SIGN}"
+    f"|{paths.LEAKS}|{signing.CERT_GET}|{signing.SIGN}"
     "|/healthz|/readyz|/metrics|/openapi.json"
 )
 _CLIENT_LEFT = 499
@@ -77,8 +79,9 @@ class RequestBoundary:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         self._requests.by_status[status] += 1
         method = scope["method"] if scope["method"] in METHODS else "(other)"
-        path = scope["path"] if _OURS.fullmatch(scope["path"]) else "(other)"
-        key_id = scope.get("state", {}).get("key_id", "-")
+        state = scope.get("state", {})
+        path = scope["path"] if _OURS.fullmatch(scope["path"]) else state.get("route", "(other)")
+        key_id = state.get("key_id", "-")
         _access.info("%s %s %d %.1fms key=%s", method, path, status, seconds * 1000, key_id)
 
 
@@ -99,7 +102,8 @@ class RequestRules:
             await refusal(scope, receive, send)
             return
         chunked = "transfer-encoding" in headers
-        await self._app(scope, _counted(receive) if chunked else receive, send)
+        counted = _counted(receive, _body_limit(scope)) if chunked else receive
+        await self._app(scope, counted, send)
 
 
 def _refusal(scope: Scope, headers: Headers) -> Response | None:
@@ -115,24 +119,29 @@ def _refusal(scope: Scope, headers: Headers) -> Response | None:
     # apply its rules to another path than the one that is served here.
     if b"%" in scope["raw_path"]:
         return problem_response(Problem.NOT_FOUND, 404, "This path does not exist.")
-    if int(headers.get("content-length", "0")) > BODY_LIMIT:
-        return refusal_response(_too_large())
+    limit = _body_limit(scope)
+    if int(headers.get("content-length", "0")) > limit:
+        return refusal_response(_too_large(limit))
     return None
 
 
-def _counted(receive: Receive) -> Receive:
+def _body_limit(scope: Scope) -> int:
+    return LEAKS_LIMIT if scope["path"] == paths.LEAKS else BODY_LIMIT
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
     received = 0
 
     async def receive_counted() -> Message:
         nonlocal received
         message = await receive()
         received += len(message.get("body", b""))
-        if received > BODY_LIMIT:
-            raise _too_large()
+        if received > limit:
+            raise _too_large(limit)
         return message
 
     return receive_counted
 
 
-def _too_large() -> refusals.RefusedError:
-    return refusals.malformed(413, f"The body must not be longer than {BODY_LIMIT} bytes.")
+def _too_large(limit: int) -> refusals.RefusedError:
+    return refusals.malformed(413, f"The body must not be longer than {limit} bytes.")

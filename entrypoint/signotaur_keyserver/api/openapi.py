@@ -1,6 +1,7 @@
 """What ``/openapi.json`` says beside the paths: every status and every problem of each call."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,26 +12,28 @@ from signotaur_wire.problems import MEDIA_TYPE, Problem
 from signotaur_wire.version import VERSION
 
 Operation = dict[str, Any]
-_Problems = Mapping[int, Sequence[Problem]]
+Problems = Mapping[int, Sequence[Problem]]
 
-_ALWAYS: _Problems = {
+ALWAYS: Problems = {
     400: (Problem.MALFORMED_REQUEST,),
     413: (Problem.MALFORMED_REQUEST,),
     431: (Problem.MALFORMED_REQUEST,),
     500: (Problem.INTERNAL_ERROR,),
     503: (Problem.UNAVAILABLE,),
 }
-_WITH_KEY: _Problems = {
-    **_ALWAYS,
+_WITH_KEY: Problems = {
+    **ALWAYS,
     401: (Problem.UNKNOWN_KEY, Problem.KEY_EXPIRED, Problem.KEY_REVOKED, Problem.KEY_DISABLED),
+    403: (Problem.NETWORK_DENIED,),
     429: (Problem.RATE_LIMITED,),
 }
-_WITH_BODY: _Problems = {
+_WITH_BODY: Problems = {
     **_WITH_KEY,
     415: (Problem.MALFORMED_REQUEST,),
     422: (Problem.MALFORMED_REQUEST,),
 }
-_WITH_ID: _Problems = {
+_TO_SIGN: Problems = {**_WITH_BODY, 403: (Problem.NETWORK_DENIED, Problem.PURPOSE_DENIED)}
+_WITH_ID: Problems = {
     **_WITH_KEY,
     404: (Problem.UNKNOWN_ROTATION, Problem.NOT_FOUND),
     422: (Problem.MALFORMED_REQUEST,),
@@ -44,14 +47,15 @@ def _content(media_type: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     return {media_type: {"schema": schema}}
 
 
-def _named(schema: str) -> dict[str, str]:
+def named(schema: str) -> dict[str, str]:
+    """Return the reference to a schema of the description."""
     return {"$ref": f"#/components/schemas/{schema}"}
 
 
 def _refusal(status: int, problems: Sequence[Problem]) -> dict[str, Any]:
     slugs = [problem.value for problem in problems]
     schema = {
-        "allOf": [_named("Problem")],
+        "allOf": [named("Problem")],
         "properties": {"type": {"enum": slugs}, "status": {"enum": [status]}},
     }
     answer: dict[str, Any] = {
@@ -63,31 +67,32 @@ def _refusal(status: int, problems: Sequence[Problem]) -> dict[str, Any]:
     return answer
 
 
-def _operation(
-    answers: Mapping[int, str], schema: str, problems: _Problems, **extra: object
+def operation(
+    answers: Mapping[int, str], schema: str, problems: Problems, **extra: object
 ) -> Operation:
     """Return the keyword arguments that tell FastAPI of one call's answers."""
     told: dict[int | str, dict[str, Any]] = {
-        status: {"description": text, "content": _content("application/json", _named(schema))}
+        status: {"description": text, "content": _content("application/json", named(schema))}
         for status, text in answers.items()
     }
     told |= {status: _refusal(status, slugs) for status, slugs in sorted(problems.items())}
     return {"responses": told, "response_model": None, "openapi_extra": extra}
 
 
-def _body(schema: str) -> dict[str, Any]:
-    return {"required": True, "content": _content("application/json", _named(schema))}
+def json_body(schema: str) -> dict[str, Any]:
+    """Return the description of a JSON body."""
+    return {"required": True, "content": _content("application/json", named(schema))}
 
 
 _SECURITY: list[dict[str, list[str]]] = [{"key": []}]
 
-KEY_SELF = _operation({200: "The key."}, "Key", _WITH_KEY, security=_SECURITY)
-PUT_ROTATION = _operation(
+KEY_SELF = operation({200: "The key."}, "Key", _WITH_KEY, security=_SECURITY)
+PUT_ROTATION = operation(
     {200: "Repeated.", 201: "Opened."},
     "Rotation",
     {
         **_WITH_BODY,
-        403: (Problem.ROLE_REQUIRED,),
+        403: (Problem.NETWORK_DENIED, Problem.PURPOSE_DENIED, Problem.ROLE_REQUIRED),
         404: (Problem.NOT_FOUND,),
         409: (
             Problem.ROTATION_OPEN,
@@ -98,53 +103,79 @@ PUT_ROTATION = _operation(
         422: (Problem.INVALID_OVERLAP, Problem.ROTATION_MISMATCH, Problem.MALFORMED_REQUEST),
     },
     security=_SECURITY,
-    requestBody=_body("RotationRequest"),
+    requestBody=json_body("RotationRequest"),
 )
-GET_ROTATION = _operation({200: "The rotation."}, "Rotation", _WITH_ID, security=_SECURITY)
-PUT_CONFIRMATION = _operation(
+GET_ROTATION = operation({200: "The rotation."}, "Rotation", _WITH_ID, security=_SECURITY)
+PUT_CONFIRMATION = operation(
     {200: "Confirmed, by this request or an earlier one."},
     "Rotation",
     {**_WITH_ID, 409: (Problem.ROTATION_MISMATCH, Problem.ROTATION_OPEN)},
     security=_SECURITY,
 )
-DELETE_ROTATION = _operation(
+DELETE_ROTATION = operation(
     {200: "Aborted, by this request or an earlier one."},
     "Rotation",
     {**_WITH_ID, 409: (Problem.ALREADY_ROTATED, Problem.ROTATION_MISMATCH)},
     security=_SECURITY,
 )
-CERT_GET = _operation(
+CERT_GET = operation(
     {200: "The certificate, or why there is none."},
     "CertificateAnswer",
-    _WITH_BODY,
+    _TO_SIGN,
     security=_SECURITY,
-    requestBody=_body("CertificateRequest"),
+    requestBody=json_body("CertificateRequest"),
 )
-SIGN = _operation(
+SIGN = operation(
     {200: "The signature, or why there is none."},
     "SignAnswer",
-    _WITH_BODY,
+    {**_TO_SIGN, 429: (Problem.RATE_LIMITED, Problem.SIGNING_BUDGET_SPENT)},
     security=_SECURITY,
-    requestBody=_body("SignRequest"),
+    requestBody=json_body("SignRequest"),
 )
-HEALTHZ = _operation({200: "The process is up."}, "Status", _ALWAYS)
-READYZ = _operation({200: "Ready to serve."}, "Status", _ALWAYS)
-METRICS = _operation({}, "", {**_ALWAYS, 401: (Problem.UNKNOWN_KEY,), 429: (Problem.RATE_LIMITED,)})
+LEAKS = operation(
+    {200: "What each finding is."},
+    "LeakFeedback",
+    {
+        **ALWAYS,
+        401: (Problem.UNKNOWN_KEY,),
+        404: (Problem.NOT_FOUND,),
+        422: (Problem.MALFORMED_REQUEST,),
+        429: (Problem.RATE_LIMITED,),
+    },
+    requestBody=json_body("LeakReport"),
+    security=[{"leakSignature": []}],
+)
+HEALTHZ = operation({200: "The process is up."}, "Status", ALWAYS)
+READYZ = operation({200: "Ready to serve."}, "Status", ALWAYS)
+METRICS = operation({}, "", {**ALWAYS, 401: (Problem.UNKNOWN_KEY,), 429: (Problem.RATE_LIMITED,)})
 METRICS["responses"][200] = {
     "description": "Counts.",
     "content": _content("text/plain", {"type": "string"}),
 }
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
+def describe(
+    app: FastAPI,
+    more_schemas: Mapping[str, Any] = MappingProxyType({}),
+    more_security: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Return the interface's description, once built."""
     if app.openapi_schema is None:
         schema = get_openapi(
             title="Signotaur key server", version=VERSION, routes=app.routes, summary=app.summary
         )
         schema["components"] = {
-            "schemas": schemas.components() | signing_schemas.components(),
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "schemas": schemas.components() | signing_schemas.components() | dict(more_schemas),
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer"},
+                "leakSignature": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Github-Public-Key-Signature",
+                    "description": "Over the body; Github-Public-Key-Identifier names its key.",
+                },
+                **more_security,
+            },
         }
         app.openapi_schema = schema
     return app.openapi_schema

@@ -14,6 +14,9 @@ TITLES = {
     Problem.KEY_REVOKED: "Key revoked",
     Problem.KEY_DISABLED: "Key disabled",
     Problem.ROLE_REQUIRED: "Role required",
+    Problem.NETWORK_DENIED: "Network denied",
+    Problem.PURPOSE_DENIED: "Purpose denied",
+    Problem.SIGNING_BUDGET_SPENT: "Signing budget spent",
     Problem.INVALID_OVERLAP: "Invalid overlap",
     Problem.ROTATION_OPEN: "Rotation in progress",
     Problem.ALREADY_ROTATED: "Already rotated",
@@ -22,11 +25,17 @@ TITLES = {
     Problem.RATE_LIMITED: "Too many attempts",
     Problem.UNKNOWN_ROTATION: "Unknown rotation",
     Problem.MALFORMED_REQUEST: "Malformed request",
+    Problem.SIGN_IN_REQUIRED: "Sign-in required",
+    Problem.SIGN_IN_REFUSED: "Sign-in refused",
+    Problem.NOT_ALLOWED: "Not allowed",
+    Problem.NOT_POSSIBLE: "Not possible now",
     Problem.NOT_FOUND: "Not found",
     Problem.UNAVAILABLE: "Unavailable",
     Problem.INTERNAL_ERROR: "Internal error",
 }
 _UNAUTHORIZED = 401
+_OF_PEOPLE = (Problem.SIGN_IN_REQUIRED, Problem.SIGN_IN_REFUSED)
+"""No header answers these: people sign in."""
 
 
 class ProblemResponse(JSONResponse):
@@ -40,7 +49,7 @@ def refusal_response(refused: RefusedError) -> ProblemResponse:
     headers = {}
     if refused.retry_after is not None:
         headers["Retry-After"] = str(refused.retry_after)
-    if refused.status == _UNAUTHORIZED:
+    if refused.status == _UNAUTHORIZED and refused.problem not in _OF_PEOPLE:
         headers["WWW-Authenticate"] = "Bearer"
     return problem_response(
         refused.problem, refused.status, refused.detail, refused.members, headers

@@ -19,6 +19,7 @@ from signotaur_keyserver.api.buckets import TokenBuckets
 from signotaur_keyserver.database.database import Database, DatabaseUnavailableError
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.refusals import RefusedError
+from signotaur_keyserver.pki.master_key import MasterKeyError
 from signotaur_keyserver.store import events
 from signotaur_wire.problems import Problem
 
@@ -30,6 +31,9 @@ _EVENT_LEVELS = {
     Problem.KEY_REVOKED: Level.SECURITY,
     Problem.KEY_DISABLED: Level.SECURITY,
     Problem.ROLE_REQUIRED: Level.SECURITY,
+    Problem.NETWORK_DENIED: Level.SECURITY,
+    Problem.PURPOSE_DENIED: Level.SECURITY,
+    Problem.SIGNING_BUDGET_SPENT: Level.WARNING,
     Problem.ROTATION_OPEN: Level.WARNING,
     Problem.ALREADY_ROTATED: Level.WARNING,
     Problem.ROTATION_MISMATCH: Level.WARNING,
@@ -112,7 +116,7 @@ class RefusalLog:
             try:
                 with self._database.write() as connection:
                     events.write(connection, self._database.clock.now(connection), event)
-            except (DatabaseUnavailableError, SQLAlchemyError):
+            except (DatabaseUnavailableError, SQLAlchemyError, MasterKeyError):
                 _log.warning("an event of a refusal was lost", exc_info=True)
 
 

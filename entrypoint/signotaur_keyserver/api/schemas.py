@@ -14,6 +14,7 @@ from uuid import UUID
 from signotaur_keyserver.api.problems import TITLES
 from signotaur_wire.keyformat import PUBLIC_ID_PATTERN, SHA256_PATTERN
 from signotaur_wire.limits import HOLDER_MAX_LENGTH, OVERLAP_DAYS_MAX, OVERLAP_DAYS_MIN
+from signotaur_wire.members import Json
 from signotaur_wire.messages import KeyDescription, RotationDescription, RotationRequest
 from signotaur_wire.problems import Problem
 
@@ -27,6 +28,7 @@ _SIMPLE: dict[object, Schema] = {
     datetime: {"type": "string", "format": "date-time"},
     UUID: {"type": "string", "format": "uuid"},
     NoneType: {"type": "null"},
+    Json: {"type": "object"},
 }
 _REQUEST_RULES: dict[str, Schema] = {
     "publicId": {"pattern": f"^{PUBLIC_ID_PATTERN}$"},
@@ -50,6 +52,31 @@ def components() -> dict[str, Schema]:
         "Rotation": message_schema(RotationDescription),
         "Key": message_schema(KeyDescription),
         "Problem": _problem(),
+        "LeakReport": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "token": {"type": "string"},
+                    "type": {"type": "string"},
+                    "url": {"type": ["string", "null"]},
+                    "source": {"type": ["string", "null"]},
+                },
+                "required": ["token", "type"],
+            },
+        },
+        "LeakFeedback": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "token_hash": {"type": "string", "pattern": f"^{SHA256_PATTERN}$"},
+                    "token_type": {"type": "string"},
+                    "label": {"enum": ["true_positive", "false_positive"]},
+                },
+                "required": ["token_hash", "token_type", "label"],
+            },
+        },
         "Status": {
             "type": "object",
             "properties": {"status": {"type": "string"}},
@@ -68,7 +95,7 @@ def message_schema(
     properties: dict[str, Schema] = {}
     required = []
     for field in fields(message):
-        name = (names or {}).get(field.name) or _camel(field.name)
+        name = (names or {}).get(field.name) or camel(field.name)
         properties[name] = _of_type(hints[field.name]) | (rules or {}).get(name, {})
         if field.default is MISSING:
             required.append(name)
@@ -86,7 +113,7 @@ def _of_type(hint: Any) -> Schema:
         return {"type": "string", "enum": [member.value for member in hint]}
     if hint is RotationDescription:
         return {"$ref": "#/components/schemas/Rotation"}
-    raise TypeError(f"no schema for {hint}")
+    return message_schema(hint)
 
 
 def _problem() -> Schema:
@@ -108,16 +135,25 @@ def _problem() -> Schema:
             | {"description": "already-rotated: the successor is not lost, so again is refused"},
             "candidateKeyIds": {"type": "array", "items": {"type": "integer"}},
             "state": text | {"description": "rotation-mismatch: what the rotation is"},
+            "overlapDaysMin": {"type": "integer"},
+            "overlapDaysMax": {"type": "integer"},
+            "purpose": text | {"description": "purpose-denied: what the key may do"},
             "fields": {
                 "type": "array",
                 "items": text,
                 "description": "malformed-request: names of the members at fault",
+            },
+            "faults": {
+                "type": "object",
+                "additionalProperties": text,
+                "description": "malformed-request: what is wrong with each member",
             },
         },
         "required": ["type", "title", "status", "detail"],
     }
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """Return a name of the code as it is on the wire."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)

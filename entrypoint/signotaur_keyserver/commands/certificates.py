@@ -30,7 +30,7 @@ from signotaur_keyserver.service.log_text import told
 from signotaur_wire.members import Json, format_optional_time, format_time
 
 app = typer.Typer(
-    help="Add, list, remove and export certificates, and choose who can sign with them.",
+    help="Add, list, rename, disable, remove and export certificates, and choose who signs.",
     no_args_is_help=True,
 )
 
@@ -38,9 +38,13 @@ Maker = Callable[[datetime], Material]
 
 Label = Annotated[str, typer.Option("--label", help="The name that people and builds use.")]
 Named = Annotated[
-    str, typer.Argument(metavar="ID|LABEL", help="The certificate, as cert list shows it.")
+    str, typer.Argument(metavar="ID|LABEL", help="The certificate's id, alias or label.")
 ]
 User = Annotated[str, typer.Option("--user", help="The user's name.")]
+Alias = Annotated[
+    str | None,
+    typer.Option("--alias", help="A second name, of this certificate alone; default: none."),
+]
 Users = Annotated[
     list[str] | None, typer.Option("--user", help="A user who can sign with it; repeatable.")
 ]
@@ -108,7 +112,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter per option
     vault = Vault.in_folder(data_dir)
     with data_folder.existing(data_dir, database) as opened:
         added = certificates.add_certificate(opened, vault, label, maker, user or ())
-    _warn(added, vault)
+    _warn(added)
     _print_added(added.certificate, as_json=as_json)
 
 
@@ -169,6 +173,36 @@ def export(
     typer.echo(pem, nl=False)
 
 
+@app.command()
+def disable(name: Named, data_dir: DataDir, database: DatabaseUrl = None) -> None:
+    """Sign nothing with a certificate until it is enabled again."""
+    with data_folder.existing(data_dir, database) as opened:
+        certificate_id = certificates.set_certificate_enabled(opened, name, enabled=False)
+    typer.echo(f"certificate {certificate_id} is disabled", err=True)
+
+
+@app.command()
+def enable(name: Named, data_dir: DataDir, database: DatabaseUrl = None) -> None:
+    """Sign with a disabled certificate again."""
+    with data_folder.existing(data_dir, database) as opened:
+        certificate_id = certificates.set_certificate_enabled(opened, name, enabled=True)
+    typer.echo(f"certificate {certificate_id} is enabled", err=True)
+
+
+@app.command()
+def rename(
+    name: Named,
+    data_dir: DataDir,
+    label: Label,
+    alias: Alias = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Give a certificate another label, which several may share, and an alias of its own."""
+    with data_folder.existing(data_dir, database) as opened:
+        certificate_id = certificates.rename_certificate(opened, name, label, alias)
+    typer.echo(f"certificate {certificate_id} is renamed", err=True)
+
+
 def _require_one_of(*choices: bool) -> None:
     if sum(choices) != 1:
         raise CommandError("give exactly one of --pfx, --cert with --key, or --self-signed")
@@ -221,9 +255,7 @@ def _content(file: Path) -> bytes:
         raise CommandError(f"cannot read {file}: {reason}") from None
 
 
-def _warn(added: certificates.Added, vault: Vault) -> None:
-    if added.made_master_key:
-        typer.echo(f"created {vault.file}: back it up, separately from the database", err=True)
+def _warn(added: certificates.Added) -> None:
     if not added.signs_code:
         typer.echo("warning: this certificate is not marked for code signing", err=True)
     if added.state is not CertificateState.VALID:
@@ -241,6 +273,7 @@ def _described(certificate: Certificate) -> Json:
     return {
         "id": certificate.id,
         "label": certificate.label,
+        "alias": certificate.alias,
         "thumbprint": certificate.thumbprint,
         "subject": certificate.subject,
         "notBefore": format_time(certificate.not_before_utc),
@@ -263,6 +296,11 @@ def _as_line(overview: CertificateOverview) -> str:
     return (
         f"{certificate.id:>6}  {certificate.state(overview.now).value:<13}  "
         f"until {format_time(certificate.not_after_utc)}  {certificate.thumbprint}  "
-        f"{certificate.label or '-'}: {told(certificate.subject)}  "
+        f"{_names(certificate)}: {told(certificate.subject)}  "
         f"({', '.join(overview.users) or 'administrators only'})"
     )
+
+
+def _names(certificate: Certificate) -> str:
+    label = certificate.label or "-"
+    return label if certificate.alias is None else f"{label} ({certificate.alias})"

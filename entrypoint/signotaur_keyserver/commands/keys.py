@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from signotaur_keyserver.commands import data_folder
+from signotaur_keyserver.commands import data_folder, policies
 from signotaur_keyserver.commands.faults import CommandError
 from signotaur_keyserver.commands.options import (
     AsJson,
     ClockOffset,
     DatabaseUrl,
     DataDir,
+    KeyId,
     duration,
 )
 from signotaur_keyserver.service import administration
@@ -21,8 +22,9 @@ from signotaur_wire.members import Json, format_optional_time, format_time
 
 app = typer.Typer(help="Add, list, revoke, disable and enable keys.", no_args_is_help=True)
 
-KeyId = Annotated[int, typer.Argument(metavar="ID", help="The key's id, as key list shows it.")]
 Owner = Annotated[str, typer.Option("--user", help="The owner's name.")]
+app.command("policy")(policies.key_policy)
+
 KeyName = Annotated[str, typer.Option("--name", help="What the key is for; successors keep it.")]
 ExpiresIn = Annotated[
     str, typer.Option("--expires-in", help="The key's lifetime, such as 90d, or never.")

@@ -1,7 +1,6 @@
-"""``events``, ``sweep`` and ``migrate``: looking after a server."""
+"""``sweep`` and ``migrate``: looking after a server."""
 
 import json
-from typing import Annotated
 
 import typer
 
@@ -13,29 +12,7 @@ from signotaur_keyserver.commands.options import (
     DataDir,
     duration,
 )
-from signotaur_keyserver.service import administration
 from signotaur_keyserver.service import sweep as sweep_service
-from signotaur_keyserver.store.events import StoredEvent
-from signotaur_wire.members import Json, format_time
-
-Limit = Annotated[int, typer.Option("--limit", min=1, help="How many of the latest to show.")]
-
-
-def events(
-    data_dir: DataDir,
-    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
-    limit: Limit = 100,
-    database: DatabaseUrl = None,
-) -> None:
-    """Show the latest events, oldest first."""
-    with data_folder.existing(data_dir, database) as opened:
-        stored = administration.list_events(opened, limit)
-    if as_json:
-        typer.echo(json.dumps([_as_json(entry) for entry in stored], indent=2))
-        return
-    for entry in stored:
-        event = entry.event
-        typer.echo(f"{format_time(entry.at_utc)}  {event.level:<11}  {event.type}  {event.message}")
 
 
 def sweep(
@@ -65,19 +42,3 @@ def migrate(data_dir: DataDir, database: DatabaseUrl = None) -> None:
     """Migrate the database to this version; safe to repeat."""
     with data_folder.prepared(data_dir, database):
         typer.echo("the database is up to date", err=True)
-
-
-def _as_json(entry: StoredEvent) -> Json:
-    event = entry.event
-    return {
-        "id": entry.id,
-        "at": format_time(entry.at_utc),
-        "level": event.level,
-        "type": event.type,
-        "message": event.message,
-        "userId": event.user_id,
-        "keyId": event.key_id,
-        "rotationId": None if event.rotation_id is None else str(event.rotation_id),
-        "source": event.source,
-        "data": event.data,
-    }

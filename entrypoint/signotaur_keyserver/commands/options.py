@@ -20,6 +20,14 @@ ClockOffset = Annotated[
     str,
     typer.Option("--clock-offset", help="Time to add to the database's clock, for tests: 8d, 36h."),
 ]
+KeyId = Annotated[int, typer.Argument(metavar="ID", help="The key's id, as key list shows it.")]
+AllowPrivateWebhooks = Annotated[
+    bool,
+    typer.Option(
+        "--allow-private-webhooks",
+        help="Send webhooks to loopback, link-local and private addresses, too.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

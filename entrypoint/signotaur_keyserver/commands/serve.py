@@ -9,9 +9,17 @@ from typing import Annotated
 import typer
 
 from signotaur_keyserver.api.app import Options, create_app
+from signotaur_keyserver.api.context import LeakReports
 from signotaur_keyserver.commands import data_folder
 from signotaur_keyserver.commands.faults import CommandError
-from signotaur_keyserver.commands.options import ClockOffset, DatabaseUrl, DataDir, duration
+from signotaur_keyserver.commands.options import (
+    AllowPrivateWebhooks,
+    ClockOffset,
+    DatabaseUrl,
+    DataDir,
+    duration,
+)
+from signotaur_keyserver.pki.leak_keys import LeakKeys, LeakKeysError
 from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.private_files import ExposedError, require_not_shared
 from signotaur_keyserver.runtime.connections import DEFAULT, Limits
@@ -19,6 +27,9 @@ from signotaur_keyserver.runtime.server import listen, log_to_stderr, url_of
 from signotaur_keyserver.runtime.server import serve as run_server
 from signotaur_keyserver.runtime.tls import TlsFiles, ensure_self_signed
 from signotaur_keyserver.service.certificates import require_master_key
+from signotaur_keyserver.service.webhook_post import Poster
+from signotaur_keyserver.web.application import add_pages
+from signotaur_keyserver.web.site import SiteOptions
 
 KEY_REQUESTS_PER_MINUTE = 12_000
 """200 a second. A build that signs 500 files makes 501 requests; the server answers 2,000 a
@@ -86,12 +97,25 @@ TrustedProxy = Annotated[
         help="Address or network of a reverse proxy: its X-Forwarded-For is believed; repeatable.",
     ),
 ]
+Web = Annotated[bool, typer.Option("--web/--no-web", help="Serve the web pages for people at /.")]
 SweepInterval = Annotated[
     str, typer.Option("--sweep-interval", help="How often revocations are made permanent.")
 ]
 EventRetention = Annotated[
     str,
     typer.Option("--event-retention", help="Delete events that are older than this; 0s keeps all."),
+]
+
+
+LeakKeysFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--leak-keys",
+        help="File with the public keys, in GitHub's form, that sign reports of leaked keys.",
+    ),
+]
+DisableLeakedKeys = Annotated[
+    bool, typer.Option("--disable-leaked-keys", help="Disable a key that was reported as leaked.")
 ]
 
 
@@ -110,8 +134,12 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     key_requests_per_minute: KeyRequestsPerMinute = KEY_REQUESTS_PER_MINUTE,
     metrics_token_file: MetricsTokenFile = None,
     trusted_proxy: TrustedProxy = None,
+    web: Web = True,  # noqa: FBT002 - a flag of the command line
     sweep_interval: SweepInterval = "1h",
     event_retention: EventRetention = "400d",
+    leak_keys: LeakKeysFile = None,
+    disable_leaked_keys: DisableLeakedKeys = False,  # noqa: FBT002
+    allow_private_webhooks: AllowPrivateWebhooks = False,  # noqa: FBT002
     clock_offset: ClockOffset = "0s",
 ) -> None:
     """Run the server. When it listens, it prints one line of JSON: its URL and its CA file."""
@@ -128,6 +156,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     token = None if metrics_token_file is None else _token(metrics_token_file)
     given = None if self_signed or insecure_http else _given_files(tls_cert, tls_key)
     proxies = tuple(_network(text) for text in trusted_proxy or ())
+    leaks = _leak_reports(leak_keys, disable=disable_leaked_keys)
     log_to_stderr()
     vault = Vault.in_folder(data_dir)
     with data_folder.prepared(data_dir, database, offset) as opened, listen(host, port) as listener:
@@ -141,8 +170,12 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
             key_requests_per_minute=key_requests_per_minute or None,
             metrics_token=token,
             trusted_proxies=proxies,
+            leaks=leaks,
+            webhooks=Poster(allow_private=allow_private_webhooks),
         )
         app = create_app(opened, options)
+        if web:
+            add_pages(app, SiteOptions(authority=None if tls is None else tls.authority))
         limits = Limits(max_connections, max_connections_per_address)
         run_server(app, listener, tls, lambda: typer.echo(ready), limits)
 
@@ -161,6 +194,19 @@ def _given_files(certificate: Path | None, key: Path | None) -> TlsFiles:
         raise CommandError(f"the file {certificate} does not exist")
     _require_not_shared(key)
     return TlsFiles(certificate, key)
+
+
+def _leak_reports(file: Path | None, *, disable: bool) -> LeakReports | None:
+    if file is None:
+        if disable:
+            raise CommandError("--disable-leaked-keys needs --leak-keys")
+        return None
+    keys = LeakKeys(file)
+    try:
+        keys.check()
+    except LeakKeysError as error:
+        raise CommandError(f"--leak-keys: {error}") from None
+    return LeakReports(keys, disable)
 
 
 def _token(file: Path) -> str:

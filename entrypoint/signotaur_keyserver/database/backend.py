@@ -1,6 +1,7 @@
 """What a kind of database must give to ``Database``."""
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine
@@ -31,6 +32,10 @@ class Backend(Protocol):
 
         Raises DatabaseUnavailableError and UnsupportedDatabaseError.
         """
+        ...
+
+    def copy_to(self, file: Path) -> None:
+        """Copy the database into a file. Raises UnsupportedDatabaseError where it is no file."""
         ...
 
     def exists(self) -> bool:

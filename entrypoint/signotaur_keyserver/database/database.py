@@ -4,9 +4,10 @@ Nothing else may hold dialect-specific SQL or read another clock than ``Clock``.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import Connection, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
@@ -31,6 +32,11 @@ __all__ = [
 
 BUSY_TIMEOUT = timedelta(seconds=5)
 """How long a writer waits for another one, of this or another process, before it gives up."""
+
+_CHAIN_KEY = "signotaur_chain_key"
+
+KeyOfEvents = Callable[[Connection], bytes]
+"""Returns the key that links the events of the database that a connection is open to."""
 
 _READ_ONLY = "25006"
 """SQLSTATE of a write on a standby: the connection's server is not the primary any more."""
@@ -62,10 +68,19 @@ class Database:
     """
 
     def __init__(
-        self, url: str, *, offset: timedelta = timedelta(0), busy_timeout: timedelta = BUSY_TIMEOUT
+        self,
+        url: str,
+        *,
+        offset: timedelta = timedelta(0),
+        busy_timeout: timedelta = BUSY_TIMEOUT,
+        chain_key: KeyOfEvents | None = None,
     ) -> None:
         self.clock = Clock(offset)
         self._backend = _backend(url, busy_timeout.total_seconds())
+        options = {_CHAIN_KEY: chain_key}
+        self._engine = self._backend.engine.execution_options(**options)
+        self._snapshots = self._backend.snapshots.execution_options(**options)
+        self._statements = self._backend.statements.execution_options(**options)
 
     @property
     def reads_are_local(self) -> bool:
@@ -79,7 +94,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection with one consistent view. Raises DatabaseUnavailableError."""
-        with _translated(), self._backend.snapshots.connect() as connection:
+        with _translated(), self._snapshots.connect() as connection:
             yield connection
 
     @contextmanager
@@ -88,7 +103,7 @@ class Database:
 
         The fastest way to read. Raises DatabaseUnavailableError.
         """
-        with _translated(), self._backend.statements.connect() as connection:
+        with _translated(), self._statements.connect() as connection:
             yield connection
 
     @contextmanager
@@ -98,7 +113,7 @@ class Database:
         What it decides on must be locked first. Raises DatabaseUnavailableError when no turn, or
         no lock, comes within the busy time-out.
         """
-        with self._backend.turn(), _translated(), self._backend.engine.begin() as connection:
+        with self._backend.turn(), _translated(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -116,9 +131,26 @@ class Database:
         with _translated():
             self._backend.prepare()
 
+    def copy_to(self, file: Path) -> None:
+        """Copy the database into a file, as it is at one moment, while others use it.
+
+        Raises UnsupportedDatabaseError where the database is not a SQLite file.
+        """
+        with _translated():
+            self._backend.copy_to(file)
+
     def close(self) -> None:
         """Close every pooled connection."""
         self._backend.engine.dispose()
+
+
+def chain_key_of(connection: Connection) -> bytes | None:
+    """Return the key that links the events; None where events have no macs.
+
+    Raises MasterKeyError.
+    """
+    chain_key = connection.get_execution_options().get(_CHAIN_KEY)
+    return None if chain_key is None else chain_key(connection)
 
 
 def _backend(url: str, patience: float) -> Backend:

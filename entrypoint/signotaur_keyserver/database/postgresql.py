@@ -6,6 +6,7 @@ all end by themselves, so that no instance can stop the others.
 """
 
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -85,6 +86,13 @@ class PostgresqlBackend:
             ) from None
         if encoding != _ENCODING:
             raise UnsupportedDatabaseError(f"the database's encoding must be {_ENCODING}")
+
+    def copy_to(self, file: Path) -> None:
+        """Raise UnsupportedDatabaseError: PostgreSQL has a program of its own for this."""
+        del file
+        raise UnsupportedDatabaseError(
+            "only a SQLite database can be copied: use pg_dump, and backup --files-only"
+        )
 
     def exists(self) -> bool:
         """Return True: a connection that fails tells more."""

@@ -1,5 +1,6 @@
 """SQLite: one file, one writer at a time."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -57,6 +58,16 @@ class SqliteBackend:
         """Put the database file into write-ahead mode."""
         with closing(self.engine.raw_connection()) as connection:
             connection.cursor().execute("PRAGMA journal_mode = WAL")
+
+    def copy_to(self, file: Path) -> None:
+        """Copy the database as it is at one moment."""
+        with (
+            closing(self.engine.raw_connection()) as source,
+            closing(sqlite3.connect(file)) as target,
+        ):
+            file.chmod(0o600)
+            driver: Any = source.driver_connection
+            driver.backup(target)
 
     def exists(self) -> bool:
         """Return whether there is a file; SQLite would make one by itself."""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from signotaur_wire.members import Json
 from signotaur_wire.messages import KeyState, RotationState
 
 UNCONFIRMED = (RotationState.OPEN, RotationState.HELD)
@@ -28,6 +29,34 @@ class User:
     name: str
     admin: bool
     enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user as the web pages know it. Its password's hash is only ever read to compare."""
+
+    id: int
+    name: str
+    admin: bool
+    enabled: bool
+    created_at_utc: datetime
+    has_password: bool
+    password_expires_at_utc: datetime | None
+    """Set for a temporary password, which must be changed before anything else is done."""
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A person who signed in with a browser or a script."""
+
+    token_sha256: str
+    created_at_utc: datetime
+    seen_at_utc: datetime
+    expires_at_utc: datetime
+    address: str | None
+    user_agent: str | None
+    person: Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +100,10 @@ class Key:
     signatures_per_hour: int | None = None
     overlap_days_min: int | None = None
     overlap_days_max: int | None = None
+    server_policy: Json | None = None
+    """The server's policy; see ``domain.policy``."""
+    deleted_at_utc: datetime | None = None
+    """A deleted key is dead and no longer listed; lineage and events still refer to it."""
 
     def state(self, now: datetime) -> KeyState:
         """Return what the key is at a moment; deadlines count whether or not a sweep ran."""
@@ -176,6 +209,7 @@ class CertificateState(StrEnum):
     """What a certificate is at a moment. Only VALID ones sign."""
 
     VALID = "valid"
+    DISABLED = "disabled"
     NOT_YET_VALID = "not-yet-valid"
     EXPIRED = "expired"
     REMOVED = "removed"
@@ -210,6 +244,8 @@ class Certificate:
         """Return what the certificate is at a moment."""
         if self.removed_at_utc is not None:
             return CertificateState.REMOVED
+        if not self.enabled:
+            return CertificateState.DISABLED
         if now < self.not_before_utc:
             return CertificateState.NOT_YET_VALID
         # The last second belongs to it (RFC 5280, 4.1.2.5).

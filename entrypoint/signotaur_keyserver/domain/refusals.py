@@ -3,13 +3,13 @@
 Pure. No text here ever holds what the client sent: neither a key nor any other value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from math import ceil
 
 from signotaur_keyserver.domain.events import Level
 from signotaur_keyserver.domain.records import Rotation
-from signotaur_wire.limits import MAX_CANDIDATES, OVERLAP_DAYS_MAX, OVERLAP_DAYS_MIN
+from signotaur_wire.limits import MAX_CANDIDATES
 from signotaur_wire.members import Json, format_optional_time, format_time
 from signotaur_wire.messages import KeyState, RotationState
 from signotaur_wire.problems import Problem
@@ -68,12 +68,37 @@ def role_required() -> RefusedError:
     return RefusedError(Problem.ROLE_REQUIRED, 403, f"The key's owner lacks the role {ROTATOR}.")
 
 
-def invalid_overlap() -> RefusedError:
-    """Refuse an overlap outside the limits."""
+def invalid_overlap(low: int, high: int) -> RefusedError:
+    """Refuse an overlap outside the limits, in days."""
     return RefusedError(
         Problem.INVALID_OVERLAP,
         422,
-        f"The overlap must be from {OVERLAP_DAYS_MIN} to {OVERLAP_DAYS_MAX} days.",
+        f"The overlap must be from {low} to {high} days.",
+        members={"overlapDaysMin": low, "overlapDaysMax": high},
+    )
+
+
+def network_denied(key_id: int) -> RefusedError:
+    """Refuse the proven holder of a key that comes from a network which is not the key's."""
+    detail = "This key cannot be used from this network."
+    return RefusedError(Problem.NETWORK_DENIED, 403, detail, key_id=key_id)
+
+
+def purpose_denied(purpose: str, key_id: int) -> RefusedError:
+    """Refuse what a key of this purpose may not do."""
+    detail = f"This key can only be used to {purpose}."
+    members: Json = {"purpose": purpose}
+    return RefusedError(Problem.PURPOSE_DENIED, 403, detail, members=members, key_id=key_id)
+
+
+def signing_budget_spent(key_id: int, wait: float) -> RefusedError:
+    """Refuse a signature above the number of an hour; ``wait`` is in seconds."""
+    return RefusedError(
+        Problem.SIGNING_BUDGET_SPENT,
+        429,
+        "This key has made all signatures that its policy allows in an hour.",
+        retry_after=max(1, ceil(wait)),
+        key_id=key_id,
     )
 
 
@@ -198,6 +223,45 @@ def malformed(status: int, detail: str, fields: Sequence[str] = ()) -> RefusedEr
 def rate_limited(detail: str, wait: float) -> RefusedError:
     """Refuse a client that sends too many requests; ``wait`` is in seconds, until the next one."""
     return RefusedError(Problem.RATE_LIMITED, 429, detail, retry_after=max(1, ceil(wait)))
+
+
+def no_leaks() -> RefusedError:
+    """Refuse reports of leaked keys where the operator gave no keys to check them with."""
+    return RefusedError(Problem.NOT_FOUND, 404, "This server takes no reports of leaked keys.")
+
+
+def sign_in_required() -> RefusedError:
+    """Refuse a stranger what only people do who signed in."""
+    return RefusedError(Problem.SIGN_IN_REQUIRED, 401, "Sign in first. API keys do not open this.")
+
+
+def sign_in_refused() -> RefusedError:
+    """Refuse a sign-in: the one answer for every cause that a stranger could probe."""
+    return RefusedError(
+        Problem.SIGN_IN_REFUSED, 401, "The name or the password is wrong, or the user is disabled."
+    )
+
+
+def not_allowed(detail: str = "You are not allowed to do this.") -> RefusedError:
+    """Refuse a person who signed in, or a form that another site sent."""
+    return RefusedError(Problem.NOT_ALLOWED, 403, detail)
+
+
+def not_possible(detail: str) -> RefusedError:
+    """Refuse a person what the present state of a key or a rotation does not allow."""
+    return RefusedError(Problem.NOT_POSSIBLE, 409, detail)
+
+
+def not_found() -> RefusedError:
+    """Refuse a path that names nothing, or nothing that this person may see."""
+    return RefusedError(Problem.NOT_FOUND, 404, "This does not exist.")
+
+
+def invalid_fields(faults: Mapping[str, str]) -> RefusedError:
+    """Refuse values: ``faults`` says what is wrong with each field, without its value."""
+    refused = malformed(422, "Some fields are not valid.", sorted(faults))
+    refused.members["faults"] = dict(faults)
+    return refused
 
 
 def unavailable() -> RefusedError:

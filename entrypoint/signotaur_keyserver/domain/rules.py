@@ -6,9 +6,9 @@ Nothing here reads a clock or a database. Each rule's reason is given where it i
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from signotaur_keyserver.domain import refusals
+from signotaur_keyserver.domain import policy, refusals
 from signotaur_keyserver.domain.records import Key, Rotation
-from signotaur_wire.limits import MAX_CANDIDATES, OVERLAP_DAYS_MAX, OVERLAP_DAYS_MIN
+from signotaur_wire.limits import MAX_CANDIDATES, OVERLAP_DAYS_MAX
 from signotaur_wire.messages import KeyState, RotationRequest
 from signotaur_wire.roles import ROTATOR
 
@@ -23,11 +23,11 @@ def require_alive(key: Key, now: datetime) -> None:
 
 
 def require_permission(key: Key, request: RotationRequest) -> None:
-    """Raise RefusedError unless the owner may rotate and the overlap is within the limits."""
+    """Raise RefusedError unless owner and key may rotate and the overlap is within the limits."""
     if ROTATOR not in key.roles:
         raise refusals.role_required()
-    if not OVERLAP_DAYS_MIN <= request.overlap_days <= OVERLAP_DAYS_MAX:
-        raise refusals.invalid_overlap()
+    policy.require_purpose(key, policy.Purpose.ROTATE)
+    policy.require_overlap(key, request.overlap_days)
 
 
 def require_free_lease(rotations: Sequence[Rotation], holder: str, now: datetime) -> None:
@@ -77,10 +77,11 @@ def lost_successors(rotations: Sequence[Rotation], request: RotationRequest) -> 
 def successor_expiry(key: Key, lost: Sequence[Rotation], now: datetime) -> datetime | None:
     """Return when a new key expires; None for never.
 
-    It lives as long as the old key was made to live, but never beyond a successor that it
-    replaces: declaring keys lost must not lengthen anybody's access.
+    It lives as long as the old key was made to live and the server's policy allows, but never
+    beyond a successor that it replaces: declaring keys lost must not lengthen anybody's access.
     """
-    full = None if key.lifetime is None else now + key.lifetime
+    life = policy.successor_life(key)
+    full = None if life is None else now + life
     limits = [full, *(rotation.new_expires_at_utc for rotation in lost)]
     return min((limit for limit in limits if limit is not None), default=None)
 
@@ -135,3 +136,71 @@ def rivals_end(rivals: Sequence[Rotation], armed: datetime) -> datetime:
 def earliest(deadline: datetime | None, other: datetime) -> datetime:
     """Return the earlier deadline: an armed one is never lengthened."""
     return other if deadline is None else min(deadline, other)
+
+
+def require_abortable(rotation: Rotation, now: datetime, *, even_if_used: bool) -> None:
+    """Raise RefusedError unless a person may abort the rotation.
+
+    A used candidate may be in a destination, and so may be all that is left there. Only an
+    administrator who says so ends it (``even_if_used``).
+    """
+    if not rotation.is_unconfirmed:
+        raise refusals.not_possible(f"The rotation is {rotation.state.value}.")
+    if not even_if_used:
+        require_undelivered(rotation, now)
+
+
+def require_overlap(rotation: Rotation, old: Key, now: datetime) -> None:
+    """Raise RefusedError unless the rotation is confirmed and its old key still works."""
+    if not rotation.is_confirmed:
+        raise refusals.not_possible("The rotation is not confirmed.")
+    if old.state(now) not in _ALIVE:
+        raise refusals.not_possible("The old key does not work any more: the overlap is over.")
+
+
+def require_successor(rotation: Rotation, now: datetime) -> None:
+    """Raise RefusedError when the new key is dead: without the old key, no key would be left."""
+    if rotation.new_key_is_dead(now):
+        raise refusals.not_possible(
+            "The new key does not work any more, so the old one is the only key that is left. "
+            "Rotate it again, or revoke it if nobody needs it."
+        )
+
+
+def days_to_extend(rotation: Rotation, old: Key, now: datetime) -> int:
+    """Return by how many days a person may extend an overlap, at least one.
+
+    Once, and to no more than 30 days after the confirmation. This is the one exception of the rule
+    that an armed deadline is never made later: the person sees who still uses the old key, while
+    the holder of a key could be its thief. A deadline that came from elsewhere is not touched.
+    Raises RefusedError when it may not be extended.
+    """
+    require_overlap(rotation, old, now)
+    if rotation.overlap_changed_at_utc is not None:
+        raise refusals.not_possible("The overlap was extended before. It can be extended once.")
+    if old.revoke_due_utc is None or rotation.confirmed_at_utc is None:
+        raise refusals.not_possible("The old key is not revoked by itself: nothing to extend.")
+    if old.revoke_due_utc != rotation.overlap_end_utc:
+        raise refusals.not_possible("Another rotation decides when the old key is revoked.")
+    latest = rotation.confirmed_at_utc + timedelta(days=OVERLAP_DAYS_MAX)
+    days = (latest - rotation.overlap_end_utc).days
+    if days < 1:
+        raise refusals.not_possible(
+            f"The overlap has {OVERLAP_DAYS_MAX} days already, which is the most."
+        )
+    return days
+
+
+def require_regenerable(key: Key, rotations: Sequence[Rotation], now: datetime) -> None:
+    """Raise RefusedError unless a person may replace the key at once.
+
+    ``rotations`` are those of which it is the old key. A key that has a successor, or is not
+    confirmed itself, would leave two keys where one is meant.
+    """
+    state = key.state(now)
+    if state in (KeyState.REVOKED, KeyState.DISABLED):
+        raise refusals.not_possible(f"The key is {state.value}. Create a new one.")
+    if key.is_unconfirmed:
+        raise refusals.not_possible("The rotation that made this key is not confirmed.")
+    if any(rotation.is_confirmed for rotation in rotations):
+        raise refusals.not_possible("The key was rotated: it has a successor. End the overlap.")

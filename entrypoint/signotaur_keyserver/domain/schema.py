@@ -121,6 +121,8 @@ keys = Table(
     Column("revoke_due_utc", UtcDateTime, index=True),
     Column("revoked_at_utc", UtcDateTime),
     Column("revoke_reason", String(50)),
+    # A deleted key is dead and no longer listed; lineage and events still refer to its row.
+    Column("deleted_at_utc", UtcDateTime),
     Column("first_used_at_utc", UtcDateTime),
     Column("in_use_since_utc", UtcDateTime),
     # The last use, written in batches; see key_uses.

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -20,7 +21,7 @@ class MasterKeyError(Exception):
 
 
 class Vault:
-    """Seals with AES-256-GCM; the thumbprint is bound in, so that no sealed key can be swapped."""
+    """Seals with AES-256-GCM, bound to a name, so that no sealed key can take another's place."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -32,55 +33,95 @@ class Vault:
 
     def create(self) -> bool:
         """Make a master key where there is none; False when there is one. Raises MasterKeyError."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
-            handle = os.open(self.file, flags, 0o600)
+            _write_key(self.file)
         except FileExistsError:
             return False
         except OSError as error:
             raise MasterKeyError(f"cannot create {self.file}: {_reason(error)}") from None
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(_KEY_BYTES))
-            file.flush()
-            os.fsync(handle)
         _sync_folder(self.file.parent)
         return True
 
-    def seal(self, key_der: bytes, thumbprint: str) -> bytes:
-        """Return a private key as it is stored. Raises MasterKeyError."""
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + AESGCM(self._master_key()).encrypt(nonce, key_der, thumbprint.encode())
+    @property
+    def former(self) -> Path:
+        """The file of the master key that is being replaced."""
+        return self.file.with_name(f"{self.file.name}.former")
 
-    def unseal(self, sealed_key: bytes, thumbprint: str) -> bytes:
-        """Return the private key of a certificate in clear. Raises MasterKeyError."""
-        nonce, sealed = sealed_key[:_NONCE_BYTES], sealed_key[_NONCE_BYTES:]
-        try:
-            return AESGCM(self._master_key()).decrypt(nonce, sealed, thumbprint.encode())
-        except (InvalidTag, ValueError):
-            raise MasterKeyError(
-                f"{self.file} is not the master key that the private keys were sealed with: "
-                "restore the right one from its backup"
-            ) from None
+    @property
+    def has_former(self) -> bool:
+        """Whether a replacement was cut: some secrets may be sealed with the former key."""
+        return self.former.exists()
 
-    def _master_key(self) -> bytes:
+    def replace(self) -> None:
+        """Put a new master key into the file's place; the former one stays beside it.
+
+        Both can be opened until ``forget_former``. Raises MasterKeyError.
+        """
+        new = self.file.with_name(f"{self.file.name}.new")
         try:
-            with self.file.open("rb") as file:
-                status = os.fstat(file.fileno())
-                master_key = file.read(_KEY_BYTES + 1)
-        except FileNotFoundError:
-            raise MasterKeyError(
-                f"{self.file} is missing: the private keys in the database cannot be opened "
-                "without it. Restore it from its backup; the server never creates a second one"
-            ) from None
+            new.unlink(missing_ok=True)
+            _write_key(new)
+            os.link(self.file, self.former)
+            new.replace(self.file)
         except OSError as error:
-            raise MasterKeyError(f"cannot read {self.file}: {_reason(error)}") from None
-        if len(master_key) != _KEY_BYTES:
-            raise MasterKeyError(f"{self.file} is damaged: it must be {_KEY_BYTES} bytes long")
-        try:
-            require_owner_only(self.file, status)
-        except ExposedError as error:
-            raise MasterKeyError(str(error)) from None
-        return master_key
+            raise MasterKeyError(f"cannot replace {self.file}: {_reason(error)}") from None
+        _sync_folder(self.file.parent)
+
+    def forget_former(self) -> None:
+        """Delete the former master key: nothing is sealed with it any more."""
+        self.former.unlink(missing_ok=True)
+        _sync_folder(self.file.parent)
+
+    def seal(self, secret: bytes, name: str) -> bytes:
+        """Return a secret as it is stored. Raises MasterKeyError.
+
+        ``name`` says what it is: the thumbprint of a private key's certificate.
+        """
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return nonce + AESGCM(_master_key(self.file)).encrypt(nonce, secret, name.encode())
+
+    def unseal(self, stored: bytes, name: str) -> bytes:
+        """Return a sealed secret in clear. Raises MasterKeyError."""
+        nonce, sealed = stored[:_NONCE_BYTES], stored[_NONCE_BYTES:]
+        # The former key only where a replacement is under way, or was cut.
+        for file in (self.file, self.former):
+            if file == self.former and not self.has_former:
+                break
+            with suppress(InvalidTag, ValueError):
+                return AESGCM(_master_key(file)).decrypt(nonce, sealed, name.encode())
+        raise MasterKeyError(
+            f"{self.file} is not the master key that the private keys were sealed with: "
+            "restore the right one from its backup"
+        )
+
+
+def _master_key(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            master_key = file.read(_KEY_BYTES + 1)
+    except FileNotFoundError:
+        raise MasterKeyError(
+            f"{path} is missing: the private keys in the database cannot be opened "
+            "without it. Restore it from its backup; the server never creates a second one"
+        ) from None
+    except OSError as error:
+        raise MasterKeyError(f"cannot read {path}: {_reason(error)}") from None
+    if len(master_key) != _KEY_BYTES:
+        raise MasterKeyError(f"{path} is damaged: it must be {_KEY_BYTES} bytes long")
+    try:
+        require_owner_only(path, status)
+    except ExposedError as error:
+        raise MasterKeyError(str(error)) from None
+    return master_key
+
+
+def _write_key(file: Path) -> None:
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as opened:
+        opened.write(secrets.token_bytes(_KEY_BYTES))
+        opened.flush()
+        os.fsync(handle)
 
 
 def _sync_folder(folder: Path) -> None:

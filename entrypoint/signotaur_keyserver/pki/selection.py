@@ -34,8 +34,8 @@ def select(
 ) -> Certificate:
     """Return the certificate that a request means. Raises CertificateRefusedError.
 
-    The first selector that is given decides: thumbprint, label, subject. Of several certificates
-    of one subject it is a valid one, and the one that lasts longest.
+    The first selector that is given decides: thumbprint, label (or alias), subject. Of several
+    certificates that fit it is a valid one, and of those the one that lasts longest.
     """
     fitting = [candidate for candidate in candidates if _fits(candidate.certificate, request)]
     if not _is_specific(request):
@@ -56,8 +56,11 @@ def select(
 
 
 def require_valid(certificate: Certificate, now: datetime) -> None:
-    """Raise CertificateRefusedError outside the certificate's time."""
+    """Raise CertificateRefusedError for a disabled certificate, and outside its time."""
     state = certificate.state(now)
+    if state is CertificateState.DISABLED:
+        message = "The certificate is disabled."
+        raise CertificateRefusedError(message, Level.WARNING, certificate)
     if state is CertificateState.EXPIRED:
         message = f"The certificate expired at {format_time(certificate.not_after_utc)}."
         raise CertificateRefusedError(message, Level.WARNING, certificate)
@@ -74,7 +77,7 @@ def _fits(certificate: Certificate, request: CertificateRequest) -> bool:
     if thumbprint := _given(request.thumbprint):
         return certificate.thumbprint == normal_thumbprint(thumbprint)
     if label := _given(request.label):
-        return same_text(certificate.label, label)
+        return same_text(certificate.label, label) or same_text(certificate.alias, label)
     if subject := _given(request.subject):
         return same_text(certificate.common_name, subject) or same_text(
             spaceless(certificate.subject), spaceless(subject)

@@ -8,13 +8,13 @@ from sqlalchemy import Connection
 
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.events import Event, EventType, Level
+from signotaur_keyserver.domain.policy import SETTING, Policy, PolicyError, require_lifetime
 from signotaur_keyserver.domain.records import REVOKED_BY_PERSON, UNCONFIRMED, Key, User
-from signotaur_keyserver.store import events, keys, rotations, users
+from signotaur_keyserver.service.names import NAME_RULE, is_name
+from signotaur_keyserver.store import events, keys, rotations, sessions, settings, users
 from signotaur_wire import keyformat
 from signotaur_wire.messages import RotationState
 from signotaur_wire.roles import canonical
-
-NAME_MAX_LENGTH = 100
 
 
 class AdministrationError(Exception):
@@ -51,6 +51,8 @@ def set_user_enabled(database: Database, name: str, *, enabled: bool) -> None:
     with database.write() as connection:
         user = require_user(connection, name)
         users.set_enabled(connection, user.id, enabled=enabled)
+        if not enabled:
+            sessions.delete_of_user(connection, user.id)
         event_type = EventType.USER_ENABLED if enabled else EventType.USER_DISABLED
         message = f"User {name} was {'enabled' if enabled else 'disabled'}."
         now = database.clock.now(connection)
@@ -58,20 +60,38 @@ def set_user_enabled(database: Database, name: str, *, enabled: bool) -> None:
 
 
 def add_key(database: Database, user: str, name: str, lifetime: timedelta | None) -> str:
-    """Make a key for a user and return its text: the only time that it can be seen."""
+    """Make a key for a user and return its text: the only time that it can be seen.
+
+    Raises AdministrationError, also for a lifetime that the server's policy does not allow.
+    """
     _require_name(name)
-    text = keyformat.generate()
-    parsed = keyformat.parse(text)
     with database.write() as connection:
         now = database.clock.now(connection)
         owner = require_user(connection, user)
+        _require_lifetime(connection, lifetime)
         expires = None if lifetime is None else now + lifetime
-        new = keys.NewKey(parsed.public_id, parsed.sha256, owner.id, name, now, expires)
-        key_id = keys.add(connection, new)
-        message = f"Key {key_id} ({name}) was added for {user}."
-        event = Event(Level.SECURITY, EventType.KEY_ADDED, message, owner.id, key_id)
-        events.write(connection, now, event)
-    return text
+        return insert_key(connection, owner, name, expires, now)[0]
+
+
+def insert_key(
+    connection: Connection,
+    owner: User,
+    name: str,
+    expires: datetime | None,
+    now: datetime,
+    replaced_key_id: int | None = None,
+) -> tuple[str, int]:
+    """Make a key in a transaction; return its text and its id."""
+    text = keyformat.generate()
+    parsed = keyformat.parse(text)
+    new = keys.NewKey(
+        parsed.public_id, parsed.sha256, owner.id, name, now, expires, replaced_key_id
+    )
+    key_id = keys.add(connection, new)
+    message = f"Key {key_id} ({name}) was added for {owner.name}."
+    event = Event(Level.SECURITY, EventType.KEY_ADDED, message, owner.id, key_id)
+    events.write(connection, now, event)
+    return text, key_id
 
 
 def revoke_key(database: Database, key_id: int) -> bool:
@@ -82,21 +102,25 @@ def revoke_key(database: Database, key_id: int) -> bool:
     with database.write() as connection:
         keys.lock(connection, [key_id])
         now = database.clock.now(connection)
-        key = _key(connection, key_id)
-        if not keys.revoke(connection, key_id, now, REVOKED_BY_PERSON):
-            return False
-        if key.origin in UNCONFIRMED:
-            _abort_own_rotation(connection, key, now)
-        message = f"Key {key_id} was revoked by an administrator."
-        event = Event(Level.SECURITY, EventType.KEY_REVOKED, message, key.owner_id, key_id)
-        events.write(connection, now, event)
-        return True
+        return revoke_alive(connection, require_key(connection, key_id), now, "an administrator")
+
+
+def revoke_alive(connection: Connection, key: Key, now: datetime, by: str) -> bool:
+    """Revoke a key in a transaction; False when it was revoked already. ``by`` is a name."""
+    if not keys.revoke(connection, key.id, now, REVOKED_BY_PERSON):
+        return False
+    if key.origin in UNCONFIRMED:
+        _abort_own_rotation(connection, key, now)
+    message = f"Key {key.id} was revoked by {by}."
+    event = Event(Level.SECURITY, EventType.KEY_REVOKED, message, key.owner_id, key.id)
+    events.write(connection, now, event)
+    return True
 
 
 def set_key_enabled(database: Database, key_id: int, *, enabled: bool) -> None:
     """Enable or disable a key."""
     with database.write() as connection:
-        key = _key(connection, key_id)
+        key = require_key(connection, key_id)
         keys.set_enabled(connection, key_id, enabled=enabled)
         event_type = EventType.KEY_ENABLED if enabled else EventType.KEY_DISABLED
         message = f"Key {key_id} was {'enabled' if enabled else 'disabled'}."
@@ -143,13 +167,21 @@ def require_user(connection: Connection, name: str) -> User:
     return user
 
 
-def _key(connection: Connection, key_id: int) -> Key:
+def require_key(connection: Connection, key_id: int) -> Key:
+    """Return the key of an id. Raises AdministrationError when there is none."""
     key = keys.get(connection, key_id)
     if key is None:
         raise AdministrationError(f"there is no key {key_id}")
     return key
 
 
+def _require_lifetime(connection: Connection, lifetime: timedelta | None) -> None:
+    try:
+        require_lifetime(Policy.from_json(settings.find(connection, SETTING)), lifetime)
+    except PolicyError as error:
+        raise AdministrationError(str(error)) from None
+
+
 def _require_name(name: str) -> None:
-    if not (0 < len(name) <= NAME_MAX_LENGTH and name.isprintable()):
-        raise AdministrationError(f"a name is 1 to {NAME_MAX_LENGTH} printable characters")
+    if not is_name(name):
+        raise AdministrationError(NAME_RULE)

@@ -1,7 +1,8 @@
 """What a person does with certificates: add, list, remove and export them, and grant access."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -9,17 +10,24 @@ from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy import Connection
 
 from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.domain import refusals
 from signotaur_keyserver.domain.events import Event, EventType, Level
-from signotaur_keyserver.domain.records import Certificate, CertificateState, User
+from signotaur_keyserver.domain.records import Certificate, CertificateState, Person, User
 from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.material import Material, MaterialError, load_chain
 from signotaur_keyserver.pki.selection import same_text
-from signotaur_keyserver.service.administration import (
-    NAME_MAX_LENGTH,
-    AdministrationError,
-    require_user,
-)
-from signotaur_keyserver.store import certificates, events
+from signotaur_keyserver.service.administration import AdministrationError, require_user
+from signotaur_keyserver.service.names import NAME_MAX_LENGTH
+from signotaur_keyserver.store import certificates, events, people
+from signotaur_wire.members import Json
+
+
+class CertificateNameError(AdministrationError):
+    """A label or an alias cannot be given to a certificate; ``field`` says which of the two."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,6 @@ class Added:
     state: CertificateState
     signs_code: bool
     """Whether it says that it is for code signing."""
-    made_master_key: bool
 
 
 def add_certificate(
@@ -60,14 +67,15 @@ def add_certificate(
     with database.write() as connection:
         now = database.clock.now(connection)
         owners = [require_user(connection, name) for name in dict.fromkeys(users)]
-        made_master_key = _ready(connection, vault)
+        _prove(connection, vault)
+        vault.create()
         certificate = _insert(connection, vault, label, material, now)
         message = f"Certificate {certificate.id} ({label}) was added."
         _log(connection, now, EventType.CERTIFICATE_ADDED, message, certificate)
         for owner in owners:
             _grant(connection, now, certificate, owner)
         state = certificate.state(now)
-        return Added(certificate, state, material.signs_code, made_master_key)
+        return Added(certificate, state, material.signs_code)
 
 
 def list_certificates(database: Database) -> list[CertificateOverview]:
@@ -81,36 +89,87 @@ def list_certificates(database: Database) -> list[CertificateOverview]:
         ]
 
 
-def remove_certificate(database: Database, name: str) -> int:
-    """Remove a certificate by id or label and destroy its private key; return its id."""
-    with database.write() as connection:
+def certificates_of(database: Database, owner_id: int | None) -> list[CertificateOverview]:
+    """Return the certificates that a user may sign with; None: all that were not removed."""
+    with database.read() as connection:
         now = database.clock.now(connection)
+        names = certificates.user_names(connection)
+        allowed = None if owner_id is None else certificates.granted_ids(connection, owner_id)
+        return [
+            CertificateOverview(certificate, now, tuple(names.get(certificate.id, ())))
+            for certificate in certificates.present(connection)
+            if allowed is None or certificate.id in allowed
+        ]
+
+
+def set_certificate_enabled(
+    database: Database, name: str, *, enabled: bool, by: Person | None = None
+) -> int:
+    """Enable or disable a certificate by id, alias or label; return its id.
+
+    A disabled certificate never signs. ``by`` is who asked on the pages, here and below; None is
+    somebody at the command line.
+    """
+    with _change(database, by) as (connection, now):
         certificate = _certificate(connection, name)
-        certificates.remove(connection, certificate.id, now)
-        message = f"Certificate {certificate.id} ({certificate.label}) was removed."
-        _log(connection, now, EventType.CERTIFICATE_REMOVED, message, certificate)
+        if certificate.enabled is not enabled:
+            certificates.set_enabled(connection, certificate.id, enabled=enabled)
+            word = "enabled" if enabled else "disabled"
+            event_type = (
+                EventType.CERTIFICATE_ENABLED if enabled else EventType.CERTIFICATE_DISABLED
+            )
+            message = f"Certificate {certificate.id} ({certificate.label}) was {word}."
+            _log(connection, now, event_type, message, certificate, by=by)
         return certificate.id
 
 
-def grant_access(database: Database, name: str, user: str) -> bool:
+def rename_certificate(
+    database: Database, name: str, label: str, alias: str | None, by: Person | None = None
+) -> int:
+    """Give a certificate another label, which it may share, and an alias of its own, or none.
+
+    Raises AdministrationError, and CertificateNameError for an alias that names something else.
+    """
+    _require_label(label)
+    if alias is not None:
+        _require_label(alias, "an alias")
+    with _change(database, by) as (connection, now):
+        certificate = _certificate(connection, name)
+        _require_free(connection, label, alias, certificate.id)
+        certificates.rename(connection, certificate.id, label, alias)
+        message = f"Certificate {certificate.id} was renamed: label {label}, alias {alias or '-'}."
+        renamed = replace(certificate, label=label, alias=alias)
+        _log(connection, now, EventType.CERTIFICATE_RENAMED, message, renamed, by=by)
+        return certificate.id
+
+
+def remove_certificate(database: Database, name: str, by: Person | None = None) -> int:
+    """Remove a certificate by id, alias or label and destroy its private key; return its id."""
+    with _change(database, by) as (connection, now):
+        certificate = _certificate(connection, name)
+        certificates.remove(connection, certificate.id, now)
+        message = f"Certificate {certificate.id} ({certificate.label}) was removed."
+        _log(connection, now, EventType.CERTIFICATE_REMOVED, message, certificate, by=by)
+        return certificate.id
+
+
+def grant_access(database: Database, name: str, user: str, by: Person | None = None) -> bool:
     """Let a user sign with a certificate; False when it may already."""
-    with database.write() as connection:
-        now = database.clock.now(connection)
+    with _change(database, by) as (connection, now):
         owner = require_user(connection, user)
-        return _grant(connection, now, _certificate(connection, name), owner)
+        return _grant(connection, now, _certificate(connection, name), owner, by)
 
 
-def revoke_access(database: Database, name: str, user: str) -> bool:
+def revoke_access(database: Database, name: str, user: str, by: Person | None = None) -> bool:
     """End a user's access to a certificate; False when it had none of its own."""
-    with database.write() as connection:
-        now = database.clock.now(connection)
+    with _change(database, by) as (connection, now):
         owner = require_user(connection, user)
         certificate = _certificate(connection, name)
         if not certificates.revoke_access(connection, certificate.id, owner.id):
             return False
         message = f"{user} can no longer sign with certificate {certificate.id}."
         event_type = EventType.CERTIFICATE_ACCESS_REVOKED
-        _log(connection, now, event_type, message, certificate, owner)
+        _log(connection, now, event_type, message, certificate, owner, by)
         return True
 
 
@@ -130,17 +189,10 @@ def require_master_key(database: Database, vault: Vault) -> None:
         _prove(connection, vault)
 
 
-def _ready(connection: Connection, vault: Vault) -> bool:
-    """Prove the master key, or make it for the very first private key; whether it was made."""
-    return False if _prove(connection, vault) else vault.create()
-
-
-def _prove(connection: Connection, vault: Vault) -> bool:
+def _prove(connection: Connection, vault: Vault) -> None:
     sealed = certificates.any_sealed(connection)
-    if sealed is None or sealed.sealed_key is None:
-        return False
-    vault.unseal(sealed.sealed_key, sealed.thumbprint)
-    return True
+    if sealed is not None and sealed.sealed_key is not None:
+        vault.unseal(sealed.sealed_key, sealed.thumbprint)
 
 
 def _made(make: Callable[[datetime], Material], now: datetime) -> Material:
@@ -153,9 +205,7 @@ def _made(make: Callable[[datetime], Material], now: datetime) -> Material:
 def _insert(
     connection: Connection, vault: Vault, label: str, material: Material, now: datetime
 ) -> Certificate:
-    present = [each for each in certificates.every(connection) if each.removed_at_utc is None]
-    if any(same_text(each.label, label) for each in present):
-        raise AdministrationError("a certificate with this label already exists")
+    _require_free(connection, label, None)
     new = certificates.NewCertificate(
         label=label,
         subject=material.certificate.subject.rfc4514_string(),
@@ -175,11 +225,42 @@ def _insert(
     return Certificate(id=certificate_id, removed_at_utc=None, **vars(new))
 
 
-def _grant(connection: Connection, now: datetime, certificate: Certificate, owner: User) -> bool:
+def _require_free(
+    connection: Connection, label: str, alias: str | None, certificate_id: int | None = None
+) -> None:
+    """Raise CertificateNameError when a name would mean two things: only labels are shared."""
+    for other in certificates.present(connection):
+        if other.id == certificate_id:
+            continue
+        if same_text(other.alias, label):
+            raise CertificateNameError("label", "this label is the alias of another certificate")
+        if alias is not None and (same_text(other.alias, alias) or same_text(other.label, alias)):
+            raise CertificateNameError("alias", "another certificate has this alias or label")
+
+
+@contextmanager
+def _change(database: Database, by: Person | None) -> Iterator[tuple[Connection, datetime]]:
+    """Begin a change. Raises RefusedError when the rights of ``by`` ended since the request."""
+    with database.write() as connection:
+        if by is not None:
+            current = people.get(connection, by.id)
+            if current is None or not (current.admin and current.enabled):
+                raise refusals.not_allowed()
+        yield connection, database.clock.now(connection)
+
+
+def _grant(
+    connection: Connection,
+    now: datetime,
+    certificate: Certificate,
+    owner: User,
+    by: Person | None = None,
+) -> bool:
     if not certificates.grant(connection, certificate.id, owner.id):
         return False
     message = f"{owner.name} can now sign with certificate {certificate.id}."
-    _log(connection, now, EventType.CERTIFICATE_ACCESS_GRANTED, message, certificate, owner)
+    granted = EventType.CERTIFICATE_ACCESS_GRANTED
+    _log(connection, now, granted, message, certificate, owner, by)
     return True
 
 
@@ -190,30 +271,41 @@ def _log(
     message: str,
     certificate: Certificate,
     user: User | None = None,
+    by: Person | None = None,
 ) -> None:
-    data = {
+    data: Json = {
         "certificateId": certificate.id,
         "label": certificate.label,
         "thumbprint": certificate.thumbprint,
     }
+    if by is not None:
+        data["byUserId"] = by.id
     user_id = None if user is None else user.id
-    event = Event(Level.SECURITY, event_type, message, user_id, data=dict(data))
+    event = Event(Level.SECURITY, event_type, message, user_id, data=data)
     events.write(connection, now, event)
 
 
 def _certificate(connection: Connection, name: str) -> Certificate:
-    for certificate in certificates.every(connection):
-        named = name == str(certificate.id) or same_text(certificate.label, name)
-        if certificate.removed_at_utc is None and named:
-            return certificate
-    raise AdministrationError("there is no certificate with this id or label")
+    named = [
+        each
+        for each in certificates.present(connection)
+        if name == str(each.id) or same_text(each.alias, name) or same_text(each.label, name)
+    ]
+    if not named:
+        raise AdministrationError("there is no certificate with this id, alias or label")
+    if len(named) > 1:
+        ids = ", ".join(str(each.id) for each in named)
+        raise AdministrationError(f"several certificates have this label; name one by id: {ids}")
+    return named[0]
 
 
-def _require_label(label: str) -> None:
+def _require_label(label: str, what: str = "a label") -> None:
+    field = what.rsplit(maxsplit=1)[-1]
     if not (0 < len(label) <= NAME_MAX_LENGTH and label.isprintable() and label == label.strip()):
-        raise AdministrationError(
-            f"a label is 1 to {NAME_MAX_LENGTH} printable characters, with no space at the start "
-            "or end"
+        raise CertificateNameError(
+            field,
+            f"{what} is 1 to {NAME_MAX_LENGTH} printable characters, with no space at the start "
+            "or end",
         )
     if label.isdecimal():
-        raise AdministrationError("a label must not be a number: it would be read as an id")
+        raise CertificateNameError(field, f"{what} must not be a number: it would be read as an id")

@@ -117,6 +117,7 @@ def _insert(
         created_at_utc=this.now,
         expires_at_utc=expires_at_utc,
         rotated_from_key_id=this.key.id,
+        policy=keys.own_policy(this.key),
     )
     try:
         new_key_id = keys.add(this.connection, new)

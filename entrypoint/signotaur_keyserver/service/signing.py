@@ -9,6 +9,12 @@ from sqlalchemy import Connection
 
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.events import Event, EventType, Level
+from signotaur_keyserver.domain.policy import (
+    Purpose,
+    require_budget,
+    require_purpose,
+    signatures_per_hour,
+)
 from signotaur_keyserver.domain.records import Certificate, Key
 from signotaur_keyserver.pki import selection, signatures
 from signotaur_keyserver.pki.master_key import MasterKeyError
@@ -17,7 +23,7 @@ from signotaur_keyserver.pki.selection import CertificateRefusedError
 from signotaur_keyserver.service.authentication import Caller
 from signotaur_keyserver.service.key_transaction import Use, event_of, use
 from signotaur_keyserver.service.log_text import told
-from signotaur_keyserver.store import certificates
+from signotaur_keyserver.store import certificates, events, keys
 from signotaur_wire.members import Json
 from signotaur_wire.signing import (
     DONE,
@@ -35,7 +41,11 @@ _NO_KEY = "The server cannot open this certificate's private key. Ask the server
 def find_certificate(
     database: Database, caller: Caller, request: CertificateRequest
 ) -> CertificateAnswer:
-    """Return the certificate that a key may use. Reads only. Raises CertificateRefusedError."""
+    """Return the certificate that a key may use. Reads only.
+
+    Raises CertificateRefusedError, and RefusedError for a key that may not sign.
+    """
+    require_purpose(caller.key, Purpose.SIGN)
     with database.read() as connection:
         chosen = _select(connection, caller.key, request, caller.now)
     return CertificateAnswer(DONE, "", chosen.certificate_der, chosen.thumbprint)
@@ -72,9 +82,12 @@ def sign_digest(
     """Sign, once the event of it is committed; or answer why not, and return the event of that.
 
     A refusal changes nothing, so its event is not part of a transaction: the caller sums up
-    those of one key, which could fill the disk otherwise.
+    those of one key, which could fill the disk otherwise. Raises RefusedError for a key that may
+    not sign, or not now.
     """
     with use(database, caller, source) as this:
+        require_purpose(this.key, Purpose.SIGN)
+        _require_budget(this)
         try:
             chosen = _select(this.connection, this.key, _by_thumbprint(request), this.now)
             key = private_keys.open(chosen)
@@ -85,6 +98,17 @@ def sign_digest(
         _log_signature(this, request, chosen)
     signature = signatures.sign(key, request.digest, request.algorithm)
     return SignAnswer(DONE, "", signature), None
+
+
+def _require_budget(this: Use) -> None:
+    budget = signatures_per_hour(this.key)
+    if budget is None:
+        return
+    # Two signatures at once must not both take the last place.
+    keys.lock(this.connection, (this.key.id,))
+    made = EventType.SIGNATURE_MADE
+    oldest = events.moment_of_latest(this.connection, this.key.id, made, budget)
+    require_budget(this.key, oldest, this.now)
 
 
 def _by_thumbprint(request: SignRequest) -> CertificateRequest:

@@ -9,6 +9,7 @@ from threading import Event, Thread
 from sqlalchemy.exc import SQLAlchemyError
 
 from signotaur_keyserver.database.database import Database, DatabaseUnavailableError
+from signotaur_keyserver.pki.master_key import MasterKeyError
 from signotaur_keyserver.service.retention import BATCH, prune_events
 from signotaur_keyserver.service.sweep import sweep
 
@@ -69,7 +70,7 @@ class Sweeper:
     def _attempt(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except (DatabaseUnavailableError, SQLAlchemyError):
+        except (DatabaseUnavailableError, SQLAlchemyError, MasterKeyError):
             # Deadlines are enforced at use: a late sweep only writes them down later.
             _log.warning("a sweep failed; the next one will do its work", exc_info=True)
 

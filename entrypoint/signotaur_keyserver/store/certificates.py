@@ -39,7 +39,7 @@ _CANDIDATES_BY_THUMBPRINT = _CANDIDATES.where(certificates.c.thumbprint == bindp
 
 
 class CertificateExistsError(Exception):
-    """A certificate of this label or thumbprint is already stored."""
+    """A certificate of this thumbprint is already stored."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def add(connection: Connection, new: NewCertificate) -> int:
                 certificates.c.thumbprint == new.thumbprint,
                 certificates.c.removed_at_utc.is_not(None),
             )
-            .values(**vars(new), removed_at_utc=None)
+            .values(**vars(new), removed_at_utc=None, enabled=True)
             .returning(certificates.c.id)
         ).scalar_one_or_none()
         if restored is not None:
@@ -101,15 +101,35 @@ def add(connection: Connection, new: NewCertificate) -> int:
         raise CertificateExistsError from error
 
 
+def present(connection: Connection) -> list[Certificate]:
+    """Return the certificates that were not removed, by id."""
+    statement = _ALL.where(certificates.c.removed_at_utc.is_(None))
+    return [Certificate(**row) for row in connection.execute(statement).mappings()]
+
+
+def rename(
+    connection: Connection, certificate_id: int, label: str | None, alias: str | None
+) -> None:
+    """Give a certificate its label and its alias."""
+    renamed = update(certificates).where(certificates.c.id == certificate_id)
+    connection.execute(renamed.values(label=label, alias=alias))
+
+
+def set_enabled(connection: Connection, certificate_id: int, *, enabled: bool) -> None:
+    """Enable or disable a certificate."""
+    changed = update(certificates).where(certificates.c.id == certificate_id)
+    connection.execute(changed.values(enabled=enabled))
+
+
 def remove(connection: Connection, certificate_id: int, now: datetime) -> None:
-    """Mark a certificate as removed: its private key, its label and all access to it end."""
+    """Mark a certificate as removed: its private key, its names and all access to it end."""
     connection.execute(
         delete(certificate_access).where(certificate_access.c.certificate_id == certificate_id)
     )
     connection.execute(
         update(certificates)
         .where(certificates.c.id == certificate_id)
-        .values(removed_at_utc=now, label=None, sealed_key=None)
+        .values(removed_at_utc=now, label=None, alias=None, sealed_key=None)
     )
 
 
@@ -134,6 +154,14 @@ def revoke_access(connection: Connection, certificate_id: int, user_id: int) -> 
         .returning(certificate_access.c.user_id)
     )
     return ended.one_or_none() is not None
+
+
+def granted_ids(connection: Connection, user_id: int) -> set[int]:
+    """Return the ids of the certificates that a user has access of its own to."""
+    granted = select(certificate_access.c.certificate_id).where(
+        certificate_access.c.user_id == user_id
+    )
+    return set(connection.execute(granted).scalars())
 
 
 def user_names(connection: Connection) -> dict[int, list[str]]:

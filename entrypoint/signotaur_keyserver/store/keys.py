@@ -14,9 +14,10 @@ owner (``lock_use``) and waits for nothing after that. The sweep and the record 
 take rows of many lineages, but only those that nobody holds; they leave the others for next time.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -37,11 +38,21 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from signotaur_keyserver.database.functions import database_now, joined_text
+from signotaur_keyserver.domain.policy import SETTING
 from signotaur_keyserver.domain.records import UNCONFIRMED, Key
-from signotaur_keyserver.domain.schema import keys, rotations, user_roles, users
+from signotaur_keyserver.domain.schema import keys, rotations, settings, user_roles, users
+from signotaur_wire.members import Json
 from signotaur_wire.messages import KeyState, RotationState
 
 _own = rotations.alias("own")
+_POLICY_COLUMNS = (
+    "purpose",
+    "networks",
+    "requests_per_minute",
+    "signatures_per_hour",
+    "overlap_days_min",
+    "overlap_days_max",
+)
 
 
 def _unconfirmed(state: ColumnElement[RotationState]) -> ColumnElement[bool]:
@@ -75,6 +86,7 @@ _rotation_id = case(
         _rotation_as_old_key, case((_own.c.state != RotationState.CONFIRMED, _own.c.id))
     ),
 )
+_server_policy = select(settings.c.value).where(settings.c.name == SETTING).scalar_subquery()
 _FIND: Select[tuple[object, ...]] = (
     select(
         *keys.c,
@@ -83,6 +95,7 @@ _FIND: Select[tuple[object, ...]] = (
         _roles.label("roles"),
         _own.c.state.label("origin"),
         _rotation_id.label("rotation_id"),
+        _server_policy.label("server_policy"),
     )
     .join(users, users.c.id == keys.c.owner_id)
     .outerjoin(_own, _own.c.new_key_id == keys.c.id)
@@ -92,6 +105,9 @@ _FIND_USED = _FIND.add_columns(database_now().label("now")).where(
 )
 _FIND_BY_ID = _FIND.where(keys.c.id == bindparam("key_id"))
 _LIST = _FIND.order_by(keys.c.id)
+
+FIND, OWN = _FIND, _own
+"""All that a ``Key`` is made of, and a key's own rotation in it, for ``store.key_list``."""
 
 # What a rotation executes is built once: building a statement takes longer than executing it.
 _THIS = keys.c.id == bindparam("this_id")
@@ -166,6 +182,8 @@ class NewKey:
     created_at_utc: datetime
     expires_at_utc: datetime | None
     rotated_from_key_id: int | None = None
+    policy: Json = field(default_factory=dict)
+    """Columns of the key's own policy; see ``own_policy``."""
 
 
 def find_used(connection: Connection, public_id: str) -> tuple[Key, datetime] | None:
@@ -190,6 +208,12 @@ def every(connection: Connection) -> list[Key]:
     return [_key(row) for row in connection.execute(_LIST).mappings()]
 
 
+def of_owner(connection: Connection, owner_id: int) -> list[Key]:
+    """Return all keys of a user, by id."""
+    owned = _LIST.where(keys.c.owner_id == owner_id)
+    return [_key(row) for row in connection.execute(owned).mappings()]
+
+
 def lock(connection: Connection, key_ids: Sequence[int]) -> None:
     """Lock keys and the first key of each one's lineage until the transaction ends.
 
@@ -207,7 +231,8 @@ def add(connection: Connection, new: NewKey) -> int:
     """Insert an enabled key and return its id. Raises KeyExistsError."""
     is_successor = new.rotated_from_key_id is not None
     values = {
-        **vars(new),
+        **{name: value for name, value in vars(new).items() if name != "policy"},
+        **new.policy,
         "enabled": True,
         "rotation_timestamp_utc": new.created_at_utc if is_successor else None,
     }
@@ -216,6 +241,16 @@ def add(connection: Connection, new: NewKey) -> int:
     except IntegrityError as error:
         raise KeyExistsError from error
     return key_id
+
+
+def own_policy(key: Key) -> Json:
+    """Return the columns of a key's own policy; a successor gets the same."""
+    return {name: getattr(key, name) for name in _POLICY_COLUMNS}
+
+
+def set_policy(connection: Connection, key_id: int, **columns: object) -> None:
+    """Change columns of a key's own policy."""
+    connection.execute(update(keys).where(keys.c.id == key_id).values(**columns))
 
 
 def set_enabled(connection: Connection, key_id: int, *, enabled: bool) -> None:
@@ -253,6 +288,31 @@ def revoke_due(connection: Connection, now: datetime) -> list[tuple[int, str]]:
     """
     revoked = connection.execute(_REVOKE_DUE, {"now": now})
     return sorted((row.id, row.revoke_reason) for row in revoked)
+
+
+def expiring(
+    connection: Connection, after: datetime, until: datetime
+) -> list[tuple[int, int, datetime]]:
+    """Return id, owner and expiry of keys that expire after a moment, up to another one.
+
+    Only those that are in use: neither revoked nor about to be, because they were rotated.
+    """
+    found = (
+        select(keys.c.id, keys.c.owner_id, keys.c.expires_at_utc)
+        .where(
+            keys.c.expires_at_utc > after,
+            keys.c.expires_at_utc <= until,
+            keys.c.revoked_at_utc.is_(None),
+            keys.c.revoke_due_utc.is_(None),
+        )
+        .order_by(keys.c.id)
+    )
+    return [(row.id, row.owner_id, row.expires_at_utc) for row in connection.execute(found)]
+
+
+def mark_deleted(connection: Connection, key_ids: Sequence[int], now: datetime) -> None:
+    """No longer list these keys. Their rows stay, because lineage and events refer to them."""
+    connection.execute(update(keys).where(keys.c.id.in_(key_ids)).values(deleted_at_utc=now))
 
 
 def mark_first_use(connection: Connection, key_id: int, now: datetime) -> bool:
@@ -293,7 +353,12 @@ def count_by_state(connection: Connection, now: datetime) -> dict[KeyState, int]
     return {KeyState(row.present_state): row.amount for row in connection.execute(counted)}
 
 
-def _key(row: RowMapping) -> Key:
+def key_of(row: Mapping[str, Any]) -> Key:
+    """Return the key of a row that has the columns of ``FIND``."""
+    return _key(row)
+
+
+def _key(row: Mapping[str, Any] | RowMapping) -> Key:
     values = dict(row)
     values.pop("now", None)
     values["roles"] = tuple(sorted(values["roles"].split(","))) if values["roles"] else ()

@@ -1,5 +1,6 @@
 """Statements on rotations."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -130,6 +131,12 @@ def of_new_key(connection: Connection, new_key_id: int) -> Rotation | None:
     return None if row is None else _rotation(row)
 
 
+def of_new_keys(connection: Connection, new_key_ids: Sequence[int]) -> list[Rotation]:
+    """Return the rotations that made some keys."""
+    found = _SELECT.where(rotations.c.new_key_id.in_(new_key_ids))
+    return [_rotation(row) for row in connection.execute(found).mappings()]
+
+
 def competing(connection: Connection, old_key_id: int) -> list[Rotation]:
     """Return every rotation that competes to replace an old key, oldest first.
 
@@ -184,6 +191,12 @@ def confirm(
     """Write a confirmation and the overlap's end that it fixed."""
     bound = {"this_id": rotation_id, "now": now, "overlap_end": overlap_end}
     connection.execute(_CONFIRM, bound)
+
+
+def change_overlap(connection: Connection, rotation_id: UUID, end: datetime, now: datetime) -> None:
+    """Write the end that a person gave to an overlap."""
+    changed = update(rotations).where(rotations.c.id == rotation_id)
+    connection.execute(changed.values(overlap_end_utc=end, overlap_changed_at_utc=now))
 
 
 def hold_ended(connection: Connection, now: datetime) -> list[tuple[UUID, int, int]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from support.providers.github import GitHub
-from support.providers.stores import NAME, StorePlace
+from support.providers.stores import NAME, StoreHarness
 
 REPOSITORY = "acme/product"
 _PERMISSIONS = (
@@ -17,7 +17,7 @@ _PERMISSIONS = (
 )
 
 
-class GithubPlace(StorePlace[GitHub]):
+class GithubHarness(StoreHarness[GitHub]):
     """A secret of ``scope``; ``settings`` name it for the sink, else it is the job's repository."""
 
     readable = False
@@ -36,13 +36,13 @@ class GithubPlace(StorePlace[GitHub]):
         self.text = f"github-secret:{NAME}{settings}"
         self._at = (store, scope, NAME)
         server = GitHub()
-        server.add_repository(REPOSITORY, environments=["production/eu"])
+        server.add_repository(REPOSITORY, environments=["production/eu", "signing"])
         server.add_organization("acme")
         super().__init__(server, "github_pat_11AAAAAAAAAAAAAAAAAAAA", new=new)
 
     @property
     def environ(self) -> dict[str, str]:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         return {
             "GITHUB_API_URL": self.server.url,
             "GITHUB_REPOSITORY": REPOSITORY,
@@ -50,23 +50,23 @@ class GithubPlace(StorePlace[GitHub]):
         }
 
     def grant(self) -> None:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         self.server.add_token(self.token, permissions=dict.fromkeys(_PERMISSIONS, "write"))
 
     def revoke(self) -> None:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         self.server.remove_token(self.token)
 
     def put(self, key: str) -> None:
-        """See ``StorePlace``. Long ago: two changes within a second look like none."""
+        """See ``StoreHarness``. Long ago: two changes within a second look like none."""
         self.server.clock_offset = timedelta(hours=-1)
         self.server.put_secret(*self._at, key, visibility="private")
         self.server.clock_offset = timedelta(0)
 
     def held(self) -> Any:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         return self.server.secret(*self._at), self.server.visibility(*self._at)
 
     def read(self) -> str:
-        """See ``StorePlace``. Opened with GitHub's private key."""
+        """See ``StoreHarness``. Opened with GitHub's private key."""
         return str(self.server.secret(*self._at))

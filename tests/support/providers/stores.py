@@ -27,7 +27,7 @@ NEIGHBOUR = "a-password-of-somebody-else"
 Server = TypeVar("Server", bound=StandIn)
 
 
-class StorePlace(ABC, Generic[Server]):
+class StoreHarness(ABC, Generic[Server]):
     """A store that holds an older key, unless it is ``new``. Open while a test runs."""
 
     text: str
@@ -97,7 +97,7 @@ class StorePlace(ABC, Generic[Server]):
         return emitter(text or self.text, self.context(**how))
 
 
-class GitlabPlace(StorePlace[GitLab]):
+class GitlabHarness(StoreHarness[GitLab]):
     """A variable of the project acme/app, or of the group acme; ``members`` are the variable's."""
 
     readable = True
@@ -124,37 +124,37 @@ class GitlabPlace(StorePlace[GitLab]):
 
     @property
     def environ(self) -> dict[str, str]:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         return {"CI_API_V4_URL": self.server.api, "GITLAB_TOKEN": self.token}
 
     def grant(self) -> None:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         role = "maintainer" if self.owner == "acme/app" else "owner"
         self.server.add_token(self.token, kind="personal", roles={self.owner: role})
 
     def revoke(self) -> None:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         self.server.tokens.clear()
 
     def put(self, key: str) -> None:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         members = self._members | {"environment_scope": self._scope}
         self.server.set_variable(self.owner, NAME, key, **members)
 
     def held(self) -> Any:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         try:
             return self.server.variable(self.owner, NAME, self._scope)
         except IndexError:
             return None
 
     def read(self) -> str:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         value: str = self.held()["value"]
         return value
 
 
-class VaultPlace(StorePlace[Vault]):
+class VaultHarness(StoreHarness[Vault]):
     """A field of secret/ci/signotaur, beside another field."""
 
     readable = True
@@ -171,32 +171,32 @@ class VaultPlace(StorePlace[Vault]):
 
     @property
     def environ(self) -> dict[str, str]:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         return {"VAULT_ADDR": self.server.url, "VAULT_TOKEN": self.token}
 
     def grant(self) -> None:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         self.server.add_token(self.token, {"secret/data/ci/signotaur": self.rights})
 
     def revoke(self) -> None:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         del self.server.tokens[self.token]
 
     def put(self, key: str) -> None:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         self.server.put_secret("secret", "ci/signotaur", {"PASSWORD": NEIGHBOUR, NAME: key})
 
     def held(self) -> Any:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         return self.server.secret("secret", "ci/signotaur")
 
     def read(self) -> str:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         value: str = self.held()[NAME]
         return value
 
 
-class BuildkitePlace(StorePlace[Buildkite]):
+class BuildkiteHarness(StoreHarness[Buildkite]):
     """A secret of the one cluster, with a description and a policy."""
 
     readable = False
@@ -212,24 +212,24 @@ class BuildkitePlace(StorePlace[Buildkite]):
 
     @property
     def environ(self) -> dict[str, str]:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         return {"BUILDKITE_REST_API_ENDPOINT": self.server.url, "BUILDKITE_API_TOKEN": self.token}
 
     def grant(self) -> None:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         self.server.add_token(self.token)
 
     def revoke(self) -> None:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         del self.server.tokens[self.token]
 
     def put(self, key: str) -> None:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         policy = "- pipeline_slug: app"
         self.server.add_secret(NAME, key, description="for signing", policy=policy)
 
     def held(self) -> Any:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         try:
             secret = self.server.secret(NAME)
         except StopIteration:
@@ -237,7 +237,7 @@ class BuildkitePlace(StorePlace[Buildkite]):
         return {name: secret[name] for name in ("id", "value", "description", "policy")}
 
     def read(self) -> str:
-        """See ``StorePlace``."""
+        """See ``StoreHarness``."""
         value: str = self.held()["value"]
         return value
 

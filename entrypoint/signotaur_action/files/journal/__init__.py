@@ -1,4 +1,4 @@
-"""The journal: the new key on disk before the server hears of it, until the rotation is finished.
+"""The journal: the new key on disk before the first request, until the rotation is finished.
 
 A journal belongs to one key on one server. Several keys can be rotated side by side on one
 machine; a run that was cut is finished from its own journal.

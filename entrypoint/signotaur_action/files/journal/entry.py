@@ -20,8 +20,8 @@ def belongs_to(entry: JournalEntry, key: Secret, server: str) -> bool:
 def read_entry(content: bytes) -> JournalEntry | None:
     """Return what a journal's records say; None for a journal without any.
 
-    A last line that is torn was never acted upon, and is ignored. Raises ValueError, KeyError
-    or TypeError for what is no journal.
+    Nothing was done after an incomplete last line, so that is ignored. Raises ValueError, KeyError
+    or TypeError for a file that is not a journal.
     """
     *whole, _torn = content.split(b"\n")
     # Empty lines are the reserve of a run that was killed before it had a rotation.
@@ -30,7 +30,7 @@ def read_entry(content: bytes) -> JournalEntry | None:
 
 
 def canonical_server(url: str) -> str:
-    """Return the one spelling of a server's address: lower case, the port, no final slash."""
+    """Return a server's address in its normal form: lower case, the port, no final slash."""
     try:
         parts = urlsplit(url)
         port = parts.port or _PORTS.get(parts.scheme)

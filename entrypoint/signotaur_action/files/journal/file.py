@@ -125,7 +125,7 @@ def open_locked(path: Path, machine: Machine) -> FileJournal:
     while True:
         descriptor = machine.open_private(path)
         try:
-            _demand_own(machine, descriptor)
+            _require_own(machine, descriptor)
             machine.lock(descriptor)
             if machine.is_at(path, descriptor):
                 return FileJournal(path, descriptor, machine)
@@ -135,10 +135,10 @@ def open_locked(path: Path, machine: Machine) -> FileJournal:
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)  # its last holder removed the file between our open and our lock
+        os.close(descriptor)  # its last owner removed the file between our open and our lock
 
 
-def _demand_own(machine: Machine, descriptor: int) -> None:
+def _require_own(machine: Machine, descriptor: int) -> None:
     # A file that somebody else planted would let them read the key, or keep us waiting.
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:

@@ -1,4 +1,4 @@
-"""Where journals lie, and which of them a run continues."""
+"""Where journals are, and which of them a run continues."""
 
 import hashlib
 import os
@@ -89,7 +89,7 @@ class JournalPlace:
     def concerns(self, journal: FileJournal) -> list[str]:
         """Return what a person should know about the folder that a journal lies in.
 
-        Of the folder of the file, its destination tells.
+        The destination reports on the folder of the file.
         """
         folder = journal.path.parent
         if not self._machine.has_posix_modes or (self._file and folder == self._file.folder):
@@ -116,7 +116,7 @@ class JournalPlace:
         for found in self._found(spot, key, server):
             if found == path:
                 return own
-            with suppress(OSError):  # planted by somebody who is not this user
+            with suppress(OSError):  # planted by another user
                 other = open_locked(found, self._machine)
                 if other.entry is not None and belongs_to(other.entry, key, server):
                     stack.callback(other.close)
@@ -168,7 +168,7 @@ class _Spot:
     def own(self, key: Secret, server: str) -> Path:
         """Return the file that a run locks, and writes its journal to if it can.
 
-        Where keys share a folder the name tells them apart. It is as slow to try a guess at the
+        Where keys share a folder they have different names. It is as slow to try a guess at the
         key against as a password's hash, since other servers' keys may be weak.
         """
         if self.file:

@@ -10,6 +10,8 @@ revision = "0004"
 down_revision = "0003"
 
 _MOMENT = sa.DateTime(timezone=True)
+_events = sa.table("events", sa.column("id"))
+_settings = sa.table("settings", sa.column("name"), sa.column("value", sa.JSON))
 _access = sa.table("certificate_access", sa.column("user_id"), sa.column("certificate_id"))
 
 
@@ -28,6 +30,16 @@ def upgrade() -> None:
         sa.Column("value", sa.JSON, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_settings"),
     )
+    _end_of_events()
+
+
+def _end_of_events() -> None:
+    # The row that every transaction with events locks: it must be there before the first one.
+    last = op.get_bind().execute(sa.select(sa.func.max(_events.c.id))).scalar_one()
+    head = {"id": last or 0, "mac": "", "proof": None}
+    op.bulk_insert(_settings, [{"name": "event-chain", "value": head}])
+    # The same for the sweep, which notes up to when it has told of expiries.
+    op.bulk_insert(_settings, [{"name": "expiry-seen", "value": None}])
 
 
 def _people() -> None:
@@ -50,6 +62,7 @@ def _people() -> None:
 
 
 def _key_use() -> None:
+    op.add_column("keys", sa.Column("deleted_at_utc", _MOMENT))
     op.add_column("keys", sa.Column("last_used_at_utc", _MOMENT))
     op.add_column("keys", sa.Column("last_used_network", sa.String(64)))
     op.add_column("keys", sa.Column("last_used_client", sa.String(100)))

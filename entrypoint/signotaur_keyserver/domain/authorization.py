@@ -1,0 +1,100 @@
+"""Who may do what: the one table that every page, form and call of people is decided by.
+
+Pure. What the table does not grant is refused. Calls with an API key are decided by the key's
+owner, role and state in ``rules``: a key opens nothing of this table.
+"""
+
+from collections.abc import Mapping
+from enum import Enum, IntEnum
+
+from signotaur_keyserver.domain.records import Person
+from signotaur_wire.roles import AUDITOR
+
+
+class Who(Enum):
+    """Kinds of visitors. A person is the first one that fits, from the bottom up to OWNER."""
+
+    STRANGER = "stranger"
+    """Did not sign in."""
+    OWNER = "owner"
+    """Signed in: owns keys, or may."""
+    AUDITOR = "auditor"
+    """Has the role Auditor: reads everything, changes nothing."""
+    ADMINISTRATOR = "administrator"
+    NEWCOMER = "newcomer"
+    """Signed in with a temporary password, which comes first whatever else the person is."""
+
+
+class Reach(IntEnum):
+    """What a grant extends to."""
+
+    NONE = 0
+    OWN = 1
+    """What belongs to the visitor."""
+    ANY = 2
+    """What belongs to others or to the server as well."""
+
+
+class Action(Enum):
+    """What pages and calls do. Each route names exactly one."""
+
+    SIGN_IN = "sign in"
+    SIGN_OUT = "sign out"
+    SEE_SESSION = "see who is signed in"
+    SEE_PROFILE = "see the profile"
+    CHANGE_PASSWORD = "change the password"  # noqa: S105 - no password
+    END_SESSIONS = "end other sessions"
+    SEE_USERS = "see users"
+    CHANGE_USERS = "change users"
+    SEE_EVENTS = "see events"
+    SEE_SETTINGS = "see settings"
+    SEE_KEYS = "see keys"
+    CHANGE_KEYS = "change keys"
+    SEE_ROTATIONS = "see rotations"
+    CHANGE_ROTATIONS = "change rotations"
+    SEE_CERTIFICATES = "see certificates"
+    CHANGE_CERTIFICATES = "change certificates"
+
+
+_EVERYBODY = dict.fromkeys(Who, Reach.OWN)
+_SIGNED_IN: Mapping[Who, Reach] = {who: Reach.OWN for who in Who if who is not Who.STRANGER}
+_PEOPLE: Mapping[Who, Reach] = dict.fromkeys((Who.OWNER, Who.AUDITOR, Who.ADMINISTRATOR), Reach.OWN)
+_ANY_READER = {Who.AUDITOR: Reach.ANY, Who.ADMINISTRATOR: Reach.ANY}
+_OWN_READER = {Who.OWNER: Reach.OWN, **_ANY_READER}
+_ADMINISTRATOR = {Who.ADMINISTRATOR: Reach.ANY}
+_OWN_WRITER = {Who.OWNER: Reach.OWN, **_ADMINISTRATOR}
+
+ALLOWED: Mapping[Action, Mapping[Who, Reach]] = {
+    Action.SIGN_IN: _EVERYBODY,
+    Action.SIGN_OUT: _SIGNED_IN,
+    Action.SEE_SESSION: _SIGNED_IN,
+    Action.SEE_PROFILE: _SIGNED_IN,
+    Action.CHANGE_PASSWORD: _SIGNED_IN,
+    Action.END_SESSIONS: _PEOPLE,
+    Action.SEE_USERS: _ANY_READER,
+    Action.CHANGE_USERS: _ADMINISTRATOR,
+    Action.SEE_EVENTS: _OWN_READER,
+    Action.SEE_SETTINGS: {**_ANY_READER, Who.OWNER: Reach.ANY},
+    Action.SEE_KEYS: _OWN_READER,
+    Action.CHANGE_KEYS: _OWN_WRITER,
+    Action.SEE_ROTATIONS: _OWN_READER,
+    Action.CHANGE_ROTATIONS: _OWN_WRITER,
+    Action.SEE_CERTIFICATES: _OWN_READER,
+    Action.CHANGE_CERTIFICATES: _ADMINISTRATOR,
+}
+
+
+def kind_of(person: Person | None) -> Who:
+    """Return which kind of visitor a person is; None is a stranger."""
+    if person is None:
+        return Who.STRANGER
+    if person.password_expires_at_utc is not None:
+        return Who.NEWCOMER
+    if person.admin:
+        return Who.ADMINISTRATOR
+    return Who.AUDITOR if AUDITOR in person.roles else Who.OWNER
+
+
+def reach(who: Who, action: Action) -> Reach:
+    """Return how far a kind of visitor may go with an action."""
+    return ALLOWED.get(action, {}).get(who, Reach.NONE)

@@ -1,0 +1,81 @@
+"""Show and change the server's policy and those of keys."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.domain.events import Event, EventType, Level
+from signotaur_keyserver.domain.policy import SETTING, Policy, PolicyError, Purpose, of_key
+from signotaur_keyserver.domain.records import Key
+from signotaur_keyserver.service.administration import AdministrationError, require_key
+from signotaur_keyserver.store import events, keys, settings
+from signotaur_wire.members import Json
+
+
+@dataclass(frozen=True)
+class KeyPolicy:
+    """What a key's own columns say, and what follows together with the server's policy."""
+
+    purpose: Purpose
+    own: Json
+    effective: Policy
+
+
+def server_policy(connection: Connection) -> Policy:
+    """Return the policy of the server."""
+    return Policy.from_json(settings.find(connection, SETTING))
+
+
+def show_policy(database: Database) -> Policy:
+    """Return the policy of the server."""
+    with database.read() as connection:
+        return server_policy(connection)
+
+
+def set_policy(database: Database, **changes: Any) -> Policy:
+    """Change fields of the server's policy; return it. Raises AdministrationError."""
+    with database.write() as connection:
+        now = database.clock.now(connection)
+        try:
+            changed = replace(server_policy(connection), **changes)
+        except PolicyError as error:
+            raise AdministrationError(str(error)) from None
+        settings.put(connection, SETTING, changed.to_json())
+        message = "The policy of the server was changed."
+        data = changed.to_json()
+        event = Event(Level.SECURITY, EventType.POLICY_CHANGED, message, data=data)
+        events.write(connection, now, event)
+        return changed
+
+
+def show_key_policy(database: Database, key_id: int) -> KeyPolicy:
+    """Return the policy of a key. Raises AdministrationError."""
+    with database.read() as connection:
+        return _policy_of(require_key(connection, key_id))
+
+
+def set_key_policy(database: Database, key_id: int, **changes: Any) -> KeyPolicy:
+    """Change a key's columns, None: as the server's policy says. Raises AdministrationError."""
+    with database.write() as connection:
+        now = database.clock.now(connection)
+        changed = replace(require_key(connection, key_id), **changes)
+        try:
+            policy = _policy_of(changed)
+        except PolicyError as error:
+            raise AdministrationError(str(error)) from None
+        keys.set_policy(connection, key_id, **changes)
+        message = f"The policy of key {key_id} was changed."
+        data: Json = {"purpose": policy.purpose.value} | policy.own
+        changed_type = EventType.KEY_POLICY_CHANGED
+        event = Event(Level.SECURITY, changed_type, message, changed.owner_id, key_id, data=data)
+        events.write(connection, now, event)
+        return policy
+
+
+def _policy_of(key: Key) -> KeyPolicy:
+    columns = keys.own_policy(key)
+    del columns["purpose"]
+    own = {name: value for name, value in columns.items() if value is not None}
+    return KeyPolicy(Purpose(key.purpose), own, of_key(key))

@@ -1,0 +1,37 @@
+"""Put the pages and their JSON twins on the app of the API."""
+
+from fastapi import FastAPI
+
+from signotaur_keyserver.web import (
+    event_pages,
+    profile_pages,
+    session_pages,
+    settings_pages,
+    static_routes,
+    user_pages,
+)
+from signotaur_keyserver.web.errors import PageBoundary
+from signotaur_keyserver.web.routes import Route
+from signotaur_keyserver.web.site import Site, SiteOptions, add_description
+
+_MODULES = (
+    session_pages.routes,
+    profile_pages.routes,
+    user_pages.routes,
+    event_pages.routes,
+    settings_pages.routes,
+)
+ROUTES: tuple[Route, ...] = tuple(route for routes in _MODULES for route in routes.all)
+"""Every page, form and call of people."""
+
+
+def add_pages(app: FastAPI, options: SiteOptions) -> None:
+    """Add the pages; without this call the server has its API alone."""
+    app.state.site = Site.of(options)
+    app.include_router(static_routes.router)
+    schemas: dict[str, object] = {}
+    for routes in _MODULES:
+        app.include_router(routes.router)
+        schemas |= routes.schemas
+    add_description(app, schemas)
+    app.add_middleware(PageBoundary, templates=app.state.site.templates)

@@ -1,0 +1,32 @@
+"""Fixtures of the tests of the web pages."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from keyserver.conftest import empty_world, left_worlds, template
+from keyserver.harness import World
+from web.browser import CHROMIUM, FLAGS
+from web.pages import Pages, serving_pages
+
+__all__ = ["empty_world", "left_worlds", "template"]
+
+
+@pytest.fixture
+def pages(empty_world: World) -> Iterator[Pages]:
+    """A server with pages, and no users."""
+    with serving_pages(empty_world) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, without a window; the test is skipped where it is not installed."""
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"{CHROMIUM} is not installed: scripts/system-packages test")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
