@@ -16,6 +16,8 @@ from signotaur_keyserver.service import administration, key_changes, key_overvie
 from signotaur_keyserver.store.key_list import Choice, Sort
 from signotaur_wire.durations import parse_duration
 
+pytestmark = pytest.mark.both_databases
+
 EVERY = Choice(sort=Sort.CREATED, descending=False)
 
 
