@@ -7,7 +7,8 @@ this order, so that none waits for one that waits for it:
    confirmation, abort, first use of a candidate or a successor, and revocation by a person do
    this. The first key never changes, so all that compete for one lineage queue at one row.
 2. Other keys and rotations of that lineage, as they are written.
-3. Events, which lock nothing that anybody else waits for.
+3. Events. They lock the end of the log until the transaction ends, so nothing is locked after
+   the first one: a change keeps its events until its end.
 
 Two kinds of transaction do not take the first lock. A signature locks the caller's key and its
 owner (``lock_use``) and waits for nothing after that. The sweep and the record of the last use
