@@ -5,7 +5,9 @@
 #   make lock UPGRADE=1              newest releases, not only what is missing
 
 PYTHON ?= python3
-PYTEST_FLAGS ?= -n auto --dist worksteal
+# One worker more than processors: tests also wait, for disks and for time limits.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PYTEST_FLAGS ?= -n $(WORKERS) --dist worksteal
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,6 +21,9 @@ ACTIONS := $(wildcard action.yml */action.yml .github/actions/*/action.yml)
 DOCKERFILES := $(wildcard Dockerfile)
 SHELL_SCRIPTS := .ci/run $(wildcard scripts/*) packaging/release-action packaging/selftest-server \
 	$(wildcard examples/*/*.sh)
+
+# The folder of [tool.coverage.run] in pyproject.toml.
+COVERAGE_DATA := .cache/coverage
 
 # What the image is built from, and the images' names; Debian 13, from wherever.
 BASE ?= debian:trixie-slim
@@ -44,7 +49,7 @@ LOCK = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_NO_INDEX \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test run-tests image image-check lint docs bench golden templates lock clean
+.PHONY: help install demo check test run-tests coverage image image-check lint docs bench golden templates lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -88,6 +93,14 @@ test: install ## check, then run every test
 run-tests:
 	@if docker version >/dev/null 2>&1; then $(MAKE) --no-print-directory image; fi
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+# With the tests of one folder: make coverage COVERED=tests/unit
+coverage: $(STAMP) ## run the tests with the lines counted that they and their processes run
+	rm -rf $(COVERAGE_DATA)
+	mkdir -p $(COVERAGE_DATA)
+	$(BIN)/python -m coverage run -m pytest $(PYTEST_FLAGS) $(COVERED)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
 
 lint: $(STAMP) ## check code, imports, workflows and scripts (needs no network)
 	$(BIN)/ruff check .

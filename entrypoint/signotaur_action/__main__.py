@@ -1,4 +1,4 @@
-"""The process's entry: answers --version, shuts the job's variables out, exits."""
+"""The entry of the process: answers --version, drops dangerous variables, exits."""
 
 import os
 import site

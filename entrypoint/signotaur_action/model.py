@@ -1,4 +1,4 @@
-"""The values that the use cases speak of. Frozen data, no input or output."""
+"""The values that the use cases work with. Frozen data, no input or output."""
 
 import hashlib
 from dataclasses import dataclass
@@ -104,7 +104,7 @@ class KeyInfo:
 
 @dataclass(frozen=True)
 class RotationIntent:
-    """What is asked of the key service. The same intent may be sent any number of times."""
+    """A request to the key service. The same intent may be sent any number of times."""
 
     id: UUID
     candidate: Secret | None

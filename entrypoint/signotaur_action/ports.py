@@ -1,4 +1,4 @@
-"""What the use cases need of the outside world, as protocols.
+"""What the use cases need from the outside world, as protocols.
 
 A key service need not speak HTTP, and need not let the client make the key.
 """
@@ -46,8 +46,8 @@ class KeyDescriptions(Protocol):
 class KeyService(Protocol):
     """A server that keeps keys. Every call is safe to repeat.
 
-    All methods raise ServerFailure when no valid answer came within the deadline, and
-    Unauthorized when the key they authenticate with is refused.
+    All methods raise ServerError when no valid answer came within the deadline, and
+    UnauthorizedError when the key they authenticate with is refused.
     """
 
     @property
@@ -81,7 +81,7 @@ class KeyService(Protocol):
 
 
 class Journal(Protocol):
-    """What outlives a killed run. Every change is durable on return; each may raise OSError."""
+    """What survives a killed run. Every change is durable on return; each may raise OSError."""
 
     @property
     def path(self) -> Path:
@@ -110,8 +110,8 @@ class Journal(Protocol):
 class SigningService(Protocol):
     """A server that signs with private keys it never gives away. Every call is safe to repeat.
 
-    Several threads may call at once. All methods raise ServerFailure and Unauthorized as a
-    KeyService does, and SigningRefused when the server will not sign with this certificate.
+    Several threads may call at once. All methods raise ServerError and UnauthorizedError as a
+    KeyService does, and SigningRefusedError if the server refuses to sign with this certificate.
     """
 
     @property
@@ -139,7 +139,7 @@ class TimestampServer(Protocol):
 class FileFormats(Protocol):
     """Reads and writes signatures in files; messages are PKCS #7, DER.
 
-    The folders are the caller's, for passing files. All methods raise FormatFault.
+    The folders belong to the caller, for temporary files. All methods raise FormatError.
     """
 
     def content(self, file: Path, algorithm: DigestAlgorithm, folder: Path) -> bytes:

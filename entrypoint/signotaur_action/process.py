@@ -77,7 +77,7 @@ def signals_deferred() -> Iterator[None]:
 
 
 def end_watchdog() -> None:
-    """Let this run take its time: for work without a lease."""
+    """End the watchdog: for work without a lease."""
     MACHINE.end_watchdog()
 
 

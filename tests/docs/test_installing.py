@@ -63,21 +63,32 @@ PIP = os.environ | {
     "PIP_CACHE_DIR": os.environ.get("PIP_CACHE_DIR", str(Path("~/.cache/pip").expanduser()))
 }
 """Variables with which pip finds what it has downloaded before."""
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a home with the client in ``signotaur``, installed by the manual's commands."""
-    home = tmp_path_factory.mktemp("home")
-    script = block("python3 -m venv").replace("python3", sys.executable, 1)
-    run("bash", "-euc", f"cd '{ROOT}'\n{script}", env=PIP | {"HOME": str(home)})
-    return home
+QUIET_PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet")
 
 
 def run(*command: str | Path, env: Mapping[str, str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def wheel(folder: Path) -> Path:
+    """Build the wheel of a copy of the repository."""
+    source = folder / "source"
+    shutil.copytree(
+        ROOT / "entrypoint",
+        source / "entrypoint",
+        ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"),
+    )
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    run(
+        *(sys.executable, *QUIET_PIP, "wheel", "--no-deps", "--no-build-isolation"),
+        *("--wheel-dir", folder, source),
+        env=PIP,
+    )
+    (built,) = folder.glob("*.whl")
+    return built
 
 
 def is_the_client(python: Path) -> bool:
@@ -91,28 +102,15 @@ def is_the_client(python: Path) -> bool:
     return b"ModuleNotFoundError" in server.stderr
 
 
-def test_the_manuals_commands_install_the_client_alone(home: Path) -> None:
-    assert is_the_client(home / "signotaur" / "bin" / "python")
-
-
-def test_a_wheel_of_the_repository_needs_nothing_but_the_lock(home: Path, tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    shutil.copytree(
-        ROOT / "entrypoint",
-        source / "entrypoint",
-        ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"),
-    )
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    pip = ("-m", "pip", "--disable-pip-version-check", "--quiet")
-    run(
-        *(sys.executable, *pip, "wheel", "--no-deps", "--no-build-isolation"),
-        *("--wheel-dir", tmp_path, source),
-        env=PIP,
-    )
-    (wheel,) = tmp_path.glob("*.whl")
+def test_the_client_installs_by_the_manual_and_as_a_wheel(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    script = block("python3 -m venv").replace("python3", sys.executable, 1)
+    run("bash", "-euc", f"cd '{ROOT}'\n{script}", env=PIP | {"HOME": str(home)})
     python = home / "signotaur" / "bin" / "python"
-    run(python, *pip, "uninstall", "--yes", "signotaur-action", env=PIP)
-    # Without an index: what the project demands is what the lock brought.
-    run(python, *pip, "install", "--no-index", wheel, env=PIP)
+    assert is_the_client(python)
+
+    run(python, *QUIET_PIP, "uninstall", "--yes", "signotaur-action", env=PIP)
+    # Without an index: what the project needs is what the lock brought.
+    run(python, *QUIET_PIP, "install", "--no-index", wheel(tmp_path), env=PIP)
     assert is_the_client(python)

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.forkserver import can_fork, fork_server
+from support.forkserver import COVERAGE, can_fork, fork_server
 
 CLIENT = (sys.executable, "-I", "-m", "signotaur_action")
-# Coverage, where it is measured, follows into child processes by its own variables.
-_COVERAGE = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-BARE = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **_COVERAGE}
+BARE = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **COVERAGE}
 
 
 @dataclass(frozen=True)

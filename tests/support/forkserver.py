@@ -25,9 +25,13 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, Any, NoReturn
 
-_READ_AT_START = ("COVERAGE_", "GCONV_", "LANG", "LC_", "LD_", "MALLOC_", "OPENSSL_", "PYTHON",
+_READ_AT_START = ("GCONV_", "LANG", "LC_", "LD_", "MALLOC_", "OPENSSL_", "PYTHON",
                   "SSL", "TZ")  # fmt: skip
 """How variables begin that the interpreter or a library reads once, when it starts."""
+
+
+COVERAGE = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+"""The variables by which coverage, where it is measured, follows into child processes."""
 
 
 def can_fork(env: Mapping[str, str]) -> bool:
@@ -83,7 +87,7 @@ class ForkServer:
                 [sys.executable, "-I", __file__, package, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env={"PATH": os.environ["PATH"]},
+                env={"PATH": os.environ["PATH"], **COVERAGE},
             )
 
     def start(

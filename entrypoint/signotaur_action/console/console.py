@@ -28,20 +28,20 @@ class Console:
         self._unfinished = False
 
     def emit(self, text: str) -> None:
-        """Write what was asked for, as it is, flushed."""
+        """Write the requested output unchanged, flushed."""
         self._write(self._stdout, text)
 
     def mask(self, key: Secret) -> None:
-        """Register the key and its encodings with the GitHub runner; elsewhere say nothing.
+        """Register the key and its encodings with the GitHub runner; elsewhere print nothing.
 
-        Outside GitHub the command line would itself show the key.
+        Outside GitHub the workflow command itself would show the key.
         """
         if self._github:
             commands = (workflow_command("add-mask", text) + "\n" for text in masks_for(key))
             self.emit("".join(commands))
 
     def note(self, text: str) -> None:
-        """Say one or more lines on stderr. A closed stderr never stops a rotation."""
+        """Write one or more lines to stderr. A closed stderr never stops a rotation."""
         if self._unfinished:
             self.progress("")
         with suppress(OSError):
@@ -61,14 +61,14 @@ class Console:
             self._unfinished = bool(text)
 
     def warn(self, text: str) -> None:
-        """Say a warning: an annotation under GitHub, a line on stderr elsewhere."""
+        """Write a warning: an annotation under GitHub, a line on stderr elsewhere."""
         if self._github:
             self.emit(workflow_command("warning", _inert(text), title=_TITLE) + "\n")
         else:
             self.note(f"Warning: {text}")
 
     def debug(self, text: str) -> None:
-        """Say a line only when debugging was asked for."""
+        """Write a line only with --debug."""
         if not self._debug:
             return
         if self._github:
@@ -77,7 +77,7 @@ class Console:
             self.note(f"debug: {text}")
 
     def fail(self, error: SignotaurError) -> None:
-        """Say what failed, the state of the keys, the next step: one annotation under GitHub."""
+        """Write what failed, the state of the keys, the next step: one annotation under GitHub."""
         text = f"{error.what}\nKeys: {error.keys}\nNext: {error.next}"
         if not self._github:
             self.note(f"Error: {text}")
@@ -86,7 +86,7 @@ class Console:
             self.emit(workflow_command("error", _inert(text), title=_TITLE) + "\n")
 
     def trace(self, error: BaseException) -> None:
-        """Say where an error came from, when debugging: places only, no values, no messages."""
+        """Write where an error came from, with --debug: places only, no values, no messages."""
         for frame in traceback.extract_tb(error.__traceback__):
             self.debug(f"{frame.filename}:{frame.lineno} in {frame.name}")
 

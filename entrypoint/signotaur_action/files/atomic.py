@@ -24,7 +24,7 @@ _MOUNT_TABLE = Path("/proc/self/mountinfo")
 
 
 class FileRefusedError(Exception):
-    """A file cannot be replaced safely. The message says why, for the person who named it."""
+    """A file cannot be replaced safely. The message says why, for the user who named it."""
 
 
 class OwnerOnlyFile:

@@ -1,4 +1,4 @@
-"""One GitHub issue for a key that is near its end: opened, kept up to date, closed again.
+"""One GitHub issue for a key that is near its end: opened, updated, closed.
 
 https://docs.github.com/en/rest/issues/issues. Issues are found by a label, so that one call is
 enough in a repository with thousands, and known by a mark in their text, so that several keys
@@ -39,7 +39,7 @@ class _Found:
 
 
 class ExpiryIssue:
-    """The issue of one key in one repository. All methods raise IssueFault."""
+    """The issue of one key in one repository. All methods raise IssueError."""
 
     def __init__(self, github: GitHubRest, repository: str, subject: str) -> None:
         """``subject`` identifies a key, also after its rotation; it is not shown."""
@@ -50,7 +50,7 @@ class ExpiryIssue:
         self._mark = f"<!-- signotaur-action guard {identity} -->"
 
     def keep_open(self, issue: Issue) -> str:
-        """Open the issue, or bring the one that is open up to date. Returns what was done."""
+        """Open the issue, or update the open one. Returns what was done."""
         title = issue.title[:_LONGEST_TITLE]
         body = f"{issue.body}\n\n{self._mark}"
         found = self._open_ones()

@@ -24,7 +24,7 @@ _MARGIN = 1.0
 
 
 class GitHubRest:
-    """Calls with one token. All methods raise HttpFault when no answer came.
+    """Calls with one token. All methods raise HttpError when no answer came.
 
     Waits for a rate limit where it ends within the time that is left, and gives GitHub's refusal
     back where it does not.

@@ -1,4 +1,4 @@
-"""Libsodium's sealed box, the form in which GitHub takes secrets. Loaded when one is written."""
+"""Libsodium's sealed box, the form in which GitHub accepts secrets. Loaded when one is written."""
 
 import base64
 import binascii

@@ -19,7 +19,7 @@ _FIRST_SUCCESS, _FIRST_REDIRECT = 200, 300
 
 
 class HttpClient:
-    """Sends one request at a time. Not for several threads. Making it may raise HttpFault."""
+    """Sends one request at a time. Not for several threads. Its constructor may raise HttpError."""
 
     def __init__(
         self, address: ServerAddress, manners: ApiProfile, limit: TimeLimit, clock: Clock

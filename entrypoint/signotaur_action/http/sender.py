@@ -66,7 +66,7 @@ class Reply:
 
 
 class Sender:
-    """Sends one request at a time. Not for several threads. Making it may raise HttpFault."""
+    """Sends one request at a time. Not for several threads. Its constructor may raise HttpError."""
 
     def __init__(
         self, address: ServerAddress, manners: ApiProfile, limit: TimeLimit, clock: Clock

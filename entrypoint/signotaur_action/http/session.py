@@ -1,7 +1,7 @@
 """One requests session with everything fixed that its defaults leave open.
 
 Nothing is taken from the environment: a ``.netrc`` would replace the Authorization header, and
-variables would choose whom to trust.
+variables would choose which authorities to trust.
 """
 
 import ssl

@@ -1,4 +1,4 @@
-"""What the clients of all other servers than the key server share in one run."""
+"""What the clients of all servers share in one run, except that of the key server."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,7 @@
-"""Calls to a key server: every failure on the way is a ServerFailure with its next step.
+"""Calls to a key server: every failure on the way is a ServerError with its next step.
 
-Every call may be repeated (GET, PUT, and the POST that signs a digest: signed twice it is no
-more signed), so network faults, 429 and 5xx are retried within one total deadline.
+Every call may be repeated (GET, PUT, and the POST that signs a digest: signed twice, it is not
+signed differently), so network errors, 429 and 5xx are retried within one total deadline.
 """
 
 from signotaur_action.errors import ServerError

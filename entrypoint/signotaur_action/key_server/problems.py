@@ -52,7 +52,7 @@ _UNAUTHORIZED = {
 
 
 def refusal(answer: Answer, server: str) -> SignotaurError:
-    """Return the error that a refusing answer means. Never shows a text that is not inert."""
+    """Return the error that a refusing answer means. Foreign text in it is escaped."""
     try:
         members = Members(answer.document)
         return _known(Problem(members.text("type")), members, answer, server)

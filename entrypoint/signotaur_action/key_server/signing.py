@@ -129,7 +129,7 @@ class HttpTimestampServer:
     proxy: str | None = None
 
     def ask(self, request: bytes) -> bytes:
-        """``POST``; nothing of it is secret, so plain http will do, as most such servers have."""
+        """``POST``; nothing of it is secret, so plain http is allowed: most servers use it."""
         limit = Deadline(_TIMESTAMP_SECONDS, f"{_TIMESTAMP_SECONDS} s", self.clock)
         server = ServerAddress(self.address, proxy=self.proxy)
         query = Request("POST", "", request, _QUERY)

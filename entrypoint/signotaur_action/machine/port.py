@@ -43,7 +43,7 @@ class Folder(Protocol):
         """Remove a file if it is still there."""
 
     def close(self) -> None:
-        """Let the folder go."""
+        """Close the folder."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Machine(Protocol):
         """Open a file to read and write; a link is not followed, a missing file is made private."""
 
     def claim(self, descriptor: int) -> None:
-        """Prove that an open file is this user's own, and close it to all others.
+        """Prove that an open file belongs to this user, and make it private.
 
         Raises OSError where that cannot be proved: nothing secret may be written then.
         """
@@ -93,13 +93,13 @@ class Machine(Protocol):
         """Open a folder."""
 
     def set_owner(self, descriptor: int, model: os.stat_result) -> None:
-        """Close a file to all but its owner, and make it the property of the model's owner.
+        """Make a file private, and give it the owner of ``model``.
 
-        An owner that cannot be given is not: the file stays this user's.
+        If the owner cannot be set, the file stays this user's.
         """
 
     def close_to_others(self, descriptor: int) -> None:
-        """Close a file to all but its owner."""
+        """Make a file private to its owner."""
 
     def publish_copy(self, copy: Path, file: Path) -> None:
         """Put a finished copy in a file's place, with the rights that the file has."""
@@ -154,19 +154,19 @@ class Machine(Protocol):
     def start_watchdog(self, seconds: float, last_words: str) -> None:
         """End this process when the time is over, even if it is blocked.
 
-        ``last_words`` are said where the process itself can still say them.
+        ``last_words`` are printed where the process itself can still do it.
         """
 
     def end_watchdog(self) -> None:
-        """Let this process take its time."""
+        """End the watchdog."""
 
     def disable_core_dumps(self) -> None:
-        """Keep what this process remembers from files that are written when it crashes."""
+        """Prevent core dumps, which would contain the memory of this process."""
 
     def limited(self, command: Sequence[str], limits: Limits) -> Sequence[str]:
         """Return the command that starts a program with these limits, and without core dumps.
 
-        Lower limits that this process has already stay. Where a system has no such limit, the
+        Lower limits of this process are kept. Where a system lacks a limit, the
         program runs without it.
         """
 
@@ -176,5 +176,5 @@ class Machine(Protocol):
     def run_as_child_of_pid_1(self, run: Callable[[], int], last_words: str) -> int:
         """Run, and return the exit code; where this process is PID 1, run as its child.
 
-        ``last_words`` are said of a child that its watchdog ended.
+        ``last_words`` are printed for a child that its watchdog ended.
         """

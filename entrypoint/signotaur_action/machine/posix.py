@@ -39,7 +39,7 @@ def sync_to_disk(descriptor: int) -> None:
 
 
 class PosixFolder:
-    """A folder by its descriptor: it stays the same one, whatever is renamed above it."""
+    """A folder by its descriptor: it stays the same one if a folder above it is renamed."""
 
     def __init__(self, path: Path, sync: Callable[[int], None]) -> None:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _CLOSE)

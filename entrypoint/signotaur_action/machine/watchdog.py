@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 CODE = 142
-"""The exit code: what a shell or a container says of SIGALRM."""
+"""The exit code: what a shell or a container reports after SIGALRM."""
 _STDERR = 2
 
 
@@ -39,7 +39,7 @@ class Watchdog:
         self._ended = threading.Event()
 
     def start(self, seconds: float, last_words: str) -> None:
-        """Count from now; an earlier count is over."""
+        """Start the time now; an earlier start is cancelled."""
         self.stop()
         self._end = self._clock() + seconds
         self._last_words = last_words
@@ -50,7 +50,7 @@ class Watchdog:
         ).start()
 
     def stop(self) -> None:
-        """Count no longer."""
+        """Cancel the deadline."""
         self._end = None
         self._ended.set()
 

@@ -1,4 +1,4 @@
-"""The system calls of Windows that Python's library lacks. Nothing here decides anything."""
+"""The system calls of Windows that Python's library lacks. No decisions are made here."""
 
 import ctypes
 import msvcrt

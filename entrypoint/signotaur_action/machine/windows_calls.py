@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Calls(Protocol):
-    """The system calls, as thin as they can be. All raise OSError."""
+    """The system calls, with as little code as possible. All raise OSError."""
 
     @property
     def terminations(self) -> tuple[signal.Signals, ...]:

@@ -26,7 +26,7 @@ class Window:
     share: float = 0.0
 
     def of(self, key: KeyInfo) -> timedelta | None:
-        """Return the window as a span; None where the key has no life to take a share of."""
+        """Return the window as a span; None if it is a share and the key has no end."""
         if self.span is not None:
             return self.span
         if key.expires_at is None or key.created_at is None:
@@ -52,7 +52,7 @@ class Limits:
 
     @property
     def any(self) -> bool:
-        """Whether anything was asked."""
+        """Whether any limit was given."""
         return any(
             limit is not None for limit in (self.fail_within, self.warn_within, self.max_age)
         )
@@ -68,7 +68,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is to be said of a key."""
+    """The verdict on a key."""
 
     key: KeyInfo
     level: Level
@@ -77,7 +77,7 @@ class Verdict:
     findings: tuple[str, ...]
     next_step: str
     limit_passed: bool
-    """Whether the key is near its end, or too old: by what was asked, not by a rotation."""
+    """Whether the key is near its end or too old by the limits, not by a rotation."""
 
     @property
     def days_left(self) -> int | None:

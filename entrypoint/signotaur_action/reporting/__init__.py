@@ -1,7 +1,7 @@
 """How a command's outcome is reported: prose, a JSON object, step outputs, a step summary.
 
-``telling`` is the form that all outcomes take, ``rotation`` and ``guard`` make it (pure), and
-``report`` brings it to everybody who listens.
+``report_content`` is the form of all outcomes, ``rotation`` and others make it (pure), and
+``report`` writes it to all places.
 """
 
 from signotaur_action.reporting.report import Report

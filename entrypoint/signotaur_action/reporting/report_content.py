@@ -1,4 +1,4 @@
-"""One outcome in words and values. Pure text; what is foreign in it came in inert."""
+"""One outcome in words and values. Pure text; foreign text in it must be escaped before."""
 
 import re
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ def result_objects(results: tuple[tuple[str, str], ...]) -> list[dict[str, str]]
 
 
 def _cell(text: str) -> str:
-    """Return text as Markdown shows it: no markup, no link, no mention, no picture in it.
+    """Escape text for Markdown: no markup, link, mention or picture in it.
 
     Character references never are markup; addresses are broken up so that none becomes a link.
     """

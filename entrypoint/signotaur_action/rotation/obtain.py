@@ -102,7 +102,7 @@ class RotationStarter:
         try:
             opened = self._service.open_rotation(key, intent)
         except _NOT_OPENED:
-            _forget(journal)  # the candidate is worthless
+            _forget(journal)  # the candidate does not work and never will
             raise
         if opened is None:
             return None

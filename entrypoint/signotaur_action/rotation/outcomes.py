@@ -1,4 +1,4 @@
-"""What a rotation is asked to do, and what can come of it. Outcomes are values, not log lines."""
+"""The plan of a rotation and its possible outcomes. Outcomes are values, not log lines."""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -82,7 +82,7 @@ def file_sink(
 
 
 def require_env_file(settings: Settings, chosen: tuple[Option, Sequence[str]] | None) -> None:
-    """Note the fault when a variable's name is given and no dotenv file."""
+    """Note the problem if a variable's name is given without a dotenv file."""
     for_env_file = chosen is not None and chosen[0] is WRITE_ENV_FILE
     if settings.is_given(WRITE_ENV_VAR_NAME) and not for_env_file:
         settings.faults.append("--write-env-var-name can only be used with --write-env-file")

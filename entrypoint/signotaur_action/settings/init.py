@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 _IN_A_SECRET, _IN_A_FILE = "secret", "file"
 _FOR_A_SECRET = (SECRET, ACTION)
-"""What makes no sense beside a key file."""
+"""Options that make no sense with a key file."""
 
 _RULES: Mapping[Option, Callable[[str], Any]] = {
     SIGN_SERVER: validators.server,

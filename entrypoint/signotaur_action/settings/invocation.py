@@ -1,4 +1,4 @@
-"""One start of a command: what it was given and the world it runs in, made by ``cli`` alone."""
+"""One start of a command: its parameters and its environment, made by ``cli`` alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which server to talk to, and how, as every command asks for it; and the way to other servers."""
+"""The server and how to reach it, for every command; and the way to other servers."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What every sink is made from, and the fault of a destination that makes no sense."""
+"""What every sink is made from, and the error for an invalid destination."""
 
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -24,7 +24,7 @@ class SinkContext:
     key_variables: Collection[str] = ()
     """Variables with a key or a token of this command: no program gets them."""
     old_key: Secret | None = None
-    """The key that is rotated, where it is known: no program is given a variable with it in."""
+    """The key that is rotated, if known: no program gets a variable that contains it."""
     outside: StoreAccess | None = None
     """The way to servers; None where there is none."""
 
@@ -83,7 +83,7 @@ _WORKS_THERE = {
 def require_reader(name: str, environ: Mapping[str, str], reader: System | None = None) -> None:
     """Raise DestinationRefusedError if no system would read the key that ``name`` prints on stdout.
 
-    A GitHub job masks the key in whatever is printed. Every other CI system reads its own
+    A GitHub job masks the key in everything that is printed. Every other CI system reads its own
     messages only; ``reader`` is the one that a message is for, None for plain text. Where no
     CI system is recognized (a shell, a container without the job's variables) all may pass.
     """

@@ -1,7 +1,7 @@
-"""The key on the standard input of a program that the user names: the road to every other store.
+"""The key on the standard input of a program that the user names: the way to every other store.
 
 The key is never an argument, which process lists show, and never a variable. The program's exit
-code decides. No shell reads the text: it is split as a shell would, and that is all.
+code decides. No shell reads the text: it is only split as a shell would.
 """
 
 import os

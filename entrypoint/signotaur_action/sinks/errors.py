@@ -20,7 +20,7 @@ class StoreRefusedError(Exception):
 
 @contextmanager
 def delivery_faults(name: str, done: str = "written") -> Iterator[None]:
-    """Turn what goes wrong with a file, a stream or a store into DeliveryFailed, naming it.
+    """Turn what goes wrong with a file, a stream or a store into DeliveryError, naming it.
 
     ``done``: what could not be done to it.
     """
@@ -37,7 +37,7 @@ def delivery_faults(name: str, done: str = "written") -> Iterator[None]:
 
 @contextmanager
 def check_faults(name: str, next_step: str) -> Iterator[None]:
-    """Turn what a store's check finds into DestinationRefused, naming it and the next step."""
+    """Turn what a store's check finds into DestinationRefusedError, with name and next step."""
     try:
         yield
     except StoreRefusedError as error:

@@ -15,7 +15,7 @@ _VISIBILITIES = ("all", "private", "selected")
 
 @dataclass(frozen=True)
 class Scope:
-    """Where the secrets' API lies, whose they are in words, and what a token needs."""
+    """The path of the secrets' API, the owner in words, and what a token needs."""
 
     parts: tuple[str, ...]
     owner: str

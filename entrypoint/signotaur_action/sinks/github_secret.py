@@ -20,7 +20,7 @@ _NEXT = (
     "Set a token with write access (input github-token, or GH_TOKEN), then run the command again."
 )
 _STALE_KEY = (400, 409, 422)
-"""What GitHub may answer to a secret that was sealed for a key pair it has no more."""
+"""What GitHub may answer to a secret that was sealed for an older key pair."""
 _SCOPES = "X-OAuth-Scopes"
 """The header in which GitHub lists the scopes of a classic token."""
 _SELECTED = "selected"
@@ -53,7 +53,9 @@ class GithubSecretSink:
 
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``. Fetching the public key proves that the token reaches the secrets."""
-        import_module("signotaur_action.github.sealed_box")  # a broken library is to be found now
+        import_module(
+            "signotaur_action.github.sealed_box"
+        )  # finds a broken library before the rotation
         with check_faults(self.name, _NEXT):
             answer = self._ask(f"{self._scope.secrets}/public-key")
             self._require_classic_scope(answer)
@@ -75,7 +77,7 @@ class GithubSecretSink:
     def _require_classic_scope(self, answer: Answer) -> None:
         """Refuse a classic token without it: it could still read a public repository's key."""
         scopes = answer.headers.get(_SCOPES)
-        if scopes is None:  # no classic token
+        if scopes is None:  # not a classic token
             return
         if self._scope.classic not in [each.strip() for each in scopes.split(",")]:
             raise StoreRefusedError(f"the token lacks the scope {self._scope.classic}")

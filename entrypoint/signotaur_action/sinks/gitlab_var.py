@@ -1,8 +1,8 @@
 """The key as a CI/CD variable of a GitLab project or group.
 
 https://docs.gitlab.com/api/project_level_variables/ and /api/group_level_variables/; where they
-are silent, GitLab's own lib/api/ci/variables.rb and lib/api/group_variables.rb. Of a variable
-that exists nothing is changed but the value: what a PUT leaves out stays.
+are silent, GitLab's own lib/api/ci/variables.rb and lib/api/group_variables.rb. In a variable
+that exists only the value is changed: GitLab keeps what a PUT omits.
 """
 
 from collections.abc import Mapping, Sequence

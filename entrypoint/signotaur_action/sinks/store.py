@@ -1,7 +1,7 @@
-"""A secret store behind an API of its own: where it is, who asks, what it answers.
+"""A secret store with its own API: its address, the token, its answers.
 
-What GitLab, Vault and Buildkite have in common. GitHub's API has habits of its own, which
-``github_rest`` knows.
+What GitLab, Vault and Buildkite have in common. GitHub's API differs; see
+``github.rest``.
 """
 
 import re
@@ -68,7 +68,7 @@ class Access:
 
 
 class Store:
-    """Calls to one store with one token. ``call`` raises HttpFault when no answer came.
+    """Calls to one store with one token. ``call`` raises HttpError when no answer came.
 
     Waits for a rate limit where it ends within the time that is left, and gives the store's
     refusal back where it does not. Every call may be sent again: of a POST that was lost on the
@@ -127,7 +127,7 @@ class Store:
 
 
 def both(first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:
-    """Return what both make; raise what is wrong with either in one SinkFault."""
+    """Return both results; raise what is wrong with either in one SinkError."""
     try:
         made = first()
     except SinkError as fault:

@@ -17,7 +17,7 @@ WINDOW = "7d"
 
 @dataclass(frozen=True)
 class Answers:
-    """Where the server is, where the key lives, and when something happens to it."""
+    """Where the server and the key are, and when the key is rotated."""
 
     server: str
     environment: str = "signing"
@@ -33,7 +33,7 @@ class Answers:
     action: str = PLACEHOLDER_ACTION
 
     def values(self) -> dict[str, str]:
-        """Return what takes the placeholders' places, as YAML."""
+        """Return the values of the placeholders, as YAML."""
         note = f" # replace: its repository, and the commit of tag v{VERSION}"
         return {
             "action": self.action + (note if self.action == PLACEHOLDER_ACTION else ""),

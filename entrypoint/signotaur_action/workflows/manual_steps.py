@@ -1,4 +1,4 @@
-"""What no file can do: the list of what is left to be done by hand."""
+"""The steps that remain to be done by hand."""
 
 import shlex
 

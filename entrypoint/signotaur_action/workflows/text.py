@@ -1,7 +1,7 @@
 """A template's text: placeholders, and values as YAML scalars that mean just what they say.
 
-A placeholder is ``<name>``. GitHub's own ``${{ }}`` stays as it is. What takes a placeholder's
-place must be YAML already: ``scalar`` makes it from any legal value.
+A placeholder is ``<name>``. GitHub's own ``${{ }}`` stays as it is. A placeholder's
+value must be YAML already: ``scalar`` makes it from any legal value.
 """
 
 import json

@@ -1,6 +1,6 @@
 """What may be answered: each rule returns the value as it is used, or raises ValueError.
 
-Whatever passes can be written to a workflow: it is one line of printable text and no expression.
+A valid value can be written to a workflow: it is one line of printable text, not an expression.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What a journal's bytes say, and which key it belongs to."""
+"""The content of a journal, and the key that it belongs to."""
 
 import json
 from collections.abc import Iterable

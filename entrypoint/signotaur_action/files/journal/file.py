@@ -87,7 +87,9 @@ class FileJournal:
     def close(self) -> None:
         """Unlock the file, and remove it if no rotation is in it."""
         if self.entry is None:
-            self._machine.release(self.path, self._descriptor)  # one that stays means nothing
+            self._machine.release(
+                self.path, self._descriptor
+            )  # an empty file that is left does no harm
         else:
             os.close(self._descriptor)
 
@@ -139,7 +141,7 @@ def open_locked(path: Path, machine: Machine) -> FileJournal:
 
 
 def _require_own(machine: Machine, descriptor: int) -> None:
-    # A file that somebody else planted would let them read the key, or keep us waiting.
+    # A file of another user would let them read the key, or block us by its lock.
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
         raise OSError(errno.EPERM, "not a plain file")

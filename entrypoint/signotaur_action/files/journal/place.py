@@ -31,7 +31,7 @@ Found = tuple[Path, JournalEntry]
 class JournalPlace:
     """The places for the journal of a command: beside the file that is written, and folders.
 
-    A journal is recognised by what is in it, whatever its name: a run continues the one whose
+    A journal is recognised by its content, not its name: a run continues the one whose
     old key or candidate it was started with, on the same server, and leaves all others alone.
     Two runs for one key find the same file to lock.
     """
@@ -87,7 +87,7 @@ class JournalPlace:
         return [path for path, entry in journals if not belongs_to(entry, key, server)]
 
     def concerns(self, journal: FileJournal) -> list[str]:
-        """Return what a person should know about the folder that a journal lies in.
+        """Return what a person should know about the folder that contains a journal.
 
         The destination reports on the folder of the file.
         """
@@ -104,7 +104,7 @@ class JournalPlace:
     def _open(
         self, spot: "_Spot", path: Path, key: Secret, server: str, stack: ExitStack
     ) -> FileJournal:
-        """Lock the key's own file, and return that or the journal that lies under another name.
+        """Lock the key's own file, and return that or the journal that has another name.
 
         The own file is locked in any case: a second run for the key must not begin while the
         first has emptied the journal that it found.
@@ -129,7 +129,7 @@ class JournalPlace:
         return own
 
     def _lock_file(self, stack: ExitStack) -> None:
-        """Keep other runs from the file, where the journal lies elsewhere."""
+        """Keep other runs from the file if the journal is elsewhere."""
         with suppress(OSError):
             if self._file is not None:
                 stack.callback(open_locked(self._file.beside, self._machine).close)
@@ -190,7 +190,7 @@ class _Spot:
     def journals(self, machine: Machine) -> Iterator[Found]:
         """Yield every journal with a rotation in it, a live run's too; read only, not locked.
 
-        Whose the files are is not looked at before one is opened to be used.
+        The owner is checked only when a journal is opened to be used.
         """
         prefix = re.escape(f".{self.file}.") if self.file else ""
         usual = "|" if self.file else ""
@@ -208,7 +208,9 @@ class _Spot:
 
 def _entry_in(folder: Folder, name: str, machine: Machine) -> JournalEntry | None:
     try:
-        descriptor = folder.open(name, os.O_RDWR)  # to read alone would wait for a pipe's writer
+        descriptor = folder.open(
+            name, os.O_RDWR
+        )  # opening only to read would wait for a pipe's writer
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
