@@ -4,7 +4,8 @@ Several servers with different clocks may run on one database, so that a test ca
 look at what follows next week.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from signotaur_keyserver.runtime.connections import DEFAULT, Limits
 from signotaur_keyserver.runtime.server import Server, configured, listen, url_of
 from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.sweep import Swept, sweep
+from signotaur_keyserver.store import keys
 from signotaur_keyserver.store.event_chain import ChainKey
 from signotaur_keyserver.web.application import add_pages
 from signotaur_keyserver.web.site import SiteOptions
@@ -179,8 +181,10 @@ class Client:
 class World:
     """One database, the servers on it, and what a person does at the command line."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, url: str | None = None) -> None:
         self.file = file
+        """The SQLite file; the data folder of any other database is the folder that it is in."""
+        self.url = url or sqlite_url(file)
         self.vault = Vault.in_folder(file.parent)
         self._chain_key = ChainKey(self.vault)
         self.database = self._opened()
@@ -189,9 +193,7 @@ class World:
         self._clients: dict[str, Client] = {}
 
     def _opened(self, offset: str = "0s") -> Database:
-        return Database(
-            sqlite_url(self.file), offset=parse_duration(offset), chain_key=self._chain_key
-        )
+        return Database(self.url, offset=parse_duration(offset), chain_key=self._chain_key)
 
     def at(self, offset: str) -> Client:
         """Return a client of a server whose clock runs ahead; it is started at the first call.
@@ -232,6 +234,13 @@ class World:
         text = administration.add_key(self.database, user, name, lifetime)
         self.secrets.append(text)
         return text
+
+    @contextmanager
+    def holding(self, *key_ids: int) -> Iterator[None]:
+        """Keep keys locked, as a transaction of another instance does."""
+        with self.database.write() as connection:
+            keys.lock(connection, key_ids)
+            yield
 
     def sweep(self, offset: str = "0s") -> Swept:
         """Sweep as an instance whose clock runs ahead."""

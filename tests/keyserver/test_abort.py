@@ -2,7 +2,11 @@
 
 from uuid import uuid4
 
+import pytest
+
 from keyserver.harness import World, problem
+
+pytestmark = pytest.mark.both_databases
 
 
 def test_the_candidate_dies_at_once(world: World) -> None:

@@ -8,9 +8,11 @@ import pytest
 
 from keyserver.harness import Client, Running, World, problem, wait_until
 from keyserver.statements import executed
-from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.service import administration
 from signotaur_wire import keyformat, paths
+
+pytestmark = pytest.mark.both_databases
 
 
 def _with_another_secret(key: str) -> str:
@@ -107,7 +109,7 @@ def test_a_wrong_secret_learns_nothing_of_a_dead_key(world: World, state: str) -
 def test_strangers_are_limited_and_valid_keys_are_not(world: World) -> None:
     key, revoked = world.key(), world.key()
     administration.revoke_key(world.database, 2)
-    database = Database(sqlite_url(world.file))
+    database = Database(world.url)
     server = Running(database, failures_burst=3, failures_per_second=0.5)
     with server as url, closing(Client(url, world.secrets)) as client:
         failures = [client.self(keyformat.generate()) for _ in range(5)]

@@ -10,6 +10,8 @@ from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.authentication import authenticate, record_first_use
 from signotaur_wire.members import format_time
 
+pytestmark = pytest.mark.both_databases
+
 
 def _three(world: World, old: str, *, used: tuple[int, ...]) -> list[OpenRotation]:
     opened = [world.now.open(old) for _ in range(3)]

@@ -1,7 +1,5 @@
 """Certificates as they are made and kept: self-signed ones, labels, removal and migration."""
 
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from keyserver.certs import YEAR, add, material
 from keyserver.harness import World
-from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.database.migrate import _config, current_revision, migrate, newest_revision
 from signotaur_keyserver.domain.records import CertificateState
 from signotaur_keyserver.pki.master_key import Vault
@@ -25,6 +23,8 @@ from signotaur_keyserver.pki.selfsigned import KeyType
 from signotaur_keyserver.pki.subjects import subject_name
 from signotaur_keyserver.service import certificates
 from signotaur_keyserver.service.administration import AdministrationError
+
+pytestmark = pytest.mark.both_databases
 
 
 @pytest.mark.parametrize("key_type", [KeyType.RSA_2048, KeyType.EC_P256, KeyType.EC_P384])
@@ -113,16 +113,18 @@ def test_the_database_keeps_no_certificate_that_could_neither_sign_nor_go(world:
 
 
 _OLD_ROWS = """
-INSERT INTO users VALUES (1, 'ci', 0, 1, '2026-01-01 00:00:00.000000');
+INSERT INTO users VALUES (1, 'ci', false, true, '2026-01-01 00:00:00.000000');
 INSERT INTO keys(id, public_id, sha256, owner_id, name, enabled, created_at_utc)
-VALUES (1, 'abcdefghijklmno', printf('%.64c', 'a'), 1, 'build', 1, '2026-01-01 00:00:00.000000');
+VALUES (1, 'abcdefghijklmno', '{sha256}', 1, 'build', true, '2026-01-01 00:00:00.000000');
 INSERT INTO events(at_utc, level, type, message, user_id, key_id, data)
-VALUES ('2026-01-01 00:00:00.000000', 'Security', 'key-added', 'Key 1 was added.', 1, 1, '{}')
-"""
+VALUES ('2026-01-01 00:00:00.000000', 'Security', 'key-added', 'Key 1 was added.', 1, 1, '{{}}')
+""".format(sha256="a" * 64)
 
 
-def test_a_database_of_the_first_version_is_brought_up_with_what_it_holds(tmp_path: Path) -> None:
-    database = Database(sqlite_url(tmp_path / "old.db"))
+def test_a_database_of_the_first_version_is_brought_up_with_what_it_holds(
+    tmp_path: Path, empty_database: str
+) -> None:
+    database = Database(empty_database)
     database.prepare()
     config = _config()
     with database.write() as connection:
@@ -132,10 +134,10 @@ def test_a_database_of_the_first_version_is_brought_up_with_what_it_holds(tmp_pa
     with database.write() as connection:
         for statement in _OLD_ROWS.split(";"):
             connection.exec_driver_sql(statement)
-    before = _rows(tmp_path / "old.db")
+    before = _rows(database)
     migrate(database)
     assert current_revision(database) == newest_revision()
-    assert _rows(tmp_path / "old.db") == before
+    assert _rows(database) == before
     made = material()
     vault = Vault.in_folder(tmp_path)
     added = certificates.add_certificate(database, vault, "first", lambda _now: made, ["ci"])
@@ -144,11 +146,11 @@ def test_a_database_of_the_first_version_is_brought_up_with_what_it_holds(tmp_pa
     database.close()
 
 
-def _rows(file: Path) -> list[object]:
+def _rows(database: Database) -> list[object]:
     selects = (
         "id, name, admin, enabled, created_at_utc FROM users",
         "id, sha256, name FROM keys",
         "id, at_utc, level, type, message, user_id, key_id, data FROM events",
     )
-    with closing(sqlite3.connect(file)) as raw:
-        return [raw.execute(f"SELECT {select}").fetchall() for select in selects]
+    with database.read() as connection:
+        return [connection.exec_driver_sql(f"SELECT {select}").all() for select in selects]

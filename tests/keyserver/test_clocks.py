@@ -6,6 +6,8 @@ import pytest
 
 import signotaur_keyserver
 
+pytestmark = pytest.mark.both_databases
+
 ROOT = Path(signotaur_keyserver.__file__).parent
 CERTIFICATES = ROOT / "runtime" / "tls.py"
 

@@ -9,6 +9,8 @@ from keyserver.harness import NewKey, World, problem
 from signotaur_keyserver.service import administration
 from signotaur_wire.members import format_time
 
+pytestmark = pytest.mark.both_databases
+
 
 def test_confirmation_arms_the_old_key_at_the_announced_end(world: World) -> None:
     before, after = world.at("167h"), world.at("169h")

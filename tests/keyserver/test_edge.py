@@ -10,7 +10,7 @@ import pytest
 
 from keyserver import attacks
 from keyserver.harness import Running, World, wait_until
-from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.runtime.bounded_http import HEAD_LIMIT
 from signotaur_keyserver.runtime.connections import Limits
 
@@ -204,7 +204,7 @@ def test_a_client_that_leaves_in_its_body_is_no_fault(
 )
 def test_whoever_stops_in_the_middle_is_closed(world: World, parts: list[bytes]) -> None:
     """Before: all of these were still open after 280 s."""
-    database = Database(sqlite_url(world.file))
+    database = Database(world.url)
     limits = Limits(head=0.1, body=0.1, idle=3600)
     server = Running(database, limits=limits)
     with server as url, closing(attacks.connect(int(url.rpartition(":")[2]))) as plain:
@@ -217,7 +217,7 @@ def test_whoever_stops_in_the_middle_is_closed(world: World, parts: list[bytes])
 
 
 def test_a_kept_connection_that_is_not_used_is_closed(world: World) -> None:
-    database = Database(sqlite_url(world.file))
+    database = Database(world.url)
     server = Running(database, limits=Limits(head=3600, body=3600, answer=3600, idle=1))
     with server as url, closing(attacks.connect(int(url.rpartition(":")[2]))) as plain:
         plain.sendall(GET + b"\r\n")

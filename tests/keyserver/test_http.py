@@ -15,7 +15,7 @@ import requests
 
 from keyserver.harness import Client, NewKey, Running, World, problem, wait_until
 from keyserver.statements import executed
-from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database
 from signotaur_wire import keyformat, paths
 
 ROTATION = paths.rotation(uuid4())
@@ -193,11 +193,12 @@ def test_metrics_may_require_a_token(world: World, header: str | None) -> None:
     assert "signotaur_keys" in answer.text
 
 
+@pytest.mark.both_databases
 def test_a_busy_database_is_unavailable_for_a_moment(world: World) -> None:
-    database = Database(sqlite_url(world.file), busy_timeout=timedelta(seconds=0.2))
+    database = Database(world.url, busy_timeout=timedelta(seconds=0.2))
     key = world.key()
     with Running(database) as url, closing(Client(url, world.secrets)) as client:
-        with world.database.write():
+        with world.holding(1):
             answer = client.put(key, uuid4(), NewKey())
             assert problem(answer) == (503, "unavailable")
             assert int(answer.headers["Retry-After"]) >= 1

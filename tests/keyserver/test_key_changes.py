@@ -13,6 +13,8 @@ from signotaur_keyserver.service import administration, key_changes, policies
 from signotaur_keyserver.service.person_transaction import Actor
 from signotaur_keyserver.store import keys, people
 
+pytestmark = pytest.mark.both_databases
+
 
 def person(world: World, name: str = "ci", *, admin: bool = False) -> Person:
     if name != "ci":

@@ -8,7 +8,7 @@ from sqlalchemy import insert, update
 from keyserver.harness import World
 from keyserver.statements import executed
 from keyserver.test_key_changes import actor, administrator
-from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.domain.schema import key_uses, keys
 from signotaur_keyserver.domain.standing import Concern, Standing
@@ -16,11 +16,13 @@ from signotaur_keyserver.service import administration, key_changes, key_overvie
 from signotaur_keyserver.store.key_list import Choice, Sort
 from signotaur_wire.durations import parse_duration
 
+pytestmark = pytest.mark.both_databases
+
 EVERY = Choice(sort=Sort.CREATED, descending=False)
 
 
 def listed(world: World, offset: str = "0s", choice: Choice = EVERY) -> key_overview.KeyPage:
-    database = Database(sqlite_url(world.file), offset=parse_duration(offset))
+    database = Database(world.url, offset=parse_duration(offset))
     try:
         return key_overview.list_keys(database, choice)
     finally:

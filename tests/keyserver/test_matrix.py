@@ -10,6 +10,8 @@ from keyserver.harness import Client, OpenRotation, World, problem
 from signotaur_keyserver.service import administration
 from signotaur_wire import keyformat
 
+pytestmark = pytest.mark.both_databases
+
 UNKNOWN = (401, "unknown-key")
 CALLS = ("self", "put", "get", "confirm", "abort")
 # What each caller of one open rotation gets, in the order of CALLS. 200 is success.

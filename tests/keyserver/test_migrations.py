@@ -7,22 +7,23 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+from keyserver.harness import World
 from signotaur_keyserver.database.database import Database, UnsupportedDatabaseError, sqlite_url
 from signotaur_keyserver.database.migrate import current_revision, migrate, newest_revision
 from signotaur_keyserver.domain.schema import metadata
 from signotaur_keyserver.service import administration
 
 
-def test_migrations_and_schema_agree(template: Path) -> None:
-    database = Database(sqlite_url(template))
-    with database.read() as connection:
+@pytest.mark.both_databases
+def test_migrations_and_schema_agree(world: World) -> None:
+    with world.database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
-    database.close()
 
 
-def test_migrating_is_repeatable_and_keeps_what_is_there(tmp_path: Path) -> None:
-    database = Database(sqlite_url(tmp_path / "new.db"))
+@pytest.mark.both_databases
+def test_migrating_is_repeatable_and_keeps_what_is_there(empty_database: str) -> None:
+    database = Database(empty_database)
     assert current_revision(database) is None
     migrate(database)
     administration.add_user(database, "ci", admin=False, roles=[])
@@ -33,9 +34,10 @@ def test_migrating_is_repeatable_and_keeps_what_is_there(tmp_path: Path) -> None
     database.close()
 
 
-def test_instances_that_start_at_once_migrate_once(tmp_path: Path) -> None:
+@pytest.mark.both_databases
+def test_instances_that_start_at_once_migrate_once(empty_database: str) -> None:
     def start(_index: int) -> str | None:
-        database = Database(sqlite_url(tmp_path / "new.db"))
+        database = Database(empty_database)
         migrate(database)
         revision = current_revision(database)
         database.close()
@@ -59,7 +61,9 @@ def test_the_database_is_as_durable_as_it_is_meant_to_be(template: Path) -> None
 @pytest.mark.parametrize(
     "url",
     [
-        "postgresql+psycopg://user:secret@host/db",
+        "postgresql+asyncpg://user:secret@host/db",
+        "postgresql://user:a-very@secret@host/db",
+        "postgresql://user@host:secret/db",
         "mysql://host/db",
         "a secret that is no URL",
         "sqlite://",
@@ -71,3 +75,12 @@ def test_an_unusable_database_is_refused_without_its_url(url: str) -> None:
     with pytest.raises(UnsupportedDatabaseError) as refused:
         Database(url)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.both_databases
+def test_a_database_of_a_later_version_is_left_alone(world: World) -> None:
+    with world.database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(UnsupportedDatabaseError, match="later version"):
+        migrate(world.database)
+    assert current_revision(world.database) == "9999"

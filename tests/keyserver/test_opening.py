@@ -9,6 +9,8 @@ from keyserver.harness import NewKey, World, problem
 from signotaur_keyserver.service import administration
 from signotaur_wire import keyformat
 
+pytestmark = pytest.mark.both_databases
+
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)

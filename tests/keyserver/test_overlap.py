@@ -10,6 +10,8 @@ from keyserver.test_key_changes import actor, administrator, faults
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.service import key_changes, overlap
 
+pytestmark = pytest.mark.both_databases
+
 
 def test_an_unused_candidate_is_aborted_by_its_owner(world: World) -> None:
     old = world.key()

@@ -11,6 +11,8 @@ from signotaur_keyserver.api.refusal_log import RefusalLog
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.refusals import role_required, unknown_key
 
+pytestmark = pytest.mark.both_databases
+
 FLOOD = 200
 
 

@@ -2,35 +2,39 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, insert, select
 
 from keyserver.harness import World, wait_until
 from keyserver.statements import executed
-from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.event_chain import Link
+from signotaur_keyserver.domain.schema import events
 from signotaur_keyserver.service.retention import BATCH, prune_events
 from signotaur_keyserver.service.sweeper import Sweeper
 from signotaur_keyserver.store import event_chain
+
+pytestmark = pytest.mark.both_databases
 
 YEAR = timedelta(days=365)
 
 
 @contextmanager
 def _in_a_year(world: World) -> Iterator[Database]:
-    database = Database(sqlite_url(world.file), offset=YEAR)
+    database = Database(world.url, offset=YEAR)
     yield database
     database.close()
 
 
 def _add_old_events(world: World, amount: int) -> None:
+    old = {"at_utc": datetime(2020, 1, 1, tzinfo=UTC), "level": "Information", "type": "old"}
     with world.database.write() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO events(at_utc, level, type, message, data) "
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
-            "SELECT '2020-01-01 00:00:00.000000', 'Information', 'old', 'old', '{}' FROM n",
-            (amount,),
-        )
-        last = connection.exec_driver_sql("SELECT max(id) FROM events").scalar_one()
+        first = connection.execute(select(func.max(events.c.id))).scalar_one() + 1
+        last = first + amount - 1
+        rows = [{"id": n, "message": "old", "data": {}} | old for n in range(first, last + 1)]
+        connection.execute(insert(events), rows)
         event_chain.put_head(connection, Link(last, ""), None)
 
 

@@ -31,13 +31,15 @@ from keyserver.certs import (
     sign_body,
 )
 from keyserver.harness import Client, Json, Running, World, problem
-from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.pki.material import Material
 from signotaur_keyserver.pki.selfsigned import KeyType
 from signotaur_keyserver.service import administration, certificates
 from signotaur_wire import keyformat, paths
 from signotaur_wire.members import format_time
 from signotaur_wire.signing import CERT_GET, SIGN, CertificateAnswer, SignAnswer
+
+pytestmark = pytest.mark.both_databases
 
 VENDOR = json.loads(Path(__file__).with_name("vendor_calls.json").read_text())
 HASHES: dict[str, hashes.HashAlgorithm] = {
@@ -346,10 +348,10 @@ def test_a_key_that_was_ended_signs_nothing(
 
 def test_without_its_event_there_is_no_signature(world: World) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
-    database = Database(sqlite_url(world.file), busy_timeout=timedelta(seconds=0.2))
+    database = Database(world.url, busy_timeout=timedelta(seconds=0.2))
     running = Running(database, vault=world.vault)
     with running as url, closing(Client(url, world.secrets)) as client:
-        with world.database.write():
+        with world.holding(1):
             assert problem(post_sign(client, key, thumbprint)) == (503, "unavailable")
             assert get_certificate(client, key, label="production")["result"] == 0
         assert sign(client, key, thumbprint)["result"] == 0
@@ -361,7 +363,7 @@ def test_others_are_served_while_a_signature_waits(world: World) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     world.now.self(key)
     results: list[int] = []
-    with world.database.write():
+    with world.holding(1):
         signer = Thread(target=lambda: results.append(sign(world.now, key, thumbprint)["result"]))
         signer.start()
         with closing(Client(world.now.url, world.secrets)) as other:

@@ -2,10 +2,14 @@
 
 from datetime import timedelta
 
+import pytest
+
 from keyserver.certs import NO_SUCH, add, digest, get_certificate, lasting, refused, sign
 from keyserver.harness import World, wait_until
 from signotaur_keyserver.service.log_text import LENGTH, told
 from signotaur_wire import keyformat
+
+pytestmark = pytest.mark.both_databases
 
 
 def test_a_signature_has_its_event(world: World) -> None:

@@ -12,6 +12,8 @@ import pytest
 from keyserver.harness import NewKey, OpenRotation, World, problem, wait_until
 from signotaur_keyserver.service import administration
 
+pytestmark = pytest.mark.both_databases
+
 AT_ONCE = {"again": True, "overlap_days": 0}
 """The thief's request: end what the owner rotated to, now."""
 

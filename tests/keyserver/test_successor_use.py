@@ -15,11 +15,13 @@ import requests
 from keyserver.certs import add, post_sign
 from keyserver.harness import Client, NewKey, OpenRotation, Running, World, problem
 from keyserver.processes import Process
-from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.database.migrate import migrate
 from signotaur_keyserver.service import administration
 from signotaur_wire.roles import ROTATOR
 from signotaur_wire.signing import CERT_GET
+
+pytestmark = pytest.mark.both_databases
 
 Call = Callable[[World, OpenRotation], requests.Response]
 
@@ -88,9 +90,9 @@ def test_only_the_first_use_writes(world: World) -> None:
 
 def test_a_use_that_cannot_be_recorded_is_not_answered(world: World) -> None:
     made = world.now.rotate(world.key())
-    database = Database(sqlite_url(world.file), busy_timeout=timedelta(milliseconds=100))
+    database = Database(world.url, busy_timeout=timedelta(milliseconds=100))
     with Running(database) as url, closing(Client(url, world.secrets)) as client:
-        with world.database.write():
+        with world.holding(2):
             assert problem(client.self(made.new.text)) == (503, "unavailable")
         assert client.self(made.new.text).status_code == 200
     database.close()
@@ -133,38 +135,41 @@ def test_the_first_use_against_the_confirmation_of_again(world: World, seed: int
     assert len(world.events("successor-first-used")) == 1
 
 
-def test_a_kill_after_the_answer_does_not_lose_the_use(tmp_path: Path) -> None:
+def test_a_kill_after_the_answer_does_not_lose_the_use(tmp_path: Path, empty_database: str) -> None:
     data_dir = tmp_path / "data"
     data_dir.mkdir()
-    database = Database(sqlite_url(data_dir / "keyserver.db"))
+    database = Database(empty_database)
     migrate(database)
     administration.add_user(database, "ci", admin=False, roles=[ROTATOR])
     old = administration.add_key(database, "ci", "build", None)
     database.close()
-    with Process(data_dir, "--insecure-http") as server, closing(Client(server.url, [])) as client:
+    options = ("--insecure-http", f"--database={empty_database}")
+    with Process(data_dir, *options) as server, closing(Client(server.url, [])) as client:
         owner = client.rotate(old)
         assert client.self(owner.new.text).status_code == 200
         server.end(signal.SIGKILL)
-    with Process(data_dir, "--insecure-http") as server, closing(Client(server.url, [])) as client:
+    with Process(data_dir, *options) as server, closing(Client(server.url, [])) as client:
         answer = client.put(old, uuid4(), NewKey(again=True, overlap_days=0))
         assert problem(answer) == (409, "already-rotated")
 
 
-def test_a_successor_of_an_older_database_is_in_use_from_its_next_use(tmp_path: Path) -> None:
+def test_a_successor_of_an_older_database_is_in_use_from_its_next_use(
+    tmp_path: Path, empty_database: str
+) -> None:
     """Nothing is known of uses before the upgrade, so nothing is invented."""
     file = tmp_path / "keyserver.db"
-    database = Database(sqlite_url(file))
+    database = Database(empty_database)
     migrate(database)
     administration.add_user(database, "ci", admin=False, roles=[ROTATOR])
     database.close()
-    world = World(file)
+    world = World(file, empty_database)
     owner = world.now.rotate(world.key())
     world.close()
-    database = Database(sqlite_url(file))
+    database = Database(empty_database)
     with database.write() as connection:  # as revision 0003 leaves the keys that are there
         connection.exec_driver_sql("UPDATE keys SET in_use_since_utc = NULL")
     database.close()
-    world = World(file)
+    world = World(file, empty_database)
     assert world.now.self(owner.new.text).status_code == 200
     assert world.overview(2).key.in_use_since_utc is not None
     world.close()

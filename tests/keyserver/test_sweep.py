@@ -3,10 +3,14 @@
 from datetime import datetime, timedelta
 from threading import Barrier, Thread
 
+import pytest
+
 from keyserver.harness import World, problem, wait_until
-from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.service.sweep import Swept, sweep
 from signotaur_keyserver.service.sweeper import Sweeper
+
+pytestmark = pytest.mark.both_databases
 
 
 def test_a_rotation_nobody_confirms_is_held_and_revokes_nothing(world: World) -> None:
@@ -74,7 +78,7 @@ def test_many_sweepers_write_each_event_once(world: World) -> None:
     barrier = Barrier(4)
 
     def sweep_late() -> None:
-        database = Database(sqlite_url(world.file), offset=timedelta(days=8))
+        database = Database(world.url, offset=timedelta(days=8))
         barrier.wait()
         swept.extend(sweep(database) for _ in range(3))
         database.close()
@@ -94,7 +98,7 @@ def test_many_sweepers_write_each_event_once(world: World) -> None:
 
 def test_a_server_sweeps_when_it_starts_and_at_its_interval(world: World) -> None:
     world.now.rotate(world.key())
-    database = Database(sqlite_url(world.file), offset=timedelta(days=8))
+    database = Database(world.url, offset=timedelta(days=8))
     sweeper = Sweeper(database, timedelta(milliseconds=10))
     sweeper.start()
     assert sweeper.totals.revoked == 1

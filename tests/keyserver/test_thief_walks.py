@@ -10,6 +10,8 @@ import pytest
 
 from keyserver.harness import NewKey, World
 
+pytestmark = pytest.mark.both_databases
+
 STEPS = 20
 
 

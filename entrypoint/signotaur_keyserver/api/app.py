@@ -1,6 +1,7 @@
 """The factory of the web application: everything it works with is given to it."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from time import monotonic
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -24,7 +26,13 @@ from signotaur_keyserver.api import (
     signing_routes,
 )
 from signotaur_keyserver.api.buckets import TokenBuckets
-from signotaur_keyserver.api.context import Context, LeakReports, context_of, source_of
+from signotaur_keyserver.api.context import (
+    Context,
+    LeakReports,
+    Networks,
+    context_of,
+    source_of,
+)
 from signotaur_keyserver.api.metrics import RecentCensus, RequestCounts, SignatureCounts
 from signotaur_keyserver.api.middleware import METHODS, RequestBoundary, RequestRules
 from signotaur_keyserver.api.problems import problem_response, refusal_response
@@ -34,12 +42,18 @@ from signotaur_keyserver.domain import refusals
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.private_keys import PrivateKeys
+from signotaur_keyserver.service.last_use import LastUses, write_uses
 from signotaur_keyserver.service.sweeper import Sweeper
 from signotaur_keyserver.service.webhook_post import Poster
 from signotaur_keyserver.service.webhook_sender import WebhookSender
 from signotaur_wire.problems import Problem
 
 _METHOD_NOT_ALLOWED = 405
+_LAST_WRITES, _LAST_WRITE_PAUSE = 10, 0.1
+"""How often, and seconds between, an ending server tries to write the uses of locked keys."""
+_LAST_USE_SECONDS = 30.0
+"""Interval of the writes of last uses: none is more than a minute late, even at a slow one."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,8 @@ class Options:
     """Of one key, over a minute; None: as many as it likes."""
     metrics_token: str | None = None
     """Token that ``/metrics`` requires; None: it needs no token."""
+    trusted_proxies: Networks = ()
+    """Peers whose X-Forwarded-For is believed."""
     webhooks: Poster | None = None
     """How webhooks are sent; None, or without a vault for their secrets: they are not."""
     leaks: LeakReports | None = None
@@ -83,6 +99,8 @@ def create_app(database: Database, options: Options) -> FastAPI:
         private_keys=PrivateKeys(options.vault),
         leaks=options.leaks,
         signatures=SignatureCounts(),
+        last_uses=LastUses(),
+        proxies=options.trusted_proxies,
     )
     # The documentation pages would load scripts from elsewhere.
     app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
@@ -114,14 +132,19 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     context.refusals.start()
     await run_in_threadpool(context.sweeper.start)
+    tasks = [
+        asyncio.create_task(_summarize(context.refusals)),
+        asyncio.create_task(_write_uses(context)),
+    ]
     webhooks: WebhookSender | None = app.state.webhooks
     if webhooks is not None:
         webhooks.start()
-    summaries = asyncio.create_task(_summarize(context.refusals))
     try:
         yield
     finally:
-        summaries.cancel()
+        for task in tasks:
+            task.cancel()
+        await _write_remaining_uses(context)
         if webhooks is not None:
             webhooks.stop()
         context.sweeper.stop()
@@ -132,6 +155,33 @@ async def _summarize(log: RefusalLog) -> None:
     while True:
         await asyncio.sleep(SUMMARY_SECONDS)
         log.summarize()
+
+
+async def _write_uses(context: Context) -> None:
+    while True:
+        await asyncio.sleep(_LAST_USE_SECONDS)
+        await _write_noted_uses(context)
+
+
+async def _write_remaining_uses(context: Context) -> None:
+    for _ in range(_LAST_WRITES):
+        if await _write_noted_uses(context):
+            return
+        await asyncio.sleep(_LAST_WRITE_PAUSE)
+
+
+async def _write_noted_uses(context: Context) -> bool:
+    """Write the noted uses of keys, and return whether all are.
+
+    What cannot be written now is kept for the next time.
+    """
+    uses = context.last_uses.take()
+    try:
+        uses = await run_in_threadpool(write_uses, context.database, uses)
+    except (DatabaseUnavailableError, SQLAlchemyError):
+        _log.warning("the last uses of keys were not written; they will be", exc_info=True)
+    context.last_uses.put_back(uses)
+    return not uses
 
 
 async def _refused(request: Request, refused: RefusedError) -> Response:

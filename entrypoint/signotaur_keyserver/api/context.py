@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import ParamSpec, TypeVar, cast
 
 from starlette.concurrency import run_in_threadpool
@@ -14,7 +15,14 @@ from signotaur_keyserver.api.refusal_log import RefusalLog
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.pki.leak_keys import LeakKeys
 from signotaur_keyserver.pki.private_keys import PrivateKeys
+from signotaur_keyserver.service.last_use import LastUses, Place
+from signotaur_keyserver.service.log_text import told
 from signotaur_keyserver.service.sweeper import Sweeper
+
+Networks = tuple[IPv4Network | IPv6Network, ...]
+_LONGEST_CHAIN = 20
+"""Of forwarded addresses that are looked at."""
+_CLIENT_LENGTH = 100
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,6 +56,9 @@ class Context:
     leaks: LeakReports | None
     """None: reports of leaked keys are not taken."""
     signatures: SignatureCounts
+    last_uses: LastUses
+    proxies: Networks
+    """Proxies whose word on a client's address is believed."""
 
     async def read(self, query: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a read where it is fastest: a local one costs less than a change of threads."""
@@ -62,10 +73,55 @@ def context_of(request: Request) -> Context:
 
 
 def source_of(request: Request) -> str | None:
-    """Return the address of the peer; forwarded headers are not believed."""
-    return None if request.client is None else request.client.host
+    """Return the client's address: the peer's, or what a trusted proxy says it is.
+
+    Each proxy adds the address that it was called from to the end of X-Forwarded-For. So the last
+    one that is not a proxy's own is the client's; everything before it is the client's word.
+    """
+    peer = None if request.client is None else request.client.host
+    proxies = context_of(request).proxies
+    if not proxies or not _is_within(peer, proxies):
+        return peer
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+    for address in map(str.strip, reversed(forwarded[-_LONGEST_CHAIN:])):
+        if not _is_address(address):
+            return peer
+        peer = address
+        if not _is_within(address, proxies):
+            break
+    return peer
 
 
+def place_of(request: Request) -> Place:
+    """Return the network and the client of a request, as the record of uses holds them."""
+    network = network_of(source_of(request)) or "unknown"
+    return Place(network[:64], _client(request.headers.get("user-agent", "")[:_CLIENT_LENGTH]))
+
+
+@lru_cache(maxsize=1024)
+def _client(user_agent: str) -> str:
+    return (told(user_agent) or "")[:_CLIENT_LENGTH]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_within(text: str | None, networks: Networks) -> bool:
+    try:
+        address = ip_address(text or "")
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)
+
+
+@lru_cache(maxsize=1024)
 def network_of(source: str | None) -> str | None:
     """Return what a rate limit counts as one stranger: an IPv4 address, or an IPv6 /64."""
     try:

@@ -2,18 +2,27 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Annotated, TypeVar
 
 from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from signotaur_keyserver.api.context import Context, context_of, network_of, source_of
+from signotaur_keyserver.api.context import (
+    Context,
+    context_of,
+    network_of,
+    place_of,
+    source_of,
+)
+from signotaur_keyserver.database.database import DatabaseUnavailableError
 from signotaur_keyserver.domain import refusals
 from signotaur_keyserver.domain.policy import requests_per_minute, require_network
 from signotaur_keyserver.domain.records import Key
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.service.authentication import Caller, authenticate, record_first_use
+from signotaur_keyserver.service.last_use import tell_of_old_key
 from signotaur_keyserver.service.successor import record_use
 from signotaur_wire.members import WireError
 from signotaur_wire.messages import RotationRequest
@@ -58,7 +67,20 @@ async def authenticated(request: Request) -> Caller:
     if caller.is_first_use_of_candidate:
         source = source_of(request)
         await run_in_threadpool(record_first_use, context.database, caller.key, source)
+    await _note_use(request, caller)
     return caller
+
+
+async def _note_use(request: Request, caller: Caller) -> None:
+    context, place = context_of(request), place_of(request)
+    if not context.last_uses.note(caller, place):
+        return
+    # Told or not, the key may be used.
+    with suppress(DatabaseUnavailableError):
+        if await run_in_threadpool(
+            tell_of_old_key, context.database, caller, place, source_of(request)
+        ):
+            context.last_uses.mark_told(caller.key.id, place.network)
 
 
 Authenticated = Annotated[Caller, Depends(authenticated)]

@@ -16,7 +16,12 @@ from signotaur_keyserver.database.database import (
     chain_key_of,
     sqlite_url,
 )
-from signotaur_keyserver.database.migrate import current_revision, migrate, newest_revision
+from signotaur_keyserver.database.migrate import (
+    current_revision,
+    migrate,
+    newest_revision,
+    require_known,
+)
 from signotaur_keyserver.pki.master_key import Vault
 from signotaur_keyserver.pki.private_files import ExposedError, require_safe_folder
 from signotaur_keyserver.store.event_chain import ChainKey
@@ -31,7 +36,10 @@ def prepared(
     """Open the database, created and migrated as needed. Raises CommandError."""
     _require_writable(data_dir)
     with _opened(data_dir, url, offset) as database:
-        migrate(database)
+        try:
+            migrate(database)
+        except UnsupportedDatabaseError as error:
+            raise CommandError(str(error)) from None
         _make_chain_key(database, Vault.in_folder(data_dir))
         yield database
 
@@ -53,17 +61,31 @@ def existing(
     if data_dir.exists():
         _require_safe(data_dir)
     with _opened(data_dir, url, offset) as database:
-        if not database.exists():
-            raise CommandError(
-                f"{data_dir} does not contain a key server database. Start with: "
-                f"signotaur-keyserver user add NAME --role ApiKeyRotator --data-dir {data_dir}"
-            )
-        if current_revision(database) != newest_revision():
-            raise CommandError(
-                f"the database in {data_dir} has a different version. Run: signotaur-keyserver "
-                f"migrate --data-dir {data_dir}"
-            )
+        _require_present(database, data_dir, "" if url is None else " --database URL")
         yield database
+
+
+def _require_present(database: Database, data_dir: Path, option: str) -> None:
+    revision = None
+    try:
+        if database.exists():
+            database.prepare()
+            revision = current_revision(database)
+            require_known(revision)
+    except UnsupportedDatabaseError as error:
+        raise CommandError(str(error)) from None
+    if revision is None:
+        place = "the database" if option else str(data_dir)
+        raise CommandError(
+            f"{place} does not contain a key server database. Start with: signotaur-keyserver "
+            f"user add NAME --role ApiKeyRotator --data-dir {data_dir}{option}"
+        )
+    if revision != newest_revision():
+        place = "the database" if option else f"the database in {data_dir}"
+        raise CommandError(
+            f"{place} has an earlier version. Run: signotaur-keyserver migrate "
+            f"--data-dir {data_dir}{option}"
+        )
 
 
 @contextmanager

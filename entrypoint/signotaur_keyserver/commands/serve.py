@@ -2,7 +2,7 @@
 
 import json
 import re
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -90,6 +90,14 @@ MetricsTokenFile = Annotated[
         "option, /metrics requires none.",
     ),
 ]
+TrustedProxy = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trusted-proxy",
+        metavar="NETWORK",
+        help="Address or network of a reverse proxy: its X-Forwarded-For is believed; repeatable.",
+    ),
+]
 NoWeb = Annotated[
     bool, typer.Option("--no-web", help="Serve the API alone, without the web pages for people.")
 ]
@@ -129,6 +137,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     max_connections_per_address: MaxConnectionsPerAddress = DEFAULT.per_address,
     key_requests_per_minute: KeyRequestsPerMinute = KEY_REQUESTS_PER_MINUTE,
     metrics_token_file: MetricsTokenFile = None,
+    trusted_proxy: TrustedProxy = None,
     no_web: NoWeb = False,  # noqa: FBT002
     sweep_interval: SweepInterval = "1h",
     event_retention: EventRetention = "400d",
@@ -151,6 +160,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     retention = duration("--event-retention", event_retention)
     token = None if metrics_token_file is None else _token(metrics_token_file)
     given = None if self_signed or insecure_http else _given_files(tls_cert, tls_key)
+    proxies = tuple(_network(text) for text in trusted_proxy or ())
     leaks = _leak_reports(leak_keys, disable=disable_leaked_keys)
     log_to_stderr(log_format)
     vault = Vault.in_folder(data_dir)
@@ -164,6 +174,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
             event_retention=retention or None,
             key_requests_per_minute=key_requests_per_minute or None,
             metrics_token=token,
+            trusted_proxies=proxies,
             leaks=leaks,
             webhooks=Poster(allow_private=allow_private_webhooks),
         )
@@ -223,6 +234,15 @@ def _require_not_shared(file: Path) -> None:
         require_not_shared(file)
     except ExposedError as error:
         raise CommandError(str(error)) from None
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        raise CommandError(
+            f"--trusted-proxy: {text!r} is not an address or network, such as 10.0.0.0/24"
+        ) from None
 
 
 def _is_loopback(host: str) -> bool:

@@ -6,17 +6,24 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
 
 from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.database.errors import UnsupportedDatabaseError
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 
 def migrate(database: Database) -> None:
-    """Run every missing revision in one transaction. Instances that start at once queue here."""
+    """Run every missing revision in one transaction. Instances that start at once queue here.
+
+    Raises DatabaseUnavailableError, and UnsupportedDatabaseError for a database of a later
+    version, which is left as it is.
+    """
     database.prepare()
     config = _config()
-    with database.write() as connection:
+    with database.change_schema() as connection:
+        require_known(_revision(connection))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -27,9 +34,26 @@ def newest_revision() -> str | None:
 
 
 def current_revision(database: Database) -> str | None:
-    """Return the revision of the database; None when it was never migrated."""
+    """Return the revision of the database; None when it was never migrated.
+
+    Raises DatabaseUnavailableError.
+    """
     with database.read() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        return _revision(connection)
+
+
+def require_known(revision: str | None) -> None:
+    """Raise UnsupportedDatabaseError for the revision of a later version."""
+    scripts = ScriptDirectory.from_config(_config())
+    known = {script.revision for script in scripts.walk_revisions()}
+    if revision is not None and revision not in known:
+        raise UnsupportedDatabaseError(
+            "the database was migrated by a later version of signotaur-keyserver: run that version"
+        )
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _config() -> Config:

@@ -134,13 +134,6 @@ class Key:
         """Return how long the key was made to live; None is for ever."""
         return None if self.expires_at_utc is None else self.expires_at_utc - self.created_at_utc
 
-    @property
-    def family(self) -> tuple[int, ...]:
-        """Ids of the keys whose rows a change of this key's rotations must lock."""
-        return (
-            (self.id,) if self.rotated_from_key_id is None else (self.rotated_from_key_id, self.id)
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Rotation:

@@ -36,10 +36,11 @@ def add_user(database: Database, name: str, *, admin: bool, roles: Sequence[str]
     _require_name(name)
     with database.write() as connection:
         now = database.clock.now(connection)
-        if users.find(connection, name) is not None:
-            raise AdministrationError("a user with this name already exists")
         canonical_roles = [canonical(role) for role in roles]
-        user_id = users.add(connection, name, admin=admin, roles=canonical_roles, now=now)
+        try:
+            user_id = users.add(connection, name, admin=admin, roles=canonical_roles, now=now)
+        except users.UserExistsError:
+            raise AdministrationError("a user with this name already exists") from None
         event = Event(Level.SECURITY, EventType.USER_ADDED, f"User {name} was added.", user_id)
         events.write(connection, now, event)
         return user_id
@@ -111,6 +112,7 @@ def revoke_key(database: Database, key_id: int) -> bool:
     A candidate's rotation ends with it, so that it blocks no later one.
     """
     with database.write() as connection:
+        keys.lock(connection, [key_id])
         now = database.clock.now(connection)
         return revoke_alive(connection, require_key(connection, key_id), now, "an administrator")
 

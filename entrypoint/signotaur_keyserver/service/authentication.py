@@ -39,7 +39,7 @@ def authenticate(database: Database, key_text: str) -> Caller:
         parsed = keyformat.parse(key_text)
     except keyformat.KeyFormatError:
         raise refusals.unknown_key() from None
-    with database.read() as connection:
+    with database.ask() as connection:
         found = keys.find_used(connection, parsed.public_id)
         expected = _DUMMY_SHA256 if found is None else found[0].sha256
         proven = hmac.compare_digest(parsed.sha256, expected)
@@ -61,6 +61,7 @@ def record_first_use(database: Database, key: Key, source: str | None) -> None:
     that it holds a working key.
     """
     with database.write() as connection:
+        keys.lock(connection, [key.id])
         now = database.clock.now(connection)
         if not keys.mark_first_use(connection, key.id, now):
             return

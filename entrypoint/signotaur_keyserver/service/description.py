@@ -15,7 +15,7 @@ def describe_self(database: Database, caller: Caller) -> KeyDescription:
     """Describe the caller's key. A key that takes part in no rotation costs no statement."""
     rotation = None
     if caller.key.rotation_id is not None:
-        with database.read() as connection:
+        with database.ask() as connection:
             rotation = rotations.find(connection, caller.key.rotation_id)
     return describe_key(caller.key, rotation, caller.now)
 
@@ -24,7 +24,7 @@ def describe_rotation_to(
     database: Database, caller: Caller, rotation_id: UUID
 ) -> RotationDescription:
     """Describe a rotation to its old or new key. Raises RefusedError to any other."""
-    with database.read() as connection:
+    with database.ask() as connection:
         rotation = rotations.find(connection, rotation_id)
     if rotation is None or caller.key.id not in (rotation.old_key_id, rotation.new_key_id):
         raise refusals.unknown_rotation()

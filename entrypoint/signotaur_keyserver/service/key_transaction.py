@@ -50,6 +50,7 @@ def event_of(
 def use(database: Database, caller: Caller, source: str | None) -> Iterator[Use]:
     """Begin a use of a key. Raises RefusedError when the key died since it was authenticated."""
     with database.write() as connection:
+        keys.lock_use(connection, caller.key.id)
         found = keys.find_used(connection, caller.key.public_id)
         if found is None:
             raise refusals.unknown_key()

@@ -6,7 +6,7 @@ lock the keys concerned, to check the caller again, or to write the event.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -24,12 +24,14 @@ from signotaur_wire.messages import RotationState
 
 @dataclass(frozen=True)
 class Change:
-    """A transaction in which the caller's key and its origin are locked and the caller is alive."""
+    """A transaction in which the caller's lineage is locked and the caller is alive."""
 
     connection: Connection
     now: datetime
     key: Key
     source: str | None
+    events: list[Event] = field(default_factory=list)
+    """Written at the end: the transaction that holds the end of the log must not wait for a key."""
 
     def log(
         self,
@@ -41,7 +43,7 @@ class Change:
         key_id: int | None = None,
         data: Json | None = None,
     ) -> None:
-        """Write an event about a rotation; ``key_id`` is the key concerned (default: the new)."""
+        """Add an event about a rotation; ``key_id`` is the key concerned (default: the new)."""
         event = Event(
             level,
             event_type,
@@ -52,7 +54,7 @@ class Change:
             source=self.source,
             data=data or {},
         )
-        events.write(self.connection, self.now, event)
+        self.events.append(event)
 
     def rotation(self, rotation_id: UUID) -> Rotation:
         """Return a rotation of the caller's key. Raises RefusedError when it has no such one."""
@@ -103,8 +105,11 @@ class Change:
 def change(database: Database, caller: Caller, source: str | None) -> Iterator[Change]:
     """Begin a change that a key asks for. Raises RefusedError if the key died meanwhile."""
     with database.write() as connection:
-        keys.lock(connection, caller.key.family)
+        keys.lock(connection, [caller.key.id])
         now = database.clock.now(connection)
         key = keys.require(connection, caller.key.id)
         rules.require_alive(key, now)
-        yield Change(connection, now, key, source)
+        this = Change(connection, now, key, source)
+        yield this
+        if this.events:
+            events.write(connection, now, *this.events)

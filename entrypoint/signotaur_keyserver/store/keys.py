@@ -1,4 +1,19 @@
-"""Statements on keys. One statement tells all that authentication must know."""
+"""Statements on keys. One statement tells all that authentication must know.
+
+Who locks what, where several transactions can write at once. Every transaction takes its locks in
+this order, so that none waits for one that waits for it:
+
+1. ``lock``: the first key of a lineage, then the caller's key, before the clock is read. Opening,
+   confirmation, abort, first use of a candidate or a successor, and revocation by a person do
+   this. The first key never changes, so all that compete for one lineage queue at one row.
+2. Other keys and rotations of that lineage, as they are written.
+3. Events. They lock the end of the log until the transaction ends, so nothing is locked after
+   the first one: a change keeps its events until its end.
+
+Two kinds of transaction do not take the first lock. A signature locks the caller's key and its
+owner (``lock_use``) and waits for nothing after that. The sweep and the record of the last use
+take rows of many lineages, but only those that nobody holds; they leave the others for next time.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +38,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from signotaur_keyserver.database.database import database_now, joined_text
+from signotaur_keyserver.database.functions import database_now, joined_text
 from signotaur_keyserver.domain.policy import SETTING
 from signotaur_keyserver.domain.records import UNCONFIRMED, Key
 from signotaur_keyserver.domain.schema import keys, rotations, settings, user_roles, users
@@ -97,16 +112,50 @@ FIND, OWN = _FIND, _own
 
 # What a rotation executes is built once: building a statement takes longer than executing it.
 _THIS = keys.c.id == bindparam("this_id")
+_lineage = (
+    select(keys.c.id, keys.c.rotated_from_key_id)
+    .where(keys.c.id.in_(bindparam("key_ids", expanding=True)))
+    .cte("lineage", recursive=True)
+)
+_lineage = _lineage.union(
+    select(keys.c.id, keys.c.rotated_from_key_id).join(
+        _lineage, keys.c.id == _lineage.c.rotated_from_key_id
+    )
+)
+# Not FOR UPDATE: an event that names a key must not wait.
 _LOCK = (
     select(keys.c.id)
-    .where(or_(keys.c.id == bindparam("first"), keys.c.id == bindparam("last")))
+    .join(_lineage, _lineage.c.id == keys.c.id)
+    .where(
+        or_(
+            _lineage.c.rotated_from_key_id.is_(None),
+            _lineage.c.id.in_(bindparam("key_ids", expanding=True)),
+        )
+    )
     .order_by(keys.c.id)
-    .with_for_update()
+    .with_for_update(key_share=True, of=keys)
+)
+_LOCK_USE = (
+    select(keys.c.id)
+    .join(users, users.c.id == keys.c.owner_id)
+    .where(_THIS)
+    .with_for_update(read=True)
+)
+_DUE = (
+    select(keys.c.id)
+    .where(keys.c.revoked_at_utc.is_(None), keys.c.revoke_due_utc <= bindparam("now"))
+    .with_for_update(skip_locked=True, key_share=True)
+)
+_REVOKE_DUE = (
+    update(keys)
+    .where(keys.c.id.in_(_DUE))
+    .values(revoked_at_utc=keys.c.revoke_due_utc)
+    .returning(keys.c.id, keys.c.revoke_reason)
 )
 _ADD = insert(keys).returning(keys.c.id)
 _ARM = (
     update(keys)
-    .where(_THIS)
+    .where(_THIS, keys.c.revoked_at_utc.is_(None))
     .values(revoke_due_utc=bindparam("due"), revoke_reason=bindparam("why"))
 )
 _MARK_FIRST_USE = (
@@ -167,8 +216,16 @@ def of_owner(connection: Connection, owner_id: int) -> list[Key]:
 
 
 def lock(connection: Connection, key_ids: Sequence[int]) -> None:
-    """Lock the rows of one or two keys until the transaction ends, in one order for everybody."""
-    connection.execute(_LOCK, {"first": key_ids[0], "last": key_ids[-1]}).all()
+    """Lock keys and the first key of each one's lineage until the transaction ends.
+
+    What is read after this was committed before it, and nobody changes it meanwhile.
+    """
+    connection.execute(_LOCK, {"key_ids": key_ids}).all()
+
+
+def lock_use(connection: Connection, key_id: int) -> None:
+    """Keep a key and its owner as they are until the transaction ends. Others may do the same."""
+    connection.execute(_LOCK_USE, {"this_id": key_id}).all()
 
 
 def add(connection: Connection, new: NewKey) -> int:
@@ -203,7 +260,7 @@ def set_enabled(connection: Connection, key_id: int, *, enabled: bool) -> None:
 
 
 def arm(connection: Connection, key_id: int, due: datetime, reason: str) -> None:
-    """Give a key the deadline after which it is refused."""
+    """Give a key that is not revoked the deadline after which it is refused."""
     connection.execute(_ARM, {"this_id": key_id, "due": due, "why": reason})
 
 
@@ -227,14 +284,10 @@ def revoke(connection: Connection, key_id: int, at: datetime, reason: str) -> bo
 def revoke_due(connection: Connection, now: datetime) -> list[tuple[int, str]]:
     """Make every due revocation permanent; ids and reasons of those that this call revoked.
 
-    Of several sweeps at once each key is returned to exactly one.
+    Of several sweeps at once each key is returned to exactly one. A key that is locked is left to
+    the next sweep.
     """
-    revoked = connection.execute(
-        update(keys)
-        .where(keys.c.revoked_at_utc.is_(None), keys.c.revoke_due_utc <= now)
-        .values(revoked_at_utc=keys.c.revoke_due_utc)
-        .returning(keys.c.id, keys.c.revoke_reason)
-    )
+    revoked = connection.execute(_REVOKE_DUE, {"now": now})
     return sorted((row.id, row.revoke_reason) for row in revoked)
 
 
@@ -282,12 +335,15 @@ def note_old_key_deadline(connection: Connection, key_id: int, due: datetime) ->
 def count_by_state(connection: Connection, now: datetime) -> dict[KeyState, int]:
     """Count keys by what ``Key.state`` says of each; states without a key are left out."""
     state = case(
-        (or_(keys.c.revoked_at_utc.is_not(None), keys.c.revoke_due_utc <= now), KeyState.REVOKED),
-        (keys.c.expires_at_utc <= now, KeyState.EXPIRED),
-        (not_(and_(keys.c.enabled, users.c.enabled)), KeyState.DISABLED),
-        (_own.c.state != RotationState.CONFIRMED, KeyState.CANDIDATE),
-        else_=KeyState.ACTIVE,
-    ).label("state")
+        (
+            or_(keys.c.revoked_at_utc.is_not(None), keys.c.revoke_due_utc <= now),
+            KeyState.REVOKED.value,
+        ),
+        (keys.c.expires_at_utc <= now, KeyState.EXPIRED.value),
+        (not_(and_(keys.c.enabled, users.c.enabled)), KeyState.DISABLED.value),
+        (_own.c.state != RotationState.CONFIRMED, KeyState.CANDIDATE.value),
+        else_=KeyState.ACTIVE.value,
+    ).label("present_state")
     counted = (
         select(state, func.count().label("amount"))
         .select_from(keys)
@@ -295,7 +351,7 @@ def count_by_state(connection: Connection, now: datetime) -> dict[KeyState, int]
         .outerjoin(_own, _own.c.new_key_id == keys.c.id)
         .group_by(state)
     )
-    return {KeyState(row.state): row.amount for row in connection.execute(counted)}
+    return {KeyState(row.present_state): row.amount for row in connection.execute(counted)}
 
 
 def key_of(row: Mapping[str, Any]) -> Key:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
-from signotaur_keyserver.database.database import joined_text
+from signotaur_keyserver.database.functions import joined_text
 from signotaur_keyserver.domain.records import Person
 from signotaur_keyserver.domain.schema import user_roles, users
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     case,
     func,
     insert,
+    literal_column,
     or_,
     select,
     update,
@@ -64,6 +65,14 @@ _CONFIRMED = (
     .where(rotations.c.state == RotationState.CONFIRMED)
     .order_by(rotations.c.new_key_id)
 )
+_CONFIRMED_OF_OLD_KEY = (
+    _SELECT.where(
+        rotations.c.old_key_id == bindparam("old_key_id"),
+        rotations.c.state == RotationState.CONFIRMED,
+    )
+    .order_by(rotations.c.confirmed_at_utc.desc())
+    .limit(literal_column("1"))
+)
 _ADD = insert(rotations)
 _CONFIRM = (
     update(rotations)
@@ -73,6 +82,21 @@ _CONFIRM = (
         confirmed_at_utc=bindparam("now"),
         overlap_end_utc=bindparam("overlap_end"),
     )
+)
+_ENDED = (
+    select(rotations.c.id)
+    .where(
+        rotations.c.state == RotationState.OPEN,
+        rotations.c.overlap_end_utc <= bindparam("now"),
+        rotations.c.lease_until_utc <= bindparam("now"),
+    )
+    .with_for_update(skip_locked=True, key_share=True)
+)
+_HOLD_ENDED = (
+    update(rotations)
+    .where(rotations.c.id.in_(_ENDED))
+    .values(state=RotationState.HELD)
+    .returning(rotations.c.id, rotations.c.old_key_id, rotations.c.new_key_id)
 )
 
 
@@ -132,6 +156,13 @@ def competing(connection: Connection, old_key_id: int) -> list[Rotation]:
     return [_rotation(row) for row in rows]
 
 
+def confirmed_of_old_key(connection: Connection, old_key_id: int) -> Rotation | None:
+    """Return the latest rotation that replaced a key; None when none was confirmed."""
+    bound = {"old_key_id": old_key_id}
+    row = connection.execute(_CONFIRMED_OF_OLD_KEY, bound).mappings().one_or_none()
+    return None if row is None else _rotation(row)
+
+
 def confirmed_successors(connection: Connection) -> list[tuple[int, int]]:
     """Return (old key id, new key id) of every confirmed rotation."""
     return [(row.old_key_id, row.new_key_id) for row in connection.execute(_CONFIRMED)]
@@ -178,16 +209,7 @@ def hold_ended(connection: Connection, now: datetime) -> list[tuple[UUID, int, i
 
     Of several sweeps at once each rotation is returned to exactly one.
     """
-    held = connection.execute(
-        update(rotations)
-        .where(
-            rotations.c.state == RotationState.OPEN,
-            rotations.c.overlap_end_utc <= now,
-            rotations.c.lease_until_utc <= now,
-        )
-        .values(state=RotationState.HELD)
-        .returning(rotations.c.id, rotations.c.old_key_id, rotations.c.new_key_id)
-    )
+    held = connection.execute(_HOLD_ENDED, {"now": now})
     return [(row.id, row.old_key_id, row.new_key_id) for row in held]
 
 
@@ -198,9 +220,9 @@ def count_by_state(connection: Connection, now: datetime) -> dict[RotationState,
         rotations.c.overlap_end_utc <= now,
         rotations.c.lease_until_utc <= now,
     )
-    state = case((ended, RotationState.HELD.value), else_=rotations.c.state).label("state")
+    state = case((ended, RotationState.HELD.value), else_=rotations.c.state).label("present_state")
     counted = select(state, func.count().label("amount")).group_by(state)
-    return {RotationState(row.state): row.amount for row in connection.execute(counted)}
+    return {RotationState(row.present_state): row.amount for row in connection.execute(counted)}
 
 
 def rotation_of(row: Mapping[str, Any]) -> Rotation:

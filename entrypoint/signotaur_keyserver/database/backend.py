@@ -1,0 +1,43 @@
+"""What a kind of database must give to ``Database``."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine
+
+
+class Backend(Protocol):
+    """One kind of database. Its engines share a pool of connections."""
+
+    engine: Engine
+    """Transactions that write. Each statement sees all that was committed before it."""
+    snapshots: Engine
+    """Transactions that only read, all of them one moment."""
+    statements: Engine
+    """Single statements that only read, with the fewest round trips."""
+    reads_are_local: bool
+    """Whether a read is a matter of microseconds, so that it may run in an event loop."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait until this process may begin a write. Raises DatabaseUnavailableError."""
+        ...
+
+    def queue(self, connection: Connection) -> None:
+        """Wait, in a transaction, until no other instance changes the schema."""
+        ...
+
+    def prepare(self) -> None:
+        """Check or set what the whole database needs; harmless to repeat.
+
+        Raises DatabaseUnavailableError and UnsupportedDatabaseError.
+        """
+        ...
+
+    def copy_to(self, file: Path) -> None:
+        """Copy the database into a file. Raises UnsupportedDatabaseError where it is no file."""
+        ...
+
+    def exists(self) -> bool:
+        """Return whether there is a database to connect to."""
+        ...

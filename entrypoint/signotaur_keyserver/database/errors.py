@@ -1,0 +1,9 @@
+"""What can be wrong with a database, in texts that hold no URL and no password."""
+
+
+class DatabaseUnavailableError(Exception):
+    """The database cannot be reached, or is busy. Nothing was changed."""
+
+
+class UnsupportedDatabaseError(Exception):
+    """This version cannot use the database."""

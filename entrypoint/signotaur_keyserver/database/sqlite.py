@@ -1,0 +1,91 @@
+"""SQLite: one file, one writer at a time."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+from signotaur_keyserver.database.errors import (
+    DatabaseUnavailableError,
+    UnsupportedDatabaseError,
+)
+
+_BEGIN = "signotaur_begin"
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the URL of a SQLite file."""
+    return f"sqlite:///{path}"
+
+
+class SqliteBackend:
+    """A SQLite file. Raises UnsupportedDatabaseError for anything but a file."""
+
+    reads_are_local = True
+
+    def __init__(self, url: URL, patience: float) -> None:
+        if url.database in (None, "", ":memory:") or url.query:
+            raise UnsupportedDatabaseError("a SQLite database must be a file: sqlite:///FILE")
+        self._file = Path(str(url.database))
+        self._patience = patience
+        # SQLite has one writer at a time; queueing here spares it its polling back-off.
+        self._turn = Lock()
+        # Parameters hold digests and names: they have no place in an error's text.
+        self.engine = create_engine(url, hide_parameters=True, connect_args={"timeout": patience})
+        event.listen(self.engine, "connect", _configure)
+        event.listen(self.engine, "begin", _begin)
+        self.snapshots: Engine = self.engine.execution_options(**{_BEGIN: "BEGIN"})
+        self.statements: Engine = self.snapshots
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait until no other thread writes."""
+        if not self._turn.acquire(timeout=self._patience):
+            raise DatabaseUnavailableError("another write is taking too long")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def queue(self, connection: Connection) -> None:
+        """Do nothing: a transaction that writes is alone already."""
+
+    def prepare(self) -> None:
+        """Put the database file into write-ahead mode."""
+        with closing(self.engine.raw_connection()) as connection:
+            connection.cursor().execute("PRAGMA journal_mode = WAL")
+
+    def copy_to(self, file: Path) -> None:
+        """Copy the database as it is at one moment."""
+        with (
+            closing(self.engine.raw_connection()) as source,
+            closing(sqlite3.connect(file)) as target,
+        ):
+            file.chmod(0o600)
+            driver: Any = source.driver_connection
+            driver.backup(target)
+
+    def exists(self) -> bool:
+        """Return whether there is a file; SQLite would make one by itself."""
+        return self._file.exists()
+
+
+def _configure(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself: _begin does
+    connection.execute("PRAGMA foreign_keys = ON")
+    # NORMAL could lose the last commits at a power cut: a client would then hold a key
+    # that the server never heard of.
+    connection.execute("PRAGMA synchronous = FULL")
+    # A removed private key is overwritten, not only marked as free space.
+    connection.execute("PRAGMA secure_delete = ON")
+
+
+def _begin(connection: Connection) -> None:
+    # IMMEDIATE takes the write lock before anything is read, so that no decision is stale.
+    begin = connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE")
+    # The driver itself: half the time of an authentication would go into SQLAlchemy's detour.
+    connection.connection.cursor().execute(begin)
