@@ -208,6 +208,6 @@ def _successor(this: PersonChange, key: Key, expires: datetime | None) -> Made:
 
 
 def _delete(this: PersonChange, deleted: Sequence[Key]) -> None:
-    keys.mark_deleted(this.connection, [key.id for key in deleted], this.now)
+    key_list.mark_deleted(this.connection, [key.id for key in deleted], this.now)
     for key in deleted:
         this.log(EventType.KEY_DELETED, f"Key {key.id} was deleted by {this.by}.", key)

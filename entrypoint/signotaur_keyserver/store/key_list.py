@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    update,
 )
 
 from signotaur_keyserver.domain.records import Key
@@ -151,6 +152,11 @@ def lineage(connection: Connection, key_id: int, now: datetime, limit: int) -> l
     )
     nearest = statement.order_by(func.abs(keys.c.id - key_id)).limit(limit)
     return sorted(_listed(connection, nearest), key=lambda each: each.key.id, reverse=True)
+
+
+def mark_deleted(connection: Connection, key_ids: Sequence[int], now: datetime) -> None:
+    """No longer list these keys. Their rows stay, because lineage and events refer to them."""
+    connection.execute(update(keys).where(keys.c.id.in_(key_ids)).values(deleted_at_utc=now))
 
 
 def uses_after_rotation(connection: Connection, old_key_ids: Sequence[int]) -> dict[int, list[Use]]:

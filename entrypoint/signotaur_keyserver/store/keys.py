@@ -107,8 +107,7 @@ _FIND_USED = _FIND.add_columns(database_now().label("now")).where(
 _FIND_BY_ID = _FIND.where(keys.c.id == bindparam("key_id"))
 _LIST = _FIND.order_by(keys.c.id)
 
-FIND, OWN = _FIND, _own
-"""All that a ``Key`` is made of, and a key's own rotation in it, for ``store.key_list``."""
+FIND, OWN = _FIND, _own  # all that a Key is made of, and its own rotation, for key_list
 
 # What a rotation executes is built once: building a statement takes longer than executing it.
 _THIS = keys.c.id == bindparam("this_id")
@@ -190,29 +189,29 @@ class NewKey:
 def find_used(connection: Connection, public_id: str) -> tuple[Key, datetime] | None:
     """Return the key of a public id and the database's time, by one statement; None if unknown."""
     row = connection.execute(_FIND_USED, {"public_id": public_id}).mappings().one_or_none()
-    return None if row is None else (_key(row), row["now"])
+    return None if row is None else (key_of(row), row["now"])
 
 
 def get(connection: Connection, key_id: int) -> Key | None:
     """Return the key of an id, or None."""
     row = connection.execute(_FIND_BY_ID, {"key_id": key_id}).mappings().one_or_none()
-    return None if row is None else _key(row)
+    return None if row is None else key_of(row)
 
 
 def require(connection: Connection, key_id: int) -> Key:
     """Return the key of an id that a row refers to: keys are never deleted."""
-    return _key(connection.execute(_FIND_BY_ID, {"key_id": key_id}).mappings().one())
+    return key_of(connection.execute(_FIND_BY_ID, {"key_id": key_id}).mappings().one())
 
 
 def every(connection: Connection) -> list[Key]:
     """Return all keys, by id."""
-    return [_key(row) for row in connection.execute(_LIST).mappings()]
+    return [key_of(row) for row in connection.execute(_LIST).mappings()]
 
 
 def of_owner(connection: Connection, owner_id: int) -> list[Key]:
     """Return all keys of a user, by id."""
     owned = _LIST.where(keys.c.owner_id == owner_id)
-    return [_key(row) for row in connection.execute(owned).mappings()]
+    return [key_of(row) for row in connection.execute(owned).mappings()]
 
 
 def lock(connection: Connection, key_ids: Sequence[int]) -> None:
@@ -311,11 +310,6 @@ def expiring(
     return [(row.id, row.owner_id, row.expires_at_utc) for row in connection.execute(found)]
 
 
-def mark_deleted(connection: Connection, key_ids: Sequence[int], now: datetime) -> None:
-    """No longer list these keys. Their rows stay, because lineage and events refer to them."""
-    connection.execute(update(keys).where(keys.c.id.in_(key_ids)).values(deleted_at_utc=now))
-
-
 def mark_first_use(connection: Connection, key_id: int, now: datetime) -> bool:
     """Record the first use of a key; False when it was recorded before."""
     marked = connection.execute(_MARK_FIRST_USE, {"this_id": key_id, "now": now})
@@ -354,12 +348,8 @@ def count_by_state(connection: Connection, now: datetime) -> dict[KeyState, int]
     return {KeyState(row.present_state): row.amount for row in connection.execute(counted)}
 
 
-def key_of(row: Mapping[str, Any]) -> Key:
+def key_of(row: Mapping[str, Any] | RowMapping) -> Key:
     """Return the key of a row that has the columns of ``FIND``."""
-    return _key(row)
-
-
-def _key(row: Mapping[str, Any] | RowMapping) -> Key:
     values = dict(row)
     values.pop("now", None)
     values["roles"] = tuple(sorted(values["roles"].split(","))) if values["roles"] else ()
