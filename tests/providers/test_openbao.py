@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -69,29 +68,6 @@ def test_a_secret_is_made_only_where_the_engine_can_be_told(place: OpenBaoOverTl
     assert "does not exist yet" in concern
     place.sink().deliver(delivery(KEY))
     assert place.held() == {NAME: KEY}
-
-
-def test_no_change_of_other_writers_is_lost(place: OpenBaoOverTls) -> None:
-    """Two clients deliver, each to a field of its own, while others write with check-and-set."""
-
-    def write(number: int) -> None:
-        while True:
-            found = place.bao.must("GET", DATA)["data"]
-            fields = found["data"] | {f"OTHER_{number}": str(number)}
-            body = {"data": fields, "options": {"cas": found["metadata"]["version"]}}
-            if place.bao.ask("POST", DATA, body).ok:
-                return
-
-    def deliver(field: str) -> None:
-        place.sink(f"vault:secret/ci/signotaur#{field}").deliver(delivery(KEY))
-
-    with ThreadPoolExecutor(4) as pool:
-        work = [pool.submit(write, number) for number in range(2)]
-        work += [pool.submit(deliver, field) for field in (NAME, "SECOND")]
-        for each in work:
-            each.result()
-    others = {"OTHER_0": "0", "OTHER_1": "1", "PASSWORD": NEIGHBOUR}
-    assert place.held() == {**others, NAME: KEY, "SECOND": KEY}
 
 
 # When it fails
