@@ -23,7 +23,7 @@ from signotaur_keyserver.runtime.connections import DEFAULT, Limits
 from signotaur_keyserver.runtime.server import Server, configured, listen, url_of
 from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.sweep import Swept, sweep
-from signotaur_keyserver.store import keys
+from signotaur_keyserver.store import key_locks
 from signotaur_keyserver.store.event_chain import ChainKey
 from signotaur_keyserver.web.application import add_pages
 from signotaur_keyserver.web.site import SiteOptions
@@ -239,7 +239,7 @@ class World:
     def holding(self, *key_ids: int) -> Iterator[None]:
         """Keep keys locked, as a transaction of another instance does."""
         with self.database.write() as connection:
-            keys.lock(connection, key_ids)
+            key_locks.lock(connection, key_ids)
             yield
 
     def sweep(self, offset: str = "0s") -> Swept:

@@ -1,7 +1,7 @@
 """PostgreSQL: any number of instances on one database.
 
 Transactions that write run at READ COMMITTED and lock the rows that they decide on; the lists of
-locks are in ``store.keys``. A wait for a lock, a statement and a transaction that does nothing
+locks are in ``store.key_locks``. A wait for a lock, a statement and a transaction that does nothing
 all end by themselves, so that no instance can stop the others.
 """
 

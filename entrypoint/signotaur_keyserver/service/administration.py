@@ -11,7 +11,7 @@ from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.policy import SETTING, Policy, PolicyError, require_lifetime
 from signotaur_keyserver.domain.records import REVOKED_BY_PERSON, UNCONFIRMED, Key, User
 from signotaur_keyserver.service.names import NAME_RULE, is_name
-from signotaur_keyserver.store import events, keys, rotations, sessions, settings, users
+from signotaur_keyserver.store import events, key_locks, keys, rotations, sessions, settings, users
 from signotaur_wire import keyformat
 from signotaur_wire.messages import RotationState
 from signotaur_wire.roles import canonical
@@ -112,7 +112,7 @@ def revoke_key(database: Database, key_id: int) -> bool:
     A candidate's rotation ends with it, so that it blocks no later one.
     """
     with database.write() as connection:
-        keys.lock(connection, [key_id])
+        key_locks.lock(connection, [key_id])
         now = database.clock.now(connection)
         return revoke_alive(connection, require_key(connection, key_id), now, "an administrator")
 

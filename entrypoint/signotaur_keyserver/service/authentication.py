@@ -8,7 +8,7 @@ from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain import refusals, rules
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.records import Key
-from signotaur_keyserver.store import events, keys
+from signotaur_keyserver.store import events, key_locks, keys
 from signotaur_wire import keyformat
 
 _DUMMY_SHA256 = keyformat.digest("no key has this digest")
@@ -61,7 +61,7 @@ def record_first_use(database: Database, key: Key, source: str | None) -> None:
     that it holds a working key.
     """
     with database.write() as connection:
-        keys.lock(connection, [key.id])
+        key_locks.lock(connection, [key.id])
         now = database.clock.now(connection)
         if not keys.mark_first_use(connection, key.id, now):
             return

@@ -12,7 +12,7 @@ from signotaur_keyserver.domain import refusals, rules
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.records import Key
 from signotaur_keyserver.service.authentication import Caller
-from signotaur_keyserver.store import events, keys
+from signotaur_keyserver.store import events, key_locks, keys
 from signotaur_wire.members import Json
 
 
@@ -50,7 +50,7 @@ def event_of(
 def use(database: Database, caller: Caller, source: str | None) -> Iterator[Use]:
     """Begin a use of a key. Raises RefusedError when the key died since it was authenticated."""
     with database.write() as connection:
-        keys.lock_use(connection, caller.key.id)
+        key_locks.lock_use(connection, caller.key.id)
         found = keys.find_used(connection, caller.key.public_id)
         if found is None:
             raise refusals.unknown_key()

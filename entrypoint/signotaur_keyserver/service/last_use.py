@@ -14,7 +14,7 @@ from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.records import Rotation
 from signotaur_keyserver.service.authentication import Caller
-from signotaur_keyserver.store import events, key_uses, keys, rotations
+from signotaur_keyserver.store import events, key_locks, key_uses, rotations
 from signotaur_keyserver.store.key_uses import KeyUse
 
 CAPACITY = 100_000
@@ -125,7 +125,7 @@ def tell_of_old_key(database: Database, caller: Caller, place: Place, source: st
     if rotation is None or rotation.confirmed_at_utc is None:
         return False
     with database.write() as connection:
-        keys.lock(connection, [caller.key.id])
+        key_locks.lock(connection, [caller.key.id])
         since = rotation.confirmed_at_utc
         if key_uses.is_known_since(connection, caller.key.id, place.network, since):
             return True

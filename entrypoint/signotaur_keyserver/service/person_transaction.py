@@ -11,7 +11,7 @@ from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain import refusals
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.records import Key, Person, Rotation
-from signotaur_keyserver.store import events, keys, people, rotations
+from signotaur_keyserver.store import events, key_locks, keys, people, rotations
 from signotaur_wire.members import Json
 
 
@@ -94,7 +94,7 @@ def change_of(
     """
     with database.write() as connection:
         if key_ids:
-            keys.lock(connection, key_ids)
+            key_locks.lock(connection, key_ids)
         current = people.get(connection, actor.person.id)
         if current is None or not current.enabled:
             raise refusals.not_allowed()

@@ -17,7 +17,7 @@ from signotaur_keyserver.domain import refusals, rules
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.records import Key, Rotation
 from signotaur_keyserver.service.authentication import Caller
-from signotaur_keyserver.store import events, keys, rotations
+from signotaur_keyserver.store import events, key_locks, keys, rotations
 from signotaur_wire.members import Json, format_time
 from signotaur_wire.messages import RotationState
 
@@ -105,7 +105,7 @@ class Change:
 def change(database: Database, caller: Caller, source: str | None) -> Iterator[Change]:
     """Begin a change that a key asks for. Raises RefusedError if the key died meanwhile."""
     with database.write() as connection:
-        keys.lock(connection, [caller.key.id])
+        key_locks.lock(connection, [caller.key.id])
         now = database.clock.now(connection)
         key = keys.require(connection, caller.key.id)
         rules.require_alive(key, now)

@@ -23,7 +23,7 @@ from signotaur_keyserver.pki.selection import CertificateRefusedError
 from signotaur_keyserver.service.authentication import Caller
 from signotaur_keyserver.service.key_transaction import Use, event_of, use
 from signotaur_keyserver.service.log_text import told
-from signotaur_keyserver.store import certificates, events, keys
+from signotaur_keyserver.store import certificates, events, key_locks
 from signotaur_wire.members import Json
 from signotaur_wire.signing import (
     DONE,
@@ -105,7 +105,7 @@ def _require_budget(this: Use) -> None:
     if budget is None:
         return
     # Two signatures at once must not both take the last place.
-    keys.lock(this.connection, (this.key.id,))
+    key_locks.lock(this.connection, (this.key.id,))
     made = EventType.SIGNATURE_MADE
     oldest = events.moment_of_latest(this.connection, this.key.id, made, budget)
     require_budget(this.key, oldest, this.now)

@@ -1,21 +1,6 @@
-"""Statements on keys. One statement tells all that authentication must know.
+"""Statements on keys. One statement tells all that authentication must know."""
 
-Who locks what, where several transactions can write at once. Every transaction takes its locks in
-this order, so that none waits for one that waits for it:
-
-1. ``lock``: the first key of a lineage, then the caller's key, before the clock is read. Opening,
-   confirmation, abort, first use of a candidate or a successor, and revocation by a person do
-   this. The first key never changes, so all that compete for one lineage queue at one row.
-2. Other keys and rotations of that lineage, as they are written.
-3. Events. They lock the end of the log until the transaction ends, so nothing is locked after
-   the first one: a change keeps its events until its end.
-
-Two kinds of transaction do not take the first lock. A signature locks the caller's key and its
-owner (``lock_use``) and waits for nothing after that. The sweep and the record of the last use
-take rows of many lineages, but only those that nobody holds; they leave the others for next time.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -111,35 +96,6 @@ FIND, OWN = _FIND, _own  # all that a Key is made of, and its own rotation, for 
 
 # What a rotation executes is built once: building a statement takes longer than executing it.
 _THIS = keys.c.id == bindparam("this_id")
-_lineage = (
-    select(keys.c.id, keys.c.rotated_from_key_id)
-    .where(keys.c.id.in_(bindparam("key_ids", expanding=True)))
-    .cte("lineage", recursive=True)
-)
-_lineage = _lineage.union(
-    select(keys.c.id, keys.c.rotated_from_key_id).join(
-        _lineage, keys.c.id == _lineage.c.rotated_from_key_id
-    )
-)
-# Not FOR UPDATE: an event that names a key must not wait.
-_LOCK = (
-    select(keys.c.id)
-    .join(_lineage, _lineage.c.id == keys.c.id)
-    .where(
-        or_(
-            _lineage.c.rotated_from_key_id.is_(None),
-            _lineage.c.id.in_(bindparam("key_ids", expanding=True)),
-        )
-    )
-    .order_by(keys.c.id)
-    .with_for_update(key_share=True, of=keys)
-)
-_LOCK_USE = (
-    select(keys.c.id)
-    .join(users, users.c.id == keys.c.owner_id)
-    .where(_THIS)
-    .with_for_update(read=True)
-)
 _DUE = (
     select(keys.c.id)
     .where(keys.c.revoked_at_utc.is_(None), keys.c.revoke_due_utc <= bindparam("now"))
@@ -212,19 +168,6 @@ def of_owner(connection: Connection, owner_id: int) -> list[Key]:
     """Return all keys of a user, by id."""
     owned = _LIST.where(keys.c.owner_id == owner_id)
     return [key_of(row) for row in connection.execute(owned).mappings()]
-
-
-def lock(connection: Connection, key_ids: Sequence[int]) -> None:
-    """Lock keys and the first key of each one's lineage until the transaction ends.
-
-    What is read after this was committed before it, and nobody changes it meanwhile.
-    """
-    connection.execute(_LOCK, {"key_ids": key_ids}).all()
-
-
-def lock_use(connection: Connection, key_id: int) -> None:
-    """Keep a key and its owner as they are until the transaction ends. Others may do the same."""
-    connection.execute(_LOCK_USE, {"this_id": key_id}).all()
 
 
 def add(connection: Connection, new: NewKey) -> int:
