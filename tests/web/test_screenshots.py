@@ -17,6 +17,9 @@ from web.pages import Pages, serving_pages
 IMAGES = ROOT / "docs" / "images"
 SHOTS = {
     "login": "/login",
+    "keys": "/keys",
+    "key": "/keys/5",
+    "rotations": "/rotations",
     "profile": "/profile",
     "users": "/users",
     "user": "/users/2",
@@ -43,6 +46,7 @@ def _fill(pages: Pages) -> None:
         pages.world.key(owner, name, timedelta(days))
     old = pages.world.key("release builds", "Continua CI")
     pages.world.now.rotate(old)
+    pages.world.now.self(old)  # somebody still uses it
     root = pages.signed_in(pages.person(1))
     root.post("/users/3", {"name": "nightly builds", "roles": [ROTATOR]})
     root.post("/users/2/revocations", {"keyIds": [2]})
