@@ -32,7 +32,7 @@ def call(script: Path, *arguments: str, **env: str) -> subprocess.CompletedProce
 def test_says_what_to_do_without_an_engine(script: Path) -> None:
     if shutil.which("docker") is None:
         pytest.skip("there is no Docker here")
-    done = call(script, "demand")
+    done = call(script, "require")
     assert done.returncode == 1
     assert "scripts/docker-engine start" in done.stderr
 
@@ -42,7 +42,7 @@ def test_says_what_to_do_without_docker(script: Path, tmp_path: Path) -> None:
     tools.mkdir()
     for name in ("dirname", "cat"):
         (tools / name).symlink_to(str(shutil.which(name)))
-    done = call(script, "demand", PATH=str(tools))
+    done = call(script, "require", PATH=str(tools))
     assert done.returncode == 1
     assert "Install it" in done.stderr
 

@@ -28,8 +28,12 @@ SITES = (
     SystemdSite,
     CrontabSite,
 )
+# The examples of a key server have tests beside what they configure.
+_NOT_OF_ROTATIONS = {"github", "compose", "leaks", "systemd", "webhooks"}
 OTHERS = sorted(
-    path for path in EXAMPLES.rglob("*") if path.is_file() and path.parent.name != "github"
+    path
+    for path in EXAMPLES.rglob("*")
+    if path.is_file() and path.parent.name not in _NOT_OF_ROTATIONS
 )
 
 

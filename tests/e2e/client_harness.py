@@ -70,7 +70,13 @@ class Ledger:
 
     def state(self) -> list[list[object]]:
         """Return all that a rotation could change; that a key was used is no change."""
-        unchanging = ("first_used_at_utc", "in_use_since_utc")
+        unchanging = (
+            "first_used_at_utc",
+            "in_use_since_utc",
+            "last_used_at_utc",
+            "last_used_network",
+            "last_used_client",
+        )
         return [
             [value for name, value in row.items() if name not in unchanging]
             for table in ("keys", "rotations", "users")

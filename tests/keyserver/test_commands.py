@@ -6,11 +6,14 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+import alembic.command
 import pytest
 import requests
 
 from keyserver.processes import Process, command
 from signotaur_keyserver.cli import run
+from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.migrate import _config
 from signotaur_wire import keyformat
 
 Run = Callable[..., tuple[int, str, str]]
@@ -149,9 +152,23 @@ def test_without_a_database_the_next_command_is_told(
     assert not data_dir.exists()
 
 
-def test_an_unmigrated_database_says_so(cli: Run, data_dir: Path) -> None:
+def test_an_empty_database_is_none(cli: Run, data_dir: Path) -> None:
     data_dir.mkdir()
     (data_dir / "keyserver.db").touch()
+    code, _, err = cli("key", "list")
+    assert code == 10
+    assert f"{data_dir} does not contain a key server database" in err
+
+
+def test_a_database_of_an_older_version_says_so(cli: Run, data_dir: Path) -> None:
+    data_dir.mkdir(mode=0o700)
+    database = Database(sqlite_url(data_dir / "keyserver.db"))
+    database.prepare()
+    config = _config()
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "0001")
+    database.close()
     code, _, err = cli("key", "list")
     assert code == 10
     assert f"signotaur-keyserver migrate --data-dir {data_dir}" in err
@@ -165,7 +182,7 @@ FAULTS = {
     "not a number": ("key", "revoke", "one"),
     "no duration": ("sweep", "--clock-offset=soon"),
     "no lifetime": ("key", "add", "--user=ci", "--name=x", "--expires-in=0s"),
-    "another dialect": ("sweep", "--database=postgresql://host/db"),
+    "another dialect": ("sweep", "--database=mysql://host/db"),
     "no URL": ("sweep", "--database=nonsense"),
     "no TLS choice": ("serve",),
     "two TLS choices": ("serve", "--self-signed", "--insecure-http"),

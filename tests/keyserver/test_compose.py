@@ -46,11 +46,11 @@ def test_the_compose_file_runs_what_it_describes(tmp_path: Path, world: World) -
         service = services[name]
         assert service["depends_on"]["database"] == {"condition": "service_healthy"}
         options = [
-            option.replace("/data", str(tmp_path / "data"))
+            option.replace("/data", str(tmp_path))
             for option in service["command"][1:]
             if not option.startswith(("--database", "--host"))
         ]
-        with Process(tmp_path / "data", *options, f"--database={world.url}") as server:
+        with Process(tmp_path, *options, f"--database={world.url}") as server:
             assert server.ready["caFile"]
     proxy = services["proxy"]["networks"]["inside"]["ipv4_address"]
     assert f"--trusted-proxy={proxy}" in services["keyserver-1"]["command"]

@@ -149,8 +149,8 @@ def test_a_server_outlives_its_database(tmp_path: Path, durable_cluster: Cluster
     acknowledged: Acknowledged = {}
     options = ("--insecure-http", f"--database={url}")
     with (
-        Process(tmp_path / "one", *options) as one,
-        Process(tmp_path / "two", *options) as two,
+        Process(tmp_path / "data", *options) as one,
+        Process(tmp_path / "data", *options) as two,
         ThreadPoolExecutor(4) as pool,
     ):
         urls = [one.url, two.url]

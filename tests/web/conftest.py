@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from keyserver.conftest import empty_world, left_worlds, template
+from keyserver.conftest import dialect, empty_world, left_worlds, template
 from keyserver.harness import World
 from web.browser import CHROMIUM, FLAGS
 from web.pages import Pages, serving_pages
 
-__all__ = ["empty_world", "left_worlds", "template"]
+__all__ = ["dialect", "empty_world", "left_worlds", "template"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -175,9 +175,10 @@ class Sender:
             ) as response:
                 return Reply(response.status_code, response.headers, self._content(response))
         except FOREIGN as error:
-            if self._left.seconds() <= 0:
+            fault = network_fault(error, self.url)
+            if self._left.seconds() <= 0 and not isinstance(fault, NotSentError):
                 raise self._out_of_time("did not complete its answer in time") from None
-            raise network_fault(error, self.url) from None
+            raise fault from None
 
     def _content(self, response: requests.Response) -> bytes:
         """Return an answer's body. Raises HttpError if it is too large or its length is invalid."""

@@ -79,9 +79,9 @@ def operation(
     return {"responses": told, "response_model": None, "openapi_extra": extra}
 
 
-def json_body(schema: str) -> dict[str, Any]:
+def json_body(schema: str, *, required: bool = True) -> dict[str, Any]:
     """Return the description of a JSON body."""
-    return {"required": True, "content": _content("application/json", named(schema))}
+    return {"required": required, "content": _content("application/json", named(schema))}
 
 
 _SECURITY: list[dict[str, list[str]]] = [{"key": []}]

@@ -45,7 +45,7 @@ class RegenerationBody:
 
 @dataclass(frozen=True)
 class DeletedAnswer:
-    """A key that is no longer listed."""
+    """A key that was deleted: it is not listed any more."""
 
     deleted_key_id: int
 

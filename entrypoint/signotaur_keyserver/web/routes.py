@@ -6,7 +6,7 @@ they, does the request come from our own page, what does it say; only then its h
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -223,7 +223,8 @@ def _described(
         problems |= {429: (Problem.RATE_LIMITED,)}
     extra: dict[str, Any] = {"parameters": [*_path_parameters(path), *_query_parameters(query)]}
     if body is not None:
-        extra["requestBody"] = openapi.json_body(body.__name__)
+        required = any(each.default is MISSING for each in fields(body))
+        extra["requestBody"] = openapi.json_body(body.__name__, required=required)
     keys: dict[str, list[str]] = {"session": []}
     if method != "GET":
         keys["csrf"] = []
