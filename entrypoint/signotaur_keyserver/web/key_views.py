@@ -162,7 +162,8 @@ def link_view(link: Link, now: datetime) -> LinkView:
 
 
 def _use_view(use: Use) -> UseView:
-    return UseView(use.network, use.client, use.first_at_utc, use.last_at_utc, use.uses)
+    # The first use is written at once, and counted with others up to a minute later.
+    return UseView(use.network, use.client, use.first_at_utc, use.last_at_utc, max(1, use.uses))
 
 
 def _days_left(key: Key, now: datetime) -> int | None:
