@@ -117,7 +117,7 @@ def test_a_mount_that_is_missing(place: OpenBaoOverTls) -> None:
 
 def test_a_sealed_server(place: OpenBaoOverTls) -> None:
     place.server.seal()
-    assert quoted("answered 503: Vault is sealed") in refused(place).what
+    assert f"answered 503: {quoted('Vault is sealed')}" in refused(place).what
     assert "503" in not_delivered(place).what
     place.bao.unseal()
     place.sink().deliver(delivery(KEY))

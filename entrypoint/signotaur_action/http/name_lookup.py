@@ -8,6 +8,7 @@ import errno
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -38,10 +39,11 @@ def addresses(host: str, seconds: float, look_up: LookUp = _get_addresses) -> li
 
     # A daemon, because nothing else ends it when the time is over.
     threading.Thread(target=ask, name="name look-up", daemon=True).start()
-    try:
+    answer = None
+    with suppress(Empty):
         answer = answers.get(timeout=seconds)
-    except Empty:
-        raise TimeoutError(errno.ETIMEDOUT, "the name look-up did not end in time") from None
+    if answer is None:
+        raise TimeoutError(errno.ETIMEDOUT, "the name look-up did not end in time")
     if isinstance(answer, socket.gaierror):
         raise answer
     return list(dict.fromkeys(str(address[0]) for *_, address in answer))
