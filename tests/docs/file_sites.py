@@ -39,7 +39,7 @@ class FileSite(Site):
         """Make a dotenv file of it, which is not to be replaced."""
         self.key_file.write_text(f"{NAME}={self.held()}\nOTHER=stays\n")
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """See ``Site``."""
         self.put(self.held())
 

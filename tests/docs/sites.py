@@ -70,7 +70,7 @@ class Site(ABC):
         """Let the store refuse from now on."""
 
     @abstractmethod
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Let the store work again."""
 
     @abstractmethod
@@ -105,7 +105,7 @@ class ServiceSite(Site):
         """Let every write fail."""
         self.service.faults.extend(fail(method, "", 403, times=99) for method in ("PUT", "POST"))
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """See ``Site``."""
         self.service.faults.clear()
 
@@ -169,7 +169,7 @@ class AzureSite(Site):
         """See ``Site``."""
         (self.folder / "forbidden").touch()
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """See ``Site``."""
         (self.folder / "forbidden").unlink()
 
@@ -235,7 +235,7 @@ class TeamcitySite(ServiceSite):
         """See ``Site``."""
         self.service.forbidden = True
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """See ``Site``."""
         self.service.forbidden = False
 
@@ -315,7 +315,7 @@ class AwsSite(ServiceSite):
         """See ``Site``."""
         self.service.denied.add("PutSecretValue")
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """See ``Site``."""
         self.service.denied.clear()
 

@@ -107,7 +107,7 @@ def test_while_the_store_refuses_both_keys_work_and_the_same_run_finishes_it(
     assert len(candidates) == (1 if site.refusal == 12 else 0)
     assert all(each["revoked_at_utc"] is None for each in candidates)
 
-    site.mend()
+    site.repair()
     again = site.rotate()
     assert again.code == 0, again.said
     new = site.held()

@@ -107,7 +107,7 @@ def test_an_engine_of_version_1(place: OpenBaoOverTls) -> None:
 
 
 def test_a_mount_that_is_missing(place: OpenBaoOverTls) -> None:
-    """Who may not read there is told no more than that; who may, hears that there is none."""
+    """A token without rights there gets no more than 403; one with rights learns the reason."""
     sink = place.sink("vault:nowhere/app#KEY")
     assert DENIED in refused(place, sink).what
     place.token = place.server.add_token("ci-token-of-all", {"*": ("read", "create", "update")})

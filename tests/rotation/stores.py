@@ -58,7 +58,7 @@ class Destination(ABC):
         """Take a key from now on, and do not say so."""
 
     @abstractmethod
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Work again."""
 
     holds_unproved = False
@@ -114,7 +114,7 @@ class File(Destination):
         """See ``Destination``. Who overwrites the file takes the proof from it."""
         raise NotImplementedError
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """See ``Destination``."""
         self._aside.rename(self.folder)
 
@@ -163,7 +163,7 @@ class Command(Destination):
         """See ``Destination``."""
         self.become("false")
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """See ``Destination``."""
         self.become("true")
 
@@ -235,7 +235,7 @@ class Store(Destination):
 
         self.place.server.faults.append(fault)
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """See ``Destination``."""
         self.place.server.faults.clear()
         if self._revoked:

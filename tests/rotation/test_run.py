@@ -622,7 +622,7 @@ def test_aborted_is_over_and_another_rotation_begins(either_bench: RotationHarne
 
 
 def test_aborted_after_it_was_delivered_is_refused(harness: RotationHarness) -> None:
-    """Only a person can abort; the destination then holds a dead key, and no run can mend it."""
+    """Only a person can abort; the destination then holds a dead key, and no run can repair it."""
     harness.cut_before("confirm")
     harness.service.abort(only_rotation(harness).intent.id)
     with pytest.raises(UnauthorizedError):

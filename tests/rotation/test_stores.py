@@ -128,7 +128,7 @@ def test_one_that_is_refused_keeps_the_server_unasked(run: Run, position: int) -
     assert run.front.requests == []
     told = json.loads(ended.out)
     assert "Nothing was sent to the server" in told["keys"]
-    run.destinations[position].mend()
+    run.destinations[position].repair()
     assert run.held == held
     assert run.writes == [0, 0, 0]
     run.check_finished(run.rotate())
@@ -139,7 +139,7 @@ def test_one_that_is_refused_keeps_the_server_unasked(run: Run, position: int) -
 def test_a_store_that_refuses_is_retried_later(run: Run, position: int) -> None:
     run.when_open(run.destinations[position].fail)
     check_unfinished(run, run.rotate(), position)
-    run.destinations[position].mend()
+    run.destinations[position].repair()
     again = run.rotate()
     run.check_finished(again)
     assert run.writes == [1, 1, 1]
@@ -154,7 +154,7 @@ def test_an_unproved_write_is_repeated(run: Run, position: int) -> None:
     doubtful = run.destinations[position]
     run.when_open(doubtful.lose_proof)
     check_unfinished(run, run.rotate(), position)
-    doubtful.mend()
+    doubtful.repair()
     again = run.rotate()
     run.check_finished(again)
     repeated = 0 if doubtful.holds_unproved else 1

@@ -157,7 +157,7 @@ def test_killed_by_the_program_that_takes_the_key(
         kill = "kill -9 $PPID"
         program.become(kill if stored else "true", first="true" if stored else kill)
         assert job.run(Killer(nursery)).killed
-        program.mend()
+        program.repair()
         if lost:
             job.lose_machine()
         expected = job.finish(candidates=int(lost))
