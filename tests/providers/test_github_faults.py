@@ -30,7 +30,7 @@ def harness() -> Iterator[GithubHarness]:
         yield GithubHarness(github)
 
 
-# Limits: the stand-in notes whoever comes back before the time is over
+# Limits: the stand-in records every call that comes back before the time is over
 
 STATUSES = pytest.mark.parametrize("status", [403, 429])
 
@@ -90,7 +90,7 @@ def _delivering(sink: Sink) -> Callable[[], None]:
 
 
 def _told_at_once(harness: GithubHarness, act: Callable[[], object]) -> str:
-    """Return the time that is told."""
+    """Return the time in the message."""
     told = harness.told(act)
     assert harness.clock.slept == []
     match = re.search(r"GitHub's rate limit lasts until (20[0-9T:-]+Z)\.", told)
