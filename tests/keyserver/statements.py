@@ -4,16 +4,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event, make_url
+
+from keyserver.harness import World
 
 
 @contextmanager
-def executed(table: str) -> Iterator[list[str]]:
-    """Give the statements of this process that name a table, while the block lasts."""
-    statements: list[str] = []
+def executed(world: World, table: str) -> Iterator[list[str]]:
+    """Give the statements on one world's database that name a table, while the block lasts.
 
-    def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if table in statement:
+    The servers of other worlds end in the background, and write to their databases then.
+    """
+    statements: list[str] = []
+    database = make_url(world.url).database
+
+    def note(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if connection.engine.url.database == database and table in statement:
             statements.append(statement)
 
     event.listen(Engine, "before_cursor_execute", note)

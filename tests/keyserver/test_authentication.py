@@ -132,7 +132,7 @@ def test_an_unknown_id_costs_what_a_wrong_secret_costs(world: World) -> None:
     assert problem(world.now.self(wrong)) == (401, "unknown-key")
     asked = []
     for key in (wrong, keyformat.generate()):
-        with executed("keys") as statements:
+        with executed(world, "keys") as statements:
             assert problem(world.now.self(key)) == (401, "unknown-key")
         asked.append(statements)
     known, unknown = asked
@@ -143,7 +143,7 @@ def test_an_unknown_id_costs_what_a_wrong_secret_costs(world: World) -> None:
 def test_a_valid_key_costs_one_statement(world: World) -> None:
     key = world.key()
     world.now.self(key)
-    with executed("keys") as statements:
+    with executed(world, "keys") as statements:
         world.now.self(key)
     assert len(statements) == 1
 

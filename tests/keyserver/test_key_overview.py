@@ -188,7 +188,7 @@ def test_a_list_costs_the_same_statements_for_any_number_of_keys(world: World) -
     for amount in (1, 60):
         for _ in range(amount):
             world.key()
-        with executed("") as statements:
+        with executed(world, "") as statements:
             page = listed(world)
         counts.append(len([each for each in statements if "SELECT" in each]))
         assert len(page.keys) <= 50

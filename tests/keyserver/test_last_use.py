@@ -32,7 +32,7 @@ def test_uses_are_written_together_when_the_server_ends(world: World) -> None:
     key = world.key()
     client = world.now
     client.self(key)
-    with executed("key_uses") as statements:
+    with executed(world, "key_uses") as statements:
         for _ in range(5):
             client.call("GET", paths.KEYS_SELF, key, headers=AGENT)
     assert statements == []

@@ -71,7 +71,7 @@ def test_the_sweeper_deletes_all_that_is_old(world: World) -> None:
 def test_without_a_retention_events_are_kept(world: World) -> None:
     _add_old_events(world, 3)
     sweeper = Sweeper(world.database, timedelta(hours=1))
-    with executed("events") as statements:
+    with executed(world, "events") as statements:
         sweeper.start()
         sweeper.stop()
     assert statements == []

@@ -313,7 +313,7 @@ def test_the_list_of_thousands_of_keys_costs_the_same_statements(pages: Pages) -
     visitor.get("/keys")  # also writes down that the session is in use
     for amount in (1, 5000):
         _many(world, amount)
-        with executed("SELECT") as statements:
+        with executed(world, "SELECT") as statements:
             page = visitor.get("/keys")
         counts.append(len(statements))
         assert page.text.count("<tr>") <= 51
