@@ -11,7 +11,7 @@ import typer
 from signotaur_keyserver.api.app import Options, create_app
 from signotaur_keyserver.api.context import LeakReports
 from signotaur_keyserver.commands import data_folder
-from signotaur_keyserver.commands.faults import CommandError
+from signotaur_keyserver.commands.errors import CommandError
 from signotaur_keyserver.commands.options import (
     AllowPrivateWebhooks,
     ClockOffset,
@@ -20,7 +20,7 @@ from signotaur_keyserver.commands.options import (
     duration,
 )
 from signotaur_keyserver.pki.leak_keys import LeakKeys, LeakKeysError
-from signotaur_keyserver.pki.master_key import Vault
+from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.pki.private_files import ExposedError, require_not_shared
 from signotaur_keyserver.runtime.connections import DEFAULT, Limits
 from signotaur_keyserver.runtime.logs import LogFormat, log_to_stderr
@@ -163,13 +163,13 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     proxies = tuple(_network(text) for text in trusted_proxy or ())
     leaks = _leak_reports(leak_keys, disable=disable_leaked_keys)
     log_to_stderr(log_format)
-    vault = Vault.in_folder(data_dir)
+    sealer = Sealer.in_folder(data_dir)
     with data_folder.prepared(data_dir, database, offset) as opened, listen(host, port) as listener:
-        require_master_key(opened, vault)
+        require_master_key(opened, sealer)
         tls = ensure_self_signed(data_dir, [host, *(tls_name or ())]) if self_signed else given
         ready = _ready_line(url_of(listener, secure=tls is not None), tls)
         options = Options(
-            vault=vault,
+            sealer=sealer,
             sweep_interval=interval,
             event_retention=retention or None,
             key_requests_per_minute=key_requests_per_minute or None,
