@@ -31,6 +31,8 @@ OWN = "OWNER/signotaur-action@0000000000000000000000000000000000000000"
 """How the examples name the action."""
 BUILT = [f"act-{OWN.lower().replace('/', '-').replace('@', '-')}-dockeraction", "act-dockeraction"]
 """What act calls the action's image: by its name, and as ``./``."""
+APP_ACTION = "actions/create-github-app-token@bcd2ba49218906704ab6c1aa796996da409d3eb1"
+"""It is not run here, but act reads it. The repository has a personal token."""
 JOB_IMAGE = "debian:trixie-slim"
 HERE = "-self-hosted"
 """The job's machine is this one, without a container. Container actions cannot run there."""
@@ -49,8 +51,10 @@ class Act:
         self.secrets: dict[str, str] = {}
         self._home = folder / "home"
         self._action = folder / "signotaur-action"
-        for place in (self.folder, self._home, self._action):
+        self._app = folder / "create-github-app-token"
+        for place in (self.folder, self._home, self._action, self._app):
             place.mkdir()
+        (self._app / "action.yml").write_text("name: App\nruns: {using: composite, steps: []}\n")
         for part in ("action.yml", "Dockerfile", "cli", "entrypoint", "requirements"):
             copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copyfile
             copy(ROOT / part, self._action / part)
@@ -100,6 +104,7 @@ class Act:
                 f"--platform=ubuntu-latest={machine}",
                 f"--platform=self-hosted={machine}",
                 f"--local-repository={OWN}={self._action}",
+                f"--local-repository={APP_ACTION}={self._app}",
                 f"--github-instance={self._host}",
                 f"--eventpath={payload}",
                 f"--secret-file={secrets}",
