@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
 
-from signotaur_action.github.rest import NOT_FOUND, GitHubRest, refusal_text
+from signotaur_action.github.rest import NOT_FOUND, GitHubRest, github_refusal
 from signotaur_action.http import Answer, HttpError
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
@@ -162,7 +162,7 @@ class GithubSecretSink:
         if answer.refused:
             is_classic = _SCOPES in answer.headers
             needed = f"the scope {self._scope.classic}" if is_classic else self._scope.permission
-            raise StoreRefusedError(refusal_text(answer, needed))
+            raise StoreRefusedError(github_refusal(answer, needed))
         return answer
 
 
