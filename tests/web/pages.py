@@ -10,7 +10,6 @@ from typing import Any
 import requests
 
 from keyserver.harness import NO_LIMIT, Running, World
-from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.domain.records import Person, Session
 from signotaur_keyserver.service import people, sign_in
 from signotaur_keyserver.service.passwords import Passwords
@@ -150,7 +149,7 @@ def serving_pages(
     world: World, site: SiteOptions = UNLIMITED, offset: str = "0s"
 ) -> Iterator[Pages]:
     """Serve the pages of a world."""
-    database = Database(sqlite_url(world.file), offset=parse_duration(offset))
+    database = world.opened(parse_duration(offset))
     with Running(database, site=site, vault=world.vault) as url:
         pages = Pages(world, url)
         yield pages
