@@ -65,8 +65,7 @@ def add_certificate(
     require_label(label)
     with database.read() as connection:
         material = _made(make, database.clock.now(connection))
-    with database.write() as connection:
-        now = database.clock.now(connection)
+    with _change(database, None) as (connection, now):
         owners = [require_user(connection, name) for name in dict.fromkeys(users)]
         _prove(connection, vault)
         vault.create()
@@ -239,12 +238,13 @@ def _insert(
 
 @contextmanager
 def _change(database: Database, by: Person | None) -> Iterator[tuple[Connection, datetime]]:
-    """Begin a change. Raises RefusedError when the rights of ``by`` ended since the request."""
+    """Begin a change, one at a time. Raises RefusedError when the rights of ``by`` ended since the request."""
     with database.write() as connection:
         if by is not None:
             current = people.get(connection, by.id)
             if current is None or not (current.admin and current.enabled):
                 raise refusals.not_allowed()
+        certificates.lock(connection)
         yield connection, database.clock.now(connection)
 
 
