@@ -238,7 +238,10 @@ def _insert(
 
 @contextmanager
 def _change(database: Database, by: Person | None) -> Iterator[tuple[Connection, datetime]]:
-    """Begin a change, one at a time. Raises RefusedError when the rights of ``by`` ended since the request."""
+    """Begin a change, one at a time.
+
+    Raises RefusedError when the rights of ``by`` ended since the request.
+    """
     with database.write() as connection:
         if by is not None:
             current = people.get(connection, by.id)
