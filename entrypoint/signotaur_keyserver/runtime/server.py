@@ -49,7 +49,7 @@ def serve(
 
     Raises ServerError when the application's start fails.
     """
-    server = Server(configured(app, tls), on_ready, _affordable(limits))
+    server = Server(configured(app, tls), on_ready, _within_open_files(limits))
     try:
         server.run(sockets=[listener])
     except SystemExit as error:
@@ -85,7 +85,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise ServerError(f"cannot listen on {host} port {port}: {error.strerror}") from error
 
 
-def _affordable(limits: Limits) -> Limits:
+def _within_open_files(limits: Limits) -> Limits:
     """Raise the process's limit of open files; return limits on connections that keep to it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):  # some systems have a hard limit that they do not grant
