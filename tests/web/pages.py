@@ -165,7 +165,9 @@ def text_of(answer: requests.Response) -> str:
 
 def fault_of(answer: requests.Response, name: str) -> str:
     """Return what a page says is wrong with a field; the field must refer to it."""
-    assert re.search(rf'<(?:input|select)[^>]* name="{name}"[^>]*{name}-fault"', answer.text)
+    assert re.search(
+        rf'<(?:input|select|textarea)[^>]* name="{name}"[^>]*{name}-fault"', answer.text
+    )
     found = re.search(rf'<p class="fault" id="{name}-fault">([^<]*)</p>', answer.text)
     assert found is not None
     return unescape(found.group(1))
