@@ -14,6 +14,8 @@ PATHS = (
     "/users/1",
     "/events",
     "/settings",
+    "/settings/policy",
+    "/settings/webhooks/new",
     "/keys",
     "/keys/new",
     "/keys/clean-up",
