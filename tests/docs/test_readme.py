@@ -185,6 +185,7 @@ COMMANDS = {
     "guard": ("guard",),
     "auth set-key": ("auth", "set-key"),
     "sign": ("sign",),
+    "config": ("config",),
     "init": ("init",),
 }
 

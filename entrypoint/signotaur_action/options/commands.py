@@ -176,6 +176,16 @@ COMMANDS: dict[str, Command] = {
             DEBUG,
         ),
     ),
+    "config": Command(
+        "Show or change the settings in ~/.signotaur/config.json.",
+        "config",
+        (FOLLOW_SYMLINKS, DEBUG),
+        Arguments(
+            "words",
+            "ACTION [NAME [VALUE]]",
+            "path, list, get NAME, set NAME VALUE or unset NAME.",
+        ),
+    ),
     "init": Command(
         "Write the GitHub workflows that rotate the key and guard builds; ask what is not given.",
         "init",

@@ -39,10 +39,9 @@ from signotaur_action.signing.plan import (
     OnSigned,
     SigningPlan,
 )
-from signotaur_wire.signing import DigestAlgorithm, normal_thumbprint
+from signotaur_wire.signing import DigestAlgorithm, is_thumbprint
 
 _SELECTORS = (THUMBPRINT, LABEL, SUBJECT)
-_SHA1_DIGITS = 40
 
 
 def signing_plan(settings: Settings) -> SigningPlan | None:
@@ -113,14 +112,9 @@ def _selector(settings: Settings) -> CertificateSelector | None:
         )
         return None
     option, value = chosen
-    if option is THUMBPRINT and not _is_thumbprint(value):
+    if option is THUMBPRINT and not is_thumbprint(value):
         settings.faults.append("--thumbprint: it must be the SHA-1 of a certificate, 40 hex digits")
     return CertificateSelector(option.name, value)
-
-
-def _is_thumbprint(text: str) -> bool:
-    digits = normal_thumbprint(text)
-    return len(digits) == _SHA1_DIGITS and set(digits) <= set("0123456789ABCDEF")
 
 
 def _on_signed(settings: Settings) -> OnSigned:
