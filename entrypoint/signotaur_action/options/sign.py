@@ -12,14 +12,14 @@ THUMBPRINT = declare(
     group=_CERTIFICATE,
     metavar="SHA1",
     config="thumbprint",
-    help="Sign with the certificate that has this SHA-1 thumbprint; overrides label and subject.",
+    help="The certificate that has this SHA-1 thumbprint; overrides label and subject.",
 )
 LABEL = declare(
     "label",
     group=_CERTIFICATE,
     metavar="TEXT",
     config="label",
-    help="Sign with the certificate that has this label on the server; overrides the subject.",
+    help="The certificate that has this label on the server; overrides the subject.",
 )
 SUBJECT = declare(
     "subject",
@@ -27,7 +27,7 @@ SUBJECT = declare(
     group=_CERTIFICATE,
     metavar="TEXT",
     config="subject",
-    help="Sign with the certificate that has this subject.",
+    help="The certificate that has this subject.",
 )
 ADDITIONAL_CERTIFICATES = declare(
     "additional-certificates",

@@ -18,17 +18,15 @@ from signotaur_action.options.sign import (
     FALLBACK_TIMESTAMP_SERVER,
     FILE_DIGEST,
     FILE_LIST,
-    LABEL,
     MAX_DEGREE_OF_PARALLELISM,
     REPLACE,
-    SUBJECT,
-    THUMBPRINT,
     TIMESTAMP_DIGEST,
     TIMESTAMP_SERVER,
     TRUST_EXISTING_SIGNATURES,
 )
 from signotaur_action.policy.expiry import parse_window
 from signotaur_action.ports import Clock
+from signotaur_action.settings.certificate import certificate_selector
 from signotaur_action.settings.layers import Settings
 from signotaur_action.signing.certificate import CertificateError, certificates_in
 from signotaur_action.signing.files import FilesError, matching, patterns_in
@@ -39,14 +37,12 @@ from signotaur_action.signing.plan import (
     OnSigned,
     SigningPlan,
 )
-from signotaur_wire.signing import DigestAlgorithm, is_thumbprint
-
-_SELECTORS = (THUMBPRINT, LABEL, SUBJECT)
+from signotaur_wire.signing import DigestAlgorithm
 
 
 def signing_plan(settings: Settings) -> SigningPlan | None:
     """Return the plan; None, with the fault in ``settings``, if no certificate is selected."""
-    selector = _selector(settings)
+    selector = certificate_selector(settings)
     digest = settings.checked(FILE_DIGEST, _digest, DigestAlgorithm.SHA256)
     if settings.flag(APPEND) and settings.flag(REPLACE):
         settings.faults.append("--append and --replace cannot be used together")
@@ -102,19 +98,6 @@ def files_to_sign(settings: Settings, arguments: Sequence[str]) -> list[Path]:
     except FilesError as fault:
         settings.faults.extend(fault.faults)
         return []
-
-
-def _selector(settings: Settings) -> CertificateSelector | None:
-    chosen = settings.preferred(*_SELECTORS)
-    if chosen is None:
-        settings.faults.append(
-            "no certificate is selected; give --label, --thumbprint or --subject"
-        )
-        return None
-    option, value = chosen
-    if option is THUMBPRINT and not is_thumbprint(value):
-        settings.faults.append("--thumbprint: it must be the SHA-1 of a certificate, 40 hex digits")
-    return CertificateSelector(option.name, value)
 
 
 def _on_signed(settings: Settings) -> OnSigned:
