@@ -10,6 +10,8 @@ from docs.pages import table
 from signotaur_action.options.commands import OPTIONS
 from signotaur_action.settings.config_file import SETTINGS
 from support.client import Finished, run_client
+from support.clock import VirtualClock
+from support.in_process import run_here
 from support.keyserver import KeyServer
 
 VALUES = {
@@ -44,6 +46,10 @@ class Config:
     def run(self, *words: str, **env: str) -> Finished:
         return run_client("config", *words, env={"HOME": str(self.home), **env})
 
+    def run_here(self, *words: str) -> Finished:
+        """Run it in this process, which is faster."""
+        return run_here("config", *words, env={"HOME": str(self.home)}, clock=VirtualClock())
+
     def put(self, content: bytes) -> None:
         self.path.parent.mkdir(exist_ok=True)
         self.path.write_bytes(content)
@@ -71,10 +77,10 @@ def test_it_shows_where_the_file_is_even_if_the_file_is_broken(config: Config) -
 def test_what_is_stored_is_shown_and_removed_again(config: Config) -> None:
     assert config.run("list").out == ""
     for name, value in VALUES.items():
-        done = config.run("set", name, value)
+        done = config.run_here("set", name, value)
         assert done.code == 0, done.said
         assert done.err == f"Stored: {name} in {config.path}.\n"
-        assert config.run("get", name).out == f"{value}\n"
+        assert config.run_here("get", name).out == f"{value}\n"
     assert config.run("list").out == "".join(f"{name}={each}\n" for name, each in VALUES.items())
     stored = json.loads(config.path.read_bytes())
     assert stored == VALUES | {"allowUntrusted": True, "noColor": False}
@@ -104,7 +110,7 @@ def test_members_of_others_are_kept_and_not_shown(config: Config) -> None:
 )
 def test_a_value_that_is_not_valid_changes_nothing(config: Config, name: str, value: str) -> None:
     config.put(b'{"label": "x"}')
-    done = config.run("set", name, value)
+    done = config.run_here("set", name, value)
     assert done.code == 10, done.said
     assert done.err.startswith(f"Error: {name}: ")
     assert "hidden" not in done.said
@@ -115,7 +121,7 @@ def test_a_value_that_is_not_valid_changes_nothing(config: Config, name: str, va
     "words", [("label", "{}"), ("apiKey", "{}"), ("SIGNOTAUR_API_KEY", "{}"), ("{}", "x")]
 )
 def test_no_key_is_stored_or_shown(config: Config, key: str, words: tuple[str, str]) -> None:
-    done = config.run("set", *(word.format(key) for word in words))
+    done = config.run_here("set", *(word.format(key) for word in words))
     assert done.code == 10, done.said
     assert "auth set-key" in done.err
     assert key not in done.said
@@ -124,7 +130,7 @@ def test_no_key_is_stored_or_shown(config: Config, key: str, words: tuple[str, s
 
 @pytest.mark.parametrize("words", [(), ("show",), ("get",), ("set", "label"), ("path", "label")])
 def test_other_words_are_refused(config: Config, words: tuple[str, ...]) -> None:
-    done = config.run(*words)
+    done = config.run_here(*words)
     assert done.code == 10
     assert "give one of: path, list, get NAME, set NAME VALUE, unset NAME" in done.err
 
@@ -132,7 +138,7 @@ def test_other_words_are_refused(config: Config, words: tuple[str, ...]) -> None
 @pytest.mark.parametrize("content", [b"{", b"[]", b"\xff"])
 def test_a_broken_file_is_not_replaced(config: Config, content: bytes) -> None:
     config.put(content)
-    done = config.run("set", "label", "x")
+    done = config.run_here("set", "label", "x")
     assert done.code == 10
     assert str(config.path) in done.err
     assert config.path.read_bytes() == content

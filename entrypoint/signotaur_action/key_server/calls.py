@@ -4,6 +4,8 @@ Every call may be repeated (GET, PUT, and the POST that signs a digest: signed t
 signed differently), so network errors, 429 and 5xx are retried within one total deadline.
 """
 
+from dataclasses import replace
+
 from signotaur_action.errors import ServerError
 from signotaur_action.http import (
     TEMPORARY,
@@ -38,7 +40,8 @@ class Transport:
 
     def __init__(self, address: ServerAddress, clock: Clock) -> None:
         self._deadline = Deadline(address.timeout.total_seconds(), "--timeout", clock)
-        self._client = HttpClient(address, _MANNERS, self._deadline, clock)
+        manners = replace(_MANNERS, tries=1 + address.retries)
+        self._client = HttpClient(address, manners, self._deadline, clock)
 
     def begin_again(self) -> None:
         """Give the next calls the whole time again, for a run whose calls cannot be counted."""

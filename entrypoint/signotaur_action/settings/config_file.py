@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from signotaur_action.http.address import parse_server_url
+from signotaur_action.settings.encodings import codec_name
 from signotaur_wire.signing import is_thumbprint
 
 Value = str | bool
 _BOOLEANS = {"true": True, "false": False}
-_CODE_PAGE = "CodePage"
 
 
 def config_path(environ: Mapping[str, str]) -> Path:
@@ -50,10 +50,7 @@ def _thumbprint(text: str) -> Value:
 
 
 def _encoding(text: str) -> Value:
-    if text not in ("UTF8", "UTF16", "OEMCodePage") and not (
-        text.startswith(_CODE_PAGE) and text.removeprefix(_CODE_PAGE).isdecimal()
-    ):
-        raise ValueError("it must be UTF8, UTF16, OEMCodePage or CodePage and a number")
+    codec_name(text)  # raises ValueError
     return text
 
 

@@ -15,11 +15,13 @@ from signotaur_action.options.sign import (
     BASE_DIRECTORY,
     DESCRIPTION,
     DESCRIPTION_URL,
+    ENCODING,
     FALLBACK_TIMESTAMP_SERVER,
     FILE_DIGEST,
     FILE_LIST,
     MAX_DEGREE_OF_PARALLELISM,
     REPLACE,
+    RETRIES_ON_FAILURE,
     TIMESTAMP_DIGEST,
     TIMESTAMP_SERVER,
     TRUST_EXISTING_SIGNATURES,
@@ -27,6 +29,7 @@ from signotaur_action.options.sign import (
 from signotaur_action.policy.expiry import parse_window
 from signotaur_action.ports import Clock
 from signotaur_action.settings.certificate import certificate_selector
+from signotaur_action.settings.encodings import known_codec
 from signotaur_action.settings.layers import Settings
 from signotaur_action.signing.certificate import CertificateError, certificates_in
 from signotaur_action.signing.files import FilesError, matching, patterns_in
@@ -38,6 +41,8 @@ from signotaur_action.signing.plan import (
     SigningPlan,
 )
 from signotaur_wire.signing import DigestAlgorithm
+
+_MOST_RETRIES = 100
 
 
 def signing_plan(settings: Settings) -> SigningPlan | None:
@@ -88,7 +93,8 @@ def files_to_sign(settings: Settings, arguments: Sequence[str]) -> list[Path]:
         settings.faults.append(f"--base-directory: {base} is not a folder")
         return []
     nothing: list[str] = []
-    listed = settings.checked(FILE_LIST, _listed, nothing)
+    encoding = settings.checked(ENCODING, known_codec, "utf-8")
+    listed = settings.checked(FILE_LIST, lambda text: _listed(text, encoding), nothing)
     patterns = [*filter(None, arguments), *listed]
     if not patterns:
         settings.faults.append("no files to sign: give file names or --file-list")
@@ -98,6 +104,11 @@ def files_to_sign(settings: Settings, arguments: Sequence[str]) -> list[Path]:
     except FilesError as fault:
         settings.faults.extend(fault.faults)
         return []
+
+
+def retries_on_failure(settings: Settings) -> int:
+    """Return how often a call to the server is repeated at most."""
+    return settings.checked(RETRIES_ON_FAILURE, _retries, 0)
 
 
 def _on_signed(settings: Settings) -> OnSigned:
@@ -144,13 +155,19 @@ def _in_file(path: str) -> tuple[bytes, ...]:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _listed(text: str) -> list[str]:
+def _retries(text: str) -> int:
+    if not text.isdecimal() or int(text) > _MOST_RETRIES:
+        raise ValueError(f"it must be a whole number from 0 to {_MOST_RETRIES}")
+    return int(text)
+
+
+def _listed(text: str, encoding: str) -> list[str]:
     if not text:
         return []
     try:
-        return patterns_in(_content(text).decode())
+        return patterns_in(_content(text).decode(encoding))
     except UnicodeDecodeError:
-        raise ValueError(f"{text} is not UTF-8") from None
+        raise ValueError(f"{text} is not {encoding}; --encoding chooses another encoding") from None
 
 
 def _content(path: str) -> bytes:
