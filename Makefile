@@ -29,7 +29,6 @@ COVERAGE_DATA := .cache/coverage
 BASE ?= debian:trixie-slim
 IMAGE := signotaur-action:dev
 SERVER_IMAGE := signotaur-keyserver:dev
-SBOM := dist/sbom-action.cdx.json
 IMAGE_VERSION = $(shell sed -n 's/^VERSION = "\(.*\)"$$/\1/p' entrypoint/signotaur_wire/version.py)
 IMAGE_REVISION = $(shell git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null || echo unknown)
 BUILD = docker build --quiet --build-arg BASE=$(BASE) \
@@ -63,12 +62,11 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-image: $(STAMP) ## build the images of action and key server, and the list of what is inside
+image: ## build the images of action and key server
 	@scripts/docker-engine require
 	@scripts/base-image $(BASE)
 	$(BUILD) --target server --tag $(SERVER_IMAGE) .
 	$(BUILD) --target action --tag $(IMAGE) .
-	$(BIN)/python packaging/sbom.py $(IMAGE) $(SBOM)
 
 image-check: ## build the action's image twice from nothing, and compare the layers
 	@scripts/docker-engine require

@@ -18,7 +18,7 @@ from signotaur_keyserver.commands import (
     users,
     webhooks,
 )
-from signotaur_keyserver.commands.faults import CommandError
+from signotaur_keyserver.commands.errors import CommandError
 from signotaur_keyserver.database.database import DatabaseUnavailableError
 from signotaur_keyserver.pki.master_key import MasterKeyError
 from signotaur_keyserver.runtime.server import ServerError

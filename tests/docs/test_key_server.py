@@ -7,7 +7,7 @@ from pathlib import Path
 import typer.main
 
 from signotaur_keyserver.api.app import Options
-from signotaur_keyserver.api.metrics import CENSUS_SECONDS
+from signotaur_keyserver.api.metrics import COUNTS_CACHE_SECONDS
 from signotaur_keyserver.api.middleware import BODY_LIMIT
 from signotaur_keyserver.cli import app
 from signotaur_keyserver.runtime.bounded_http import HEAD_LIMIT
@@ -44,7 +44,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"{options.failures_burst} at once, then one a second" in limits
     assert options.failures_per_second == 1
     assert options.sweep_interval == timedelta(hours=1)
-    assert f"at most once in {CENSUS_SECONDS:g} seconds" in PAGE
+    assert f"at most once in {COUNTS_CACHE_SECONDS:g} seconds" in PAGE
     assert f"in batches of {BATCH:,}" in PAGE
 
 

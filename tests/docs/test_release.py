@@ -46,6 +46,12 @@ def test_what_may_write_runs_in_the_environment_after_the_check() -> None:
     assert (JOBS["image"]["needs"], JOBS["tag"]["needs"]) == ("check", "image")
 
 
+def test_the_image_is_published_with_sbom_and_provenance() -> None:
+    """Nothing else in the repository makes a list of what the image has."""
+    options = step("image", "Build and push by digest")["run"].split()
+    assert {"--sbom=true", "--provenance=mode=max"} <= set(options)
+
+
 @pytest.mark.parametrize(
     ("ref", "protected", "ends"),
     [

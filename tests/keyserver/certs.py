@@ -64,7 +64,7 @@ def add(
     """Add a certificate, by default one that the user ci may sign with."""
     chosen = made or material(name=label)
     return add_certificate(
-        world.database, world.vault, label, lambda _now: chosen, users
+        world.database, world.sealer, label, lambda _now: chosen, users
     ).certificate
 
 

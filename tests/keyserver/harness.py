@@ -18,7 +18,7 @@ import requests
 
 from signotaur_keyserver.api.app import Options, create_app
 from signotaur_keyserver.database.database import Database, sqlite_url
-from signotaur_keyserver.pki.master_key import Vault
+from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.runtime.connections import DEFAULT, Limits
 from signotaur_keyserver.runtime.server import Server, configured, listen, url_of
 from signotaur_keyserver.service import administration
@@ -185,8 +185,8 @@ class World:
         self.file = file
         """The SQLite file; the data folder of any other database is the folder that it is in."""
         self.url = url or sqlite_url(file)
-        self.vault = Vault.in_folder(file.parent)
-        self._chain_key = ChainKey(self.vault)
+        self.sealer = Sealer.in_folder(file.parent)
+        self._chain_key = ChainKey(self.sealer)
         self.database = self._opened()
         self.secrets: list[str] = []
         self._running: list[tuple[Running, Database]] = []
@@ -202,7 +202,7 @@ class World:
         """
         if offset not in self._clients:
             database = self._opened(offset)
-            server = Running(database, vault=self.vault)
+            server = Running(database, sealer=self.sealer)
             self._clients[offset] = Client(server.__enter__(), self.secrets)
             self._running.append((server, database))
         return self._clients[offset]
@@ -215,7 +215,7 @@ class World:
     def serving(self, **options: Any) -> Client:
         """Return a client of a further server with options of its own."""
         database = self._opened()
-        server = Running(database, **{"vault": self.vault} | options)
+        server = Running(database, **{"sealer": self.sealer} | options)
         client = self._clients[f"server {len(self._running)}"] = Client(
             server.__enter__(), self.secrets
         )

@@ -17,7 +17,7 @@ from typing import Any
 from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.database.migrate import migrate
 from signotaur_keyserver.pki import master_key as vaults
-from signotaur_keyserver.pki.master_key import Vault
+from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.pki.material import Material
 from signotaur_keyserver.pki.selfsigned import KeyType, self_signed
 from signotaur_keyserver.pki.subjects import subject_name
@@ -30,11 +30,11 @@ from signotaur_keyserver.store.event_chain import ChainKey
 _COUNTED = (vaults.__file__, service.__file__, sealed.__file__)
 
 
-def opened(folder: Path) -> tuple[Database, Vault]:
-    """The server's database and vault, as a process that has just started."""
-    vault = Vault.in_folder(folder)
-    database = Database(sqlite_url(folder / "keyserver.db"), chain_key=ChainKey(vault))
-    return database, vault
+def opened(folder: Path) -> tuple[Database, Sealer]:
+    """The server's database and sealer, as a process that has just started."""
+    sealer = Sealer.in_folder(folder)
+    database = Database(sqlite_url(folder / "keyserver.db"), chain_key=ChainKey(sealer))
+    return database, sealer
 
 
 def rotate(folder: Path) -> None:
@@ -44,11 +44,11 @@ def rotate(folder: Path) -> None:
 
 def check(folder: Path) -> None:
     """Raise unless everything can be opened."""
-    database, vault = opened(folder)
+    database, sealer = opened(folder)
     verify_events(database)
     with database.read() as connection:
         for each in sealed.every(connection):
-            assert vault.unseal(each.secret, each.name)
+            assert sealer.unseal(each.secret, each.name)
     database.close()
 
 
@@ -90,13 +90,13 @@ def _given(made: Material, _now: datetime) -> Material:
 
 def main(folder: Path) -> None:
     """Make a server's data, then change its master key again and again."""
-    database, vault = opened(folder)
+    database, sealer = opened(folder)
     migrate(database)
     for name in ("one", "two"):
         made = self_signed(
             subject_name(f"CN={name}"), KeyType.EC_P256, datetime.now(UTC), timedelta(days=9)
         )
-        certificates.add_certificate(database, vault, name, partial(_given, made))
+        certificates.add_certificate(database, sealer, name, partial(_given, made))
     database.close()
     check(folder)
     kills = 0

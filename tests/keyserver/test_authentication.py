@@ -20,7 +20,7 @@ def _with_another_secret(key: str) -> str:
     return body + keyformat.checksum(body)
 
 
-STRANGERS: dict[str, Callable[[str], dict[str, str]]] = {
+UNAUTHENTICATED: dict[str, Callable[[str], dict[str, str]]] = {
     "no header": lambda _key: {},
     "no key": lambda _key: {"Authorization": "Bearer"},
     "not a key": lambda _key: {"Authorization": "Bearer hello"},
@@ -43,7 +43,7 @@ def test_every_stranger_gets_the_same_answer(world: World) -> None:
     key = world.key()
     answers = [
         world.now.call("GET", paths.KEYS_SELF, headers=headers(key))
-        for headers in STRANGERS.values()
+        for headers in UNAUTHENTICATED.values()
     ]
     assert {problem(answer) for answer in answers} == {(401, "unknown-key")}
     assert len({answer.content for answer in answers}) == 1

@@ -23,7 +23,7 @@ from signotaur_keyserver.pki.encrypted_file import (
     EncryptedReader,
     EncryptedWriter,
 )
-from signotaur_keyserver.pki.master_key import Vault
+from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.service import administration, backup
 from signotaur_keyserver.service.administration import AdministrationError
 from signotaur_keyserver.service.event_verification import verify_events
@@ -123,7 +123,7 @@ def out(tmp_path: Path) -> Path:
 
 def _opened(folder: Path) -> Database:
     return Database(
-        sqlite_url(folder / "keyserver.db"), chain_key=ChainKey(Vault.in_folder(folder))
+        sqlite_url(folder / "keyserver.db"), chain_key=ChainKey(Sealer.in_folder(folder))
     )
 
 
@@ -161,7 +161,7 @@ def test_a_backup_while_keys_rotate_is_of_one_moment(
         current = key
         while not stop.is_set():
             current = client.rotate(current).new.text
-            rotate_master_key(world.database, world.vault)
+            rotate_master_key(world.database, world.sealer)
 
     thread = threading.Thread(target=rotate)
     thread.start()

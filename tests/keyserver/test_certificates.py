@@ -15,7 +15,7 @@ from keyserver.harness import World
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.database.migrate import _config, current_revision, migrate, newest_revision
 from signotaur_keyserver.domain.records import CertificateState
-from signotaur_keyserver.pki.master_key import Vault
+from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.pki.material import (
     MaterialError,
 )
@@ -139,9 +139,9 @@ def test_a_database_of_the_first_version_is_brought_up_with_what_it_holds(
     assert current_revision(database) == newest_revision()
     assert _rows(database) == before
     made = material()
-    vault = Vault.in_folder(tmp_path)
-    added = certificates.add_certificate(database, vault, "first", lambda _now: made, ["ci"])
-    assert vault.file.exists()
+    sealer = Sealer.in_folder(tmp_path)
+    added = certificates.add_certificate(database, sealer, "first", lambda _now: made, ["ci"])
+    assert sealer.file.exists()
     assert added.certificate.added_at_utc <= datetime.now(UTC)
     database.close()
 

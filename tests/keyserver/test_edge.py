@@ -58,7 +58,7 @@ def _statuses(answer: bytes) -> list[int]:
     ids=["many headers", "one header", "query", "method", "empty lines"],
 )
 def test_a_head_is_refused_before_it_is_complete(world: World, start: bytes, more: bytes) -> None:
-    """A stranger cannot fill the memory with a request that never ends.
+    """An unauthenticated client cannot fill the memory with a request that never ends.
 
     Before: 100 MB of headers were all read, and the process grew from 86 to 1,366 MB; another
     client's /healthz took up to 19.8 s. After: refused within the socket's buffers (3.2 MB left

@@ -13,7 +13,7 @@ from keyserver.processes import Process, command
 from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.database.migrate import _config, migrate
 from signotaur_keyserver.domain.event_chain import parse_checkpoint
-from signotaur_keyserver.pki.master_key import MasterKeyError, Vault
+from signotaur_keyserver.pki.master_key import MasterKeyError, Sealer
 from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.administration import AdministrationError
 from signotaur_keyserver.service.event_verification import make_checkpoint, verify_events
@@ -111,7 +111,7 @@ def test_a_change_is_found_at_the_first_bad_event(
 def test_a_new_chain_key_does_not_hide_what_was_there(busy: World) -> None:
     with busy.database.write() as connection:
         connection.exec_driver_sql("DELETE FROM settings WHERE name = 'event-chain-key'")
-    database = Database(sqlite_url(busy.file), chain_key=ChainKey(busy.vault))
+    database = Database(sqlite_url(busy.file), chain_key=ChainKey(busy.sealer))
     administration.add_user(database, "four", admin=False, roles=())
     database.close()
     with pytest.raises(AdministrationError):
@@ -127,7 +127,7 @@ def test_a_checkpoint_finds_a_log_that_was_put_back(busy: World, tmp_path: Path)
     checkpoint = parse_checkpoint(make_checkpoint(busy.database))
     busy.user("five")
     assert verify_events(busy.database, checkpoint).head.id == checkpoint.id + 1
-    older = Database(sqlite_url(tmp_path / "older.db"), chain_key=ChainKey(busy.vault))
+    older = Database(sqlite_url(tmp_path / "older.db"), chain_key=ChainKey(busy.sealer))
     try:
         verify_events(older)
         with pytest.raises(AdministrationError, match=f"event {checkpoint.id} is missing"):
@@ -141,7 +141,7 @@ def test_a_checkpoint_finds_a_log_that_was_put_back(busy: World, tmp_path: Path)
 
 def test_retention_keeps_the_rest_verifiable(busy: World) -> None:
     early = parse_checkpoint(make_checkpoint(busy.database))
-    later = Database(sqlite_url(busy.file), offset=2 * DAY, chain_key=ChainKey(busy.vault))
+    later = Database(sqlite_url(busy.file), offset=2 * DAY, chain_key=ChainKey(busy.sealer))
     try:
         administration.add_user(later, "young", admin=False, roles=())
         assert prune_events(later, DAY) == early.id
@@ -164,7 +164,7 @@ def test_retention_keeps_the_rest_verifiable(busy: World) -> None:
 
 def test_events_from_before_the_upgrade_are_counted_apart(tmp_path: Path) -> None:
     file = tmp_path / "keyserver.db"
-    database = Database(sqlite_url(file), chain_key=ChainKey(Vault.in_folder(tmp_path)))
+    database = Database(sqlite_url(file), chain_key=ChainKey(Sealer.in_folder(tmp_path)))
     try:
         config = _config()
         with database.write() as connection:
@@ -186,9 +186,9 @@ def test_events_from_before_the_upgrade_are_counted_apart(tmp_path: Path) -> Non
 
 
 def test_another_master_key_is_refused(busy: World) -> None:
-    busy.vault.file.unlink()
-    busy.vault.create()
-    database = Database(sqlite_url(busy.file), chain_key=ChainKey(busy.vault))
+    busy.sealer.file.unlink()
+    busy.sealer.create()
+    database = Database(sqlite_url(busy.file), chain_key=ChainKey(busy.sealer))
     try:
         with pytest.raises(MasterKeyError):
             verify_events(database)

@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 
 from keyserver.harness import NewKey, World, problem
+from signotaur_keyserver.domain.key_status import KeyStatus
 from signotaur_keyserver.domain.records import Person
 from signotaur_keyserver.domain.refusals import RefusedError
-from signotaur_keyserver.domain.standing import Standing
 from signotaur_keyserver.service import administration, key_changes, policies
 from signotaur_keyserver.service.person_transaction import Actor
 from signotaur_keyserver.store import keys, people
@@ -164,19 +164,23 @@ def test_a_clean_up_deletes_by_category_and_revokes_what_was_disabled(world: Wor
     key_changes.set_enabled(world.database, acting, 2, enabled=False)
     owner_id = acting.owner_id
     assert key_changes.count_deletable(world.database, owner_id) == {
-        Standing.EXPIRED: 1,
-        Standing.REVOKED: 1,
-        Standing.DISABLED: 1,
+        KeyStatus.EXPIRED: 1,
+        KeyStatus.REVOKED: 1,
+        KeyStatus.DISABLED: 1,
     }
-    assert key_changes.clean_up(world.database, acting, [Standing.EXPIRED, Standing.DISABLED]) == 2
-    assert key_changes.count_deletable(world.database, owner_id)[Standing.REVOKED] == 1
+    assert (
+        key_changes.clean_up(world.database, acting, [KeyStatus.EXPIRED, KeyStatus.DISABLED]) == 2
+    )
+    assert key_changes.count_deletable(world.database, owner_id)[KeyStatus.REVOKED] == 1
     assert problem(world.now.self(texts[1])) == (401, "key-revoked")
     assert world.now.self(texts[2]).status_code == 200
     assert sorted(event["key_id"] for event in world.events("key-deleted")) == [2, 5]
 
 
-@pytest.mark.parametrize("category", [Standing.ACTIVE, Standing.OVERLAP, None])
-def test_a_clean_up_never_deletes_a_key_that_works(world: World, category: Standing | None) -> None:
+@pytest.mark.parametrize("category", [KeyStatus.ACTIVE, KeyStatus.OVERLAP, None])
+def test_a_clean_up_never_deletes_a_key_that_works(
+    world: World, category: KeyStatus | None
+) -> None:
     world.key()
     chosen = [] if category is None else [category]
     with pytest.raises(RefusedError) as refused:
@@ -188,7 +192,7 @@ def test_a_disabled_owner_s_keys_are_not_cleaned_up(world: World) -> None:
     world.key()
     administration.set_user_enabled(world.database, "ci", enabled=False)
     acting = administrator(world)
-    assert key_changes.clean_up(world.database, acting, [Standing.DISABLED]) == 0
+    assert key_changes.clean_up(world.database, acting, [KeyStatus.DISABLED]) == 0
     assert world.overview(1).key.deleted_at_utc is None
 
 

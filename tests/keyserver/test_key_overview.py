@@ -9,19 +9,19 @@ from keyserver.harness import World
 from keyserver.statements import executed
 from keyserver.test_key_changes import actor, administrator
 from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.domain.key_status import Concern, KeyStatus
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.domain.schema import key_uses, keys
-from signotaur_keyserver.domain.standing import Concern, Standing
 from signotaur_keyserver.service import administration, key_changes, key_overview
-from signotaur_keyserver.store.key_list import Choice, Sort
+from signotaur_keyserver.store.key_list import KeyFilter, Sort
 from signotaur_wire.durations import parse_duration
 
 pytestmark = pytest.mark.both_databases
 
-EVERY = Choice(sort=Sort.CREATED, descending=False)
+EVERY = KeyFilter(sort=Sort.CREATED, descending=False)
 
 
-def listed(world: World, offset: str = "0s", choice: Choice = EVERY) -> key_overview.KeyPage:
+def listed(world: World, offset: str = "0s", choice: KeyFilter = EVERY) -> key_overview.KeyPage:
     database = Database(world.url, offset=parse_duration(offset))
     try:
         return key_overview.list_keys(database, choice)
@@ -29,9 +29,9 @@ def listed(world: World, offset: str = "0s", choice: Choice = EVERY) -> key_over
         database.close()
 
 
-def standings(world: World, offset: str = "0s") -> list[str]:
+def statuses(world: World, offset: str = "0s") -> list[str]:
     """What each key is, by id."""
-    return [each.standing.value for each in listed(world, offset).keys]
+    return [each.status.value for each in listed(world, offset).keys]
 
 
 def used(world: World, key_id: int, at: datetime, *, client: str = "2.0", uses: int = 1) -> None:
@@ -52,31 +52,31 @@ def now_of(world: World) -> datetime:
 def test_the_state_of_a_key_in_one_word(world: World) -> None:
     world.key(lifetime=timedelta(days=365))
     acting = actor(world)
-    assert standings(world) == ["active"]
-    assert standings(world, "352d") == ["expires-soon"]
-    assert standings(world, "366d") == ["expired"]
+    assert statuses(world) == ["active"]
+    assert statuses(world, "352d") == ["expires-soon"]
+    assert statuses(world, "366d") == ["expired"]
     key_changes.set_enabled(world.database, acting, 1, enabled=False)
-    assert standings(world) == ["disabled"]
+    assert statuses(world) == ["disabled"]
     key_changes.revoke(world.database, acting, 1)
-    assert standings(world) == ["revoked"]
+    assert statuses(world) == ["revoked"]
 
 
 def test_the_states_of_a_rotation(world: World) -> None:
     old = world.key(lifetime=None)
     opened = world.now.open(old, overlap_days=7)
-    assert standings(world) == ["active", "candidate"]
-    assert standings(world, "8d") == ["stalled", "stalled"]
+    assert statuses(world) == ["active", "candidate"]
+    assert statuses(world, "8d") == ["stalled", "stalled"]
     world.sweep("8d")
-    assert standings(world, "8d") == ["stalled", "stalled"]
+    assert statuses(world, "8d") == ["stalled", "stalled"]
     world.now.confirm(opened.new.text, opened.id)
-    assert standings(world) == ["overlap", "active"]
-    assert standings(world, "8d") == ["revoked", "active"]
+    assert statuses(world) == ["overlap", "active"]
+    assert statuses(world, "8d") == ["revoked", "active"]
 
 
 def test_a_disabled_owner_disables_its_keys(world: World) -> None:
     world.key()
     administration.set_user_enabled(world.database, "ci", enabled=False)
-    assert standings(world) == ["disabled"]
+    assert statuses(world) == ["disabled"]
 
 
 def test_the_states_agree_with_those_that_decide(world: World) -> None:
@@ -87,7 +87,7 @@ def test_the_states_agree_with_those_that_decide(world: World) -> None:
     for offset in ("0s", "4d", "6d", "100d"):
         for each in listed(world, offset).keys:
             state = each.key.state(listed(world, offset).now).value
-            assert each.standing.is_dead == (state in ("revoked", "expired"))
+            assert each.status.is_dead == (state in ("revoked", "expired"))
 
 
 def test_the_decisions(world: World) -> None:
@@ -116,7 +116,7 @@ def test_a_decision_narrows_the_list(world: World, concern: str, ids: list[int])
     world.now.rotate(world.key())
     world.key(lifetime=None)
     used(world, 1, now_of(world) + timedelta(hours=1))
-    page = listed(world, choice=Choice(concern=Concern(concern)))
+    page = listed(world, choice=KeyFilter(concern=Concern(concern)))
     assert [each.key.id for each in page.keys] == ids
     assert page.total == len(ids)
 
@@ -126,12 +126,12 @@ def test_an_owner_sees_its_own_keys_and_no_deleted_one(world: World) -> None:
     root = administrator(world)
     key_changes.create_key(world.database, root, "mine", 90, None)
     owner = actor(world).owner_id
-    assert [each.key.id for each in listed(world, choice=Choice(owner_id=owner)).keys] == [1]
+    assert [each.key.id for each in listed(world, choice=KeyFilter(owner_id=owner)).keys] == [1]
     assert listed(world).total == 2
     key_changes.revoke(world.database, root, 1)
     key_changes.delete(world.database, root, 1)
     assert [each.key.id for each in listed(world).keys] == [2]
-    assert listed(world, choice=Choice(owner_id=owner)).total == 0
+    assert listed(world, choice=KeyFilter(owner_id=owner)).total == 0
 
 
 @pytest.mark.parametrize(
@@ -141,13 +141,13 @@ def test_an_owner_sees_its_own_keys_and_no_deleted_one(world: World) -> None:
 def test_a_search_takes_every_character_as_it_is(world: World, search: str, found: int) -> None:
     for name in ("build", "100% sure", "back\\slash"):
         world.key(name=name)
-    assert listed(world, choice=Choice(search=search)).total == found
+    assert listed(world, choice=KeyFilter(search=search)).total == found
 
 
 def test_a_search_finds_the_public_id(world: World) -> None:
     text = world.key()
     world.key()
-    assert [e.key.id for e in listed(world, choice=Choice(search=text[4:12])).keys] == [1]
+    assert [e.key.id for e in listed(world, choice=KeyFilter(search=text[4:12])).keys] == [1]
 
 
 @pytest.mark.parametrize(
@@ -165,8 +165,8 @@ def test_the_order_of_a_list(world: World, sort: Sort, ascending: list[int]) -> 
     world.key(name="gamma", lifetime=None)
     used(world, 3, now_of(world) - timedelta(days=2))
     used(world, 2, now_of(world) - timedelta(days=1))
-    up = listed(world, choice=Choice(sort=sort, descending=False)).keys
-    down = listed(world, choice=Choice(sort=sort, descending=True)).keys
+    up = listed(world, choice=KeyFilter(sort=sort, descending=False)).keys
+    down = listed(world, choice=KeyFilter(sort=sort, descending=True)).keys
     assert [each.key.id for each in up] == ascending
     assert sorted(each.key.id for each in down) == [1, 2, 3]
     assert [each.key.id for each in down] != ascending
@@ -176,7 +176,7 @@ def test_the_pages_of_a_list_have_every_key_once(world: World) -> None:
     for _ in range(7):
         world.key(name="same")
     pages = [
-        [e.key.id for e in listed(world, choice=Choice(sort=Sort.NAME, offset=o, limit=3)).keys]
+        [e.key.id for e in listed(world, choice=KeyFilter(sort=Sort.NAME, offset=o, limit=3)).keys]
         for o in (0, 3, 6)
     ]
     assert [len(page) for page in pages] == [3, 3, 1]
@@ -248,4 +248,4 @@ def test_a_deleted_key_stays_in_the_line(world: World) -> None:
     key_changes.delete(world.database, actor(world), 1)
     links = key_overview.describe_lineage(world.database, None, 2).links
     assert [bool(link.key.deleted_at_utc) for link in links] == [False, True]
-    assert links[1].standing is Standing.REVOKED
+    assert links[1].status is KeyStatus.REVOKED

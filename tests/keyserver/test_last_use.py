@@ -11,7 +11,7 @@ from keyserver.harness import Client, World
 from keyserver.statements import executed
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.schema import key_uses
-from signotaur_keyserver.service.last_use import OTHER, PLACES_PER_KEY, write_uses
+from signotaur_keyserver.service.last_use import ORIGINS_PER_KEY, OTHER, write_uses
 from signotaur_keyserver.store import key_uses as statements_on_uses
 from signotaur_keyserver.store.key_uses import KeyUse
 from signotaur_wire import paths
@@ -60,17 +60,17 @@ def test_what_a_client_calls_itself_is_cut_and_made_printable(world: World) -> N
 
 def test_one_key_cannot_fill_the_memory_or_the_disk(world: World) -> None:
     key = world.key()
-    for number in range(PLACES_PER_KEY + 20):
+    for number in range(ORIGINS_PER_KEY + 20):
         agent = {"User-Agent": f"agent {number}"}
         world.now.call("GET", paths.KEYS_SELF, key, headers=agent)
     world.close()
     uses = uses_of(world.database)
-    assert len(uses) == PLACES_PER_KEY + 1
+    assert len(uses) == ORIGINS_PER_KEY + 1
     assert next(use for use in uses if use.client == OTHER).uses == 20
     now = datetime.now(UTC)
     many = [KeyUse(1, "10.0.0.1", f"{n}", now, now + timedelta(n), 1) for n in range(300)]
     assert write_uses(world.database, many) == []
-    assert len(uses_of(world.database)) == statements_on_uses.PLACES_PER_KEY
+    assert len(uses_of(world.database)) == statements_on_uses.ORIGINS_PER_KEY
 
 
 def test_the_use_of_an_old_key_is_told_at_once_and_once(world: World) -> None:

@@ -83,7 +83,7 @@ def _hash(token: str) -> str:
 def test_a_leaked_key_is_an_event_and_a_webhook(world: World, scanner: Scanner) -> None:
     key, stranger = world.key(), generate()
     webhooks.add_webhook(
-        world.database, world.vault, "https://hooks.example.com/", [WebhookType.KEY_LEAKED]
+        world.database, world.sealer, "https://hooks.example.com/", [WebhookType.KEY_LEAKED]
     )
     client = _client(world, scanner)
     answer = scanner.report(client, [_finding(key), _finding(stranger), _finding("sig_x")])

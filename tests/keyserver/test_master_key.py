@@ -10,7 +10,7 @@ import pytest
 from keyserver.certs import add, sign
 from keyserver.harness import World
 from keyserver.processes import Process, command
-from signotaur_keyserver.pki.master_key import MasterKeyError, Vault
+from signotaur_keyserver.pki.master_key import MasterKeyError, Sealer
 from signotaur_keyserver.service.event_verification import verify_events
 from signotaur_keyserver.service.master_key import rotate_master_key
 
@@ -20,17 +20,17 @@ KILLS = Path(__file__).with_name("master_key_kills.py")
 def test_a_new_master_key_seals_everything(world: World) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     assert sign(world.now, key, thumbprint)["result"] == 0
-    before = world.vault.file.read_bytes()
-    assert rotate_master_key(world.database, world.vault) == 2
-    assert world.vault.file.read_bytes() != before
+    before = world.sealer.file.read_bytes()
+    assert rotate_master_key(world.database, world.sealer) == 2
+    assert world.sealer.file.read_bytes() != before
     assert sorted(path.name for path in world.file.parent.glob("master*")) == ["master.key"]
     assert sign(world.now, key, thumbprint)["result"] == 0
     assert sign(world.serving(), key, thumbprint)["result"] == 0
     assert verify_events(world.database).without_mac == 0
     assert world.events("master-key-rotated")[0]["level"] == "Security"
-    world.vault.file.write_bytes(before)
+    world.sealer.file.write_bytes(before)
     with pytest.raises(MasterKeyError):
-        rotate_master_key(world.database, Vault(world.vault.file))
+        rotate_master_key(world.database, Sealer(world.sealer.file))
 
 
 def test_killed_at_any_line_everything_can_still_be_opened(tmp_path: Path) -> None:

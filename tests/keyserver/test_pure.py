@@ -117,7 +117,7 @@ def test_the_armed_moment_is_never_past_and_never_beyond_one_overlap(days: int, 
     opened = NOW - timedelta(hours=hours)
     end = opened + timedelta(days=days)
     rotation = replace(ROTATION, overlap_days=days, opened_at_utc=opened, overlap_end_utc=end)
-    armed = rules.armed_moment(rotation, NOW)
+    armed = rules.revocation_time(rotation, NOW)
     assert NOW <= armed <= NOW + timedelta(days=days)
     assert armed == (end if end > NOW else NOW + timedelta(days=days))
 

@@ -349,7 +349,7 @@ def test_a_key_that_was_ended_signs_nothing(
 def test_without_its_event_there_is_no_signature(world: World) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     database = Database(world.url, busy_timeout=timedelta(seconds=0.2))
-    running = Running(database, vault=world.vault)
+    running = Running(database, sealer=world.sealer)
     with running as url, closing(Client(url, world.secrets)) as client:
         with world.holding(1):
             assert problem(post_sign(client, key, thumbprint)) == (503, "unavailable")

@@ -6,7 +6,7 @@ import pytest
 
 from keyserver.certs import NO_SUCH, add, digest, get_certificate, lasting, refused, sign
 from keyserver.harness import World, wait_until
-from signotaur_keyserver.service.log_text import LENGTH, told
+from signotaur_keyserver.service.log_text import LENGTH, sanitize
 from signotaur_wire import keyformat
 
 pytestmark = pytest.mark.both_databases
@@ -94,10 +94,10 @@ def test_what_a_client_tells_is_made_inert(world: World) -> None:
         assert event["message"].isprintable()
 
 
-def test_no_text_is_told_as_none() -> None:
-    assert told(None) is None
-    assert told("") == ""
-    assert told("Grüße.exe") == "Grüße.exe"
+def test_no_text_stays_none() -> None:
+    assert sanitize(None) is None
+    assert sanitize("") == ""
+    assert sanitize("Grüße.exe") == "Grüße.exe"
 
 
 def test_no_event_holds_a_private_key(world: World) -> None:

@@ -60,7 +60,7 @@ def _sender(
 ) -> WebhookSender:
     database = Database(sqlite_url(world.file), offset=offset)
     poster = Poster(allow_private=True, tls=receiver.trusting)
-    return WebhookSender(database, world.vault, replace(poster, **rules))
+    return WebhookSender(database, world.sealer, replace(poster, **rules))
 
 
 # What is sent
@@ -91,7 +91,7 @@ def test_the_pauses_grow_up_to_about_a_day() -> None:
 
 
 def test_what_the_life_of_a_key_tells(world: World) -> None:
-    webhooks.add_webhook(world.database, world.vault, URL, ())
+    webhooks.add_webhook(world.database, world.sealer, URL, ())
     key = world.key()
     world.now.rotate(key, overlap_days=1)
     world.key(lifetime=timedelta(days=20))
@@ -114,7 +114,7 @@ def test_what_the_life_of_a_key_tells(world: World) -> None:
 
 
 def test_a_refused_signature_is_told(world: World) -> None:
-    webhooks.add_webhook(world.database, world.vault, URL, [WebhookType.SIGNING_REFUSED])
+    webhooks.add_webhook(world.database, world.sealer, URL, [WebhookType.SIGNING_REFUSED])
     thumbprint, key = add(world, users=()).thumbprint, world.key()
     post_sign(world.now, key, thumbprint)
     wait_until(lambda: len(_deliveries(world)) == 1)
@@ -126,7 +126,7 @@ def test_a_refused_signature_is_told(world: World) -> None:
 
 
 def test_nothing_is_queued_for_a_change_that_failed(world: World) -> None:
-    webhooks.add_webhook(world.database, world.vault, URL, ())
+    webhooks.add_webhook(world.database, world.sealer, URL, ())
     event = Event(Level.WARNING, EventType.OLD_KEY_USED, "Key 1 was used.")
     with suppress(RuntimeError), world.database.write() as connection:
         events.write(connection, world.database.clock.now(connection), event)
@@ -150,7 +150,7 @@ def _example() -> Any:
 
 
 def test_a_delivery_is_signed(world: World, receiver: Receiver) -> None:
-    _id, secret = webhooks.add_webhook(world.database, world.vault, receiver.url, ())
+    _id, secret = webhooks.add_webhook(world.database, world.sealer, receiver.url, ())
     world.now.open(world.key())
     sender = _sender(world, receiver)
     assert (sender.send_due(), sender.send_due()) == (1, 0)
@@ -181,7 +181,7 @@ def test_the_signature_is_the_documented_one() -> None:
 
 
 def test_a_failure_is_tried_again_later_and_then_given_up(world: World, receiver: Receiver) -> None:
-    webhooks.add_webhook(world.database, world.vault, receiver.url, ())
+    webhooks.add_webhook(world.database, world.sealer, receiver.url, ())
     world.now.open(world.key())
     receiver.statuses = [500, 404, 302]
     sender = _sender(world, receiver)
@@ -204,7 +204,7 @@ def test_a_failure_is_tried_again_later_and_then_given_up(world: World, receiver
 def test_a_redirect_is_not_followed(world: World, receiver: Receiver, tmp_path: Path) -> None:
     with Receiver(Authority(tmp_path / "other")) as other:
         receiver.statuses, receiver.location = [307], other.url
-        webhooks.add_webhook(world.database, world.vault, receiver.url, ())
+        webhooks.add_webhook(world.database, world.sealer, receiver.url, ())
         world.now.open(world.key())
         _sender(world, receiver).send_due()
         assert _deliveries(world)[0].status == 307
@@ -212,7 +212,7 @@ def test_a_redirect_is_not_followed(world: World, receiver: Receiver, tmp_path: 
 
 
 def test_several_senders_send_each_delivery_once(world: World, receiver: Receiver) -> None:
-    webhooks.add_webhook(world.database, world.vault, receiver.url, ())
+    webhooks.add_webhook(world.database, world.sealer, receiver.url, ())
     for _ in range(10):
         world.now.rotate(world.key())
     senders = [_sender(world, receiver) for _ in range(4)]
@@ -228,7 +228,7 @@ def test_several_senders_send_each_delivery_once(world: World, receiver: Receive
 
 
 def test_a_delivery_of_a_dead_sender_is_sent_by_another(world: World, receiver: Receiver) -> None:
-    webhooks.add_webhook(world.database, world.vault, receiver.url, ())
+    webhooks.add_webhook(world.database, world.sealer, receiver.url, ())
     world.now.open(world.key())
     dead = _sender(world, receiver)
     assert len(dead._claimed()) == 1
@@ -240,7 +240,7 @@ def test_a_delivery_of_a_dead_sender_is_sent_by_another(world: World, receiver: 
 def test_deliveries_that_are_done_are_deleted_after_a_month(
     world: World, receiver: Receiver
 ) -> None:
-    webhooks.add_webhook(world.database, world.vault, receiver.url, ())
+    webhooks.add_webhook(world.database, world.sealer, receiver.url, ())
     world.now.open(world.key())
     world.sweep("31d")
     assert len(_deliveries(world)) >= 1
@@ -274,7 +274,7 @@ def test_a_public_address(address: str) -> None:
 
 
 def test_private_addresses_need_the_operators_leave(world: World, receiver: Receiver) -> None:
-    webhooks.add_webhook(world.database, world.vault, receiver.url, ())
+    webhooks.add_webhook(world.database, world.sealer, receiver.url, ())
     world.now.open(world.key())
     _sender(world, receiver, allow_private=False).send_due()
     assert receiver.received == []
@@ -333,7 +333,7 @@ def test_a_url_that_cannot_be_used(url: str, world: World) -> None:
     with pytest.raises(WebhookUrlError):
         require_url(url)
     with pytest.raises(AdministrationError):
-        webhooks.add_webhook(world.database, world.vault, url, ())
+        webhooks.add_webhook(world.database, world.sealer, url, ())
 
 
 # The commands, and the example

@@ -4,8 +4,7 @@ from socket import socket
 
 import pytest
 
-from signotaur_action.github.rest import limit_pause as github_pause
-from signotaur_action.github.rest import refusal_text
+from signotaur_action.github.rest import github_pause, github_refusal
 from signotaur_action.http import (
     Answer,
     ApiProfile,
@@ -15,10 +14,10 @@ from signotaur_action.http import (
     HttpError,
     HttpErrorKind,
     ServerAddress,
+    limit_pause,
 )
 from signotaur_action.http.answer import http_date
 from signotaur_action.model import Secret
-from signotaur_action.sinks.store import limit_pause as store_pause
 from signotaur_wire.members import format_time
 from support.clock import VirtualClock
 from support.wire import ScriptedServer
@@ -125,8 +124,8 @@ def test_times_that_no_clock_shows_end_in_words(text: str, name: str, status: in
     if name == "Date":
         headers |= {"Retry_After": "999999"}
     found, _ = ask(STORE, Says(answer(status, **headers)))
-    assert "GitHub" in refusal_text(found, "a permission")
-    for pause in (github_pause(found), store_pause(found)):
+    assert "GitHub" in github_refusal(found, "a permission")
+    for pause in (github_pause(found), limit_pause(found)):
         if pause is not None:
             assert pause >= 0
             assert format_time(found.later(pause)).endswith("Z")

@@ -151,7 +151,7 @@ def serving_pages(
 ) -> Iterator[Pages]:
     """Serve the pages of a world."""
     database = Database(sqlite_url(world.file), offset=parse_duration(offset))
-    with Running(database, site=site, vault=world.vault) as url:
+    with Running(database, site=site, sealer=world.sealer) as url:
         pages = Pages(world, url)
         yield pages
         pages.close()

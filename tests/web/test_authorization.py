@@ -12,7 +12,14 @@ import requests
 from keyserver.harness import World
 from signotaur_keyserver.api.app import Options, create_app
 from signotaur_keyserver.database.database import Database, sqlite_url
-from signotaur_keyserver.domain.authorization import ALLOWED, Action, Reach, Who, kind_of, reach
+from signotaur_keyserver.domain.authorization import (
+    ALLOWED,
+    Action,
+    Scope,
+    VisitorKind,
+    kind_of,
+    scope_of,
+)
 from signotaur_keyserver.domain.records import Person
 from signotaur_keyserver.web.application import ROUTES, add_pages
 from signotaur_keyserver.web.routes import Route
@@ -32,26 +39,31 @@ def served(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     world = World(file)
     with serving_pages(world) as pages:
         pages.add_person(OTHER)
-        pages.add_person(Who.OWNER.value)
-        pages.add_person(Who.AUDITOR.value, AUDITOR)
-        pages.add_person(Who.ADMINISTRATOR.value, admin=True)
-        pages.add_person(Who.NEWCOMER.value, AUDITOR, admin=True)
-        pages.set_password(Who.NEWCOMER.value, temporary=True)
+        pages.add_person(VisitorKind.OWNER.value)
+        pages.add_person(VisitorKind.AUDITOR.value, AUDITOR)
+        pages.add_person(VisitorKind.ADMINISTRATOR.value, admin=True)
+        pages.add_person(VisitorKind.RESTRICTED.value, AUDITOR, admin=True)
+        pages.set_password(VisitorKind.RESTRICTED.value, temporary=True)
         for user_id in range(1, 6):
             world.key(pages.person(user_id).name)
         yield pages
     world.close()
 
 
-def _person(pages: Pages, who: Who) -> Person:
-    return pages.person(1 + [Who.STRANGER, *_SIGNED_IN].index(who))
+def _person(pages: Pages, who: VisitorKind) -> Person:
+    return pages.person(1 + [VisitorKind.ANONYMOUS, *_SIGNED_IN].index(who))
 
 
-_SIGNED_IN = [Who.OWNER, Who.AUDITOR, Who.ADMINISTRATOR, Who.NEWCOMER]
+_SIGNED_IN = [
+    VisitorKind.OWNER,
+    VisitorKind.AUDITOR,
+    VisitorKind.ADMINISTRATOR,
+    VisitorKind.RESTRICTED,
+]
 
 
-def _visitor(pages: Pages, who: Who) -> Visitor:
-    if who is Who.STRANGER:
+def _visitor(pages: Pages, who: VisitorKind) -> Visitor:
+    if who is VisitorKind.ANONYMOUS:
         visitor = pages.stranger()
         visitor.get("/login")
         return visitor
@@ -66,7 +78,7 @@ def _send(visitor: Visitor, route: Route, path: str) -> requests.Response:
     return visitor.post(path) if route.is_change else visitor.get(path)
 
 
-def _is_refused(answer: requests.Response, route: Route, who: Who) -> bool:
+def _is_refused(answer: requests.Response, route: Route, who: VisitorKind) -> bool:
     """Return whether the table refused, and nothing else did."""
     if route.is_call:
         return answer.status_code in (401, 403) and answer.json()["type"] in (
@@ -74,23 +86,25 @@ def _is_refused(answer: requests.Response, route: Route, who: Who) -> bool:
             "not-allowed",
         )
     to = answer.headers.get("Location", "")
-    if who is Who.STRANGER:
+    if who is VisitorKind.ANONYMOUS:
         return answer.status_code == 303 and to.startswith("/login")
-    if who is Who.NEWCOMER and route.path not in ("/", "/login"):
+    if who is VisitorKind.RESTRICTED and route.path not in ("/", "/login"):
         return answer.status_code == 303 and to == "/profile"
     return answer.status_code == 403
 
 
-@pytest.mark.parametrize("who", Who)
+@pytest.mark.parametrize("who", VisitorKind)
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_a_route_is_open_to_those_in_the_table(served: Pages, route: Route, who: Who) -> None:
+def test_a_route_is_open_to_those_in_the_table(
+    served: Pages, route: Route, who: VisitorKind
+) -> None:
     # Ids of rows that belong to somebody else.
     path = _PARAMETER.sub("1", route.path)
     answer = _send(_visitor(served, who), route, path)
     assert answer.status_code < 500
-    granted = reach(who, route.action)
-    assert _is_refused(answer, route, who) == (granted is Reach.NONE)
-    if granted is Reach.OWN and _PARAMETER.search(route.path):
+    granted = scope_of(who, route.action)
+    assert _is_refused(answer, route, who) == (granted is Scope.NONE)
+    if granted is Scope.OWN and _PARAMETER.search(route.path):
         assert answer.status_code == 404
 
 
@@ -101,15 +115,15 @@ def test_every_action_is_in_the_table_and_used_by_a_route() -> None:
 def test_what_is_not_in_the_table_is_refused() -> None:
     granted = {(action, who) for action, row in ALLOWED.items() for who in row}
     for action in Action:
-        for who in Who:
-            assert (reach(who, action) is Reach.NONE) == ((action, who) not in granted)
+        for who in VisitorKind:
+            assert (scope_of(who, action) is Scope.NONE) == ((action, who) not in granted)
 
 
 def test_auditors_change_nothing_but_their_own_access() -> None:
     """Read from the table, so that a new row does not give them more."""
     own = {Action.SIGN_IN, Action.SIGN_OUT, Action.CHANGE_PASSWORD, Action.END_SESSIONS}
     changes = {route.action for route in ROUTES if route.is_change}
-    assert {action for action in changes if reach(Who.AUDITOR, action)} == own
+    assert {action for action in changes if scope_of(VisitorKind.AUDITOR, action)} == own
 
 
 def test_pages_change_nothing() -> None:
@@ -140,7 +154,7 @@ def _served(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
 
 def test_an_api_key_opens_nothing_of_people(served: Pages) -> None:
     """A key in CI must not create keys or read users, not even an administrator's."""
-    key = served.world.key(Who.ADMINISTRATOR.value)
+    key = served.world.key(VisitorKind.ADMINISTRATOR.value)
     for route in ROUTES:
         if route.is_call and route.action is not Action.SIGN_IN:
             path = _PARAMETER.sub("1", route.path)

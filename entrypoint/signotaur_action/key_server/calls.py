@@ -4,7 +4,9 @@ Every call may be repeated (GET, PUT, and the POST that signs a digest: signed t
 signed differently), so network errors, 429 and 5xx are retried within one total deadline.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from signotaur_action.errors import ServerError
 from signotaur_action.http import (
@@ -21,7 +23,9 @@ from signotaur_action.http import (
 )
 from signotaur_action.model import Secret
 from signotaur_action.ports import Clock
-from signotaur_wire.members import Json
+from signotaur_wire.members import Json, WireError
+
+T = TypeVar("T")
 
 _MANNERS = ApiProfile(
     kind="a key server",
@@ -53,3 +57,13 @@ class Transport:
             return self._client.call(method, path, Credential(key), body)
         except HttpError as fault:
             raise ServerError(str(fault), next_step=_NEXT_STEPS.get(fault.kind)) from None
+
+
+def read_document(read: Callable[[object], T], answer: Answer, server: str) -> T:
+    """Return what an answer says, as ``read`` understands it. Raises ServerError."""
+    try:
+        return read(answer.document)
+    except WireError as error:
+        raise ServerError(
+            f"{server} sent a response that this client does not understand: {error}."
+        ) from None

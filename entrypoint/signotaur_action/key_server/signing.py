@@ -19,12 +19,12 @@ from signotaur_action.http import (
     Sender,
     ServerAddress,
 )
-from signotaur_action.key_server.calls import Transport
+from signotaur_action.key_server.calls import Transport, read_document
 from signotaur_action.key_server.problems import refusal
 from signotaur_action.model import CertificateSelector, DigestToSign, Secret
 from signotaur_action.ports import Clock
 from signotaur_wire import signing
-from signotaur_wire.members import Json, WireError
+from signotaur_wire.members import Json
 from signotaur_wire.signing import (
     CertificateAnswer,
     CertificateRequest,
@@ -94,12 +94,7 @@ class HttpSigningService:
         answer = transport.call("POST", path, key, body)
         if answer.status != _OK:
             raise self._refusal(answer)
-        try:
-            return read(answer.document)
-        except WireError as error:
-            raise ServerError(
-                f"{self.address} sent a response that this client does not understand: {error}."
-            ) from None
+        return read_document(read, answer, self.address)
 
     def _transport(self) -> Transport:
         found: Transport | None = getattr(self._of_thread, "transport", None)

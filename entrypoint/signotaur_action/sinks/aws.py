@@ -7,11 +7,11 @@ header. The refusals have one status, 400, and a name in ``__type``.
 import re
 from collections.abc import Collection, Mapping
 
-from signotaur_action.http import Answer
+from signotaur_action.http import Answer, limit_pause
 from signotaur_action.model import Secret
 from signotaur_action.sinks.aws_signature import AwsSignature
 from signotaur_action.sinks.base import SinkContext, SinkError, require_name
-from signotaur_action.sinks.store import Access, Store, limit_pause
+from signotaur_action.sinks.store import Access, Store
 from signotaur_wire.members import Json
 
 _REGION = r"[a-z]{2,8}(-[a-z0-9]+)+"

@@ -1,6 +1,6 @@
 """A secret store with its own API: its address, the token, its answers.
 
-What GitLab, Vault and Buildkite have in common. GitHub's API differs; see
+What GitLab, Vault, Buildkite and AWS have in common. GitHub's API, which ``guard`` uses too, is in
 ``github.rest``.
 """
 
@@ -11,48 +11,27 @@ from pathlib import Path
 from typing import TypeVar
 
 from signotaur_action.ci.redaction import Redaction
-from signotaur_action.ci.text import escape_untrusted
 from signotaur_action.http import (
     TEMPORARY,
-    TOO_MANY,
     Answer,
     ApiProfile,
     Authentication,
     Credential,
     HttpClient,
     HttpError,
+    limit_pause,
+    refusal_text,
 )
 from signotaur_action.http.address import parse_server_url
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.errors import StoreRefusedError
-from signotaur_wire.members import Json, format_time
+from signotaur_wire.members import Json
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 401, 403, 404, 409
-_UNNAMED_PAUSE = 10.0
-"""For a limit that does not say when it ends, like GitLab's application limits."""
-_MARGIN = 1.0
-"""Reset times are whole seconds."""
-_LATEST_SPAN = 10**8
-"""A reset beyond this is a Unix time (GitLab), else seconds to wait (Buildkite)."""
 
 First = TypeVar("First")
 Second = TypeVar("Second")
-
-
-def limit_pause(answer: Answer) -> float | None:
-    """Return for how many seconds a rate limit holds; None where none does."""
-    if answer.status != TOO_MANY:
-        return None
-    if answer.retry_after is not None:
-        return max(_MARGIN, answer.retry_after.total_seconds())
-    reset = answer.headers.get("RateLimit-Reset", "")
-    if not re.fullmatch("[0-9]{1,10}", reset):
-        return _UNNAMED_PAUSE
-    told = float(reset)
-    if told > _LATEST_SPAN:
-        told -= answer.server_time.timestamp()
-    return max(_MARGIN, told + _MARGIN)
 
 
 @dataclass(frozen=True)
@@ -155,16 +134,14 @@ class Store:
         return answer.status in self._access.denials
 
     def _refusal(self, answer: Answer, needs: str, unsaid: Collection[str]) -> str:
-        store = self._access.store
-        pause = self._access.pause(answer)
-        if pause is not None:
-            return f"{store}'s rate limit lasts until {format_time(answer.later(pause))}"
-        words = Redaction(map(Secret, unsaid)).text(self.words(answer))
-        said = " ".join(words.split()).rstrip(".")
-        said = escape_untrusted(said) or "it gave no reason"
-        if self.denied(answer):
-            return f"{store} refuses the token ({answer.status}: {said}): it needs {needs}"
-        return f"{store} answered {answer.status}: {said}"
+        return refusal_text(
+            self._access.store,
+            answer,
+            Redaction(map(Secret, unsaid)).text(self.words(answer)),
+            needs,
+            pause=self._access.pause(answer),
+            denied=self.denied(answer),
+        )
 
 
 def both(first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:

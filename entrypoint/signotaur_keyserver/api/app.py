@@ -33,14 +33,14 @@ from signotaur_keyserver.api.context import (
     context_of,
     source_of,
 )
-from signotaur_keyserver.api.metrics import RecentCensus, RequestCounts, SignatureCounts
+from signotaur_keyserver.api.metrics import CachedStateCounts, RequestCounts, SignatureCounts
 from signotaur_keyserver.api.middleware import METHODS, RequestBoundary, RequestRules
 from signotaur_keyserver.api.problems import problem_response, refusal_response
 from signotaur_keyserver.api.refusal_log import SUMMARY_SECONDS, RefusalLog
 from signotaur_keyserver.database.database import Database, DatabaseUnavailableError
 from signotaur_keyserver.domain import refusals
 from signotaur_keyserver.domain.refusals import RefusedError
-from signotaur_keyserver.pki.master_key import Vault
+from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.pki.private_keys import PrivateKeys
 from signotaur_keyserver.service.last_use import LastUses, write_uses
 from signotaur_keyserver.service.sweeper import Sweeper
@@ -60,7 +60,7 @@ _log = logging.getLogger(__name__)
 class Options:
     """What an administrator may configure."""
 
-    vault: Vault | None = None
+    sealer: Sealer | None = None
     """None: no private key is opened, and nothing signed."""
     sweep_interval: timedelta = timedelta(hours=1)
     event_retention: timedelta | None = None
@@ -75,7 +75,7 @@ class Options:
     trusted_proxies: Networks = ()
     """Peers whose X-Forwarded-For is believed."""
     webhooks: Poster | None = None
-    """How webhooks are sent; None, or without a vault for their secrets: they are not."""
+    """How webhooks are sent; None, or without a sealer for their secrets: they are not."""
     leaks: LeakReports | None = None
     """None: reports of leaked keys are not taken."""
     clock: Callable[[], float] = monotonic
@@ -86,17 +86,17 @@ def create_app(database: Database, options: Options) -> FastAPI:
     """Build the application over a migrated database; its lifespan runs sweeper and refusal log."""
     context = Context(
         database=database,
-        strangers=TokenBuckets(
+        unauthenticated_clients=TokenBuckets(
             options.failures_burst, options.failures_per_second, clock=options.clock
         ),
         keys=TokenBuckets(1, 1, clock=options.clock),
         key_requests_per_minute=options.key_requests_per_minute,
-        census=RecentCensus(database, options.clock),
+        state_counts=CachedStateCounts(database, options.clock),
         metrics_token=options.metrics_token,
         refusals=RefusalLog(database, options.clock),
         requests=RequestCounts(),
         sweeper=Sweeper(database, options.sweep_interval, options.event_retention),
-        private_keys=PrivateKeys(options.vault),
+        private_keys=PrivateKeys(options.sealer),
         leaks=options.leaks,
         signatures=SignatureCounts(),
         last_uses=LastUses(),
@@ -122,9 +122,9 @@ def create_app(database: Database, options: Options) -> FastAPI:
 
 
 def _webhook_sender(database: Database, options: Options) -> WebhookSender | None:
-    if options.vault is None or options.webhooks is None:
+    if options.sealer is None or options.webhooks is None:
         return None
-    return WebhookSender(database, options.vault, options.webhooks)
+    return WebhookSender(database, options.sealer, options.webhooks)
 
 
 @asynccontextmanager

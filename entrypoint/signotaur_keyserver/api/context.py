@@ -10,13 +10,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from signotaur_keyserver.api.buckets import TokenBuckets
-from signotaur_keyserver.api.metrics import RecentCensus, RequestCounts, SignatureCounts
+from signotaur_keyserver.api.metrics import CachedStateCounts, RequestCounts, SignatureCounts
 from signotaur_keyserver.api.refusal_log import RefusalLog
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.pki.leak_keys import LeakKeys
 from signotaur_keyserver.pki.private_keys import PrivateKeys
-from signotaur_keyserver.service.last_use import LastUses, Place
-from signotaur_keyserver.service.log_text import told
+from signotaur_keyserver.service.last_use import LastUses, UseOrigin
+from signotaur_keyserver.service.log_text import sanitize
 from signotaur_keyserver.service.sweeper import Sweeper
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
@@ -41,13 +41,13 @@ class Context:
     """The parts of one server."""
 
     database: Database
-    strangers: TokenBuckets
+    unauthenticated_clients: TokenBuckets
     """Failures to authenticate, by network."""
     keys: TokenBuckets
     """Requests of each key."""
     key_requests_per_minute: int | None
     """For keys without a limit of their own or of the policy; None: no limit."""
-    census: RecentCensus
+    state_counts: CachedStateCounts
     metrics_token: str | None
     refusals: RefusalLog
     requests: RequestCounts
@@ -92,15 +92,15 @@ def source_of(request: Request) -> str | None:
     return peer
 
 
-def place_of(request: Request) -> Place:
+def use_origin_of(request: Request) -> UseOrigin:
     """Return the network and the client of a request, as the record of uses holds them."""
     network = network_of(source_of(request)) or "unknown"
-    return Place(network[:64], _client(request.headers.get("user-agent", "")[:_CLIENT_LENGTH]))
+    return UseOrigin(network[:64], _client(request.headers.get("user-agent", "")[:_CLIENT_LENGTH]))
 
 
 @lru_cache(maxsize=1024)
 def _client(user_agent: str) -> str:
-    return (told(user_agent) or "")[:_CLIENT_LENGTH]
+    return (sanitize(user_agent) or "")[:_CLIENT_LENGTH]
 
 
 def _is_address(text: str) -> bool:
@@ -123,7 +123,7 @@ def _is_within(text: str | None, networks: Networks) -> bool:
 
 @lru_cache(maxsize=1024)
 def network_of(source: str | None) -> str | None:
-    """Return what a rate limit counts as one stranger: an IPv4 address, or an IPv6 /64."""
+    """Return what a rate limit counts as one client: an IPv4 address, or an IPv6 /64."""
     try:
         address = ip_address(source or "")
     except ValueError:

@@ -13,8 +13,8 @@ from signotaur_keyserver.api.context import (
     Context,
     context_of,
     network_of,
-    place_of,
     source_of,
+    use_origin_of,
 )
 from signotaur_keyserver.database.database import DatabaseUnavailableError
 from signotaur_keyserver.domain import refusals
@@ -22,7 +22,7 @@ from signotaur_keyserver.domain.policy import requests_per_minute, require_netwo
 from signotaur_keyserver.domain.records import Key
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.service.authentication import Caller, authenticate, record_first_use
-from signotaur_keyserver.service.last_use import tell_of_old_key
+from signotaur_keyserver.service.last_use import record_old_key_use
 from signotaur_keyserver.service.successor import record_use
 from signotaur_wire.members import WireError
 from signotaur_wire.messages import RotationRequest
@@ -53,13 +53,13 @@ _SIGN_MEMBERS = (
 
 
 async def authenticated(request: Request) -> Caller:
-    """Return who calls. Raises RefusedError, also for strangers and keys that ask too often."""
+    """Return who calls. Raises RefusedError for unknown keys and for keys that ask too often."""
     context = context_of(request)
     try:
         caller = await context.read(authenticate, context.database, _bearer(request))
     except RefusedError as refused:
         if refused.problem is Problem.UNKNOWN_KEY:
-            limit_strangers(request)
+            limit_unauthenticated(request)
         raise
     request.state.key_id = caller.key.id
     _limit_key(context, caller.key)
@@ -72,15 +72,15 @@ async def authenticated(request: Request) -> Caller:
 
 
 async def _note_use(request: Request, caller: Caller) -> None:
-    context, place = context_of(request), place_of(request)
-    if not context.last_uses.note(caller, place):
+    context, origin = context_of(request), use_origin_of(request)
+    if not context.last_uses.note(caller, origin):
         return
-    # Told or not, the key may be used.
+    # Reported or not, the key may be used.
     with suppress(DatabaseUnavailableError):
         if await run_in_threadpool(
-            tell_of_old_key, context.database, caller, place, source_of(request)
+            record_old_key_use, context.database, caller, origin, source_of(request)
         ):
-            context.last_uses.mark_told(caller.key.id, place.network)
+            context.last_uses.mark_reported(caller.key.id, origin.network)
 
 
 Authenticated = Annotated[Caller, Depends(authenticated)]
@@ -108,17 +108,17 @@ Using = Annotated[Caller, Depends(using)]
 
 
 async def rotation_request(request: Request, _caller: Authenticated) -> RotationRequest:
-    """Return the body of a rotation request. Strangers are refused before it is read."""
+    """Return the body of a rotation request. The key is checked before it is read."""
     return await _body(request, RotationRequest.from_json, REQUEST_MEMBERS)
 
 
 async def certificate_request(request: Request, _caller: Authenticated) -> CertificateRequest:
-    """Return the body of a request for a certificate. Strangers are refused before it is read."""
+    """Return the body of a request for a certificate. The key is checked before it is read."""
     return await _body(request, CertificateRequest.from_json, _SELECTORS)
 
 
 async def sign_request(request: Request, _caller: Authenticated) -> SignRequest:
-    """Return the body of a request for a signature. Strangers are refused before it is read."""
+    """Return the body of a request for a signature. The key is checked before it is read."""
     return await _body(request, SignRequest.from_json, _SIGN_MEMBERS)
 
 
@@ -150,8 +150,8 @@ def _bearer(request: Request) -> str:
     return text.strip()
 
 
-def limit_strangers(request: Request) -> None:
+def limit_unauthenticated(request: Request) -> None:
     """Count a failure to authenticate. Raises RefusedError when an address has too many."""
-    wait = context_of(request).strangers.take(network_of(source_of(request)))
+    wait = context_of(request).unauthenticated_clients.take(network_of(source_of(request)))
     if wait:
         raise refusals.rate_limited("Too many failed attempts from this address.", wait)

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 
 from signotaur_keyserver.api import metrics, openapi
 from signotaur_keyserver.api.context import context_of
-from signotaur_keyserver.api.dependencies import limit_strangers
+from signotaur_keyserver.api.dependencies import limit_unauthenticated
 from signotaur_keyserver.database.migrate import current_revision, newest_revision
 from signotaur_keyserver.domain import refusals
 
@@ -38,7 +38,7 @@ async def get_metrics(request: Request) -> PlainTextResponse:
     if context.metrics_token is not None:
         _require(context.metrics_token, request)
     text = metrics.exposition(
-        await context.census.get(),
+        await context.state_counts.get(),
         context.requests,
         context.signatures,
         context.sweeper.totals,
@@ -49,5 +49,5 @@ async def get_metrics(request: Request) -> PlainTextResponse:
 def _require(token: str, request: Request) -> None:
     given = request.headers.get("authorization", "")
     if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
-        limit_strangers(request)
+        limit_unauthenticated(request)
         raise refusals.unknown_key()

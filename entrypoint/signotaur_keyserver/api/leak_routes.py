@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 from signotaur_keyserver.api import openapi
 from signotaur_keyserver.api.context import context_of, source_of
-from signotaur_keyserver.api.dependencies import limit_strangers
+from signotaur_keyserver.api.dependencies import limit_unauthenticated
 from signotaur_keyserver.domain import refusals
 from signotaur_keyserver.service.leaks import Leak, note_leaks
 from signotaur_wire import keyformat, paths
@@ -19,7 +19,7 @@ router = APIRouter(default_response_class=JSONResponse)
 
 _IDENTIFIER = "github-public-key-identifier"
 _SIGNATURE = "github-public-key-signature"
-_MOST = 500
+_MAX_FINDINGS = 500
 """Findings in one report."""
 
 
@@ -33,13 +33,13 @@ async def post_leaks(request: Request) -> JSONResponse:
     context = context_of(request)
     signature = request.headers.get(_SIGNATURE, "")
     if not signature:
-        raise _stranger(request)
+        raise _unauthenticated(request)
     if context.leaks is None:
         raise refusals.no_leaks()
     body = await request.body()
     identifier = request.headers.get(_IDENTIFIER, "")
-    if not await run_in_threadpool(context.leaks.keys.signed, identifier, signature, body):
-        raise _stranger(request)
+    if not await run_in_threadpool(context.leaks.keys.is_signed, identifier, signature, body):
+        raise _unauthenticated(request)
     leaks = _read(body)
     known = await run_in_threadpool(
         note_leaks, context.database, leaks, source_of(request), disable=context.leaks.disable
@@ -49,8 +49,8 @@ async def post_leaks(request: Request) -> JSONResponse:
     )
 
 
-def _stranger(request: Request) -> refusals.RefusedError:
-    limit_strangers(request)
+def _unauthenticated(request: Request) -> refusals.RefusedError:
+    limit_unauthenticated(request)
     return refusals.unknown_key()
 
 
@@ -59,8 +59,10 @@ def _read(body: bytes) -> list[Leak]:
         listed = json.loads(body)
     except (ValueError, RecursionError):
         raise refusals.malformed(400, "The body is not JSON.") from None
-    if not isinstance(listed, list) or len(listed) > _MOST:
-        raise refusals.malformed(422, f"The body is not an array of at most {_MOST} findings.")
+    if not isinstance(listed, list) or len(listed) > _MAX_FINDINGS:
+        raise refusals.malformed(
+            422, f"The body is not an array of at most {_MAX_FINDINGS} findings."
+        )
     try:
         return [_leak(Members(each)) for each in listed]
     except WireError as error:

@@ -11,14 +11,14 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.concurrency import run_in_threadpool
 
 from signotaur_keyserver.database.database import Database
-from signotaur_keyserver.service.counts import Census, take_census
+from signotaur_keyserver.service.counts import StateCounts, count_states
 from signotaur_keyserver.service.sweeper import SweepTotals
 from signotaur_wire.signing import DONE
 
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _REQUESTS = "Requests answered, by status."
 _SIGNED = "Signatures asked for, by result."
-CENSUS_SECONDS = 10.0
+COUNTS_CACHE_SECONDS = 10.0
 """How old the counts of keys and rotations may be; Prometheus asks every 15 s or less often."""
 
 
@@ -40,8 +40,8 @@ class SignatureCounts:
         self.by_result["made" if result == DONE else "refused"] += 1
 
 
-class RecentCensus:
-    """A census of the database, taken once for all who ask within ten seconds.
+class CachedStateCounts:
+    """Counts of keys and rotations, taken once for all who ask within ten seconds.
 
     It reads every key: without this, a few who ask again and again make all others wait.
     """
@@ -50,14 +50,14 @@ class RecentCensus:
         self._database = database
         self._clock = clock
         self._lock = asyncio.Lock()
-        self._taken: tuple[float, Census] | None = None
+        self._taken: tuple[float, StateCounts] | None = None
 
-    async def get(self) -> Census:
-        """Return a census. Raises DatabaseUnavailableError."""
+    async def get(self) -> StateCounts:
+        """Return the counts. Raises DatabaseUnavailableError."""
         async with self._lock:
             now = self._clock()
-            if self._taken is None or now - self._taken[0] >= CENSUS_SECONDS:
-                self._taken = (now, await run_in_threadpool(take_census, self._database))
+            if self._taken is None or now - self._taken[0] >= COUNTS_CACHE_SECONDS:
+                self._taken = (now, await run_in_threadpool(count_states, self._database))
             return self._taken[1]
 
 
@@ -73,7 +73,7 @@ class _Collector:
 
 
 def exposition(
-    census: Census, requests: RequestCounts, signatures: SignatureCounts, sweeps: SweepTotals
+    counts: StateCounts, requests: RequestCounts, signatures: SignatureCounts, sweeps: SweepTotals
 ) -> bytes:
     """Return every metric in the text format."""
     by_status = {str(status): count for status, count in sorted(requests.by_status.items())}
@@ -87,13 +87,13 @@ def exposition(
         CounterMetricFamily("signotaur_held_rotations", "Rotations held by sweeps.", sweeps.held),
     )
     gauges = (
-        _labelled(GaugeMetricFamily, "signotaur_keys", "Keys by state.", "state", census.keys),
+        _labelled(GaugeMetricFamily, "signotaur_keys", "Keys by state.", "state", counts.keys),
         _labelled(
             GaugeMetricFamily,
             "signotaur_rotations",
             "Rotations by state.",
             "state",
-            census.rotations,
+            counts.rotations,
         ),
     )
     registry = CollectorRegistry(auto_describe=False)

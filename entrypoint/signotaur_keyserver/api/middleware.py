@@ -1,7 +1,7 @@
 """What surrounds every request, as plain ASGI: its rules, fixed headers, access log, boundary.
 
 The log holds method, path, status, time and key id: never a header, a query or a body, and no
-path that is not one of ours, because a stranger's path may hold anything, even a key.
+path that is not one of ours, because a client's path may contain anything, even a key.
 """
 
 import logging

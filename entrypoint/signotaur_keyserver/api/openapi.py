@@ -71,12 +71,12 @@ def operation(
     answers: Mapping[int, str], schema: str, problems: Problems, **extra: object
 ) -> Operation:
     """Return the keyword arguments that tell FastAPI of one call's answers."""
-    told: dict[int | str, dict[str, Any]] = {
+    responses: dict[int | str, dict[str, Any]] = {
         status: {"description": text, "content": _content("application/json", named(schema))}
         for status, text in answers.items()
     }
-    told |= {status: _refusal(status, slugs) for status, slugs in sorted(problems.items())}
-    return {"responses": told, "response_model": None, "openapi_extra": extra}
+    responses |= {status: _refusal(status, slugs) for status, slugs in sorted(problems.items())}
+    return {"responses": responses, "response_model": None, "openapi_extra": extra}
 
 
 def json_body(schema: str, *, required: bool = True) -> dict[str, Any]:

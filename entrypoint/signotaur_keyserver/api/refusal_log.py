@@ -1,7 +1,7 @@
 """Refusals as events, in bounded number and off the path of the answer.
 
-Neither a stranger nor the holder of a key can fill the disk with them, or make readers wait for
-a write. Refusals of one key for one reason are summed up: the first few are written at once,
+No client, with or without a key, can fill the disk with them, or make readers wait for a
+write. Refusals of one key for one reason are summed up: the first few are written at once,
 later ones once a minute, as the latest of them and the number of those before it.
 """
 
@@ -41,8 +41,8 @@ _EVENT_LEVELS = {
 }
 _PER_SUBJECT = (5, 1 / 60)
 """Burst and refill per second of one address, and of one key and reason."""
-_STRANGERS = (60, 1 / 10)
-"""Burst and refill per second of all strangers together: at most 8,700 events a day."""
+_UNAUTHENTICATED = (60, 1 / 10)
+"""Burst and refill per second of all clients without a valid key: at most 8,700 events a day."""
 _SHUTDOWN_TIMEOUT = 1.0
 """Seconds that an ending server waits for the last events."""
 SUMMARY_SECONDS = 60.0
@@ -57,7 +57,7 @@ class RefusalLog:
     def __init__(self, database: Database, clock: Callable[[], float] = monotonic) -> None:
         self._database = database
         self._subjects = TokenBuckets(*_PER_SUBJECT, clock=clock)
-        self._strangers = TokenBuckets(*_STRANGERS, clock=clock)
+        self._unauthenticated = TokenBuckets(*_UNAUTHENTICATED, clock=clock)
         self._queue: Queue[Event | None] = Queue(maxsize=256)
         self._suppressed: dict[_Subject, tuple[Event, int]] = {}
         self._thread = Thread(target=self._write_all, name="refusal-log", daemon=True)
@@ -101,7 +101,7 @@ class RefusalLog:
     def _within_budget(self, event: Event) -> bool:
         if event.key_id is not None:
             return self._subjects.take(_subject(event)) == 0
-        return self._subjects.take(event.source) == 0 and self._strangers.take("all") == 0
+        return self._subjects.take(event.source) == 0 and self._unauthenticated.take("all") == 0
 
     def _queued(self, event: Event, suppressed_before: int) -> bool:
         data = {**event.data, "suppressedBefore": suppressed_before}
@@ -121,14 +121,14 @@ class RefusalLog:
 
 
 def _subject(event: Event) -> _Subject:
-    """Return what is summed up: a key and a reason, or all strangers, who may be many."""
+    """Return what is summed up: a key and a reason, or all clients without a valid key."""
     if event.key_id is None:
         return (None, "")
     return (event.key_id, str(event.data.get("problem", event.type)))
 
 
 def _event(level: Level, problem: Problem, source: str | None, key_id: int | None) -> Event:
-    who = "A stranger" if key_id is None else f"Key {key_id}"
+    who = "An unauthenticated client" if key_id is None else f"Key {key_id}"
     return Event(
         level,
         EventType.REQUEST_REFUSED,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from signotaur_keyserver.commands import data_folder
-from signotaur_keyserver.commands.faults import CommandError
+from signotaur_keyserver.commands.errors import CommandError
 from signotaur_keyserver.commands.options import DatabaseUrl, DataDir
 from signotaur_keyserver.database.database import UnsupportedDatabaseError
 from signotaur_keyserver.pki.encrypted_file import PASSPHRASE_MIN_LENGTH
@@ -59,7 +59,7 @@ def backup(
         raise CommandError("give exactly one of --out and --verify")
     passphrase = _passphrase(passphrase_file)
     if verify is not None:
-        _told("intact", _contents_of(verify, passphrase))
+        _print_contents("intact", _contents_of(verify, passphrase))
         return
     if data_dir is None or out is None:
         raise CommandError("--out needs --data-dir")
@@ -87,7 +87,7 @@ def restore(
         contents = backups.restore(file, passphrase, data_dir)
     except OSError as error:
         raise AdministrationError(f"cannot restore to {data_dir}: {_reason(error)}") from None
-    _told("restored", contents)
+    _print_contents("restored", contents)
     if contents.keys is None:
         return
     typer.echo(
@@ -112,7 +112,7 @@ def _contents_of(file: Path, passphrase: str) -> Contents:
         raise AdministrationError(f"cannot read {file}: {_reason(error)}") from None
 
 
-def _told(what: str, contents: Contents) -> None:
+def _print_contents(what: str, contents: Contents) -> None:
     keys = "" if contents.keys is None else f", {contents.keys} keys"
     typer.echo(f"{what}: {', '.join(contents.files)}{keys}", err=True)
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from signotaur_keyserver.commands import data_folder
-from signotaur_keyserver.commands.faults import CommandError
+from signotaur_keyserver.commands.errors import CommandError
 from signotaur_keyserver.commands.options import (
     AsJson,
     ClockOffset,
@@ -20,13 +20,13 @@ from signotaur_keyserver.commands.options import (
     duration,
 )
 from signotaur_keyserver.domain.records import Certificate, CertificateState
-from signotaur_keyserver.pki.master_key import Vault
+from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.pki.material import Material, MaterialError, from_files, from_pfx
 from signotaur_keyserver.pki.selfsigned import KeyType, self_signed
 from signotaur_keyserver.pki.subjects import subject_name
 from signotaur_keyserver.service import certificates
 from signotaur_keyserver.service.certificates import CertificateOverview
-from signotaur_keyserver.service.log_text import told
+from signotaur_keyserver.service.log_text import sanitize
 from signotaur_wire.members import Json, format_optional_time, format_time
 
 app = typer.Typer(
@@ -108,9 +108,9 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter per option
         maker = _self_signed_maker(subject, expires_in or "365d", key_type or KeyType.RSA_3072)
     else:
         maker = _files_maker(cert, key)
-    vault = Vault.in_folder(data_dir)
+    sealer = Sealer.in_folder(data_dir)
     with data_folder.existing(data_dir, database) as opened:
-        added = certificates.add_certificate(opened, vault, label, maker, user or ())
+        added = certificates.add_certificate(opened, sealer, label, maker, user or ())
     _warn(added)
     _print_added(added.certificate, as_json=as_json)
 
@@ -293,6 +293,6 @@ def _as_line(overview: CertificateOverview) -> str:
     return (
         f"{certificate.id:>6}  {certificate.state(overview.now).value:<13}  "
         f"until {format_time(certificate.not_after_utc)}  {certificate.thumbprint}  "
-        f"{certificate.label or '-'}{alias}: {told(certificate.subject)}  "
+        f"{certificate.label or '-'}{alias}: {sanitize(certificate.subject)}  "
         f"({', '.join(overview.users) or 'administrators only'})"
     )

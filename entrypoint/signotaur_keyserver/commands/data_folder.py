@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from signotaur_keyserver.commands.faults import CommandError
+from signotaur_keyserver.commands.errors import CommandError
 from signotaur_keyserver.database.database import (
     Database,
     UnsupportedDatabaseError,
@@ -22,7 +22,7 @@ from signotaur_keyserver.database.migrate import (
     newest_revision,
     require_known,
 )
-from signotaur_keyserver.pki.master_key import Vault
+from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.pki.private_files import ExposedError, require_safe_folder
 from signotaur_keyserver.store.event_chain import ChainKey
 
@@ -40,17 +40,17 @@ def prepared(
             migrate(database)
         except UnsupportedDatabaseError as error:
             raise CommandError(str(error)) from None
-        _make_chain_key(database, Vault.in_folder(data_dir))
+        _make_chain_key(database, Sealer.in_folder(data_dir))
         yield database
 
 
-def _make_chain_key(database: Database, vault: Vault) -> None:
+def _make_chain_key(database: Database, sealer: Sealer) -> None:
     """Open the key of the event log, so that a lost master key stops a command at its start."""
-    made = not vault.file.exists()
+    made = not sealer.file.exists()
     with database.write() as connection:
         chain_key_of(connection)
     if made:
-        typer.echo(f"created {vault.file}: back it up, separately from the database", err=True)
+        typer.echo(f"created {sealer.file}: back it up, separately from the database", err=True)
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def _require_present(database: Database, data_dir: Path, option: str) -> None:
 @contextmanager
 def _opened(data_dir: Path, url: str | None, offset: timedelta) -> Iterator[Database]:
     try:
-        chain_key = ChainKey(Vault.in_folder(data_dir))
+        chain_key = ChainKey(Sealer.in_folder(data_dir))
         database = Database(url or sqlite_url(data_dir / _FILE), offset=offset, chain_key=chain_key)
     except UnsupportedDatabaseError as error:
         raise CommandError(f"--database: {error}") from None

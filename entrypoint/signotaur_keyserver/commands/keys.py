@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from signotaur_keyserver.commands import data_folder, policies
-from signotaur_keyserver.commands.faults import CommandError
+from signotaur_keyserver.commands.errors import CommandError
 from signotaur_keyserver.commands.options import (
     AsJson,
     ClockOffset,

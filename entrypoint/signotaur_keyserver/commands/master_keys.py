@@ -4,7 +4,7 @@ import typer
 
 from signotaur_keyserver.commands import data_folder
 from signotaur_keyserver.commands.options import DatabaseUrl, DataDir
-from signotaur_keyserver.pki.master_key import Vault
+from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.service.master_key import rotate_master_key
 
 app = typer.Typer(help="Replace the master key.", no_args_is_help=True)
@@ -18,11 +18,11 @@ def master_key() -> None:
 @app.command()
 def rotate(data_dir: DataDir, database: DatabaseUrl = None) -> None:
     """Make a new master key and seal every secret with it; the server may run."""
-    vault = Vault.in_folder(data_dir)
+    sealer = Sealer.in_folder(data_dir)
     with data_folder.existing(data_dir, database) as opened:
-        count = rotate_master_key(opened, vault)
+        count = rotate_master_key(opened, sealer)
     typer.echo(
-        f"{vault.file} is new and seals {count} secrets: back it up; older backups need the "
+        f"{sealer.file} is new and seals {count} secrets: back it up; older backups need the "
         "master key that is in them",
         err=True,
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from signotaur_keyserver.commands.faults import CommandError
+from signotaur_keyserver.commands.errors import CommandError
 from signotaur_wire.durations import parse_duration
 
 DataDir = Annotated[

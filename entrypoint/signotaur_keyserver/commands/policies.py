@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from signotaur_keyserver.commands import data_folder
-from signotaur_keyserver.commands.faults import CommandError
+from signotaur_keyserver.commands.errors import CommandError
 from signotaur_keyserver.commands.options import DatabaseUrl, DataDir, KeyId, duration
 from signotaur_keyserver.domain.policy import Purpose
 from signotaur_keyserver.service import policies

@@ -2,8 +2,10 @@
 
 import json
 import re
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from socket import socket
 from typing import Annotated
 
 import typer
@@ -11,7 +13,7 @@ import typer
 from signotaur_keyserver.api.app import Options, create_app
 from signotaur_keyserver.api.context import LeakReports
 from signotaur_keyserver.commands import data_folder
-from signotaur_keyserver.commands.faults import CommandError
+from signotaur_keyserver.commands.errors import CommandError
 from signotaur_keyserver.commands.options import (
     AllowPrivateWebhooks,
     ClockOffset,
@@ -19,8 +21,9 @@ from signotaur_keyserver.commands.options import (
     DataDir,
     duration,
 )
+from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.pki.leak_keys import LeakKeys, LeakKeysError
-from signotaur_keyserver.pki.master_key import Vault
+from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.pki.private_files import ExposedError, require_not_shared
 from signotaur_keyserver.runtime.connections import DEFAULT, Limits
 from signotaur_keyserver.runtime.logs import LogFormat, log_to_stderr
@@ -148,48 +151,65 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     clock_offset: ClockOffset = "0s",
 ) -> None:
     """Run the server. When it listens, it prints one line of JSON: its URL and its CA file."""
-    _require_one_of(self_signed, tls_cert is not None or tls_key is not None, insecure_http)
-    if insecure_http and not _is_loopback(host):
-        raise CommandError(
-            "--insecure-http needs a loopback --host: keys would cross the network unencrypted"
-        )
-    interval = duration("--sweep-interval", sweep_interval)
-    if not interval:
-        raise CommandError("--sweep-interval: must be longer than zero")
+    given = _given_tls(host, tls_cert, tls_key, self_signed=self_signed, insecure=insecure_http)
+    options = Options(
+        sealer=Sealer.in_folder(data_dir),
+        sweep_interval=_interval(sweep_interval),
+        event_retention=duration("--event-retention", event_retention) or None,
+        key_requests_per_minute=key_requests_per_minute or None,
+        metrics_token=None if metrics_token_file is None else _token(metrics_token_file),
+        trusted_proxies=tuple(_network(text) for text in trusted_proxy or ()),
+        leaks=_leak_reports(leak_keys, disable=disable_leaked_keys),
+        webhooks=Poster(allow_private=allow_private_webhooks),
+    )
+    limits = Limits(max_connections, max_connections_per_address)
     offset = duration("--clock-offset", clock_offset)
-    retention = duration("--event-retention", event_retention)
-    token = None if metrics_token_file is None else _token(metrics_token_file)
-    given = None if self_signed or insecure_http else _given_files(tls_cert, tls_key)
-    proxies = tuple(_network(text) for text in trusted_proxy or ())
-    leaks = _leak_reports(leak_keys, disable=disable_leaked_keys)
     log_to_stderr(log_format)
-    vault = Vault.in_folder(data_dir)
     with data_folder.prepared(data_dir, database, offset) as opened, listen(host, port) as listener:
-        require_master_key(opened, vault)
         tls = ensure_self_signed(data_dir, [host, *(tls_name or ())]) if self_signed else given
-        ready = _ready_line(url_of(listener, secure=tls is not None), tls)
-        options = Options(
-            vault=vault,
-            sweep_interval=interval,
-            event_retention=retention or None,
-            key_requests_per_minute=key_requests_per_minute or None,
-            metrics_token=token,
-            trusted_proxies=proxies,
-            leaks=leaks,
-            webhooks=Poster(allow_private=allow_private_webhooks),
-        )
-        app = create_app(opened, options)
-        if not no_web:
-            add_pages(app, SiteOptions(authority=None if tls is None else tls.authority))
-        limits = Limits(max_connections, max_connections_per_address)
-        run_server(app, listener, tls, lambda: typer.echo(ready), limits)
+        _run(opened, listener, tls, options, limits, web=not no_web)
 
 
-def _require_one_of(*choices: bool) -> None:
-    if sum(choices) != 1:
+def _run(
+    database: Database,
+    listener: socket,
+    tls: TlsFiles | None,
+    options: Options,
+    limits: Limits,
+    *,
+    web: bool,
+) -> None:
+    if options.sealer is not None:
+        require_master_key(database, options.sealer)
+    app = create_app(database, options)
+    authority = None if tls is None or tls.authority is None else tls.authority.absolute()
+    if web:
+        add_pages(app, SiteOptions(authority))
+    url = url_of(listener, secure=tls is not None)
+    ready = json.dumps({"url": url, "caFile": None if authority is None else str(authority)})
+    run_server(app, listener, tls, lambda: typer.echo(ready), limits)
+
+
+def _given_tls(
+    host: str, certificate: Path | None, key: Path | None, *, self_signed: bool, insecure: bool
+) -> TlsFiles | None:
+    """Return the files that the options name; None where they name none."""
+    if sum((self_signed, certificate is not None or key is not None, insecure)) != 1:
         raise CommandError(
             "give exactly one of --self-signed, --tls-cert with --tls-key, or --insecure-http"
         )
+    if insecure and not _is_loopback(host):
+        raise CommandError(
+            "--insecure-http needs a loopback --host: keys would cross the network unencrypted"
+        )
+    return None if self_signed or insecure else _given_files(certificate, key)
+
+
+def _interval(text: str) -> timedelta:
+    interval = duration("--sweep-interval", text)
+    if not interval:
+        raise CommandError("--sweep-interval: must be longer than zero")
+    return interval
 
 
 def _given_files(certificate: Path | None, key: Path | None) -> TlsFiles:
@@ -252,8 +272,3 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _ready_line(url: str, tls: TlsFiles | None) -> str:
-    authority = None if tls is None or tls.authority is None else str(tls.authority.absolute())
-    return json.dumps({"url": url, "caFile": authority})

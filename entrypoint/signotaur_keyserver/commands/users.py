@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from signotaur_keyserver.commands import data_folder
-from signotaur_keyserver.commands.faults import CommandError
+from signotaur_keyserver.commands.errors import CommandError
 from signotaur_keyserver.commands.options import AsJson, DatabaseUrl, DataDir
 from signotaur_keyserver.domain.records import Person
 from signotaur_keyserver.service import administration, passwords, people

@@ -1,4 +1,4 @@
-"""``webhook``: places that the server tells of events."""
+"""``webhook``: URLs that the server posts events to."""
 
 import json
 from typing import Annotated
@@ -13,7 +13,7 @@ from signotaur_keyserver.commands.options import (
     DataDir,
 )
 from signotaur_keyserver.domain.webhooks import Webhook, WebhookType
-from signotaur_keyserver.pki.master_key import Vault
+from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.service import webhook_sender, webhooks
 from signotaur_keyserver.service.administration import AdministrationError
 from signotaur_keyserver.service.webhook_post import Poster, UndeliveredError
@@ -39,9 +39,9 @@ Limit = Annotated[int, typer.Option("--limit", min=1, help="How many of the late
 @app.command()
 def add(url: Url, data_dir: DataDir, event: Types = None, database: DatabaseUrl = None) -> None:
     """Add a webhook and print only its secret, with which the receiver checks signatures."""
-    vault = Vault.in_folder(data_dir)
+    sealer = Sealer.in_folder(data_dir)
     with data_folder.existing(data_dir, database) as opened:
-        webhook_id, secret = webhooks.add_webhook(opened, vault, url, event or ())
+        webhook_id, secret = webhooks.add_webhook(opened, sealer, url, event or ())
     typer.echo(secret)
     typer.echo(f"webhook {webhook_id} added; its secret is shown only once", err=True)
 
@@ -78,12 +78,12 @@ def send_test(
     database: DatabaseUrl = None,
 ) -> None:
     """Send a test message now, and say what the receiver answered."""
-    vault, poster = Vault.in_folder(data_dir), Poster(allow_private=allow_private_webhooks)
+    sealer, poster = Sealer.in_folder(data_dir), Poster(allow_private=allow_private_webhooks)
     with data_folder.existing(data_dir, database) as opened:
         with opened.read() as connection:
             webhook = webhooks.require_webhook(connection, webhook_id)
         try:
-            status = webhook_sender.send_test(opened, vault, poster, webhook)
+            status = webhook_sender.send_test(opened, sealer, poster, webhook)
         except UndeliveredError as error:
             raise AdministrationError(f"webhook {webhook_id}: {error}") from None
     typer.echo(f"webhook {webhook_id}: the receiver answered {status}", err=True)

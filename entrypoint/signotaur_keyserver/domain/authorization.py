@@ -11,21 +11,21 @@ from signotaur_keyserver.domain.records import Person
 from signotaur_wire.roles import AUDITOR
 
 
-class Who(Enum):
+class VisitorKind(Enum):
     """Kinds of visitors. A person is the first one that fits, from the bottom up to OWNER."""
 
-    STRANGER = "stranger"
-    """Did not sign in."""
+    ANONYMOUS = "anonymous"
+    """Not signed in."""
     OWNER = "owner"
     """Signed in: owns keys, or may."""
     AUDITOR = "auditor"
     """Has the role Auditor: reads everything, changes nothing."""
     ADMINISTRATOR = "administrator"
-    NEWCOMER = "newcomer"
-    """Signed in with a temporary password, which comes first whatever else the person is."""
+    RESTRICTED = "restricted"
+    """Signed in with a temporary password, and may only change it, whatever else the person is."""
 
 
-class Reach(IntEnum):
+class Scope(IntEnum):
     """What a grant extends to."""
 
     NONE = 0
@@ -56,15 +56,19 @@ class Action(Enum):
     CHANGE_CERTIFICATES = "change certificates"
 
 
-_EVERYBODY = dict.fromkeys(Who, Reach.OWN)
-_SIGNED_IN: Mapping[Who, Reach] = {who: Reach.OWN for who in Who if who is not Who.STRANGER}
-_PEOPLE: Mapping[Who, Reach] = dict.fromkeys((Who.OWNER, Who.AUDITOR, Who.ADMINISTRATOR), Reach.OWN)
-_ANY_READER = {Who.AUDITOR: Reach.ANY, Who.ADMINISTRATOR: Reach.ANY}
-_OWN_READER = {Who.OWNER: Reach.OWN, **_ANY_READER}
-_ADMINISTRATOR = {Who.ADMINISTRATOR: Reach.ANY}
-_OWN_WRITER = {Who.OWNER: Reach.OWN, **_ADMINISTRATOR}
+_EVERYBODY = dict.fromkeys(VisitorKind, Scope.OWN)
+_SIGNED_IN: Mapping[VisitorKind, Scope] = {
+    kind: Scope.OWN for kind in VisitorKind if kind is not VisitorKind.ANONYMOUS
+}
+_PEOPLE: Mapping[VisitorKind, Scope] = dict.fromkeys(
+    (VisitorKind.OWNER, VisitorKind.AUDITOR, VisitorKind.ADMINISTRATOR), Scope.OWN
+)
+_ANY_READER = {VisitorKind.AUDITOR: Scope.ANY, VisitorKind.ADMINISTRATOR: Scope.ANY}
+_OWN_READER = {VisitorKind.OWNER: Scope.OWN, **_ANY_READER}
+_ADMINISTRATOR = {VisitorKind.ADMINISTRATOR: Scope.ANY}
+_OWN_WRITER = {VisitorKind.OWNER: Scope.OWN, **_ADMINISTRATOR}
 
-ALLOWED: Mapping[Action, Mapping[Who, Reach]] = {
+ALLOWED: Mapping[Action, Mapping[VisitorKind, Scope]] = {
     Action.SIGN_IN: _EVERYBODY,
     Action.SIGN_OUT: _SIGNED_IN,
     Action.SEE_SESSION: _SIGNED_IN,
@@ -74,7 +78,7 @@ ALLOWED: Mapping[Action, Mapping[Who, Reach]] = {
     Action.SEE_USERS: _ANY_READER,
     Action.CHANGE_USERS: _ADMINISTRATOR,
     Action.SEE_EVENTS: _OWN_READER,
-    Action.SEE_SETTINGS: {**_ANY_READER, Who.OWNER: Reach.ANY},
+    Action.SEE_SETTINGS: {**_ANY_READER, VisitorKind.OWNER: Scope.ANY},
     Action.SEE_KEYS: _OWN_READER,
     Action.CHANGE_KEYS: _OWN_WRITER,
     Action.SEE_ROTATIONS: _OWN_READER,
@@ -84,17 +88,17 @@ ALLOWED: Mapping[Action, Mapping[Who, Reach]] = {
 }
 
 
-def kind_of(person: Person | None) -> Who:
-    """Return which kind of visitor a person is; None is a stranger."""
+def kind_of(person: Person | None) -> VisitorKind:
+    """Return which kind of visitor a person is; None is an anonymous one."""
     if person is None:
-        return Who.STRANGER
+        return VisitorKind.ANONYMOUS
     if person.password_expires_at_utc is not None:
-        return Who.NEWCOMER
+        return VisitorKind.RESTRICTED
     if person.admin:
-        return Who.ADMINISTRATOR
-    return Who.AUDITOR if AUDITOR in person.roles else Who.OWNER
+        return VisitorKind.ADMINISTRATOR
+    return VisitorKind.AUDITOR if AUDITOR in person.roles else VisitorKind.OWNER
 
 
-def reach(who: Who, action: Action) -> Reach:
+def scope_of(kind: VisitorKind, action: Action) -> Scope:
     """Return how far a kind of visitor may go with an action."""
-    return ALLOWED.get(action, {}).get(who, Reach.NONE)
+    return ALLOWED.get(action, {}).get(kind, Scope.NONE)

@@ -44,7 +44,7 @@ class RefusedError(Exception):
 
 
 def unknown_key() -> RefusedError:
-    """Refuse a stranger: the one answer for every cause that a stranger could probe."""
+    """Refuse an unknown key: the one answer for every cause that an attacker could probe."""
     return RefusedError(
         Problem.UNKNOWN_KEY, 401, "The request has no key, or this server does not know the key."
     )
@@ -103,7 +103,7 @@ def signing_budget_spent(key_id: int, wait: float) -> RefusedError:
 
 
 def other_request() -> RefusedError:
-    """Refuse an id that is known with another body or for another key; which, is not told."""
+    """Refuse an id that is known with another body or for another key, without saying which."""
     return RefusedError(
         Problem.ROTATION_MISMATCH,
         422,
@@ -231,12 +231,12 @@ def no_leaks() -> RefusedError:
 
 
 def sign_in_required() -> RefusedError:
-    """Refuse a stranger what only people do who signed in."""
+    """Refuse a request without a sign-in."""
     return RefusedError(Problem.SIGN_IN_REQUIRED, 401, "Sign in first. API keys do not open this.")
 
 
 def sign_in_refused() -> RefusedError:
-    """Refuse a sign-in: the one answer for every cause that a stranger could probe."""
+    """Refuse a sign-in: the one answer for every cause that an attacker could probe."""
     return RefusedError(
         Problem.SIGN_IN_REFUSED, 401, "The name or the password is wrong, or the user is disabled."
     )

@@ -120,7 +120,7 @@ def candidates_to_supersede(rotations: Sequence[Rotation], now: datetime) -> lis
     return idle[:surplus]
 
 
-def armed_moment(rotation: Rotation, now: datetime) -> datetime:
+def revocation_time(rotation: Rotation, now: datetime) -> datetime:
     """Return when a confirmation given now lets the old key die.
 
     The announced end counts while it lies ahead. A rotation confirmed after it starts its overlap
@@ -131,7 +131,7 @@ def armed_moment(rotation: Rotation, now: datetime) -> datetime:
     return now + timedelta(days=rotation.overlap_days)
 
 
-def rivals_end(rivals: Sequence[Rotation], armed: datetime) -> datetime:
+def rivals_revocation_time(rivals: Sequence[Rotation], armed: datetime) -> datetime:
     """Return when the other new keys of an old key die, if a confirmation arms it at ``armed``.
 
     Never before the overlap end that was announced for a confirmed one: until then its owner

@@ -21,7 +21,7 @@ _SIGNING = (Problem.PURPOSE_DENIED, Problem.SIGNING_BUDGET_SPENT)
 
 
 class WebhookType(StrEnum):
-    """What a webhook may be told of."""
+    """What a webhook may be notified of."""
 
     ROTATION_OPENED = "rotation-opened"
     ROTATION_CONFIRMED = "rotation-confirmed"
@@ -57,7 +57,7 @@ class WebhookUrlError(ValueError):
 
 @dataclass(frozen=True)
 class Webhook:
-    """A place to send to, with its secret sealed."""
+    """A URL to post to, with its secret sealed."""
 
     id: int
     url: str
@@ -68,7 +68,7 @@ class Webhook:
     created_at_utc: datetime
 
     def wants(self, webhook_type: str) -> bool:
-        """Return whether it is to be told of a type."""
+        """Return whether it wants events of a type."""
         return self.enabled and (not self.events or webhook_type in self.events)
 
     @property
@@ -78,7 +78,7 @@ class Webhook:
 
 
 def webhook_type(event: Event) -> WebhookType | None:
-    """Return what webhooks call an event; None when they are not told of it."""
+    """Return what webhooks call an event; None when they do not get it."""
     if event.type == EventType.REQUEST_REFUSED and event.data.get("problem") in _SIGNING:
         return WebhookType.SIGNING_REFUSED
     return _TYPES.get(event.type)

@@ -31,7 +31,7 @@ class LeakKeys:
         if not self._read():
             raise LeakKeysError(f"{self.file} contains no public key")
 
-    def signed(self, identifier: str, signature: str, body: bytes) -> bool:
+    def is_signed(self, identifier: str, signature: str, body: bytes) -> bool:
         """Return whether a key of the list signed a body: ECDSA with P-256 and SHA-256.
 
         Raises LeakKeysError.

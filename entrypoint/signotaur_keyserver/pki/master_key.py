@@ -20,7 +20,7 @@ class MasterKeyError(Exception):
     """Sealed keys cannot be opened, or none can be sealed. The message says what to do."""
 
 
-class Vault:
+class Sealer:
     """Seals with AES-256-GCM, bound to a name, so that no sealed key can take another's place."""
 
     def __init__(self, file: Path) -> None:
@@ -28,7 +28,7 @@ class Vault:
 
     @classmethod
     def in_folder(cls, data_dir: Path) -> Self:
-        """Return the vault of a data folder."""
+        """Return the sealer of a data folder."""
         return cls(data_dir / FILE_NAME)
 
     def create(self) -> bool:

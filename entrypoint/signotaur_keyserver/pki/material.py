@@ -100,8 +100,8 @@ def from_pfx(content: bytes, password: bytes | None) -> Material:
         if key is None or certificate is None:
             raise MaterialError("the PFX file does not contain a certificate and its private key")
         return checked(certificate, key, chain)
-    told = "the password is wrong" if password else "it needs a password"
-    raise MaterialError(f"the PFX file cannot be opened: {told}, or it is not a PFX file")
+    reason = "the password is wrong" if password else "it needs a password"
+    raise MaterialError(f"the PFX file cannot be opened: {reason}, or it is not a PFX file")
 
 
 def from_files(certificates: bytes, key: bytes) -> Material:

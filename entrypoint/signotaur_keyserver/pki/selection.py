@@ -6,7 +6,7 @@ from datetime import datetime
 
 from signotaur_keyserver.domain.events import Level
 from signotaur_keyserver.domain.records import Certificate, CertificateState
-from signotaur_keyserver.pki.subjects import spaceless
+from signotaur_keyserver.pki.subjects import without_spaces
 from signotaur_wire.members import format_time
 from signotaur_wire.signing import CertificateRequest, normal_thumbprint
 
@@ -80,7 +80,7 @@ def _fits(certificate: Certificate, request: CertificateRequest) -> bool:
         return same_text(certificate.label, label) or same_text(certificate.alias, label)
     if subject := _given(request.subject):
         return same_text(certificate.common_name, subject) or same_text(
-            spaceless(certificate.subject), spaceless(subject)
+            without_spaces(certificate.subject), without_spaces(subject)
         )
     return False
 

@@ -9,7 +9,7 @@ from signotaur_keyserver.pki.material import MaterialError
 _SPACES = re.compile(r"(?<!\\), +")
 
 
-def spaceless(subject: str) -> str:
+def without_spaces(subject: str) -> str:
     """Return a subject's text as RFC 4514 writes it."""
     return _SPACES.sub(",", subject)
 
@@ -17,7 +17,7 @@ def spaceless(subject: str) -> str:
 def subject_name(text: str) -> x509.Name:
     """Read a subject such as ``CN=Example,O=Example Ltd``. Raises MaterialError."""
     try:
-        name = x509.Name.from_rfc4514_string(spaceless(text))
+        name = x509.Name.from_rfc4514_string(without_spaces(text))
     except ValueError:
         name = x509.Name([])
     if not list(name):

@@ -84,7 +84,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._places.enter(self._place, Phase.ANSWER if self._unanswered else Phase.IDLE)
 
     def on_response_complete(self) -> None:
-        """End an answer. Who proved a key is a stranger no longer."""
+        """End an answer. A connection that has proven a key is authenticated."""
         super().on_response_complete()
         self._unanswered -= 1
         self._place.busy = self._unanswered > 0
@@ -93,7 +93,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._places.enter(self._place, Phase.ANSWER if self._unanswered else Phase.IDLE)
 
     def pause_writing(self) -> None:
-        """Wait for a client that does not read. It may be closed for a newcomer meanwhile."""
+        """Wait for a client that does not read. It may be closed for a new connection meanwhile."""
         super().pause_writing()
         self._place.busy = False
 

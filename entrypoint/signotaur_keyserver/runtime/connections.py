@@ -1,9 +1,9 @@
 """How many connections are open, whose they are, and how long each may take.
 
-Pure but for the clock it is given; used by the event loop alone. A connection is a stranger's
-until a request over it has proven a key. Strangers may have half of the places, of one address
-and in all, so that they cannot shut out the holders of keys; among themselves the one that has
-waited longest makes room for a newcomer, so that no stranger shuts out another for long.
+Pure but for the clock it is given; used by the event loop alone. A connection is
+unauthenticated until a request over it has proven a key. Unauthenticated ones may have half of
+the places, of one address and in all, so that they cannot shut out clients that have a key. If
+there is no place left, the one that has waited longest is closed for a new one.
 """
 
 from collections.abc import Callable, Collection
@@ -61,7 +61,7 @@ class Connection:
         self.known = False
         """Whether a request over it has proven a key."""
         self.busy = False
-        """Whether the server works on an answer: only then it is never closed for a newcomer."""
+        """Whether the server works on an answer: only then it is never closed for a new one."""
         self.phase = Phase.HEAD
         self.since = now
 
@@ -72,7 +72,7 @@ class Connections:
     def __init__(self, limits: Limits, clock: Callable[[], float] = monotonic) -> None:
         self.limits = limits
         self.turned_away = 0
-        """Connections that were refused, closed for a newcomer, or closed as too slow."""
+        """Connections that were refused, closed for a new one, or closed as too slow."""
         self._clock = clock
         self._all: set[Connection] = set()
         self._of_network: dict[str | None, set[Connection]] = {}
@@ -114,6 +114,14 @@ class Connections:
         for connection in list(self._all):
             if now - connection.since > self.limits.seconds(connection.phase):
                 self._end(connection)
+
+    def end_idle(self, seconds: float) -> None:
+        """Close every connection that has waited that long for a request, or for all of one."""
+        now = self._clock()
+        for connection in list(self._all):
+            if connection.phase in {Phase.IDLE, Phase.HEAD} and now - connection.since >= seconds:
+                self.remove(connection)
+                connection.end()
 
     def _make_room(self, present: Collection[Connection], limit: int) -> bool:
         if len(present) < limit // 2:

@@ -19,7 +19,7 @@ from signotaur_keyserver.pki.encrypted_file import (
     EncryptedReader,
     EncryptedWriter,
 )
-from signotaur_keyserver.pki.master_key import FILE_NAME, MasterKeyError, Vault
+from signotaur_keyserver.pki.master_key import FILE_NAME, MasterKeyError, Sealer
 from signotaur_keyserver.service.administration import AdministrationError, list_keys
 from signotaur_keyserver.store.event_chain import ChainKey
 from signotaur_wire.members import format_optional_time
@@ -185,7 +185,7 @@ def _require_opened(folder: Path) -> int:
     database = Database(sqlite_url(path))
     try:
         with database.read() as connection:
-            ChainKey(Vault.in_folder(folder))(connection)
+            ChainKey(Sealer.in_folder(folder))(connection)
     finally:
         database.close()
     return int(keys)

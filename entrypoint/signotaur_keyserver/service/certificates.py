@@ -13,7 +13,7 @@ from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain import refusals
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.records import Certificate, CertificateState, Person, User
-from signotaur_keyserver.pki.master_key import Vault
+from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.pki.material import Material, MaterialError, load_chain
 from signotaur_keyserver.pki.selection import (
     Candidate,
@@ -53,7 +53,7 @@ class Added:
 
 def add_certificate(
     database: Database,
-    vault: Vault,
+    sealer: Sealer,
     label: str,
     make: Callable[[datetime], Material],
     users: Sequence[str] = (),
@@ -68,9 +68,9 @@ def add_certificate(
     with database.write() as connection:
         now = database.clock.now(connection)
         owners = [require_user(connection, name) for name in dict.fromkeys(users)]
-        _prove(connection, vault)
-        vault.create()
-        certificate = _insert(connection, vault, label, material, now)
+        _prove(connection, sealer)
+        sealer.create()
+        certificate = _insert(connection, sealer, label, material, now)
         message = f"Certificate {certificate.id} ({label}) was added."
         _log(connection, now, EventType.CERTIFICATE_ADDED, message, certificate)
         for owner in owners:
@@ -195,16 +195,16 @@ def export_certificate(database: Database, name: str, *, with_chain: bool) -> st
     return "".join(each.public_bytes(Encoding.PEM).decode() for each in shown)
 
 
-def require_master_key(database: Database, vault: Vault) -> None:
+def require_master_key(database: Database, sealer: Sealer) -> None:
     """Raise MasterKeyError when there are private keys and the master key does not open them."""
     with database.read() as connection:
-        _prove(connection, vault)
+        _prove(connection, sealer)
 
 
-def _prove(connection: Connection, vault: Vault) -> None:
+def _prove(connection: Connection, sealer: Sealer) -> None:
     sealed = certificates.any_sealed(connection)
     if sealed is not None and sealed.sealed_key is not None:
-        vault.unseal(sealed.sealed_key, sealed.thumbprint)
+        sealer.unseal(sealed.sealed_key, sealed.thumbprint)
 
 
 def _made(make: Callable[[datetime], Material], now: datetime) -> Material:
@@ -215,7 +215,7 @@ def _made(make: Callable[[datetime], Material], now: datetime) -> Material:
 
 
 def _insert(
-    connection: Connection, vault: Vault, label: str, material: Material, now: datetime
+    connection: Connection, sealer: Sealer, label: str, material: Material, now: datetime
 ) -> Certificate:
     require_free(connection, label, None)
     new = certificates.NewCertificate(
@@ -225,7 +225,7 @@ def _insert(
         thumbprint=material.thumbprint,
         certificate_der=material.certificate_der,
         chain_der=material.chain_der,
-        sealed_key=vault.seal(material.key_der, material.thumbprint),
+        sealed_key=sealer.seal(material.key_der, material.thumbprint),
         not_before_utc=material.certificate.not_valid_before_utc,
         not_after_utc=material.certificate.not_valid_after_utc,
         added_at_utc=now,

@@ -40,16 +40,16 @@ def _confirm(this: Change, rotation: Rotation) -> None:
     competing = rotations.competing(this.connection, rotation.old_key_id)
     rivals = [rival for rival in competing if rival.id != rotation.id]
     rules.require_free_lease(rivals, rotation.holder, this.now)
-    armed = rules.armed_moment(rotation, this.now)
+    armed = rules.revocation_time(rotation, this.now)
     rotations.confirm(this.connection, rotation.id, this.now, armed)
     replaces = any(rival.is_confirmed for rival in rivals)
     _arm_old_key(this, rotation, armed, Level.SECURITY if replaces else Level.INFORMATION)
-    rivals_end = rules.rivals_end(rivals, armed)
+    rivals_revocation_time = rules.rivals_revocation_time(rivals, armed)
     for rival in rivals:
         if rival.is_unconfirmed:
-            this.supersede(rival, rivals_end)
+            this.supersede(rival, rivals_revocation_time)
         elif rival.is_confirmed:
-            _retire_successor(this, rotation, rival, rivals_end)
+            _retire_successor(this, rotation, rival, rivals_revocation_time)
 
 
 def _arm_old_key(this: Change, rotation: Rotation, armed: datetime, level: Level) -> None:

@@ -5,19 +5,19 @@ from dataclasses import replace
 
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.store import events
-from signotaur_keyserver.store.events import Selection, StoredEvent
+from signotaur_keyserver.store.events import EventFilter, StoredEvent
 
 _BATCH = 500
 
 
-def search(database: Database, selection: Selection, limit: int) -> list[StoredEvent]:
-    """Return the newest events of a selection."""
+def search(database: Database, event_filter: EventFilter, limit: int) -> list[StoredEvent]:
+    """Return the newest events that a filter selects."""
     with database.read() as connection:
-        return events.search(connection, selection, limit)
+        return events.search(connection, event_filter, limit)
 
 
-def walk(database: Database, selection: Selection) -> Iterator[StoredEvent]:
-    """Yield all events of a selection, newest first, with no connection held in between."""
-    while batch := search(database, selection, _BATCH):
+def walk(database: Database, event_filter: EventFilter) -> Iterator[StoredEvent]:
+    """Yield all events that a filter selects, newest first, with no connection held in between."""
+    while batch := search(database, event_filter, _BATCH):
         yield from batch
-        selection = replace(selection, before=batch[-1].id)
+        event_filter = replace(event_filter, before=batch[-1].id)

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain import refusals, rules
 from signotaur_keyserver.domain.events import EventType
+from signotaur_keyserver.domain.key_status import KeyStatus
 from signotaur_keyserver.domain.records import UNCONFIRMED, Key, User
-from signotaur_keyserver.domain.standing import Standing
 from signotaur_keyserver.service.administration import (
     AdministrationError,
     insert_key,
@@ -29,7 +29,7 @@ CLEAN_UP_LIMIT = 500
 
 
 @dataclass(frozen=True)
-class Made:
+class CreatedKey:
     """A key that was made: its text is shown once, and stored nowhere."""
 
     key_id: int
@@ -43,7 +43,7 @@ def create_key(
     lifetime_days: int | None,
     owner: str | None,
     public_id: str | None = None,
-) -> Made:
+) -> CreatedKey:
     """Make a key for the person, or for the user ``owner``, which only administrators may name.
 
     A form is numbered with the ``public_id`` of the key that it makes, so that sending it again
@@ -65,7 +65,7 @@ def create_key(
             raise refusals.not_possible(
                 "This form was sent before. Its key exists, and is not shown again."
             ) from None
-        return Made(key_id, text)
+        return CreatedKey(key_id, text)
 
 
 def set_enabled(database: Database, actor: Actor, key_id: int, *, enabled: bool) -> None:
@@ -89,7 +89,7 @@ def regenerate(
     lifetime_days: int | None,
     *,
     change_expiry: bool,
-) -> Made:
+) -> CreatedKey:
     """Replace a key at once: the old text is refused from now on, and a new key takes its name.
 
     The new key is a row of its own, so that lineage and events tell the two texts apart. It
@@ -130,14 +130,14 @@ def delete(database: Database, actor: Actor, key_id: int) -> None:
         _delete(this, [key])
 
 
-def count_deletable(database: Database, owner_id: int | None) -> dict[Standing, int]:
+def count_deletable(database: Database, owner_id: int | None) -> dict[KeyStatus, int]:
     """Count the keys that a clean-up can delete, by category."""
     with database.read() as connection:
         now = database.clock.now(connection)
         return key_list.deletable(connection, owner_id, now)
 
 
-def clean_up(database: Database, actor: Actor, categories: Sequence[Standing]) -> int:
+def clean_up(database: Database, actor: Actor, categories: Sequence[KeyStatus]) -> int:
     """Delete the keys of some categories, the oldest first; return how many there were.
 
     Keys that are disabled are revoked first. At most ``CLEAN_UP_LIMIT`` at once.
@@ -145,11 +145,11 @@ def clean_up(database: Database, actor: Actor, categories: Sequence[Standing]) -
     if not categories or not all(each.is_cleanable for each in categories):
         raise refusals.invalid_fields({"categories": "Choose at least one category."})
     with change_of(database, actor) as this:
-        found = key_list.of_standing(
+        found = key_list.of_status(
             this.connection, actor.owner_id, categories, this.now, CLEAN_UP_LIMIT
         )
         for each in found:
-            if each.standing is Standing.DISABLED:
+            if each.status is KeyStatus.DISABLED:
                 revoke_alive(this.connection, each.key, this.now, this.by)
         _delete(this, [each.key for each in found])
         return len(found)
@@ -201,10 +201,10 @@ def _end_candidates(this: PersonChange, key: Key) -> None:
             this.revoke(candidate, "aborted")
 
 
-def _successor(this: PersonChange, key: Key, expires: datetime | None) -> Made:
+def _successor(this: PersonChange, key: Key, expires: datetime | None) -> CreatedKey:
     owner = User(key.owner_id, key.owner, admin=False, enabled=key.owner_enabled)
     text, key_id = insert_key(this.connection, owner, key.name, expires, this.now, key)
-    return Made(key_id, text)
+    return CreatedKey(key_id, text)
 
 
 def _delete(this: PersonChange, deleted: Sequence[Key]) -> None:

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain import refusals, rules
+from signotaur_keyserver.domain.key_status import Concern, KeyStatus
 from signotaur_keyserver.domain.records import Key, Rotation
-from signotaur_keyserver.domain.standing import Concern, Standing
 from signotaur_keyserver.store import key_list, rotations
-from signotaur_keyserver.store.key_list import Choice, Listed, Use
+from signotaur_keyserver.store.key_list import KeyFilter, Listed, Use
 
 LINEAGE_LIMIT = 100
 """Keys of one lineage that are shown, the nearest to the one that is looked at."""
@@ -24,7 +24,7 @@ class KeyPage:
     """Of all pages."""
     concerns: Mapping[Concern, int]
     """How many of the owner's keys need a decision, whatever the list is narrowed to."""
-    deletable: Mapping[Standing, int]
+    deletable: Mapping[KeyStatus, int]
     """How many a clean-up can delete."""
     now: datetime
 
@@ -34,7 +34,7 @@ class Link:
     """A key in its lineage."""
 
     key: Key
-    standing: Standing
+    status: KeyStatus
     rotation: Rotation | None
     """The one that made the key; None when a person made it."""
     in_overlap: bool
@@ -50,20 +50,20 @@ class Lineage:
     """A key with all that it came from and that came from it, newest first."""
 
     key: Key
-    standing: Standing
+    status: KeyStatus
     links: Sequence[Link]
     now: datetime
 
 
-def list_keys(database: Database, choice: Choice) -> KeyPage:
+def list_keys(database: Database, key_filter: KeyFilter) -> KeyPage:
     """Return one page, by a number of statements that does not depend on the number of keys."""
     with database.read() as connection:
         now = database.clock.now(connection)
         return KeyPage(
-            key_list.page(connection, choice, now),
-            key_list.count(connection, choice, now),
-            key_list.concerns(connection, choice.owner_id, now),
-            key_list.deletable(connection, choice.owner_id, now),
+            key_list.page(connection, key_filter, now),
+            key_list.count(connection, key_filter, now),
+            key_list.concerns(connection, key_filter.owner_id, now),
+            key_list.deletable(connection, key_filter.owner_id, now),
             now,
         )
 
@@ -84,7 +84,7 @@ def describe_lineage(database: Database, owner_id: int | None, key_id: int) -> L
             _link(each, listed, made_by.get(each.key.id), uses.get(each.key.id, ()), now)
             for each in listed.values()
         ]
-        return Lineage(this.key, this.standing, links, now)
+        return Lineage(this.key, this.status, links, now)
 
 
 def _link(
@@ -99,4 +99,4 @@ def _link(
     if rotation is not None and old is not None:
         in_overlap = rotation.is_confirmed and rules.is_alive(old.key, now)
         days = rules.extension_days(rotation, old.key, now)
-    return Link(listed.key, listed.standing, rotation, in_overlap, days, uses)
+    return Link(listed.key, listed.status, rotation, in_overlap, days, uses)

@@ -18,17 +18,17 @@ from signotaur_keyserver.store import events, key_locks, key_uses, rotations
 from signotaur_keyserver.store.key_uses import KeyUse
 
 CAPACITY = 100_000
-"""Places in memory; the one that was noted first makes room."""
-PLACES_PER_KEY = 32
-"""Of one key between two writes. Its holder chooses what a client calls itself."""
+"""Origins in memory; the one that was noted first is dropped for a new one."""
+ORIGINS_PER_KEY = 32
+"""Of one key between two writes. A client chooses its own name and version."""
 BATCH = 1_000
-"""Places that one transaction writes."""
+"""Origins that one transaction writes."""
 OTHER = "(other)"
 """Client of the uses above the limit of one key."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class UseOrigin:
     """Where a use came from."""
 
     network: str
@@ -36,13 +36,13 @@ class Place:
 
 
 @dataclass(slots=True)
-class _Noted:
+class _PendingUse:
     first: datetime
     last: datetime
     uses: int
 
 
-_Uses = OrderedDict[tuple[int, Place], _Noted]
+_Uses = OrderedDict[tuple[int, UseOrigin], _PendingUse]
 
 
 class LastUses:
@@ -50,48 +50,48 @@ class LastUses:
 
     def __init__(self) -> None:
         self._uses: _Uses = OrderedDict()
-        self._places: Counter[int] = Counter()
-        self._told: OrderedDict[tuple[int, str], None] = OrderedDict()
+        self._origins: Counter[int] = Counter()
+        self._reported: OrderedDict[tuple[int, str], None] = OrderedDict()
 
-    def note(self, caller: Caller, place: Place) -> bool:
-        """Note a use; return whether it may be one of an old key that was not told of yet."""
+    def note(self, caller: Caller, origin: UseOrigin) -> bool:
+        """Note a use; return whether it may be one of an old key that is not reported yet."""
         key = caller.key
-        self._add(key.id, place, _Noted(caller.now, caller.now, 1))
+        self._add(key.id, origin, _PendingUse(caller.now, caller.now, 1))
         replaced = key.rotation_id is not None and not key.is_unconfirmed
-        return replaced and (key.id, place.network) not in self._told
+        return replaced and (key.id, origin.network) not in self._reported
 
-    def mark_told(self, key_id: int, network: str) -> None:
+    def mark_reported(self, key_id: int, network: str) -> None:
         """Remember that the use of an old key from a network was written."""
-        self._told[key_id, network] = None
-        if len(self._told) > CAPACITY:
-            self._told.popitem(last=False)
+        self._reported[key_id, network] = None
+        if len(self._reported) > CAPACITY:
+            self._reported.popitem(last=False)
 
     def take(self) -> list[KeyUse]:
         """Return all that was noted, and forget it."""
         taken = [
-            KeyUse(key_id, place.network, place.client, noted.first, noted.last, noted.uses)
-            for (key_id, place), noted in self._uses.items()
+            KeyUse(key_id, origin.network, origin.client, noted.first, noted.last, noted.uses)
+            for (key_id, origin), noted in self._uses.items()
         ]
-        self._uses, self._places = OrderedDict(), Counter()
+        self._uses, self._origins = OrderedDict(), Counter()
         return taken
 
     def put_back(self, unwritten: list[KeyUse]) -> None:
         """Note again what could not be written."""
         for use in unwritten:
-            place = Place(use.network, use.client)
-            self._add(use.key_id, place, _Noted(use.first_at_utc, use.last_at_utc, use.uses))
+            origin = UseOrigin(use.network, use.client)
+            self._add(use.key_id, origin, _PendingUse(use.first_at_utc, use.last_at_utc, use.uses))
 
-    def _add(self, key_id: int, place: Place, new: _Noted) -> None:
-        noted = self._uses.get((key_id, place))
-        if noted is None and self._places[key_id] >= PLACES_PER_KEY:
-            place = Place(OTHER, OTHER)
-            noted = self._uses.get((key_id, place))
+    def _add(self, key_id: int, origin: UseOrigin, new: _PendingUse) -> None:
+        noted = self._uses.get((key_id, origin))
+        if noted is None and self._origins[key_id] >= ORIGINS_PER_KEY:
+            origin = UseOrigin(OTHER, OTHER)
+            noted = self._uses.get((key_id, origin))
         if noted is None:
-            self._uses[key_id, place] = new
-            self._places[key_id] += 1
+            self._uses[key_id, origin] = new
+            self._origins[key_id] += 1
             if len(self._uses) > CAPACITY:
-                (forgotten, _place), _noted = self._uses.popitem(last=False)
-                self._places[forgotten] -= 1
+                (forgotten, _origin), _noted = self._uses.popitem(last=False)
+                self._origins[forgotten] -= 1
             return
         noted.first, noted.last = min(noted.first, new.first), max(noted.last, new.last)
         noted.uses += new.uses
@@ -115,7 +115,9 @@ def write_uses(database: Database, uses: list[KeyUse]) -> list[KeyUse]:
     return left
 
 
-def tell_of_old_key(database: Database, caller: Caller, place: Place, source: str | None) -> bool:
+def record_old_key_use(
+    database: Database, caller: Caller, origin: UseOrigin, source: str | None
+) -> bool:
     """Write the use of an old key, and its event, if it is the first one from its network.
 
     Returns False when no rotation of the key is confirmed. Raises DatabaseUnavailableError.
@@ -127,17 +129,19 @@ def tell_of_old_key(database: Database, caller: Caller, place: Place, source: st
     with database.write() as connection:
         key_locks.lock(connection, [caller.key.id])
         since = rotation.confirmed_at_utc
-        if key_uses.is_known_since(connection, caller.key.id, place.network, since):
+        if key_uses.is_known_since(connection, caller.key.id, origin.network, since):
             return True
         now = database.clock.now(connection)
         # The use itself is counted with the others.
-        use = KeyUse(caller.key.id, place.network, place.client, now, now, 0)
+        use = KeyUse(caller.key.id, origin.network, origin.client, now, now, 0)
         key_uses.add(connection, [use])
-        events.write(connection, now, _old_key_used(caller, rotation, place, source))
+        events.write(connection, now, _old_key_used(caller, rotation, origin, source))
     return True
 
 
-def _old_key_used(caller: Caller, rotation: Rotation, place: Place, source: str | None) -> Event:
+def _old_key_used(
+    caller: Caller, rotation: Rotation, origin: UseOrigin, source: str | None
+) -> Event:
     key = caller.key
     return Event(
         Level.WARNING,
@@ -147,5 +151,5 @@ def _old_key_used(caller: Caller, rotation: Rotation, place: Place, source: str 
         key_id=key.id,
         rotation_id=rotation.id,
         source=source,
-        data={"network": place.network, "client": place.client},
+        data={"network": origin.network, "client": origin.client},
     )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.records import Key
-from signotaur_keyserver.service.log_text import told
+from signotaur_keyserver.service.log_text import sanitize
 from signotaur_keyserver.store import events, keys
 from signotaur_wire import keyformat
 
@@ -64,7 +64,7 @@ def _note(connection: Connection, now: datetime, leak: Leak, key: Key, source: s
         f"Key {key.id} was found in a public place. Rotate it with --compromised, and find out "
         "who used it."
     )
-    data = {"url": told(leak.url), "source": told(leak.source), "type": told(leak.type)}
+    data = {"url": sanitize(leak.url), "source": sanitize(leak.source), "type": sanitize(leak.type)}
     event = Event(
         Level.SECURITY,
         EventType.KEY_LEAKED,

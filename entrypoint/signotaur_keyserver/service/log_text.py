@@ -1,12 +1,12 @@
-"""What others tell of themselves, made fit for a log or a screen. Pure."""
+"""Texts from outside, made fit for a log or a screen. Pure."""
 
 from signotaur_wire.keyformat import without_keys
 
 LENGTH = 260
-"""Of such a text at most; Windows' longest path without further ado."""
+"""Of such a text at most; the longest path on Windows."""
 
 
-def told(text: str | None) -> str | None:
+def sanitize(text: str | None) -> str | None:
     """Return a text in one printable line, cut, and without the secret of any key."""
     if text is None:
         return None

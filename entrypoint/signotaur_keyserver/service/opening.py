@@ -20,7 +20,7 @@ from signotaur_wire.messages import RotationDescription, RotationRequest, Rotati
 
 
 @dataclass(frozen=True)
-class Put:
+class PutResult:
     """The outcome: the rotation as it is now, and whether this request opened it."""
 
     rotation: RotationDescription
@@ -33,7 +33,7 @@ def put_rotation(
     rotation_id: UUID,
     request: RotationRequest,
     source: str | None = None,
-) -> Put:
+) -> PutResult:
     """Open the rotation, or answer what it is now. Safe to repeat at any time.
 
     Raises RefusedError for every reason that ``rules`` and ``refusals`` name.
@@ -46,7 +46,7 @@ def put_rotation(
         else:
             _repeat(this, known, request)
         description = describe_rotation(this.rotation(rotation_id), this.now)
-        return Put(description, opened=known is None)
+        return PutResult(description, opened=known is None)
 
 
 def _repeat(this: Change, rotation: Rotation, request: RotationRequest) -> None:
@@ -72,7 +72,7 @@ def _open(this: Change, rotation_id: UUID, request: RotationRequest) -> None:
     note_use(this)
     present = [rotation for rotation in competing if rotation.old_key_id == this.key.id]
     for idle in rules.candidates_to_supersede(present, this.now):
-        _make_room(this, idle)
+        _supersede_candidate(this, idle)
     _insert(this, rotation_id, request, rules.successor_expiry(this.key, lost, this.now))
     _log_opened(this, this.rotation(rotation_id), lost, compromised=request.compromised)
 
@@ -105,7 +105,7 @@ def _log_opened(
     this.log(level, EventType.ROTATION_OPENED, message, rotation, data=data)
 
 
-def _make_room(this: Change, rotation: Rotation) -> None:
+def _supersede_candidate(this: Change, rotation: Rotation) -> None:
     rotations.set_state(this.connection, rotation.id, RotationState.SUPERSEDED)
     message = f"Candidate key {rotation.new_key_id} of key {rotation.old_key_id} was superseded."
     this.log(Level.INFORMATION, EventType.ROTATION_SUPERSEDED, message, rotation)

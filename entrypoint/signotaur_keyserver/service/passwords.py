@@ -32,13 +32,13 @@ class Passwords:
     def matches(self, password_hash: str | None, password: str) -> bool:
         """Compare. Without a hash it does the same work and returns False."""
         try:
-            matches = self._hasher.verify(password_hash or self._nobody, _bytes(password))
+            matches = self._hasher.verify(password_hash or self._dummy_hash, _bytes(password))
         except (VerificationError, InvalidHashError):
             return False
         return matches and password_hash is not None
 
     @cached_property
-    def _nobody(self) -> str:
+    def _dummy_hash(self) -> str:
         return self._hasher.hash(secrets.token_bytes(32))
 
 

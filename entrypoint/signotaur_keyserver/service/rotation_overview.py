@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from signotaur_keyserver.database.database import Database
-from signotaur_keyserver.domain.standing import Phase
+from signotaur_keyserver.domain.key_status import Phase
 from signotaur_keyserver.store import rotation_list
 from signotaur_keyserver.store.rotation_list import ListedRotation
 

@@ -22,7 +22,7 @@ from signotaur_keyserver.pki.private_keys import PrivateKeys
 from signotaur_keyserver.pki.selection import CertificateRefusedError
 from signotaur_keyserver.service.authentication import Caller
 from signotaur_keyserver.service.key_transaction import Use, event_of, use
-from signotaur_keyserver.service.log_text import told
+from signotaur_keyserver.service.log_text import sanitize
 from signotaur_keyserver.store import certificates, events, key_locks
 from signotaur_wire.members import Json
 from signotaur_wire.signing import (
@@ -60,11 +60,11 @@ def certificate_refused(
     """Return the event of a refused certificate."""
     data: Json = {
         "selectors": {
-            "thumbprint": told(request.thumbprint),
-            "label": told(request.label),
-            "subject": told(request.subject),
+            "thumbprint": sanitize(request.thumbprint),
+            "label": sanitize(request.label),
+            "subject": sanitize(request.subject),
         },
-        "clientVersion": told(request.client_version),
+        "clientVersion": sanitize(request.client_version),
     }
     message = f"Key {caller.key.id} was refused a certificate."
     data |= _reason(refused)
@@ -156,11 +156,11 @@ def _reason(refused: CertificateRefusedError) -> Json:
 
 def _record(request: SignRequest) -> Json:
     return {
-        "thumbprint": told(request.thumbprint),
+        "thumbprint": sanitize(request.thumbprint),
         "digest": request.digest.hex(),
         "digestHashAlgorithm": request.algorithm.value,
-        "fileName": told(request.file_name),
+        "fileName": sanitize(request.file_name),
         "fileSizeInBytes": request.file_size,
-        "fileVersion": told(request.file_version),
-        "clientVersion": told(request.client_version),
+        "fileVersion": sanitize(request.file_version),
+        "clientVersion": sanitize(request.client_version),
     }

@@ -47,4 +47,4 @@ def note_use(this: Change) -> None:
         message += " It was reported as lost; it is not lost, and stays valid."
     this.log(level, EventType.SUCCESSOR_FIRST_USED, message, own)
     for rival in rivals:
-        this.supersede(rival, rules.armed_moment(own, this.now), level)
+        this.supersede(rival, rules.revocation_time(own, this.now), level)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from signotaur_keyserver.database.database import Database, DatabaseUnavailableError
 from signotaur_keyserver.domain.webhooks import Webhook, next_pause, signature
-from signotaur_keyserver.pki.master_key import MasterKeyError, Vault
+from signotaur_keyserver.pki.master_key import MasterKeyError, Sealer
 from signotaur_keyserver.service.webhook_post import Poster, UndeliveredError
 from signotaur_keyserver.store import webhooks
 from signotaur_keyserver.store.sealed import webhook_name
@@ -32,9 +32,9 @@ _SHUTDOWN_TIMEOUT = 1.0
 class WebhookSender:
     """Sends what is due, from its start until it is stopped."""
 
-    def __init__(self, database: Database, vault: Vault, poster: Poster) -> None:
+    def __init__(self, database: Database, sealer: Sealer, poster: Poster) -> None:
         self._database = database
-        self._vault = vault
+        self._sealer = sealer
         self._poster = poster
         self._stopped = Event()
         self._thread = Thread(target=self._run, name="webhooks", daemon=True)
@@ -84,7 +84,7 @@ class WebhookSender:
         status: int | None = None
         error = ""
         try:
-            status = send(self._database, self._vault, self._poster, webhook, delivery)
+            status = send(self._database, self._sealer, self._poster, webhook, delivery)
         except UndeliveredError as failed:
             status, error = failed.status, str(failed)
         except MasterKeyError:
@@ -100,26 +100,26 @@ class WebhookSender:
 
 
 def send(
-    database: Database, vault: Vault, poster: Poster, webhook: Webhook, delivery: Delivery
+    database: Database, sealer: Sealer, poster: Poster, webhook: Webhook, delivery: Delivery
 ) -> int:
     """Sign and post one delivery; return the status. Raises UndeliveredError, MasterKeyError."""
-    return _post(database, vault, poster, webhook, delivery.payload, str(delivery.id))
+    return _post(database, sealer, poster, webhook, delivery.payload, str(delivery.id))
 
 
-def send_test(database: Database, vault: Vault, poster: Poster, webhook: Webhook) -> int:
+def send_test(database: Database, sealer: Sealer, poster: Poster, webhook: Webhook) -> int:
     """Sign and post a message of the type ``test``, which is in no log. Raises as ``send``."""
     with database.read() as connection:
         now = database.clock.now(connection)
     body: Json = {"type": "test", "at": now.isoformat(), "message": "This is a test."}
-    return _post(database, vault, poster, webhook, body, "test")
+    return _post(database, sealer, poster, webhook, body, "test")
 
 
 def _post(
-    database: Database, vault: Vault, poster: Poster, webhook: Webhook, payload: Json, name: str
+    database: Database, sealer: Sealer, poster: Poster, webhook: Webhook, payload: Json, name: str
 ) -> int:
     with database.read() as connection:
         timestamp = int(database.clock.now(connection).timestamp())
-    secret = vault.unseal(webhook.sealed_secret, webhook_name(webhook.url)).decode()
+    secret = sealer.unseal(webhook.sealed_secret, webhook_name(webhook.url)).decode()
     body = json.dumps(payload).encode()
     headers = {
         "Content-Type": "application/json",

@@ -13,7 +13,7 @@ from signotaur_keyserver.domain.webhooks import (
     WebhookUrlError,
     require_url,
 )
-from signotaur_keyserver.pki.master_key import Vault
+from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.service.administration import AdministrationError
 from signotaur_keyserver.store import events, webhooks
 from signotaur_keyserver.store.sealed import webhook_name
@@ -25,7 +25,7 @@ _SECRET_BYTES = 32
 
 
 def add_webhook(
-    database: Database, vault: Vault, url: str, types: Sequence[WebhookType]
+    database: Database, sealer: Sealer, url: str, types: Sequence[WebhookType]
 ) -> tuple[int, str]:
     """Add a webhook, for all types where none is given; return its id and its secret.
 
@@ -43,7 +43,7 @@ def add_webhook(
             raise AdministrationError("there is a webhook with this URL already")
         if len(present) >= MAX_WEBHOOKS:
             raise AdministrationError(f"there can be at most {MAX_WEBHOOKS} webhooks")
-        sealed = vault.seal(secret.encode(), webhook_name(url))
+        sealed = sealer.seal(secret.encode(), webhook_name(url))
         names = tuple(each.value for each in dict.fromkeys(types))
         webhook = Webhook(0, url, sealed, names, enabled=True, created_at_utc=now)
         webhook_id = webhooks.add(connection, webhook)

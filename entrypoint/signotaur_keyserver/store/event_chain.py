@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from signotaur_keyserver.domain.event_chain import KEY_BYTES, Link, StoredLink
-from signotaur_keyserver.pki.master_key import Vault
+from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.store import certificates, settings
 
 SEALED_NAME = "event chain"
@@ -21,10 +21,10 @@ _ANCHOR = "event-chain-anchor"
 
 
 class ChainKey:
-    """The key of one database's events, opened with a vault and remembered."""
+    """The key of one database's events, opened with a sealer and remembered."""
 
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
         self._key: bytes | None = None
 
     def __call__(self, connection: Connection) -> bytes:
@@ -37,21 +37,21 @@ class ChainKey:
         sealed = settings.find(connection, KEY)
         if sealed is None:
             return self._made(connection)  # not remembered: the transaction may be rolled back
-        self._key = self._vault.unseal(bytes.fromhex(sealed), SEALED_NAME)
+        self._key = self._sealer.unseal(bytes.fromhex(sealed), SEALED_NAME)
         return self._key
 
     def _made(self, connection: Connection) -> bytes:
         end = lock_head(connection).link
         sealed = settings.find(connection, KEY)
         if sealed is not None:  # another transaction made it meanwhile
-            return self._vault.unseal(bytes.fromhex(sealed), SEALED_NAME)
+            return self._sealer.unseal(bytes.fromhex(sealed), SEALED_NAME)
         certificate = certificates.any_sealed(connection)
         if certificate is None or certificate.sealed_key is None:
-            self._vault.create()
+            self._sealer.create()
         else:
-            self._vault.unseal(certificate.sealed_key, certificate.thumbprint)
+            self._sealer.unseal(certificate.sealed_key, certificate.thumbprint)
         key = secrets.token_bytes(KEY_BYTES)
-        settings.put(connection, KEY, self._vault.seal(key, SEALED_NAME).hex())
+        settings.put(connection, KEY, self._sealer.seal(key, SEALED_NAME).hex())
         start = Link(end.id, "")
         put_head(connection, start, key)
         put_anchor(connection, start, key)

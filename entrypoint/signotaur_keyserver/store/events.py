@@ -27,7 +27,7 @@ class StoredEvent:
 
 
 @dataclass(frozen=True)
-class Selection:
+class EventFilter:
     """Which events are looked for; None does not restrict."""
 
     level: str | None = None
@@ -97,29 +97,31 @@ def chained(connection: Connection) -> Iterator[ChainedEvent]:
             return
 
 
-def search(connection: Connection, selection: Selection, limit: int) -> list[StoredEvent]:
-    """Return the newest events of a selection, newest first."""
-    found = select(events).where(*_conditions(selection)).order_by(events.c.id.desc()).limit(limit)
+def search(connection: Connection, event_filter: EventFilter, limit: int) -> list[StoredEvent]:
+    """Return the newest events that a filter selects, newest first."""
+    found = (
+        select(events).where(*_conditions(event_filter)).order_by(events.c.id.desc()).limit(limit)
+    )
     return [_stored(dict(row)) for row in connection.execute(found).mappings()]
 
 
-def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
-    if selection.level is not None:
-        yield events.c.level == selection.level
-    if selection.text is not None:
+def _conditions(event_filter: EventFilter) -> Iterator[ColumnElement[bool]]:
+    if event_filter.level is not None:
+        yield events.c.level == event_filter.level
+    if event_filter.text is not None:
         yield or_(
-            events.c.message.icontains(selection.text, autoescape=True),
-            events.c.type.icontains(selection.text, autoescape=True),
+            events.c.message.icontains(event_filter.text, autoescape=True),
+            events.c.type.icontains(event_filter.text, autoescape=True),
         )
-    if selection.user_id is not None:
-        yield events.c.user_id == selection.user_id
-    if selection.key_id is not None:
-        yield events.c.key_id == selection.key_id
-    if selection.before is not None:
-        yield events.c.id < selection.before
-    if selection.owner_id is not None:
-        owned = select(keys.c.id).where(keys.c.owner_id == selection.owner_id)
-        yield or_(events.c.user_id == selection.owner_id, events.c.key_id.in_(owned))
+    if event_filter.user_id is not None:
+        yield events.c.user_id == event_filter.user_id
+    if event_filter.key_id is not None:
+        yield events.c.key_id == event_filter.key_id
+    if event_filter.before is not None:
+        yield events.c.id < event_filter.before
+    if event_filter.owner_id is not None:
+        owned = select(keys.c.id).where(keys.c.owner_id == event_filter.owner_id)
+        yield or_(events.c.user_id == event_filter.owner_id, events.c.key_id.in_(owned))
 
 
 def delete_oldest(connection: Connection, before: datetime, limit: int) -> int:

@@ -20,9 +20,9 @@ from sqlalchemy import (
     update,
 )
 
+from signotaur_keyserver.domain.key_status import IDLE, SOON, Concern, KeyStatus
 from signotaur_keyserver.domain.records import Key
 from signotaur_keyserver.domain.schema import key_uses, keys, rotations, users
-from signotaur_keyserver.domain.standing import IDLE, SOON, Concern, Standing
 from signotaur_keyserver.store.keys import FIND, OWN, key_of
 from signotaur_wire.messages import RotationState
 
@@ -40,14 +40,14 @@ class Sort(StrEnum):
 
 
 @dataclass(frozen=True)
-class Choice:
+class KeyFilter:
     """Which keys are listed, and how. Deleted ones never are."""
 
     owner_id: int | None = None
     """None: everybody's."""
     search: str = ""
     """Part of a name, of the owner's name, or of the public id."""
-    standing: Standing | None = None
+    status: KeyStatus | None = None
     concern: Concern | None = None
     sort: Sort = Sort.CREATED
     descending: bool = True
@@ -60,7 +60,7 @@ class Listed:
     """A key with what it is to a person."""
 
     key: Key
-    standing: Standing
+    status: KeyStatus
 
 
 @dataclass(frozen=True)
@@ -74,26 +74,26 @@ class Use:
     uses: int
 
 
-def page(connection: Connection, choice: Choice, now: datetime) -> list[Listed]:
+def page(connection: Connection, key_filter: KeyFilter, now: datetime) -> list[Listed]:
     """Return one page of keys."""
-    standing = _standing(now)
-    statement = FIND.add_columns(standing.label("standing")).where(*_chosen(choice, now))
+    status = _status(now)
+    statement = FIND.add_columns(status.label("status")).where(*_filtered(key_filter, now))
     column = {
         Sort.NAME: func.lower(keys.c.name),
         Sort.CREATED: keys.c.created_at_utc,
         Sort.EXPIRES: keys.c.expires_at_utc,
         Sort.USED: keys.c.last_used_at_utc,
-        Sort.STATE: standing,
-    }[choice.sort]
-    order = column.desc() if choice.descending else column.asc()
-    last = keys.c.id.desc() if choice.descending else keys.c.id.asc()
+        Sort.STATE: status,
+    }[key_filter.sort]
+    order = column.desc() if key_filter.descending else column.asc()
+    last = keys.c.id.desc() if key_filter.descending else keys.c.id.asc()
     ordered = statement.order_by(order.nulls_last(), last)
-    return _listed(connection, ordered.offset(choice.offset).limit(choice.limit))
+    return _listed(connection, ordered.offset(key_filter.offset).limit(key_filter.limit))
 
 
-def count(connection: Connection, choice: Choice, now: datetime) -> int:
+def count(connection: Connection, key_filter: KeyFilter, now: datetime) -> int:
     """Return how many keys all pages have."""
-    counted = _joined(func.count()).where(*_chosen(choice, now))
+    counted = _joined(func.count()).where(*_filtered(key_filter, now))
     return int(connection.execute(counted).scalar_one())
 
 
@@ -104,31 +104,31 @@ def concerns(connection: Connection, owner_id: int | None, now: datetime) -> dic
     return {each: getattr(row, each.name) for each in Concern}
 
 
-def deletable(connection: Connection, owner_id: int | None, now: datetime) -> dict[Standing, int]:
-    """Count the keys that a clean-up can delete, by their standing."""
-    standing = _standing(now).label("standing")
-    counted = _joined(standing, func.count().label("amount")).where(
+def deletable(connection: Connection, owner_id: int | None, now: datetime) -> dict[KeyStatus, int]:
+    """Count the keys that a clean-up can delete, by their status."""
+    status = _status(now).label("status")
+    counted = _joined(status, func.count().label("amount")).where(
         *_owned(owner_id),
         or_(_is_dead(now), keys.c.enabled.is_(False)),
     )
-    rows = connection.execute(counted.group_by(standing))
-    found = {Standing(row.standing): int(row.amount) for row in rows}
-    return {each: found.get(each, 0) for each in Standing if each.is_cleanable}
+    rows = connection.execute(counted.group_by(status))
+    found = {KeyStatus(row.status): int(row.amount) for row in rows}
+    return {each: found.get(each, 0) for each in KeyStatus if each.is_cleanable}
 
 
-def of_standing(
+def of_status(
     connection: Connection,
     owner_id: int | None,
-    standings: Sequence[Standing],
+    statuses: Sequence[KeyStatus],
     now: datetime,
     limit: int,
 ) -> list[Listed]:
-    """Return the oldest keys of some standings that a clean-up can delete."""
-    standing = _standing(now)
-    statement = FIND.add_columns(standing.label("standing")).where(
+    """Return the oldest keys of some statuses that a clean-up can delete."""
+    status = _status(now)
+    statement = FIND.add_columns(status.label("status")).where(
         *_owned(owner_id),
         or_(_is_dead(now), keys.c.enabled.is_(False)),
-        standing.in_([each.value for each in standings]),
+        status.in_([each.value for each in statuses]),
     )
     return _listed(connection, statement.order_by(keys.c.id).limit(limit))
 
@@ -147,7 +147,7 @@ def lineage(connection: Connection, key_id: int, now: datetime, limit: int) -> l
     )
     down = select(up.c.id).where(up.c.rotated_from_key_id.is_(None)).cte("family", recursive=True)
     down = down.union(select(keys.c.id).join(down, keys.c.rotated_from_key_id == down.c.id))
-    statement = FIND.add_columns(_standing(now).label("standing")).where(
+    statement = FIND.add_columns(_status(now).label("status")).where(
         keys.c.id.in_(select(down.c.id))
     )
     nearest = statement.order_by(func.abs(keys.c.id - key_id)).limit(limit)
@@ -193,8 +193,8 @@ def _listed(connection: Connection, statement: Select[Any]) -> list[Listed]:
     listed = []
     for row in connection.execute(statement).mappings():
         values = dict(row)
-        standing = Standing(values.pop("standing"))
-        listed.append(Listed(key_of(values), standing))
+        status = KeyStatus(values.pop("status"))
+        listed.append(Listed(key_of(values), status))
     return listed
 
 
@@ -203,20 +203,20 @@ def _owned(owner_id: int | None) -> list[ColumnElement[bool]]:
     return [present] if owner_id is None else [present, keys.c.owner_id == owner_id]
 
 
-def _chosen(choice: Choice, now: datetime) -> list[ColumnElement[bool]]:
-    chosen = _owned(choice.owner_id)
-    if choice.search:
+def _filtered(key_filter: KeyFilter, now: datetime) -> list[ColumnElement[bool]]:
+    chosen = _owned(key_filter.owner_id)
+    if key_filter.search:
         chosen.append(
             or_(
-                keys.c.name.icontains(choice.search, autoescape=True),
-                users.c.name.icontains(choice.search, autoescape=True),
-                keys.c.public_id.contains(choice.search, autoescape=True),
+                keys.c.name.icontains(key_filter.search, autoescape=True),
+                users.c.name.icontains(key_filter.search, autoescape=True),
+                keys.c.public_id.contains(key_filter.search, autoescape=True),
             )
         )
-    if choice.standing is not None:
-        chosen.append(_standing(now) == choice.standing.value)
-    if choice.concern is not None:
-        chosen.append(_concern(choice.concern, now))
+    if key_filter.status is not None:
+        chosen.append(_status(now) == key_filter.status.value)
+    if key_filter.concern is not None:
+        chosen.append(_concern(key_filter.concern, now))
     return chosen
 
 
@@ -245,21 +245,21 @@ def _is_held(rotation: FromClause, now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _standing(now: datetime) -> ColumnElement[str]:
+def _status(now: datetime) -> ColumnElement[str]:
     """Return the one word of a key's state: of several, the one that matters most."""
     held_successor = exists().where(_as_old.c.old_key_id == keys.c.id, _is_held(_as_old, now))
     return case(
         (
             or_(keys.c.revoked_at_utc.is_not(None), keys.c.revoke_due_utc <= now),
-            Standing.REVOKED.value,
+            KeyStatus.REVOKED.value,
         ),
-        (keys.c.expires_at_utc <= now, Standing.EXPIRED.value),
-        (~and_(keys.c.enabled, users.c.enabled), Standing.DISABLED.value),
-        (or_(_is_held(OWN, now), held_successor), Standing.STALLED.value),
-        (keys.c.revoke_due_utc.is_not(None), Standing.OVERLAP.value),
-        (OWN.c.state != RotationState.CONFIRMED, Standing.CANDIDATE.value),
-        (keys.c.expires_at_utc <= now + SOON, Standing.EXPIRES_SOON.value),
-        else_=Standing.ACTIVE.value,
+        (keys.c.expires_at_utc <= now, KeyStatus.EXPIRED.value),
+        (~and_(keys.c.enabled, users.c.enabled), KeyStatus.DISABLED.value),
+        (or_(_is_held(OWN, now), held_successor), KeyStatus.STALLED.value),
+        (keys.c.revoke_due_utc.is_not(None), KeyStatus.OVERLAP.value),
+        (OWN.c.state != RotationState.CONFIRMED, KeyStatus.CANDIDATE.value),
+        (keys.c.expires_at_utc <= now + SOON, KeyStatus.EXPIRES_SOON.value),
+        else_=KeyStatus.ACTIVE.value,
     )
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from signotaur_keyserver.domain.schema import UtcDateTime, key_uses, keys
 
-PLACES_PER_KEY = 100
+ORIGINS_PER_KEY = 100
 """Rows that are kept of one key; those of the longest ago make room."""
 
 _PLACE = (
@@ -60,7 +60,7 @@ _SURPLUS = (
     select(key_uses.c.last_at_utc)
     .where(key_uses.c.key_id == bindparam("this_id"))
     .order_by(key_uses.c.last_at_utc.desc())
-    .offset(PLACES_PER_KEY)
+    .offset(ORIGINS_PER_KEY)
     .limit(1)
     .scalar_subquery()
 )

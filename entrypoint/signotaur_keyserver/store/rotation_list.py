@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
 
+from signotaur_keyserver.domain.key_status import Phase
 from signotaur_keyserver.domain.records import Rotation
 from signotaur_keyserver.domain.schema import keys, rotations, users
-from signotaur_keyserver.domain.standing import Phase
 from signotaur_keyserver.store.rotations import LISTED, rotation_of
 from signotaur_wire.messages import RotationState
 

@@ -62,16 +62,16 @@ def remove(connection: Connection, webhook_id: int) -> None:
 
 def queue(connection: Connection, now: datetime, event_id: int, event: Event) -> None:
     """Queue an event for every webhook that wants it."""
-    told = webhook_type(event)
-    if told is None:
+    notified = webhook_type(event)
+    if notified is None:
         return
     for webhook in every(connection):
-        if webhook.wants(told):
-            body = payload(told, event_id, now, event)
+        if webhook.wants(notified):
+            body = payload(notified, event_id, now, event)
             connection.execute(
                 insert(webhook_deliveries).values(
                     webhook_id=webhook.id,
-                    type=told.value,
+                    type=notified.value,
                     payload=body,
                     created_at_utc=now,
                     attempts=0,

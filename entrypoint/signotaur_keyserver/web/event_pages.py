@@ -12,7 +12,7 @@ from signotaur_keyserver.domain.authorization import Action
 from signotaur_keyserver.domain.events import Level
 from signotaur_keyserver.domain.refusals import RefusedError, invalid_fields
 from signotaur_keyserver.service import event_log
-from signotaur_keyserver.store.events import Selection, StoredEvent
+from signotaur_keyserver.store.events import EventFilter, StoredEvent
 from signotaur_keyserver.web import messages
 from signotaur_keyserver.web.rendering import visible
 from signotaur_keyserver.web.routes import Routes
@@ -113,15 +113,15 @@ def _page(visit: Visit, query: Json, answer: EventsAnswer, **more: object) -> Re
 
 def _answer(visit: Visit, query: EventQuery) -> EventsAnswer:
     # One more than is shown says whether there are older ones.
-    found = event_log.search(visit.database, _selection(visit, query), _PER_PAGE + 1)
+    found = event_log.search(visit.database, _event_filter(visit, query), _PER_PAGE + 1)
     shown = tuple(_view(entry) for entry in found[:_PER_PAGE])
     return EventsAnswer(shown, shown[-1].id if len(found) > _PER_PAGE else None)
 
 
-def _selection(visit: Visit, query: EventQuery) -> Selection:
+def _event_filter(visit: Visit, query: EventQuery) -> EventFilter:
     if query.level is not None and query.level not in _LEVELS:
         raise invalid_fields({"level": "There is no such level."})
-    return Selection(
+    return EventFilter(
         level=query.level,
         text=query.text,
         user_id=query.user,
@@ -134,10 +134,10 @@ def _selection(visit: Visit, query: EventQuery) -> Selection:
 def _download(
     visit: Visit, name: str, media_type: str, line_of: Callable[[EventView], str]
 ) -> Response:
-    selection = _selection(visit, visit.query(EventQuery))
+    event_filter = _event_filter(visit, visit.query(EventQuery))
 
     def lines() -> Iterator[str]:
-        for entry in event_log.walk(visit.database, selection):
+        for entry in event_log.walk(visit.database, event_filter):
             yield line_of(_view(entry))
 
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}

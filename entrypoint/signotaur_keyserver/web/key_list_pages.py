@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from signotaur_keyserver.domain.authorization import Action
+from signotaur_keyserver.domain.key_status import Concern, KeyStatus
 from signotaur_keyserver.domain.refusals import RefusedError, invalid_fields
-from signotaur_keyserver.domain.standing import Concern, Standing
 from signotaur_keyserver.service import key_changes, key_overview
-from signotaur_keyserver.service.key_changes import LIFETIMES, Made
+from signotaur_keyserver.service.key_changes import LIFETIMES, CreatedKey
 from signotaur_keyserver.service.person_transaction import Actor
-from signotaur_keyserver.store.key_list import Choice, Sort
+from signotaur_keyserver.store.key_list import KeyFilter, Sort
 from signotaur_keyserver.web.key_views import DecisionView, DeletableView, KeyView, listed_view
 from signotaur_keyserver.web.routes import Routes
 from signotaur_keyserver.web.visit import Visit, faults_of
@@ -109,7 +109,7 @@ def keys_page(visit: Visit) -> Response:
         answer=answer,
         query=query,
         pages=pages,
-        states=[("", "Any state"), *((each.value, each.value) for each in Standing)],
+        states=[("", "Any state"), *((each.value, each.value) for each in KeyStatus)],
         link=lambda **changes: _link(query, changes),
         sees_all=visit.owner_id is None,
         may_change=visit.may(Action.CHANGE_KEYS),
@@ -180,7 +180,7 @@ def actor_of(visit: Visit) -> Actor:
     return Actor(visit.person, visit.owner_id, visit.origin.address)
 
 
-def _create(visit: Visit, body: NewKeyBody, number: str | None) -> Made:
+def _create(visit: Visit, body: NewKeyBody, number: str | None) -> CreatedKey:
     return key_changes.create_key(
         visit.database, actor_of(visit), body.name, body.lifetime_days, body.owner, number
     )
@@ -188,7 +188,7 @@ def _create(visit: Visit, body: NewKeyBody, number: str | None) -> Made:
 
 def _clean_up(visit: Visit) -> int:
     chosen = visit.read(CleanUpBody).categories
-    categories = [_member(Standing, each, "categories") for each in chosen]
+    categories = [_member(KeyStatus, each, "categories") for each in chosen]
     return key_changes.clean_up(visit.database, actor_of(visit), categories)
 
 
@@ -215,7 +215,7 @@ def _clean_up_page(visit: Visit, faults: Mapping[str, str] = _NO_FAULTS) -> Resp
 
 
 def _answer(visit: Visit, query: KeyQuery) -> KeysAnswer:
-    found = key_overview.list_keys(visit.database, _choice(visit, query))
+    found = key_overview.list_keys(visit.database, _key_filter(visit, query))
     return KeysAnswer(
         tuple(listed_view(each, found.now) for each in found.keys),
         found.total,
@@ -224,15 +224,15 @@ def _answer(visit: Visit, query: KeyQuery) -> KeysAnswer:
     )
 
 
-def _choice(visit: Visit, query: KeyQuery) -> Choice:
+def _key_filter(visit: Visit, query: KeyQuery) -> KeyFilter:
     if not 1 <= query.page <= _MAX_PAGE:
         raise invalid_fields({"page": "There is no such page."})
     if query.whose not in ("", "mine"):
         raise invalid_fields({"whose": "There is no such choice."})
-    return Choice(
+    return KeyFilter(
         owner_id=visit.person.id if query.whose else visit.owner_id,
         search=query.search,
-        standing=_member(Standing, query.state, "state") if query.state else None,
+        status=_member(KeyStatus, query.state, "state") if query.state else None,
         concern=_member(Concern, query.concern, "concern") if query.concern else None,
         sort=_member(Sort, query.sort.removeprefix("-"), "sort"),
         descending=query.sort.startswith("-"),

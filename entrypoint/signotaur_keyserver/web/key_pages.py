@@ -8,7 +8,7 @@ from starlette.responses import Response
 from signotaur_keyserver.domain.authorization import Action
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.service import key_changes, key_overview
-from signotaur_keyserver.service.key_changes import Made
+from signotaur_keyserver.service.key_changes import CreatedKey
 from signotaur_keyserver.web.key_list_pages import NewKeyAnswer, actor_of, lifetime_options
 from signotaur_keyserver.web.key_views import KeyView, LinkView, key_view, link_view
 from signotaur_keyserver.web.routes import Routes
@@ -158,7 +158,7 @@ def delete_one(visit: Visit) -> Response:
     return visit.answer(DeletedAnswer(visit.id("key_id")))
 
 
-def _regenerate(visit: Visit, body: RegenerationBody) -> Made:
+def _regenerate(visit: Visit, body: RegenerationBody) -> CreatedKey:
     return key_changes.regenerate(
         visit.database,
         actor_of(visit),
@@ -176,14 +176,14 @@ def back_to_key(visit: Visit, message: str) -> Response:
 def key_of_path(visit: Visit) -> KeyView:
     """Return the key of the path. Raises RefusedError before anything of the body is judged."""
     found = key_overview.describe_lineage(visit.database, visit.owner_id, visit.id("key_id"))
-    return key_view(found.key, found.standing, found.now)
+    return key_view(found.key, found.status, found.now)
 
 
 def key_answer(visit: Visit) -> KeyAnswer:
     """Describe the key of the path."""
     found = key_overview.describe_lineage(visit.database, visit.owner_id, visit.id("key_id"))
     links = tuple(link_view(link, found.now) for link in found.links)
-    return KeyAnswer(key_view(found.key, found.standing, found.now), links)
+    return KeyAnswer(key_view(found.key, found.status, found.now), links)
 
 
 def lineage_page(visit: Visit, faults: Mapping[str, str] = _NO_FAULTS) -> Response:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from signotaur_keyserver.domain.key_status import Concern, KeyStatus
 from signotaur_keyserver.domain.records import Key, Rotation
-from signotaur_keyserver.domain.standing import Concern, Standing
 from signotaur_keyserver.service.key_overview import Link
 from signotaur_keyserver.store.key_list import Listed, Use
 from signotaur_wire.keyformat import PREFIX
@@ -25,7 +25,7 @@ class KeyView:
     name: str
     owner_id: int
     owner: str
-    state: Standing
+    state: KeyStatus
     enabled: bool
     created_at: datetime
     expires_at: datetime | None
@@ -55,7 +55,7 @@ class DecisionView:
 class DeletableView:
     """How many keys of a category a clean-up can delete."""
 
-    category: Standing
+    category: KeyStatus
     keys: int
 
 
@@ -105,7 +105,7 @@ class LinkView:
     """Who used the key after its rotation was confirmed."""
 
 
-def key_view(key: Key, standing: Standing, now: datetime) -> KeyView:
+def key_view(key: Key, status: KeyStatus, now: datetime) -> KeyView:
     """Describe a key at a moment."""
     return KeyView(
         id=key.id,
@@ -114,14 +114,14 @@ def key_view(key: Key, standing: Standing, now: datetime) -> KeyView:
         name=key.name,
         owner_id=key.owner_id,
         owner=key.owner,
-        state=standing,
+        state=status,
         enabled=key.enabled,
         created_at=key.created_at_utc,
         expires_at=key.expires_at_utc,
         revokes_at=key.revoke_due_utc,
         revoked_at=key.revoked_at_utc,
         revoke_reason=key.revoke_reason,
-        days_left=None if standing.is_dead else _days_left(key, now),
+        days_left=None if status.is_dead else _days_left(key, now),
         last_used_at=key.last_used_at_utc,
         last_used_network=key.last_used_network,
         last_used_client=key.last_used_client,
@@ -132,7 +132,7 @@ def key_view(key: Key, standing: Standing, now: datetime) -> KeyView:
 
 def listed_view(listed: Listed, now: datetime) -> KeyView:
     """Describe a key of a list."""
-    return key_view(listed.key, listed.standing, now)
+    return key_view(listed.key, listed.status, now)
 
 
 def rotation_view(rotation: Rotation, now: datetime) -> RotationView:
@@ -157,7 +157,7 @@ def link_view(link: Link, now: datetime) -> LinkView:
     """Describe a key in its lineage."""
     made = None if link.rotation is None else rotation_view(link.rotation, now)
     uses = tuple(_use_view(use) for use in link.late_uses)
-    shown = key_view(link.key, link.standing, now)
+    shown = key_view(link.key, link.status, now)
     return LinkView(shown, made, link.in_overlap, link.extension_days, uses)
 
 

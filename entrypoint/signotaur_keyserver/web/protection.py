@@ -16,7 +16,7 @@ CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
 SESSION = "signotaur-session"
 VISIT = "signotaur-visit"
-"""Cookie of a stranger who looks at the sign-in form: its CSRF token is derived from it."""
+"""Cookie of a browser that shows the sign-in form: its CSRF token is derived from it."""
 FLASH = "signotaur-flash"
 HEADERS = (
     (
@@ -60,12 +60,12 @@ def delete_cookie(request: Request, answer: Response, name: str) -> None:
 
 
 def new_visit() -> str:
-    """Return a value for the cookie of a stranger."""
+    """Return a value for the cookie of a browser that did not sign in."""
     return secrets.token_urlsafe(32)
 
 
 def csrf_token(secret: str) -> str:
-    """Return the CSRF token of a session's token, or of a stranger's cookie."""
+    """Return the CSRF token of a session's token, or of the cookie before the sign-in."""
     return _mac(secret, "csrf")
 
 

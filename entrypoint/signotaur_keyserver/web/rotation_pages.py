@@ -6,8 +6,8 @@ from datetime import datetime
 from starlette.responses import Response
 
 from signotaur_keyserver.domain.authorization import Action
+from signotaur_keyserver.domain.key_status import Phase
 from signotaur_keyserver.domain.refusals import invalid_fields
-from signotaur_keyserver.domain.standing import Phase
 from signotaur_keyserver.service import rotation_overview
 from signotaur_keyserver.store.rotation_list import ListedRotation
 from signotaur_keyserver.web.key_views import RotationView, rotation_view

@@ -20,7 +20,7 @@ from signotaur_keyserver.api import openapi
 from signotaur_keyserver.api.context import context_of
 from signotaur_keyserver.api.schemas import message_schema
 from signotaur_keyserver.domain import refusals
-from signotaur_keyserver.domain.authorization import Action, Reach, Who, kind_of, reach
+from signotaur_keyserver.domain.authorization import Action, Scope, VisitorKind, kind_of, scope_of
 from signotaur_keyserver.service.sign_in import find_session
 from signotaur_keyserver.web import protection
 from signotaur_keyserver.web.visit import Visit
@@ -130,10 +130,10 @@ async def _serve(route: Route, request: Request) -> Response:
     session = None
     if token is not None:
         session = await run_in_threadpool(find_session, context_of(request).database, token)
-    who = kind_of(None if session is None else session.person)
-    granted = reach(who, route.action)
-    if granted is Reach.NONE:
-        return _turned_away(route, request, who)
+    kind = kind_of(None if session is None else session.person)
+    granted = scope_of(kind, route.action)
+    if granted is Scope.NONE:
+        return _refused(route, request, kind)
     secret = token if session is not None else protection.cookie(request, protection.VISIT)
     body = await _change(route, request, secret) if route.is_change else None
     visit = Visit(request, session, granted, secret, body)
@@ -146,19 +146,19 @@ async def _awaited(answer: Response | Awaitable[Response]) -> Response:
     return await answer if isawaitable(answer) else answer
 
 
-def _turned_away(route: Route, request: Request, who: Who) -> Response:
+def _refused(route: Route, request: Request, kind: VisitorKind) -> Response:
     """Refuse a call; send the reader of a page to where it can go on."""
     if route.is_call:
-        if who is Who.STRANGER:
+        if kind is VisitorKind.ANONYMOUS:
             raise refusals.sign_in_required()
-        if who is Who.NEWCOMER:
+        if kind is VisitorKind.RESTRICTED:
             raise refusals.not_allowed(_CHANGE_PASSWORD_FIRST)
         raise refusals.not_allowed()
-    if who is Who.STRANGER:
+    if kind is VisitorKind.ANONYMOUS:
         path = request.url.path
         back = "" if route.is_change or path == "/" else f"?next={quote(path, safe='')}"
         return RedirectResponse(f"/login{back}", _SEE_OTHER)
-    if who is Who.NEWCOMER:
+    if kind is VisitorKind.RESTRICTED:
         return RedirectResponse("/profile", _SEE_OTHER)
     raise refusals.not_allowed()
 

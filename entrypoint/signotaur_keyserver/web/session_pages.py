@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from signotaur_keyserver.api.context import network_of
 from signotaur_keyserver.domain import refusals
-from signotaur_keyserver.domain.authorization import Action, Who
+from signotaur_keyserver.domain.authorization import Action, VisitorKind
 from signotaur_keyserver.domain.events import Event
 from signotaur_keyserver.domain.records import Person
 from signotaur_keyserver.domain.refusals import RefusedError
@@ -73,7 +73,7 @@ def login_page(visit: Visit) -> Response:
     """Show the sign-in form."""
     if visit.session is not None:
         return visit.redirect(HOME)
-    return _login_page(visit, _wanted(visit), 200)
+    return _login_page(visit, _destination(visit), 200)
 
 
 @routes.form("/login", Action.SIGN_IN)
@@ -168,7 +168,7 @@ def _answer(person: Person, csrf: str) -> SessionAnswer:
 def _login_page(
     visit: Visit, wanted: str | None, status: int, name: str = "", fault: str | None = None
 ) -> Response:
-    known = None if visit.who is not Who.STRANGER else visit.secret
+    known = None if visit.kind is not VisitorKind.ANONYMOUS else visit.secret
     secret = known or protection.new_visit()
     page = visit.render(
         "login.html",
@@ -183,7 +183,7 @@ def _login_page(
     return page
 
 
-def _wanted(visit: Visit) -> str | None:
+def _destination(visit: Visit) -> str | None:
     return visit.query(Destination).next
 
 

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from signotaur_keyserver.api.context import Context, context_of, source_of
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain import refusals
-from signotaur_keyserver.domain.authorization import Action, Reach, Who, kind_of, reach
+from signotaur_keyserver.domain.authorization import Action, Scope, VisitorKind, kind_of, scope_of
 from signotaur_keyserver.domain.records import Person, Session
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.service.sign_in import Origin
@@ -31,7 +31,7 @@ class Visit:
 
     request: Request
     session: Session | None
-    reach: Reach
+    scope: Scope
     """How far the action of this route may go: ``OWN`` or ``ANY``."""
     secret: str | None
     """What CSRF token and flash message are derived from: never shown."""
@@ -55,7 +55,7 @@ class Visit:
 
     @property
     def signed_in(self) -> Session:
-        """The session. Raises RefusedError for a stranger, whom the table let through."""
+        """The session. Raises RefusedError where nobody signed in and the table allows that."""
         if self.session is None:
             raise refusals.sign_in_required()
         return self.session
@@ -66,14 +66,14 @@ class Visit:
         return self.signed_in.person
 
     @property
-    def who(self) -> Who:
+    def kind(self) -> VisitorKind:
         """Which kind of visitor this is."""
         return kind_of(None if self.session is None else self.session.person)
 
     @property
     def owner_id(self) -> int | None:
         """The only owner whose things may be shown or changed; None: everybody's."""
-        return None if self.reach is Reach.ANY else self.person.id
+        return None if self.scope is Scope.ANY else self.person.id
 
     @property
     def origin(self) -> Origin:
@@ -92,13 +92,13 @@ class Visit:
 
     def may(self, action: Action) -> bool:
         """Return whether the visitor may do something, be it with its own things alone."""
-        return reach(self.who, action) is not Reach.NONE
+        return scope_of(self.kind, action) is not Scope.NONE
 
     def may_change(self, action: Action, owner_id: int) -> bool:
         """Return whether the visitor may do something with a thing of an owner."""
-        granted = reach(self.who, action)
+        granted = scope_of(self.kind, action)
         own = self.session is not None and self.session.person.id == owner_id
-        return granted is Reach.ANY or (granted is Reach.OWN and own)
+        return granted is Scope.ANY or (granted is Scope.OWN and own)
 
     def id(self, name: str) -> int:
         """Return an id of the path. Raises RefusedError when no row can have it."""

@@ -9,7 +9,7 @@ IDLE = timedelta(days=90)
 """A key that was not used for so long may not be needed any more."""
 
 
-class Standing(StrEnum):
+class KeyStatus(StrEnum):
     """The state of a key in one word: of several that apply, the one that matters most."""
 
     ACTIVE = "active"
@@ -28,12 +28,12 @@ class Standing(StrEnum):
     @property
     def is_dead(self) -> bool:
         """Whether the key can never be used again."""
-        return self in (Standing.EXPIRED, Standing.REVOKED)
+        return self in (KeyStatus.EXPIRED, KeyStatus.REVOKED)
 
     @property
     def is_cleanable(self) -> bool:
         """Whether a clean-up can delete such keys; of disabled ones, those disabled themselves."""
-        return self.is_dead or self is Standing.DISABLED
+        return self.is_dead or self is KeyStatus.DISABLED
 
 
 class Concern(StrEnum):
