@@ -5,6 +5,7 @@ signed differently), so network errors, 429 and 5xx are retried within one total
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from signotaur_action.errors import ServerError
@@ -43,7 +44,8 @@ class Transport:
 
     def __init__(self, address: ServerAddress, clock: Clock) -> None:
         self._deadline = Deadline(address.timeout.total_seconds(), "--timeout", clock)
-        self._client = HttpClient(address, _MANNERS, self._deadline, clock)
+        manners = replace(_MANNERS, tries=1 + address.retries)
+        self._client = HttpClient(address, manners, self._deadline, clock)
 
     def begin_again(self) -> None:
         """Give the next calls the whole time again, for a run whose calls cannot be counted."""

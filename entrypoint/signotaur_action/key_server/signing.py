@@ -105,9 +105,9 @@ class HttpSigningService:
     def _refusal(self, answer: Answer) -> Exception:
         if answer.status in (_NOT_FOUND, _METHOD_NOT_ALLOWED):
             return ServerError(
-                f"{self.address} does not support signing over REST ({answer.status}): it is a v1 "
-                "server without the REST interface, or not a key server.",
-                next_step="Check --sign-server. A v1 server must be upgraded to v2 to sign.",
+                f"{self.address} does not support signing over REST ({answer.status}): Signotaur "
+                "v2 or later is required.",
+                next_step="Check --sign-server. If it is a v1 server, upgrade it.",
             )
         error = refusal(answer, self.address)
         if answer.status in _FORBIDDEN and not isinstance(error, UnauthorizedError):
