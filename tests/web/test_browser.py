@@ -38,8 +38,7 @@ def test_signing_in_by_keyboard_alone(pages: Pages, chromium: Browser) -> None:
         expect(page.locator(":focus")).to_have_text("Skip to the content")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [PHONE, DESK])
+@pytest.mark.parametrize(("width", "scheme"), [(PHONE, "light"), (DESK, "dark")])
 def test_every_page_is_accessible_and_fits(
     pages: Pages, chromium: Browser, width: int, scheme: str
 ) -> None:

@@ -14,6 +14,7 @@ from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.github_scope import KIND, SETTINGS, secret_scope
+from signotaur_action.sinks.token_end import end_of_github_token, ends_soon
 from signotaur_wire.members import Json
 
 _NEXT = (
@@ -23,6 +24,7 @@ _STALE_KEY = (400, 409, 422)
 """What GitHub may answer to a secret that was sealed for an older key pair."""
 _SCOPES = "X-OAuth-Scopes"
 """The header in which GitHub lists the scopes of a classic token."""
+_TOKEN_END = "GitHub-Authentication-Token-Expiration"
 _SELECTED = "selected"
 _PAGE = 100
 _PROOFS = 4
@@ -60,7 +62,8 @@ class GithubSecretSink:
             answer = self._ask(f"{self._scope.secrets}/public-key")
             self._require_classic_scope(answer)
             self._public_key = _public_key(answer)
-            return self._concerns()
+            end = end_of_github_token(answer.headers.get(_TOKEN_END, ""))
+            return [*self._concerns(), *ends_soon("GitHub", end, answer.server_time)]
 
     def deliver(self, delivery: Delivery) -> None:
         """See ``ports.Sink``. The secret's time of change proves that GitHub took the key."""

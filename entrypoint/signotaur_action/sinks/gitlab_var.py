@@ -15,6 +15,7 @@ from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.store import CONFLICT, NOT_FOUND, Access, Store, both
+from signotaur_action.sinks.token_end import end_of_day, ends_soon
 from signotaur_wire.members import Json
 
 KIND = "gitlab-var"
@@ -84,11 +85,10 @@ class GitlabVarSink:
         """See ``ports.Sink``. Only who may write a project's variables may read them."""
         with check_faults(self.name, _NEXT):
             found = self._found()
-            self._require_scope()
-        if found is None:
-            made = "masked, raw, and protected: only jobs on protected branches and tags get it"
-            return [f"{self.name} does not exist yet; it will be created {made}."]
-        return [] if found.member("masked") else [f"{self.name} is not masked in job logs."]
+            token = self._gitlab.call("GET", "/personal_access_tokens/self")
+            _require_scope(token)
+        end = end_of_day(token.text("expires_at"))
+        return [*self._concerns(found), *ends_soon("GitLab", end, token.server_time)]
 
     def deliver(self, delivery: Delivery) -> None:
         """See ``ports.Sink``."""
@@ -105,11 +105,11 @@ class GitlabVarSink:
 
     # The check
 
-    def _require_scope(self) -> None:
-        """Refuse a token that may only read, if GitLab reports the token's scopes."""
-        scopes = self._gitlab.call("GET", "/personal_access_tokens/self").member("scopes")
-        if isinstance(scopes, list) and "read_api" in scopes and "api" not in scopes:
-            raise StoreRefusedError("the token has the scope read_api; it needs api")
+    def _concerns(self, found: Answer | None) -> list[str]:
+        if found is None:
+            made = "masked, raw, and protected: only jobs on protected branches and tags get it"
+            return [f"{self.name} does not exist yet; it will be created {made}."]
+        return [] if found.member("masked") else [f"{self.name} is not masked in job logs."]
 
     # The delivery
 
@@ -168,6 +168,13 @@ class GitlabVarSink:
 
     def _granted(self, answer: Answer) -> Answer:
         return self._gitlab.granted(answer, self._place.needs)
+
+
+def _require_scope(token: Answer) -> None:
+    """Refuse a token that may only read, if GitLab reports the token's scopes."""
+    scopes = token.member("scopes")
+    if isinstance(scopes, list) and "read_api" in scopes and "api" not in scopes:
+        raise StoreRefusedError("the token has the scope read_api; it needs api")
 
 
 def _place(argument: str, environ: Mapping[str, str]) -> _Place:

@@ -15,6 +15,7 @@ from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, r
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.members import require_writable, texts
 from signotaur_action.sinks.store import FORBIDDEN, NOT_FOUND, Access, Store, both
+from signotaur_action.sinks.token_end import ends_soon
 
 KIND = "vault"
 _SETTINGS = ("mount",)
@@ -27,6 +28,8 @@ _PREFIXES = ("BAO_", "VAULT_")
 """OpenBao's own tools read both. Two that differ are refused: a token may belong elsewhere."""
 _TRIES = 5
 """How often others may write the secret between our reading and our writing."""
+_SHORT_LIFE = 14 * 24 * 3600
+"""Seconds. A token of a sign-in ends sooner than this by design."""
 _NOT_CURRENT = "check-and-set parameter did not match"
 _NOT_CONSISTENT = 412
 """Vault Enterprise: this node has not yet heard of what another one wrote."""
@@ -97,7 +100,7 @@ class VaultSink:
             if not found.version:
                 self._require_versions()
             self._require_right("update" if found.version else "create")
-        return self._concerns(found)
+            return [*self._concerns(found), *self._token_concerns()]
 
     def deliver(self, delivery: Delivery) -> None:
         """See ``ports.Sink``."""
@@ -149,6 +152,16 @@ class VaultSink:
         if self._place.field not in found.fields:
             return [f"{self.name}: the secret does not have this field yet; it will be added."]
         return []
+
+    def _token_concerns(self) -> Sequence[str]:
+        """Warn of a token that ends; one that was made for less than the warning's time is fine."""
+        answer = self._vault.call("GET", "/v1/auth/token/lookup-self")
+        data = answer.member("data")
+        about = data if isinstance(data, dict) else {}
+        lifetime, left = about.get("creation_ttl"), about.get("ttl")
+        if not (isinstance(lifetime, int) and isinstance(left, int)) or lifetime <= _SHORT_LIFE:
+            return []
+        return ends_soon("Vault", answer.later(left) if left else None, answer.server_time)
 
     # The delivery
 

@@ -154,6 +154,10 @@ class Vault(VaultServer):
             raise RefusedError(403, "permission denied")
         engine = self._engine_of(path)
         asked, namespace = _system(path) if engine is None else ("", "")
+        if f"/{path}".endswith("/auth/token/lookup-self"):
+            if not (token.root or token.default):
+                raise RefusedError(403, "permission denied")
+            return Reply(200, envelope({"creation_ttl": token.lifetime, "ttl": token.left}))
         if asked == "capabilities-self":
             return self._capabilities(call, token, namespace)
         if asked.startswith("internal/ui/mounts/"):
