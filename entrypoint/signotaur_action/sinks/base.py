@@ -27,6 +27,8 @@ class SinkContext:
     """The key that is rotated, if known: no program gets a variable that contains it."""
     outside: StoreAccess | None = None
     """The way to servers; None where there is none."""
+    mask: Callable[[Secret], None] = lambda _secret: None
+    """Makes the CI system hide a token that this run was given."""
 
     def file_of(self, variable: str) -> Path | None:
         """Return the file that a variable of the CI system names; None where it names none."""

@@ -5,7 +5,7 @@ What GitLab, Vault, Buildkite and AWS have in common. GitHub's API, which ``guar
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +19,7 @@ from signotaur_action.http import (
     Credential,
     HttpClient,
     HttpError,
+    Request,
     limit_pause,
     refusal_text,
 )
@@ -64,6 +65,16 @@ class Access:
     """Returns for how many seconds a rate limit holds; None where none does."""
 
 
+class Anonymous:
+    """Sends no credential. See ``Authentication``."""
+
+    secrets: Sequence[Secret] = ()
+
+    def headers(self, _url: str, _request: Request) -> Mapping[str, str]:
+        """See ``Authentication``."""
+        return {}
+
+
 class Store:
     """Calls to one store with one token. ``call`` raises HttpError when no answer came.
 
@@ -77,14 +88,16 @@ class Store:
         kind: str,
         access: Access,
         context: SinkContext,
-        authentication: Callable[[Secret], Authentication] | None = None,
+        credential: Authentication | None = None,
     ) -> None:
         """Raise SinkError with all that is missing.
 
-        ``authentication``: how the token is used, where no header carries it.
+        ``credential``: what is used instead of the token in its header.
         """
         self._access = access
-        token = _token(kind, access, context)
+        self.credential = credential or Credential(
+            token_of(kind, access, context), access.header, access.prefix
+        )
         authorities = context.file_of(access.authorities) if access.authorities else None
         manners = ApiProfile(
             kind=access.store,
@@ -95,11 +108,6 @@ class Store:
             verbatim=True,
             longest_answer=4 * 1024 * 1024,  # a hundred secrets with their policies
             pause=access.pause,
-        )
-        self._credential = (
-            authentication(token)
-            if authentication
-            else Credential(token, access.header, access.prefix)
         )
         self._client = _client(kind, access, context, manners, [authorities] if authorities else [])
 
@@ -113,7 +121,7 @@ class Store:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send a request; ``path`` comes from ``join_path``, with a query or without."""
-        return self._client.call(method, path, self._credential, body, hide=hide, headers=headers)
+        return self._client.call(method, path, self.credential, body, hide=hide, headers=headers)
 
     def granted(self, answer: Answer, needs: str, *, unsaid: Collection[str] = ()) -> Answer:
         """Return the answer, if it is not a refusal; else raise StoreRefusedError with the reason.
@@ -161,8 +169,8 @@ def _faults_of(make: Callable[[], object]) -> list[str]:
     return []
 
 
-def _token(kind: str, access: Access, context: SinkContext) -> Secret:
-    """Return the token. Raises SinkError, which also names a missing address."""
+def token_of(kind: str, access: Access, context: SinkContext) -> Secret:
+    """Return the token of the environment. Raises SinkError, which also names a missing address."""
     token = context.secret_of(access.token)
     missing = []
     if not (access.usual or context.environ.get(access.address)):

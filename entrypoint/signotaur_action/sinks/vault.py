@@ -16,6 +16,7 @@ from signotaur_action.sinks.errors import StoreRefusedError, check_faults, deliv
 from signotaur_action.sinks.members import require_writable, texts
 from signotaur_action.sinks.store import FORBIDDEN, NOT_FOUND, Access, Store, both
 from signotaur_action.sinks.token_end import ends_soon
+from signotaur_action.sinks.vault_login import METHOD, VaultByLogin, chosen_login
 
 KIND = "vault"
 _SETTINGS = ("mount",)
@@ -84,9 +85,10 @@ class VaultSink:
     def __init__(self, argument: str, context: SinkContext) -> None:
         self._place, self._vault = both(lambda: _place(argument), lambda: _vault(context))
         names = _variables(context.environ)
+        signs_in = bool(context.environ.get(METHOD))
+        access = "the VAULT_AUTH_ variables, the rules of the role" if signs_in else names["TOKEN"]
         self._next = (
-            f"Fix {names['ADDR']}, {names['TOKEN']} or the token's policy, "
-            "then run the command again."
+            f"Fix {names['ADDR']}, {access} or the token's policy, then run the command again."
         )
         namespace = context.environ.get(names["NAMESPACE"], "").strip("/")
         within = f", namespace {namespace}" if namespace else ""
@@ -239,7 +241,12 @@ def _vault(context: SinkContext) -> Store:
         authorities=names["CACERT"],
         headers=headers,
     )
-    return Store(KIND, access, context)
+    login = chosen_login(KIND, context, context.environ.get(access.address, "").rstrip("/"))
+    if login is None:
+        return Store(KIND, access, context)
+    if context.environ.get(access.token):
+        raise SinkError(f"{KIND}: {access.token} and {METHOD} are both set; unset one of them")
+    return VaultByLogin(KIND, access, context, login)
 
 
 def _variables(environ: Mapping[str, str]) -> Mapping[str, str]:
