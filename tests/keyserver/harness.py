@@ -5,7 +5,7 @@ look at what follows next week.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -187,13 +187,17 @@ class World:
         self.url = url or sqlite_url(file)
         self.sealer = Sealer.in_folder(file.parent)
         self._chain_key = ChainKey(self.sealer)
-        self.database = self._opened()
+        self._databases: list[Database] = []
+        self.database = self.opened()
         self.secrets: list[str] = []
-        self._running: list[tuple[Running, Database]] = []
+        self._running: list[Running] = []
         self._clients: dict[str, Client] = {}
 
-    def _opened(self, offset: str = "0s") -> Database:
-        return Database(self.url, offset=parse_duration(offset), chain_key=self._chain_key)
+    def opened(self, offset: timedelta = timedelta(0)) -> Database:
+        """Open the database, as an instance whose clock runs ahead does."""
+        database = Database(self.url, offset=offset, chain_key=self._chain_key)
+        self._databases.append(database)
+        return database
 
     def at(self, offset: str) -> Client:
         """Return a client of a server whose clock runs ahead; it is started at the first call.
@@ -201,10 +205,10 @@ class World:
         A server sweeps when it starts: call this before the act whose outcome it shall look at.
         """
         if offset not in self._clients:
-            database = self._opened(offset)
+            database = self.opened(parse_duration(offset))
             server = Running(database, sealer=self.sealer)
             self._clients[offset] = Client(server.__enter__(), self.secrets)
-            self._running.append((server, database))
+            self._running.append(server)
         return self._clients[offset]
 
     @property
@@ -214,12 +218,12 @@ class World:
 
     def serving(self, **options: Any) -> Client:
         """Return a client of a further server with options of its own."""
-        database = self._opened()
+        database = self.opened()
         server = Running(database, **{"sealer": self.sealer} | options)
         client = self._clients[f"server {len(self._running)}"] = Client(
             server.__enter__(), self.secrets
         )
-        self._running.append((server, database))
+        self._running.append(server)
         return client
 
     def user(self, name: str = "ci", *roles: str) -> str:
@@ -244,11 +248,8 @@ class World:
 
     def sweep(self, offset: str = "0s") -> Swept:
         """Sweep as an instance whose clock runs ahead."""
-        database = self._opened(offset)
-        try:
+        with closing(self.opened(parse_duration(offset))) as database:
             return sweep(database)
-        finally:
-            database.close()
 
     def events(self, event_type: str | None = None) -> list[Json]:
         """Return the events of a type, oldest first, as mappings."""
@@ -257,26 +258,24 @@ class World:
 
     def overview(self, key_id: int, offset: str = "0s") -> administration.KeyOverview:
         """Return what the key list says of a key."""
-        database = self._opened(offset)
-        try:
+        with closing(self.opened(parse_duration(offset))) as database:
             listed = administration.list_keys(database)
-        finally:
-            database.close()
         return next(overview for overview in listed if overview.key.id == key_id)
 
     def leave(self) -> None:
         """Ask every server to end, which takes it a moment, and close the connections."""
         for client in self._clients.values():
             client.close()
-        for server, _database in self._running:
+        for server in self._running:
             server.stop_soon()
         self.database.close()
 
     def close(self) -> None:
         """Wait until every server has ended."""
         self.leave()
-        for server, database in self._running:
+        for server in self._running:
             server.__exit__()
+        for database in self._databases:
             database.close()
 
 

@@ -1,4 +1,4 @@
-"""What a server asks its database: the text of each statement, as it is executed."""
+"""What a server asks its database: the text of each statement, and the commits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,3 +27,20 @@ def executed(world: World, table: str) -> Iterator[list[str]]:
         yield statements
     finally:
         event.remove(Engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def committed(world: World) -> Iterator[list[None]]:
+    """Give a list with an item for each commit on one world's database in the block."""
+    commits: list[None] = []
+    database = make_url(world.url).database
+
+    def note(connection: Connection) -> None:
+        if connection.engine.url.database == database:
+            commits.append(None)
+
+    event.listen(Engine, "commit", note)
+    try:
+        yield commits
+    finally:
+        event.remove(Engine, "commit", note)

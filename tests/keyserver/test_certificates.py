@@ -1,7 +1,9 @@
 """Certificates as they are made and kept: self-signed ones, labels, removal and migration."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from alembic import command
@@ -73,6 +75,25 @@ def test_a_certificate_is_stored_with_what_it_says(world: World) -> None:
     assert added.state(added.not_after_utc) is CertificateState.VALID
     assert added.state(added.not_after_utc + YEAR) is CertificateState.EXPIRED
     assert added.state(added.not_before_utc - YEAR) is CertificateState.NOT_YET_VALID
+
+
+def test_of_many_who_grant_at_once_one_grants(world: World) -> None:
+    add(world, users=())
+    users = [world.user(f"user {number}") for number in range(8)]
+    barrier = Barrier(6, timeout=60)
+
+    def grant(_: int) -> list[bool]:
+        granted = []
+        for user in users:
+            barrier.wait()
+            granted.append(certificates.grant_access(world.database, "1", user))
+        return granted
+
+    with ThreadPoolExecutor(6) as pool:
+        granted = list(pool.map(grant, range(6)))
+    assert [sum(each) for each in zip(*granted, strict=True)] == [1] * len(users)
+    assert len(world.events("certificate-access-granted")) == len(users)
+    assert list(certificates.list_certificates(world.database)[0].users) == users
 
 
 def test_a_certificate_is_added_once(world: World) -> None:

@@ -112,6 +112,7 @@ def test_private_keys_are_opened_once_and_few_are_remembered(world: World) -> No
         opened.open(two)
 
 
+@pytest.mark.both_databases
 def test_a_missing_master_key_is_an_error_and_is_not_made_anew(world: World) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     away = world.sealer.file.rename(world.sealer.file.with_suffix(".away"))
@@ -135,6 +136,7 @@ def test_a_missing_master_key_is_an_error_and_is_not_made_anew(world: World) -> 
     ]
 
 
+@pytest.mark.both_databases
 def test_another_servers_master_key_is_an_error(world: World) -> None:
     add(world)
     world.sealer.file.unlink()

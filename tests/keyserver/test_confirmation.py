@@ -6,7 +6,9 @@ from uuid import uuid4
 import pytest
 
 from keyserver.harness import NewKey, World, problem
+from keyserver.statements import committed
 from signotaur_keyserver.service import administration
+from signotaur_wire import paths
 from signotaur_wire.members import format_time
 
 pytestmark = pytest.mark.both_databases
@@ -29,6 +31,36 @@ def test_confirmation_arms_the_old_key_at_the_announced_end(world: World) -> Non
     assert problem(after.self(old)) == (401, "key-revoked")
     assert world.overview(1).key.revoked_at_utc is None
     assert after.self(opened.new.text).status_code == 200
+
+
+def test_a_rotation_and_its_confirmation_are_two_commits(world: World) -> None:
+    old = world.key()
+    world.now.self(old)
+    with committed(world) as commits:
+        opened = world.now.open(old)
+        assert len(commits) == 1
+        assert world.now.confirm(opened.new.text, opened.id).status_code == 200
+        assert len(commits) == 2
+    assert world.overview(2).key.first_used_at_utc is not None
+    written = [event["type"] for event in world.events()][-2:]
+    assert written == ["candidate-first-used", "rotation-confirmed"]
+
+
+def test_a_refused_confirmation_is_a_first_use_too(world: World) -> None:
+    old = world.key()
+    leased, unknown, misspelt = (world.now.open(old) for _ in range(3))
+    world.at("11m").put(old, leased.id, leased.new, holder="another")
+    answers = {
+        2: world.now.confirm(leased.new.text, leased.id),
+        3: world.now.confirm(unknown.new.text, uuid4()),
+        4: world.now.call("PUT", f"{paths.rotation(misspelt.id)}x/confirmation", misspelt.new.text),
+    }
+    assert problem(answers[2]) == (409, "rotation-open")
+    assert problem(answers[3]) == (404, "unknown-rotation")
+    assert problem(answers[4]) == (422, "malformed-request")
+    for key_id in answers:
+        assert world.overview(key_id).key.first_used_at_utc is not None
+    assert len(world.events("candidate-first-used")) == 3
 
 
 def test_confirmation_is_repeatable_also_when_the_old_key_is_dead(world: World) -> None:

@@ -7,17 +7,20 @@ from pathlib import Path
 
 import pytest
 from alembic import command as alembic
+from sqlalchemy import Connection, select
 
 from keyserver.harness import NewKey, World, wait_until
 from keyserver.processes import Process, command
 from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.database.migrate import _config, migrate
 from signotaur_keyserver.domain.event_chain import parse_checkpoint
+from signotaur_keyserver.domain.schema import events
 from signotaur_keyserver.pki.master_key import MasterKeyError, Sealer
 from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.administration import AdministrationError
 from signotaur_keyserver.service.event_verification import make_checkpoint, verify_events
 from signotaur_keyserver.service.retention import prune_events
+from signotaur_keyserver.store import settings
 from signotaur_keyserver.store.event_chain import ChainKey
 
 DAY = timedelta(days=1)
@@ -36,27 +39,39 @@ def busy(world: World) -> World:
     return world
 
 
-def _damage(world: World, *statements: str) -> str:
+Damage = str | Callable[[Connection], object]
+
+
+def _damage(world: World, *damages: Damage) -> str:
     """Change the database behind the server's back; return what the verification says."""
     with world.database.write() as connection:
-        for statement in statements:
-            connection.exec_driver_sql(statement)
+        for damage in damages:
+            if isinstance(damage, str):
+                connection.exec_driver_sql(damage)
+            else:
+                damage(connection)
     with pytest.raises(AdministrationError) as caught:
         verify_events(world.database)
     return str(caught.value)
 
 
+@pytest.mark.both_databases
 def test_what_the_server_wrote_is_intact(busy: World) -> None:
     found = verify_events(busy.database)
     assert found.events == found.head.id == len(busy.events())
     assert found.without_mac == 0
 
 
-def _moved(place: str, event_id: int) -> str:
+def _moved(place: str, event_id: int) -> Damage:
     """Pretend that the log ends or begins at another event."""
-    mac = f"(SELECT mac FROM events WHERE id = {event_id})"  # noqa: S608
-    changed = f"json_set(value, '$.id', {event_id}, '$.mac', {mac})"
-    return f"UPDATE settings SET value = {changed} WHERE name = '{place}'"  # noqa: S608
+
+    def move(connection: Connection) -> None:
+        found = select(events.c.mac).where(events.c.id == event_id)
+        mac = connection.execute(found).scalar_one_or_none()
+        stored = settings.find(connection, place)
+        settings.put(connection, place, stored | {"id": event_id, "mac": mac})
+
+    return move
 
 
 def _copied(event_id: int, new_id: int) -> str:
@@ -67,8 +82,9 @@ def _copied(event_id: int, new_id: int) -> str:
     )
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
-    ("statements", "said"),
+    ("damages", "said"),
     [
         (["UPDATE events SET message = 'nothing' WHERE id = 4"], "event 4 was changed"),
         (["UPDATE events SET level = 'Information' WHERE id = 1"], "event 1 was changed"),
@@ -103,15 +119,16 @@ def _copied(event_id: int, new_id: int) -> str:
     ],
 )
 def test_a_change_is_found_at_the_first_bad_event(
-    busy: World, statements: list[str], said: str
+    busy: World, damages: list[Damage], said: str
 ) -> None:
-    assert said in _damage(busy, *statements)
+    assert said in _damage(busy, *damages)
 
 
+@pytest.mark.both_databases
 def test_a_new_chain_key_does_not_hide_what_was_there(busy: World) -> None:
     with busy.database.write() as connection:
         connection.exec_driver_sql("DELETE FROM settings WHERE name = 'event-chain-key'")
-    database = Database(sqlite_url(busy.file), chain_key=ChainKey(busy.sealer))
+    database = Database(busy.url, chain_key=ChainKey(busy.sealer))
     administration.add_user(database, "four", admin=False, roles=())
     database.close()
     with pytest.raises(AdministrationError):
@@ -139,9 +156,10 @@ def test_a_checkpoint_finds_a_log_that_was_put_back(busy: World, tmp_path: Path)
         older.close()
 
 
+@pytest.mark.both_databases
 def test_retention_keeps_the_rest_verifiable(busy: World) -> None:
     early = parse_checkpoint(make_checkpoint(busy.database))
-    later = Database(sqlite_url(busy.file), offset=2 * DAY, chain_key=ChainKey(busy.sealer))
+    later = busy.opened(2 * DAY)
     try:
         administration.add_user(later, "young", admin=False, roles=())
         assert prune_events(later, DAY) == early.id
@@ -185,10 +203,11 @@ def test_events_from_before_the_upgrade_are_counted_apart(tmp_path: Path) -> Non
         database.close()
 
 
+@pytest.mark.both_databases
 def test_another_master_key_is_refused(busy: World) -> None:
     busy.sealer.file.unlink()
     busy.sealer.create()
-    database = Database(sqlite_url(busy.file), chain_key=ChainKey(busy.sealer))
+    database = Database(busy.url, chain_key=ChainKey(busy.sealer))
     try:
         with pytest.raises(MasterKeyError):
             verify_events(database)

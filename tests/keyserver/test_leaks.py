@@ -26,6 +26,8 @@ from signotaur_keyserver.service import webhooks
 from signotaur_wire import keyformat
 from signotaur_wire.keyformat import generate
 
+pytestmark = pytest.mark.both_databases
+
 EXAMPLES = Path(__file__).parents[2] / "examples" / "leaks"
 URL = "https://github.com/octo/repo/blob/main/.env"
 

@@ -17,6 +17,7 @@ from signotaur_keyserver.service.master_key import rotate_master_key
 KILLS = Path(__file__).with_name("master_key_kills.py")
 
 
+@pytest.mark.both_databases
 def test_a_new_master_key_seals_everything(world: World) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     assert sign(world.now, key, thumbprint)["result"] == 0

@@ -22,6 +22,8 @@ from signotaur_keyserver.service.administration import AdministrationError
 from signotaur_wire.problems import Problem
 from signotaur_wire.signing import CERT_GET
 
+pytestmark = pytest.mark.both_databases
+
 DAY = timedelta(days=1)
 
 

@@ -10,6 +10,8 @@ from signotaur_keyserver.domain.records import CertificateState
 from signotaur_keyserver.service import certificates
 from signotaur_keyserver.service.administration import AdministrationError
 
+pytestmark = pytest.mark.both_databases
+
 LABEL = "production"
 
 

@@ -4,10 +4,13 @@ from datetime import datetime, timedelta
 from threading import Barrier, Thread
 
 import pytest
+from sqlalchemy import insert
 
 from keyserver.harness import World, problem, wait_until
+from keyserver.statements import committed
 from signotaur_keyserver.database.database import Database
-from signotaur_keyserver.service.sweep import Swept, sweep
+from signotaur_keyserver.domain.schema import keys
+from signotaur_keyserver.service.sweep import BATCH, Swept, sweep
 from signotaur_keyserver.service.sweeper import Sweeper
 
 pytestmark = pytest.mark.both_databases
@@ -94,6 +97,57 @@ def test_many_sweepers_write_each_event_once(world: World) -> None:
     assert len(revoked) == len(set(revoked)) == 100
     assert len(held) == len(set(held)) == 100
     assert sorted(revoked) == sorted(i for one in swept for i in one.revoked_key_ids)
+
+
+def _add_keys(world: World, amount: int, column: str, at: timedelta) -> None:
+    """Add keys with a moment of each, a millisecond after that of the one before."""
+    with world.database.write() as connection:
+        now = world.database.clock.now(connection)
+        rows = [
+            {
+                "public_id": f"{column[:3]}{number:012}",
+                "sha256": f"{column[:6]}{number:058}",
+                "owner_id": 1,
+                "name": "many",
+                "enabled": True,
+                "created_at_utc": now,
+                "revoke_reason": "rotated",
+                column: now + at + timedelta(milliseconds=number),
+            }
+            for number in range(amount)
+        ]
+        connection.execute(insert(keys), rows)
+
+
+def test_many_due_keys_are_revoked_in_batches(world: World) -> None:
+    _add_keys(world, 2 * BATCH + 1, "revoke_due_utc", timedelta(hours=1))
+    pauses: list[bool] = []
+
+    def pause() -> bool:
+        pauses.append(len(pauses) == 2)
+        return pauses[-1]
+
+    later = world.opened(timedelta(hours=2))
+    assert len(sweep(later, lambda: True).revoked_key_ids) == BATCH
+    with committed(world) as commits:
+        assert len(sweep(later, pause).revoked_key_ids) == BATCH + 1
+    assert len(commits) == 3
+    assert pauses == [False]
+    assert len(world.events("key-revoked")) == 2 * BATCH + 1
+
+
+def test_many_keys_that_expire_are_each_told_of_once_in_batches(world: World) -> None:
+    world.sweep()
+    _add_keys(world, 2 * BATCH + 1, "expires_at_utc", timedelta(days=15))
+    with committed(world) as commits:
+        world.sweep("2d")
+    assert len(commits) == 4
+    assert len(world.events("key-expires-soon")) == 2 * BATCH + 1
+    world.sweep("16d")
+    world.sweep("17d")
+    assert len(world.events("key-expires-soon")) == 2 * BATCH + 1
+    expired = [event["key_id"] for event in world.events("key-expired")]
+    assert len(expired) == len(set(expired)) == 2 * BATCH + 1
 
 
 def test_a_server_sweeps_when_it_starts_and_at_its_interval(world: World) -> None:

@@ -21,7 +21,6 @@ from keyserver.certs import add, post_sign
 from keyserver.harness import World, wait_until
 from keyserver.processes import Process, command
 from keyserver.receivers import Receiver
-from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.domain.addresses import is_public
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.webhooks import (
@@ -39,6 +38,8 @@ from signotaur_keyserver.service.webhook_sender import WebhookSender
 from signotaur_keyserver.store import events
 from signotaur_keyserver.store.webhooks import Delivery
 from support.tls import Authority
+
+pytestmark = pytest.mark.both_databases
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "webhooks" / "receiver.py"
@@ -58,9 +59,8 @@ def _deliveries(world: World) -> list[Delivery]:
 def _sender(
     world: World, receiver: Receiver, offset: timedelta = timedelta(0), **rules: Any
 ) -> WebhookSender:
-    database = Database(sqlite_url(world.file), offset=offset)
     poster = Poster(allow_private=True, tls=receiver.trusting)
-    return WebhookSender(database, world.sealer, replace(poster, **rules))
+    return WebhookSender(world.opened(offset), world.sealer, replace(poster, **rules))
 
 
 # What is sent

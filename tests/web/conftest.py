@@ -6,12 +6,28 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from keyserver.conftest import dialect, empty_world, left_worlds, template
+from keyserver.conftest import (
+    cluster,
+    dialect,
+    empty_world,
+    left_worlds,
+    postgresql_template,
+    pytest_generate_tests,
+    template,
+)
 from keyserver.harness import World
 from web.browser import CHROMIUM, FLAGS
 from web.pages import Pages, serving_pages
 
-__all__ = ["dialect", "empty_world", "left_worlds", "template"]
+__all__ = [
+    "cluster",
+    "dialect",
+    "empty_world",
+    "left_worlds",
+    "postgresql_template",
+    "pytest_generate_tests",
+    "template",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import requests
 
 from keyserver.harness import NO_LIMIT, Running, World
-from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.domain.records import Person, Session
 from signotaur_keyserver.service import people, sign_in
 from signotaur_keyserver.service.passwords import Passwords
@@ -150,7 +149,7 @@ def serving_pages(
     world: World, site: SiteOptions = UNLIMITED, offset: str = "0s"
 ) -> Iterator[Pages]:
     """Serve the pages of a world."""
-    database = Database(sqlite_url(world.file), offset=parse_duration(offset))
+    database = world.opened(parse_duration(offset))
     with Running(database, site=site, sealer=world.sealer) as url:
         pages = Pages(world, url)
         yield pages
@@ -166,7 +165,9 @@ def text_of(answer: requests.Response) -> str:
 
 def fault_of(answer: requests.Response, name: str) -> str:
     """Return what a page says is wrong with a field; the field must refer to it."""
-    assert re.search(rf'<(?:input|select)[^>]* name="{name}"[^>]*{name}-fault"', answer.text)
+    assert re.search(
+        rf'<(?:input|select|textarea)[^>]* name="{name}"[^>]*{name}-fault"', answer.text
+    )
     found = re.search(rf'<p class="fault" id="{name}-fault">([^<]*)</p>', answer.text)
     assert found is not None
     return unescape(found.group(1))

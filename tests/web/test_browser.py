@@ -14,6 +14,8 @@ PATHS = (
     "/users/1",
     "/events",
     "/settings",
+    "/settings/policy",
+    "/settings/webhooks/new",
     "/keys",
     "/keys/new",
     "/keys/clean-up",
@@ -28,6 +30,7 @@ def test_signing_in_by_keyboard_alone(pages: Pages, chromium: Browser) -> None:
     pages.set_password("ada")
     with window(chromium, pages) as page:
         page.goto("/settings")
+        expect(page.get_by_label("Name")).to_be_focused()
         page.keyboard.type("ada")
         page.keyboard.press("Tab")
         page.keyboard.type(PASSWORD)

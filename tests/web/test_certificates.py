@@ -1,9 +1,13 @@
 """The pages of certificates: who sees which, and what administrators change."""
 
+import pytest
+
 from keyserver.certs import YEAR, add, get_certificate, lasting
 from keyserver.harness import problem
 from signotaur_wire.roles import AUDITOR, ROTATOR
 from web.pages import Pages, Visitor, fault_of, text_of
+
+pytestmark = pytest.mark.both_databases
 
 
 def renewed(pages: Pages) -> tuple[Visitor, Visitor]:

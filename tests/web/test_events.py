@@ -2,10 +2,14 @@
 
 import json
 
+import pytest
+
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.store import events
 from signotaur_wire.roles import AUDITOR
 from web.pages import Pages, fault_of, text_of
+
+pytestmark = pytest.mark.both_databases
 
 
 def _write(pages: Pages, *written: Event) -> None:

@@ -13,6 +13,8 @@ from signotaur_keyserver.domain.schema import key_uses, keys
 from signotaur_wire.roles import AUDITOR, ROTATOR
 from web.pages import Pages, Visitor, fault_of, text_of
 
+pytestmark = pytest.mark.both_databases
+
 _SECRET = re.compile(r'<code class="secret" id="secret" tabindex="0">([^<]+)</code>')
 _NUMBER = re.compile(r'name="number" value="([0-9A-Za-z]{15})"')
 

@@ -43,6 +43,10 @@ def test_create_copy_regenerate_revoke(pages: Pages, chromium: Browser) -> None:
         page.get_by_role("button", name="Revoke").click()
         expect(page.get_by_text("Key revoked.")).to_be_visible()
         assert problem(pages.world.now.self(new)) == (401, "key-revoked")
+        page.get_by_role("link", name="Delete").click()
+        _checked(page, "/keys/2/delete")
+        page.get_by_role("button", name="Delete").click()
+        expect(page.get_by_text("Key deleted.")).to_be_visible()
 
 
 def test_a_reload_shows_no_key_and_makes_none(pages: Pages, chromium: Browser) -> None:

@@ -9,6 +9,8 @@ from signotaur_keyserver.service.sign_in import digest
 from signotaur_keyserver.web import protection
 from web.pages import PASSWORD, Pages, fault_of, text_of
 
+pytestmark = pytest.mark.both_databases
+
 NEW = "another horse battery"
 
 

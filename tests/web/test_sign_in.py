@@ -1,9 +1,12 @@
 """Signing in and out, by form and by JSON."""
 
+import pytest
 import requests
 
 from signotaur_wire.roles import AUDITOR
 from web.pages import PASSWORD, Pages
+
+pytestmark = pytest.mark.both_databases
 
 
 def test_a_person_signs_in_and_out_by_form(pages: Pages) -> None:

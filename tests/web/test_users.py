@@ -7,6 +7,8 @@ from signotaur_keyserver.service import people as service
 from signotaur_wire.roles import AUDITOR, ROTATOR
 from web.pages import PASSWORD, Pages, fault_of, text_of
 
+pytestmark = pytest.mark.both_databases
+
 
 def test_adding_and_editing_a_user(pages: Pages) -> None:
     root = pages.administrator()

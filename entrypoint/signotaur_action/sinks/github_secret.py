@@ -24,7 +24,7 @@ _STALE_KEY = (400, 409, 422)
 """What GitHub may answer to a secret that was sealed for an older key pair."""
 _SCOPES = "X-OAuth-Scopes"
 """The header in which GitHub lists the scopes of a classic token."""
-_TOKEN_END = "GitHub-Authentication-Token-Expiration"
+_TOKEN_END = "GitHub-Authentication-Token-Expiration"  # noqa: S105 - the name of a header
 _SELECTED = "selected"
 _PAGE = 100
 _PROOFS = 4

@@ -34,7 +34,8 @@ def ends_soon(store: str, end: datetime | None, now: datetime) -> list[str]:
     """Return the warning that a token ends within 14 days; empty where there is none to give."""
     if end is None or not _MADE_FOR_A_RUN < end - now <= _SOON:
         return []
-    return [
+    text = (
         f"The token for {store} ends on {format_time(end)}. Replace it before then, or the next "
         "rotation cannot store its key."
-    ]
+    )
+    return [text]

@@ -96,6 +96,7 @@ def create_app(database: Database, options: Options) -> FastAPI:
         refusals=RefusalLog(database, options.clock),
         requests=RequestCounts(),
         sweeper=Sweeper(database, options.sweep_interval, options.event_retention),
+        sealer=options.sealer,
         private_keys=PrivateKeys(options.sealer),
         leaks=options.leaks,
         signatures=SignatureCounts(),

@@ -14,6 +14,7 @@ from signotaur_keyserver.api.metrics import CachedStateCounts, RequestCounts, Si
 from signotaur_keyserver.api.refusal_log import RefusalLog
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.pki.leak_keys import LeakKeys
+from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.pki.private_keys import PrivateKeys
 from signotaur_keyserver.service.last_use import LastUses, UseOrigin
 from signotaur_keyserver.service.log_text import sanitize
@@ -52,6 +53,8 @@ class Context:
     refusals: RefusalLog
     requests: RequestCounts
     sweeper: Sweeper
+    sealer: Sealer | None
+    """What seals secrets that are stored; None: there can be none."""
     private_keys: PrivateKeys
     leaks: LeakReports | None
     """None: reports of leaked keys are not taken."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Annotated, TypeVar
+from uuid import UUID
 
 from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
@@ -53,7 +54,26 @@ _SIGN_MEMBERS = (
 
 
 async def authenticated(request: Request) -> Caller:
-    """Return who calls. Raises RefusedError for unknown keys and for keys that ask too often."""
+    """Return who calls. Raises RefusedError, also for unknown keys and keys that ask too often.
+
+    The first use of a candidate is recorded.
+    """
+    caller = await _identified(request)
+    await _record_first_use(request, caller)
+    await _note_use(request, caller)
+    return caller
+
+
+async def confirming(request: Request) -> Caller:
+    """Return who calls, for the confirmation, which records the first use of a candidate itself."""
+    caller = await _identified(request)
+    if not _is_uuid(request.path_params["rotation_id"]):  # it will not come to the confirmation
+        await _record_first_use(request, caller)
+    await _note_use(request, caller)
+    return caller
+
+
+async def _identified(request: Request) -> Caller:
     context = context_of(request)
     try:
         caller = await context.read(authenticate, context.database, _bearer(request))
@@ -64,11 +84,21 @@ async def authenticated(request: Request) -> Caller:
     request.state.key_id = caller.key.id
     _limit_key(context, caller.key)
     require_network(caller.key, source_of(request))
-    if caller.is_first_use_of_candidate:
-        source = source_of(request)
-        await run_in_threadpool(record_first_use, context.database, caller.key, source)
-    await _note_use(request, caller)
     return caller
+
+
+async def _record_first_use(request: Request, caller: Caller) -> None:
+    if caller.is_first_use_of_candidate:
+        database, source = context_of(request).database, source_of(request)
+        await run_in_threadpool(record_first_use, database, caller.key, source)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 async def _note_use(request: Request, caller: Caller) -> None:
@@ -84,6 +114,7 @@ async def _note_use(request: Request, caller: Caller) -> None:
 
 
 Authenticated = Annotated[Caller, Depends(authenticated)]
+Confirming = Annotated[Caller, Depends(confirming)]
 
 
 def _limit_key(context: Context, key: Key) -> None:

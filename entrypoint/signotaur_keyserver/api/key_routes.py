@@ -11,6 +11,7 @@ from signotaur_keyserver.api import openapi
 from signotaur_keyserver.api.context import context_of, source_of
 from signotaur_keyserver.api.dependencies import (
     Authenticated,
+    Confirming,
     RequestBody,
     authenticated,
     using,
@@ -76,7 +77,7 @@ async def get_rotation(request: Request, rotation_id: UUID, caller: Authenticate
 
 
 @router.put(paths.CONFIRMATION, **openapi.PUT_CONFIRMATION)
-def put_confirmation(request: Request, rotation_id: UUID, caller: Authenticated) -> JSONResponse:
+def put_confirmation(request: Request, rotation_id: UUID, caller: Confirming) -> JSONResponse:
     """Confirm a rotation with the NEW key: only this arms the old key's revocation."""
     database = context_of(request).database
     description = confirm_rotation(database, caller, rotation_id, source_of(request))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -72,7 +72,7 @@ def set_policy(  # noqa: PLR0913, PLR0917 - one parameter per option
     database: DatabaseUrl = None,
 ) -> None:
     """Change what is given and print the policy; "none" and "--network anywhere" end a limit."""
-    changes: Json = {}
+    changes: dict[str, Any] = {}
     if expiry_required is not None:
         changes["expiry_required"] = expiry_required
     if longest_life is not None:

@@ -48,6 +48,8 @@ class Action(Enum):
     CHANGE_USERS = "change users"
     SEE_EVENTS = "see events"
     SEE_SETTINGS = "see settings"
+    SEE_WEBHOOKS = "see webhooks"
+    CHANGE_SETTINGS = "change settings"
     SEE_KEYS = "see keys"
     CHANGE_KEYS = "change keys"
     SEE_ROTATIONS = "see rotations"
@@ -79,6 +81,8 @@ ALLOWED: Mapping[Action, Mapping[VisitorKind, Scope]] = {
     Action.CHANGE_USERS: _ADMINISTRATOR,
     Action.SEE_EVENTS: _OWN_READER,
     Action.SEE_SETTINGS: {**_ANY_READER, VisitorKind.OWNER: Scope.ANY},
+    Action.SEE_WEBHOOKS: _ANY_READER,
+    Action.CHANGE_SETTINGS: _ADMINISTRATOR,
     Action.SEE_KEYS: _OWN_READER,
     Action.CHANGE_KEYS: _OWN_WRITER,
     Action.SEE_ROTATIONS: _OWN_READER,

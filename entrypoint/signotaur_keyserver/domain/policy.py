@@ -34,7 +34,11 @@ class Purpose(StrEnum):
 
 
 class PolicyError(ValueError):
-    """A policy is not possible. The message says why."""
+    """A policy is not possible. The message says why, and ``field`` where."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass(frozen=True)
@@ -52,19 +56,26 @@ class Policy:
     signatures_per_hour: int | None = None
 
     def __post_init__(self) -> None:
-        _require_range("the longest life", self.longest_life_days, 1, 36_500)
-        _require_range("requests per minute", self.requests_per_minute, 1, REQUESTS_MAX)
-        _require_range("signatures per hour", self.signatures_per_hour, 1, SIGNATURES_MAX)
+        for field, what, most in (
+            ("longest_life_days", "the longest life", 36_500),
+            ("requests_per_minute", "requests per minute", REQUESTS_MAX),
+            ("signatures_per_hour", "signatures per hour", SIGNATURES_MAX),
+        ):
+            value = getattr(self, field)
+            if value is not None and not 1 <= value <= most:
+                raise PolicyError(f"{what} must be from 1 to {most}", field)
         low, high = overlap_range(self)
         if not OVERLAP_DAYS_MIN <= low <= high <= OVERLAP_DAYS_MAX:
             raise PolicyError(
                 f"an overlap is {OVERLAP_DAYS_MIN} to {OVERLAP_DAYS_MAX} days, and the smallest "
-                "must not be above the largest"
+                "must not be above the largest",
+                "overlap_days_max",
             )
         if self.expiry_required and self.longest_life_days is None:
             raise PolicyError(
                 "a required expiry needs a longest life: the successors of keys that never expire "
-                "get it"
+                "get it",
+                "longest_life_days",
             )
         parse_networks(self.networks or ())
 
@@ -124,11 +135,12 @@ def overlap_range(policy: Policy) -> tuple[int, int]:
 def parse_networks(texts: Sequence[str]) -> list[Network]:
     """Return networks in CIDR notation. Raises PolicyError."""
     if len(texts) > NETWORKS_MAX:
-        raise PolicyError(f"at most {NETWORKS_MAX} networks can be given")
+        raise PolicyError(f"at most {NETWORKS_MAX} networks can be given", "networks")
     try:
         return [ip_network(text) for text in texts]
     except ValueError:
-        raise PolicyError("a network is written like 192.0.2.0/24 or 2001:db8::/32") from None
+        message = "a network is written like 192.0.2.0/24 or 2001:db8::/32"
+        raise PolicyError(message, "networks") from None
 
 
 def require_network(key: Key, source: str | None) -> None:
@@ -201,8 +213,3 @@ def _contains(networks: Sequence[Network], source: str | None) -> bool:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     return any(address in network for network in networks)
-
-
-def _require_range(what: str, value: int | None, low: int, high: int) -> None:
-    if value is not None and not low <= value <= high:
-        raise PolicyError(f"{what} must be from {low} to {high}")

@@ -66,13 +66,16 @@ def record_first_use(database: Database, key: Key, source: str | None) -> None:
         if not keys.mark_first_use(connection, key.id, now):
             return
         rules.require_alive(keys.require(connection, key.id), now)
-        message = f"Candidate key {key.id} was used for the first time."
-        event = Event(
-            Level.INFORMATION,
-            EventType.CANDIDATE_FIRST_USED,
-            message,
-            user_id=key.owner_id,
-            key_id=key.id,
-            source=source,
-        )
-        events.write(connection, now, event)
+        events.write(connection, now, first_use(key, source))
+
+
+def first_use(key: Key, source: str | None) -> Event:
+    """Return the event of the first use of a candidate."""
+    return Event(
+        Level.INFORMATION,
+        EventType.CANDIDATE_FIRST_USED,
+        f"Candidate key {key.id} was used for the first time.",
+        user_id=key.owner_id,
+        key_id=key.id,
+        source=source,
+    )

@@ -10,7 +10,6 @@ from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy import Connection
 
 from signotaur_keyserver.database.database import Database
-from signotaur_keyserver.domain import refusals
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.records import Certificate, CertificateState, Person, User
 from signotaur_keyserver.pki.master_key import Sealer
@@ -26,7 +25,8 @@ from signotaur_keyserver.service.certificate_names import (
     require_free,
     require_label,
 )
-from signotaur_keyserver.store import certificates, events, people
+from signotaur_keyserver.service.person_transaction import require_administrator
+from signotaur_keyserver.store import certificates, events
 from signotaur_wire.members import Json
 from signotaur_wire.signing import CertificateRequest
 
@@ -65,8 +65,7 @@ def add_certificate(
     require_label(label)
     with database.read() as connection:
         material = _made(make, database.clock.now(connection))
-    with database.write() as connection:
-        now = database.clock.now(connection)
+    with _change(database, None) as (connection, now):
         owners = [require_user(connection, name) for name in dict.fromkeys(users)]
         _prove(connection, sealer)
         sealer.create()
@@ -239,12 +238,14 @@ def _insert(
 
 @contextmanager
 def _change(database: Database, by: Person | None) -> Iterator[tuple[Connection, datetime]]:
-    """Begin a change. Raises RefusedError when the rights of ``by`` ended since the request."""
+    """Begin a change, one at a time.
+
+    Raises RefusedError when the rights of ``by`` ended since the request.
+    """
     with database.write() as connection:
         if by is not None:
-            current = people.get(connection, by.id)
-            if current is None or not (current.admin and current.enabled):
-                raise refusals.not_allowed()
+            require_administrator(connection, by)
+        certificates.lock(connection)
         yield connection, database.clock.now(connection)
 
 

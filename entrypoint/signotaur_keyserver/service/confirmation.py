@@ -7,7 +7,8 @@ from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain import refusals, rules
 from signotaur_keyserver.domain.events import EventType, Level
 from signotaur_keyserver.domain.records import REPLACED, Rotation
-from signotaur_keyserver.service.authentication import Caller
+from signotaur_keyserver.domain.refusals import RefusedError
+from signotaur_keyserver.service.authentication import Caller, first_use, record_first_use
 from signotaur_keyserver.service.description import describe_rotation
 from signotaur_keyserver.service.rotation_transaction import Change, change
 from signotaur_keyserver.store import keys, rotations
@@ -20,20 +21,33 @@ def confirm_rotation(
 ) -> RotationDescription:
     """Confirm with the new key; repeatable, also when the old key is dead. Needs no role.
 
+    If this is the new key's first use, it is recorded in the same transaction; where that one is
+    given up, because the confirmation is refused, in one of its own.
     Raises RefusedError: unknown-rotation, or rotation-mismatch for the old key and for a rotation
     that was aborted or superseded, or rotation-open while another run delivers its candidate.
     An ``again`` is superseded by the first use of the successor that it says is lost
     (``service.successor``), so the confirmation need not ask for it.
     """
-    with change(database, caller, source) as this:
-        rotation = this.rotation(rotation_id)
-        if this.key.id != rotation.new_key_id:
-            raise refusals.wrong_key("new")
-        if rotation.is_unconfirmed:
-            _confirm(this, rotation)
-        elif not rotation.is_confirmed:
-            raise refusals.not_confirmable(rotation.state)
-        return describe_rotation(this.rotation(rotation_id), this.now)
+    try:
+        with change(database, caller, source) as this:
+            return _confirmed(this, rotation_id)
+    except RefusedError:
+        if caller.is_first_use_of_candidate:
+            record_first_use(database, caller.key, source)
+        raise
+
+
+def _confirmed(this: Change, rotation_id: UUID) -> RotationDescription:
+    rotation = this.rotation(rotation_id)
+    if this.key.id != rotation.new_key_id:
+        raise refusals.wrong_key("new")
+    if rotation.is_unconfirmed:
+        if keys.mark_first_use(this.connection, this.key.id, this.now):
+            this.events.append(first_use(this.key, this.source))
+        _confirm(this, rotation)
+    elif not rotation.is_confirmed:
+        raise refusals.not_confirmable(rotation.state)
+    return describe_rotation(this.rotation(rotation_id), this.now)
 
 
 def _confirm(this: Change, rotation: Rotation) -> None:

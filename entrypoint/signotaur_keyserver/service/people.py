@@ -19,6 +19,7 @@ from signotaur_keyserver.service.administration import (
 )
 from signotaur_keyserver.service.names import NAME_RULE, is_name
 from signotaur_keyserver.service.passwords import Passwords
+from signotaur_keyserver.service.person_transaction import require_administrator
 from signotaur_keyserver.service.sign_in import Origin
 from signotaur_keyserver.store import events, keys, people, sessions, users
 from signotaur_wire.members import Json
@@ -67,7 +68,7 @@ def describe(database: Database, user_id: int) -> Profile:
 def add_person(database: Database, by: Person, edit: Edit) -> int:
     """Add a user and return its id. Raises RefusedError with the fields at fault."""
     with database.write() as connection:
-        _require_administrator(connection, by)
+        require_administrator(connection, by)
         _require_name(connection, edit.name)
         now = database.clock.now(connection)
         roles = list(edit.roles)
@@ -85,7 +86,7 @@ def edit_person(database: Database, by: Person, user_id: int, edit: Edit) -> Non
     enabled administrator always remains.
     """
     with database.write() as connection:
-        _require_administrator(connection, by)
+        require_administrator(connection, by)
         person = _require(connection, user_id)
         if edit.name != person.name:
             _require_name(connection, edit.name)
@@ -113,7 +114,7 @@ def reset_password(database: Database, passwords: Passwords, by: Person, user_id
     text = rules.temporary()
     password_hash = passwords.hash(text)
     with database.write() as connection:
-        _require_administrator(connection, by)
+        require_administrator(connection, by)
         person = _require(connection, user_id)
         if person.id == by.id:
             raise refusals.not_allowed("Change your own password on your profile.")
@@ -204,7 +205,7 @@ def revoke_keys(
 ) -> list[int]:
     """Revoke keys of a user at once; None means all. Return ids of those that lived until now."""
     with database.write() as connection:
-        _require_administrator(connection, by)
+        require_administrator(connection, by)
         _require(connection, user_id)
         now = database.clock.now(connection)
         chosen = [
@@ -220,13 +221,6 @@ def _require(connection: Connection, user_id: int) -> Person:
     if person is None:
         raise refusals.not_found()
     return person
-
-
-def _require_administrator(connection: Connection, by: Person) -> None:
-    """Look again, in the transaction of the change: rights may have ended since the request."""
-    current = people.get(connection, by.id)
-    if current is None or not (current.admin and current.enabled):
-        raise refusals.not_allowed()
 
 
 def _require_name(connection: Connection, name: str) -> None:

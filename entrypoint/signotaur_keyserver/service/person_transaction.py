@@ -84,6 +84,13 @@ class PersonChange:
         return True
 
 
+def require_administrator(connection: Connection, by: Person) -> None:
+    """Raise RefusedError when the rights of a person ended since the request."""
+    current = people.get(connection, by.id)
+    if current is None or not (current.admin and current.enabled):
+        raise refusals.not_allowed()
+
+
 @contextmanager
 def change_of(
     database: Database, actor: Actor, key_ids: Sequence[int] = ()

@@ -8,10 +8,19 @@ from sqlalchemy import Connection
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.policy import SETTING, Policy, PolicyError, Purpose, of_key
-from signotaur_keyserver.domain.records import Key
+from signotaur_keyserver.domain.records import Key, Person
 from signotaur_keyserver.service.administration import AdministrationError, require_key
-from signotaur_keyserver.store import events, keys, settings
+from signotaur_keyserver.service.person_transaction import require_administrator
+from signotaur_keyserver.store import event_chain, events, keys, settings
 from signotaur_wire.members import Json
+
+
+class PolicyRefusedError(AdministrationError):
+    """A policy is not possible; ``field`` of ``Policy`` is where the fault is."""
+
+    def __init__(self, fault: PolicyError) -> None:
+        super().__init__(str(fault))
+        self.field = fault.field
 
 
 @dataclass(frozen=True)
@@ -34,17 +43,24 @@ def show_policy(database: Database) -> Policy:
         return server_policy(connection)
 
 
-def set_policy(database: Database, **changes: Any) -> Policy:
-    """Change fields of the server's policy; return it. Raises AdministrationError."""
+def set_policy(database: Database, *, by: Person | None = None, **changes: Any) -> Policy:
+    """Change fields of the server's policy; return it. Raises PolicyRefusedError.
+
+    ``by`` is who asked on the pages; None is somebody at the command line.
+    """
     with database.write() as connection:
+        # One at a time: a policy is read, changed and written.
+        event_chain.lock_head(connection)
+        if by is not None:
+            require_administrator(connection, by)
         now = database.clock.now(connection)
         try:
             changed = replace(server_policy(connection), **changes)
         except PolicyError as error:
-            raise AdministrationError(str(error)) from None
+            raise PolicyRefusedError(error) from None
         settings.put(connection, SETTING, changed.to_json())
         message = "The policy of the server was changed."
-        data = changed.to_json()
+        data = changed.to_json() | ({} if by is None else {"byUserId": by.id})
         event = Event(Level.SECURITY, EventType.POLICY_CHANGED, message, data=data)
         events.write(connection, now, event)
         return changed

@@ -3,6 +3,7 @@
 Any number of instances may sweep at once; each change is made, and logged, by exactly one.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,6 +18,8 @@ from signotaur_wire.members import format_time
 
 SOON = timedelta(days=14)
 """How long before a key's expiry an event tells of it."""
+BATCH = 100
+"""Most revocations, and most rotations, that one transaction writes down."""
 _EXPIRY_SEEN = "expiry-seen"
 _DELIVERIES_KEPT = timedelta(days=30)
 
@@ -29,33 +32,78 @@ class Swept:
     held_rotation_ids: tuple[UUID, ...]
 
 
-def sweep(database: Database) -> Swept:
-    """Write down due revocations, mark rotations nobody confirmed as held, forget old sessions."""
+def sweep(database: Database, pause: Callable[[], bool] = lambda: False) -> Swept:
+    """Write down due revocations, mark rotations nobody confirmed as held, forget old sessions.
+
+    In batches, so that other writers wait for one of them only. ``pause`` is called between two
+    and returns whether to end; the next sweep does the rest.
+    """
+    _forget(database)
+    revoked: list[int] = []
+    held: list[UUID] = []
+    while True:
+        batch = _batch(database)
+        revoked += batch.revoked_key_ids
+        held += batch.held_rotation_ids
+        if batch.last or pause():
+            return Swept(tuple(revoked), tuple(held))
+
+
+def _forget(database: Database) -> None:
     with database.write() as connection:
         now = database.clock.now(connection)
         sessions.delete_expired(connection, now, idle_since=now - IDLE)
-        revoked = keys.revoke_due(connection, now)
-        held = rotations.hold_ended(connection, now)
-        expiring = _expiring(connection, now)
         webhooks.prune(connection, now - _DELIVERIES_KEPT)
+
+
+@dataclass(frozen=True)
+class _Batch(Swept):
+    last: bool
+
+
+def _batch(database: Database) -> _Batch:
+    with database.write() as connection:
+        now = database.clock.now(connection)
+        revoked = keys.revoke_due(connection, now, BATCH)
+        held = rotations.hold_ended(connection, now, BATCH)
+        expiring, complete = _expiring(connection, now)
         found = [*map(_revoked, revoked), *map(_held, held), *expiring]
         if found:
             events.write(connection, now, *found)
-        key_ids = tuple(key_id for key_id, _reason in revoked)
-        return Swept(key_ids, tuple(rotation_id for rotation_id, _old, _new in held))
+        return _Batch(
+            tuple(key_id for key_id, _reason in revoked),
+            tuple(rotation_id for rotation_id, _old, _new in held),
+            last=complete and max(len(revoked), len(held)) < BATCH,
+        )
 
 
-def _expiring(connection: Connection, now: datetime) -> list[Event]:
-    """Return the events of keys that expired, or will soon, since the sweep before."""
+def _expiring(connection: Connection, now: datetime) -> tuple[list[Event], bool]:
+    """Return events of keys that expired or will soon, and whether these are all that there are.
+
+    ``_EXPIRY_SEEN`` is the moment up to which such events were written.
+    """
     seen = settings.lock(connection, _EXPIRY_SEEN)
-    before = None if seen is None else datetime.fromisoformat(seen)
-    if before is not None and before >= now:
-        return []
-    settings.put(connection, _EXPIRY_SEEN, now.isoformat())
-    expired = [] if before is None else keys.expiring(connection, before, now)
-    from_now = now if before is None else max(now, before + SOON)
-    soon = keys.expiring(connection, from_now, now + SOON)
-    return [*map(_expired, expired), *map(_expires_soon, soon)]
+    before = now if seen is None else datetime.fromisoformat(seen)
+    if seen is not None and before >= now:
+        return [], True
+    soon_from = now if seen is None else max(now, before + SOON)
+    until = now if seen is None else _until(connection, before, soon_from, now)
+    settings.put(connection, _EXPIRY_SEEN, until.isoformat())
+    expired = keys.expiring(connection, before, until)
+    soon = keys.expiring(connection, soon_from, until + SOON)
+    return [*map(_expired, expired), *map(_expires_soon, soon)], until == now
+
+
+def _until(
+    connection: Connection, before: datetime, soon_from: datetime, now: datetime
+) -> datetime:
+    """Return up to which moment a batch goes, so that it has about ``BATCH`` keys of each kind.
+
+    A few more where several keys expire at one moment.
+    """
+    expired = keys.expiry_at_place(connection, before, now, BATCH)
+    soon = keys.expiry_at_place(connection, soon_from, now + SOON, BATCH)
+    return min(now, expired or now, now if soon is None else soon - SOON)
 
 
 def _expired(key: tuple[int, int, datetime]) -> Event:

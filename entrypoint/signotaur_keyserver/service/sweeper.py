@@ -11,13 +11,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from signotaur_keyserver.database.database import Database, DatabaseUnavailableError
 from signotaur_keyserver.pki.master_key import MasterKeyError
 from signotaur_keyserver.service.retention import BATCH, prune_events
-from signotaur_keyserver.service.sweep import sweep
+from signotaur_keyserver.service.sweep import Swept, sweep
 
 _log = logging.getLogger(__name__)
 
 
 _PAUSE = 0.05
-"""Seconds between two batches of deleted events."""
+"""Seconds between two batches."""
 _SHUTDOWN_TIMEOUT = 1.0
 """Seconds that an ending server waits for a sweep."""
 
@@ -46,7 +46,7 @@ class Sweeper:
 
     def start(self) -> None:
         """Sweep now, then in the background. Raises DatabaseUnavailableError."""
-        self.sweep_once()
+        self._count(sweep(self._database))
         self._thread.start()
 
     def stop(self) -> None:
@@ -55,8 +55,10 @@ class Sweeper:
         self._thread.join(_SHUTDOWN_TIMEOUT)
 
     def sweep_once(self) -> None:
-        """Sweep and count."""
-        swept = sweep(self._database)
+        """Sweep and count; others write between two batches."""
+        self._count(sweep(self._database, lambda: self._stopped.wait(_PAUSE)))
+
+    def _count(self, swept: Swept) -> None:
         self.totals.sweeps += 1
         self.totals.revoked += len(swept.revoked_key_ids)
         self.totals.held += len(swept.held_rotation_ids)

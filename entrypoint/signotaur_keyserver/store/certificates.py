@@ -22,6 +22,7 @@ from signotaur_keyserver.pki.selection import Candidate
 
 _SELECT = select(*certificates.c)
 _ALL = _SELECT.order_by(certificates.c.id)
+_LOCK = select(certificates.c.id).order_by(certificates.c.id).with_for_update()
 _ONE_SEALED = _SELECT.where(certificates.c.sealed_key.is_not(None)).limit(1)
 _granted = or_(
     select(users.c.admin).where(users.c.id == bindparam("user_id")).scalar_subquery(),
@@ -65,6 +66,14 @@ def candidates(
     statement = _CANDIDATES if thumbprint is None else _CANDIDATES_BY_THUMBPRINT
     values = {"user_id": user_id} | ({} if thumbprint is None else {"thumbprint": thumbprint})
     return [_candidate(row) for row in connection.execute(statement, values).mappings()]
+
+
+def lock(connection: Connection) -> None:
+    """Let no other transaction change certificates, or who may use them, until this one ends.
+
+    Signatures do not wait: they only read certificates.
+    """
+    connection.execute(_LOCK).all()
 
 
 def every(connection: Connection) -> list[Certificate]:

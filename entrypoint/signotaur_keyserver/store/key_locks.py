@@ -13,6 +13,8 @@ this order, so that none waits for one that waits for it:
 Two kinds of transaction do not take the first lock. A signature locks the caller's key and its
 owner (``lock_use``) and waits for nothing after that. The sweep and the record of the last use
 take rows of many lineages, but only those that nobody holds; they leave the others for next time.
+
+Changes of certificates lock all of these and no key, see ``store.certificates``.
 """
 
 from collections.abc import Sequence

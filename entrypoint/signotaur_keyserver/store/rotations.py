@@ -90,11 +90,13 @@ _ENDED = (
         rotations.c.overlap_end_utc <= bindparam("now"),
         rotations.c.lease_until_utc <= bindparam("now"),
     )
+    .order_by(rotations.c.new_key_id)
+    .limit(bindparam("most"))
     .with_for_update(skip_locked=True, key_share=True)
 )
 _HOLD_ENDED = (
     update(rotations)
-    .where(rotations.c.id.in_(_ENDED))
+    .where(rotations.c.id.in_(bindparam("ended", expanding=True)))
     .values(state=RotationState.HELD)
     .returning(rotations.c.id, rotations.c.old_key_id, rotations.c.new_key_id)
 )
@@ -204,12 +206,17 @@ def change_overlap(connection: Connection, rotation_id: UUID, end: datetime, now
     connection.execute(changed.values(overlap_end_utc=end, overlap_changed_at_utc=now))
 
 
-def hold_ended(connection: Connection, now: datetime) -> list[tuple[UUID, int, int]]:
-    """Mark open rotations past overlap and lease as held: id, old and new key id of each.
+def hold_ended(connection: Connection, now: datetime, limit: int) -> list[tuple[UUID, int, int]]:
+    """Mark open rotations past overlap and lease as held, ``limit`` at most.
+
+    Return id, old and new key id of each.
 
     Of several sweeps at once each rotation is returned to exactly one.
     """
-    held = connection.execute(_HOLD_ENDED, {"now": now})
+    ended = connection.execute(_ENDED, {"now": now, "most": limit}).scalars().all()
+    if not ended:
+        return []
+    held = connection.execute(_HOLD_ENDED, {"ended": ended})
     return [(row.id, row.old_key_id, row.new_key_id) for row in held]
 
 

@@ -8,12 +8,14 @@ from signotaur_keyserver.web import (
     key_list_pages,
     key_pages,
     overlap_pages,
+    policy_pages,
     profile_pages,
     rotation_pages,
     session_pages,
     settings_pages,
     static_routes,
     user_pages,
+    webhook_pages,
 )
 from signotaur_keyserver.web.errors import PageBoundary
 from signotaur_keyserver.web.routes import Route
@@ -30,6 +32,8 @@ _MODULES = (
     rotation_pages.routes,
     certificate_pages.routes,
     settings_pages.routes,
+    policy_pages.routes,
+    webhook_pages.routes,
 )
 ROUTES: tuple[Route, ...] = tuple(route for routes in _MODULES for route in routes.all)
 """Every page, form and call of people."""
