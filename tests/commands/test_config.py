@@ -179,3 +179,16 @@ def test_other_commands_use_what_is_stored(
         env={"HOME": str(config.home), "SIGNOTAUR_API_KEY": key},
     )
     assert done.code == 0, done.said
+
+
+def test_a_switch_that_is_not_valid_changes_nothing(config: Config) -> None:
+    done = config.run("set", "label", "x", SIGNOTAUR_FOLLOW_SYMLINKS="maybe")
+    assert done.code == 10
+    assert "SIGNOTAUR_FOLLOW_SYMLINKS must be true or false" in done.err
+    assert not config.path.exists()
+
+
+def test_without_a_home_folder_nothing_is_written(tmp_path: Path) -> None:
+    done = run_client("config", "set", "label", "x", env={"HOME": str(tmp_path / "none")})
+    assert done.code == 11, done.said
+    assert "was not changed (no such file or directory)" in done.err

@@ -1,5 +1,6 @@
-"""The options of ``sign`` that scripts for the vendor's tool carry: retries, and encodings."""
+"""The options of ``sign`` that scripts for the vendor's tool carry, and its calls."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from signotaur_action.model import CertificateSelector, Secret
 from signotaur_action.settings.encodings import codec_name, known_codec
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.sign import files_to_sign, retries_on_failure
+from signotaur_wire.signing import CertificateAnswer, SignAnswer
 from support.clock import VirtualClock
 from support.front import Front, answering, times
 
 CERTIFICATE = "/api/v1/cert/get"
 NAME = "Größe.exe"
+VENDOR = json.loads((Path(__file__).parents[1] / "keyserver" / "vendor_calls.json").read_text())
 
 
 def ask(front: Front, key: str, retries: int) -> bytes:
@@ -67,6 +70,39 @@ def test_other_numbers_are_refused(text: str) -> None:
     settings = Settings({"retries_on_failure": text}, {})
     retries_on_failure(settings)
     assert settings.faults == ["--retries-on-failure: it must be a whole number from 0 to 100"]
+
+
+# The calls of the vendor's own published client
+
+
+def test_the_client_sends_the_vendors_calls(
+    plain_signer: SigningServer, signing_front: Front, work: Path
+) -> None:
+    samples.tiny_pe(work / "a.exe")
+    options = ("--thumbprint", plain_signer.thumbprint("curve"), "a.exe")
+    assert plain_signer.sign(*options, cwd=work, url=f"{signing_front.url}/").code == 0
+    sent = {f"{each.method} {each.path}": each for each in signing_front.requests}
+    assert list(sent) == list(VENDOR)
+    for call, golden in VENDOR.items():
+        theirs = {name: type(value) for name, value in golden["request"].items()}
+        ours = {name: type(value) for name, value in sent[call].body.items()}
+        assert ours.items() <= (theirs | {"thumbprint": str}).items(), call
+        headers = {name.lower(): value for name, value in sent[call].headers.items()}
+        assert headers["authorization"] == f"Bearer {plain_signer.key}"
+        assert headers["content-type"] == headers["accept"] == "application/json"
+
+
+@pytest.mark.parametrize("kind", ["answer", "refusal"])
+def test_the_client_reads_the_vendors_answers(kind: str) -> None:
+    certificate, signature = [
+        {
+            name: "AAEC" if str(value).startswith("(standard base64") else value
+            for name, value in golden[kind].items()
+        }
+        for golden in VENDOR.values()
+    ]
+    assert CertificateAnswer.from_json(certificate).to_json() == certificate
+    assert SignAnswer.from_json(signature).to_json() == signature
 
 
 # Encodings
