@@ -1,9 +1,13 @@
 """Policies of the server and of keys: pure decisions, then what a server does with them."""
 
 import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +15,7 @@ import pytest
 
 from keyserver.certs import add
 from keyserver.certs import post_sign as sign
-from keyserver.harness import NewKey, World, problem, wait_until
+from keyserver.harness import Client, NewKey, World, problem, wait_until
 from keyserver.processes import command
 from keyserver.test_pure import KEY, NOW
 from signotaur_keyserver.domain import policy
@@ -272,6 +276,38 @@ def test_a_signing_budget(world: World) -> None:
     assert problem(sign(later, key, thumbprint)) == (429, "signing-budget-spent")
     assert world.now.self(key).status_code == 200
     assert sign(world.at("61m"), key, thumbprint).json()["result"] == 0
+
+
+def test_a_rotation_gives_no_second_signing_budget(world: World) -> None:
+    thumbprint, key = add(world).thumbprint, world.key()
+    policies.set_key_policy(world.database, 1, signatures_per_hour=2)
+    assert sign(world.now, key, thumbprint).json()["result"] == 0
+    first = world.now.rotate(key, overlap_days=0)
+    assert sign(world.now, first.new.text, thumbprint).json()["result"] == 0
+    second = world.now.rotate(first.new.text)
+    candidate = world.now.open(second.new.text)
+    for text in (first.new.text, second.new.text, candidate.new.text):
+        assert problem(sign(world.now, text, thumbprint)) == (429, "signing-budget-spent")
+    other = world.key(name="of another lineage")
+    assert sign(world.now, other, thumbprint).json()["result"] == 0
+    assert sign(world.at("61m"), second.new.text, thumbprint).json()["result"] == 0
+
+
+def test_signatures_at_once_keep_to_the_budget(world: World) -> None:
+    thumbprint, key = add(world).thumbprint, world.key()
+    policies.set_key_policy(world.database, 1, signatures_per_hour=3)
+    successor = world.now.rotate(key).new.text
+    urls = [world.now.url, world.serving().url]
+    barrier = Barrier(8, timeout=60)
+
+    def act(index: int) -> int:
+        with closing(Client(urls[index % 2], world.secrets)) as client:
+            barrier.wait()
+            answer = sign(client, (key, successor)[index // 2 % 2], thumbprint)
+            return answer.status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert Counter(pool.map(act, range(8))) == {200: 3, 429: 5}
 
 
 def test_requests_per_minute_of_one_key(world: World) -> None:

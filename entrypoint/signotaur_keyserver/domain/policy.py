@@ -19,6 +19,7 @@ NETWORKS_MAX = 50
 REQUESTS_MAX = 1_000_000
 SIGNATURES_MAX = 100_000
 """A budget is counted at each signature."""
+BUDGET_PERIOD = timedelta(hours=1)
 SETTING = "policy"
 """Name of the setting that holds the server's policy."""
 
@@ -171,8 +172,8 @@ def require_budget(key: Key, oldest: datetime | None, now: datetime) -> None:
 
     ``oldest`` is the moment of the signature that leaves the hour next, None if there is room.
     """
-    if oldest is not None and oldest + timedelta(hours=1) > now:
-        wait = (oldest + timedelta(hours=1) - now).total_seconds()
+    if oldest is not None and oldest + BUDGET_PERIOD > now:
+        wait = (oldest + BUDGET_PERIOD - now).total_seconds()
         raise refusals.signing_budget_spent(key.id, wait)
 
 

@@ -47,9 +47,16 @@ def event_of(
 
 
 @contextmanager
-def use(database: Database, caller: Caller, source: str | None) -> Iterator[Use]:
-    """Begin a use of a key. Raises RefusedError when the key died since it was authenticated."""
+def use(
+    database: Database, caller: Caller, source: str | None, *, alone: bool = False
+) -> Iterator[Use]:
+    """Begin a use of a key. Raises RefusedError when the key died since it was authenticated.
+
+    ``alone``: no other use of a key of this lineage that is alone happens at the same time.
+    """
     with database.write() as connection:
+        if alone:  # first: two that share a key must not both wait to have it alone
+            key_locks.lock(connection, [caller.key.id])
         key_locks.lock_use(connection, caller.key.id)
         found = keys.find_used(connection, caller.key.public_id)
         if found is None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.policy import (
+    BUDGET_PERIOD,
     Purpose,
     require_budget,
     require_purpose,
@@ -23,7 +24,7 @@ from signotaur_keyserver.pki.selection import CertificateRefusedError
 from signotaur_keyserver.service.authentication import Caller
 from signotaur_keyserver.service.key_transaction import Use, event_of, use
 from signotaur_keyserver.service.log_text import sanitize
-from signotaur_keyserver.store import certificates, events, key_locks
+from signotaur_keyserver.store import certificates, events, lineages
 from signotaur_wire.members import Json
 from signotaur_wire.signing import (
     DONE,
@@ -85,7 +86,8 @@ def sign_digest(
     those of one key, which could fill the disk otherwise. Raises RefusedError for a key that may
     not sign, or not now.
     """
-    with use(database, caller, source) as this:
+    counted = signatures_per_hour(caller.key) is not None
+    with use(database, caller, source, alone=counted) as this:
         require_purpose(this.key, Purpose.SIGN)
         _require_budget(this)
         try:
@@ -104,10 +106,10 @@ def _require_budget(this: Use) -> None:
     budget = signatures_per_hour(this.key)
     if budget is None:
         return
-    # Two signatures at once must not both take the last place.
-    key_locks.lock(this.connection, (this.key.id,))
+    # Of the whole lineage: a rotation gives no second budget.
+    lineage = lineages.alive_since(this.connection, this.key.id, this.now - BUDGET_PERIOD)
     made = EventType.SIGNATURE_MADE
-    oldest = events.moment_of_latest(this.connection, this.key.id, made, budget)
+    oldest = events.moment_of_latest(this.connection, lineage, made, budget)
     require_budget(this.key, oldest, this.now)
 
 

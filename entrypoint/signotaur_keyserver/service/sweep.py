@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.service.sign_in import IDLE
-from signotaur_keyserver.store import events, keys, rotations, sessions, settings, webhooks
+from signotaur_keyserver.store import due_keys, events, rotations, sessions, settings, webhooks
 from signotaur_wire.members import format_time
 
 SOON = timedelta(days=14)
@@ -64,7 +64,7 @@ class _Batch(Swept):
 def _batch(database: Database) -> _Batch:
     with database.write() as connection:
         now = database.clock.now(connection)
-        revoked = keys.revoke_due(connection, now, BATCH)
+        revoked = due_keys.revoke_due(connection, now, BATCH)
         held = rotations.hold_ended(connection, now, BATCH)
         expiring, complete = _expiring(connection, now)
         found = [*map(_revoked, revoked), *map(_held, held), *expiring]
@@ -89,8 +89,8 @@ def _expiring(connection: Connection, now: datetime) -> tuple[list[Event], bool]
     soon_from = now if seen is None else max(now, before + SOON)
     until = now if seen is None else _until(connection, before, soon_from, now)
     settings.put(connection, _EXPIRY_SEEN, until.isoformat())
-    expired = keys.expiring(connection, before, until)
-    soon = keys.expiring(connection, soon_from, until + SOON)
+    expired = due_keys.expiring(connection, before, until)
+    soon = due_keys.expiring(connection, soon_from, until + SOON)
     return [*map(_expired, expired), *map(_expires_soon, soon)], until == now
 
 
@@ -101,8 +101,8 @@ def _until(
 
     A few more where several keys expire at one moment.
     """
-    expired = keys.expiry_at_place(connection, before, now, BATCH)
-    soon = keys.expiry_at_place(connection, soon_from, now + SOON, BATCH)
+    expired = due_keys.expiry_at_place(connection, before, now, BATCH)
+    soon = due_keys.expiry_at_place(connection, soon_from, now + SOON, BATCH)
     return min(now, expired or now, now if soon is None else soon - SOON)
 
 

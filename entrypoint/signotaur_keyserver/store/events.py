@@ -1,6 +1,6 @@
 """Statements on the event log: append events, read them, delete the oldest."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -66,12 +66,12 @@ def latest(connection: Connection, limit: int) -> list[StoredEvent]:
 
 
 def moment_of_latest(
-    connection: Connection, key_id: int, event_type: EventType, place: int
+    connection: Connection, key_ids: Sequence[int], event_type: EventType, place: int
 ) -> datetime | None:
-    """Return when the event of a key and type that is the ``place``-th latest was; None: fewer."""
+    """Return when the event of keys and a type that is the ``place``-th latest was; None: fewer."""
     statement = (
         select(events.c.at_utc)
-        .where(events.c.key_id == key_id, events.c.type == event_type)
+        .where(events.c.key_id.in_(key_ids), events.c.type == event_type)
         .order_by(events.c.id.desc())
         .offset(place - 1)
         .limit(1)
