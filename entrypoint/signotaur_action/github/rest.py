@@ -44,7 +44,7 @@ class GitHubRest:
         except ValueError as error:
             raise ValueError(f"GITHUB_API_URL: {error}") from None
         self._credential = Credential(token)
-        self._client = outside.client(self.url, _MANNERS)
+        self._client = outside.client(self.url, _PROFILE)
 
     def call(
         self, method: str, path: str, body: Json | None = None, *, hide: Collection[Secret] = ()
@@ -78,7 +78,7 @@ def github_pause(answer: Answer) -> float | None:
     return _SECONDARY_PAUSE if is_secondary else None
 
 
-_MANNERS = ApiProfile(
+_PROFILE = ApiProfile(
     kind="GitHub",
     # A POST may have opened an issue or written a comment, which must not happen twice.
     repeatable=("GET", "PUT", "PATCH"),

@@ -35,13 +35,13 @@ class StoreAccess:
         self._ca_file = ca_file
 
     def client(
-        self, url: str, manners: ApiProfile, *, also_trusted: Sequence[Path] = ()
+        self, url: str, profile: ApiProfile, *, also_trusted: Sequence[Path] = ()
     ) -> HttpClient:
         """Return a client for a server. Raises HttpError when authorities cannot be read."""
         own = [self._ca_file] if self._ca_file else []
         return HttpClient(
             ServerAddress(url, proxy=proxy_for(url, self.environ)),
-            replace(manners, also_trusted=(*own, *also_trusted)),
+            replace(profile, also_trusted=(*own, *also_trusted)),
             self.allowance,
             self.clock,
         )

@@ -27,7 +27,7 @@ from signotaur_wire.members import Json, WireError
 
 T = TypeVar("T")
 
-_MANNERS = ApiProfile(
+_PROFILE = ApiProfile(
     kind="a key server",
     repeatable=("GET", "PUT", "POST"),
     temporary=TEMPORARY | {TOO_MANY},
@@ -44,8 +44,8 @@ class Transport:
 
     def __init__(self, address: ServerAddress, clock: Clock) -> None:
         self._deadline = Deadline(address.timeout.total_seconds(), "--timeout", clock)
-        manners = replace(_MANNERS, tries=1 + address.retries)
-        self._client = HttpClient(address, manners, self._deadline, clock)
+        profile = replace(_PROFILE, tries=1 + address.retries)
+        self._client = HttpClient(address, profile, self._deadline, clock)
 
     def begin_again(self) -> None:
         """Give the next calls the whole time again, for a run whose calls cannot be counted."""

@@ -39,7 +39,7 @@ _CLIENT = f"signotaur-action/{VERSION}"
 _OK, _FORBIDDEN, _NOT_FOUND, _METHOD_NOT_ALLOWED = 200, (401, 403), 404, 405
 _TIMESTAMP_SECONDS = 20
 _QUERY, _REPLY = "application/timestamp-query", "application/timestamp-reply"
-_TIMESTAMP_MANNERS = ApiProfile(
+_TIMESTAMP_PROFILE = ApiProfile(
     kind="a timestamp server",
     repeatable=("POST",),
     temporary=TEMPORARY | {TOO_MANY},
@@ -130,7 +130,7 @@ class HttpTimestampServer:
         query = Request("POST", "", request, _QUERY)
         try:
             with (
-                closing(Sender(server, _TIMESTAMP_MANNERS, limit, self.clock)) as sender,
+                closing(Sender(server, _TIMESTAMP_PROFILE, limit, self.clock)) as sender,
                 sender.call(),
             ):
                 reply = sender.send(query)

@@ -104,10 +104,10 @@ def _access(service: str, title: str, region: str, environ: Mapping[str, str]) -
         store=f"AWS {title}",
         address=own if environ.get(own) else "AWS_ENDPOINT_URL",
         token=_SECRET_KEY,
-        token_is="the secret key of a role or a user",  # noqa: S106 - a description
-        words=_words,
-        usual=f"https://{service}.{region}.{zone}",
-        authorities="AWS_CA_BUNDLE",
+        token_hint="the secret key of a role or a user",  # noqa: S106 - a description
+        error_text=_words,
+        default_url=f"https://{service}.{region}.{zone}",
+        ca_file_variable="AWS_CA_BUNDLE",
         pause=_pause,
     )
 

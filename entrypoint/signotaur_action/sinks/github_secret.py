@@ -103,7 +103,7 @@ class GithubSecretSink:
             fresh = self._fresh_public_key()
             if fresh != public_key:  # GitHub changed its key pair since the check
                 answer = self._put(key, fresh)
-        return self._granted(answer)
+        return self._require_success(answer)
 
     def _put(self, key: Secret, public_key: tuple[str, str]) -> Answer:
         key_id, text = public_key
@@ -156,12 +156,12 @@ class GithubSecretSink:
 
     def _found(self) -> Answer | None:
         answer = self._github.call("GET", self._path)
-        return None if answer.status == NOT_FOUND else self._granted(answer)
+        return None if answer.status == NOT_FOUND else self._require_success(answer)
 
     def _ask(self, path: str) -> Answer:
-        return self._granted(self._github.call("GET", path))
+        return self._require_success(self._github.call("GET", path))
 
-    def _granted(self, answer: Answer) -> Answer:
+    def _require_success(self, answer: Answer) -> Answer:
         if answer.refused:
             is_classic = _SCOPES in answer.headers
             needed = f"the scope {self._scope.classic}" if is_classic else self._scope.permission

@@ -45,21 +45,21 @@ class Access:
     """The variable with the base URL."""
     token: str
     """The variable with the token."""
-    token_is: str
+    token_hint: str
     """Which kind of token is needed, for messages."""
-    words: Callable[[Answer], str]
+    error_text: Callable[[Answer], str]
     """Returns the reason that the store gives in a refusal."""
-    usual: str = ""
+    default_url: str = ""
     """The base URL where the variable is not set; empty: it must be set."""
     version: str = ""
     """What the base URL ends with, whether the variable has it or not."""
-    authorities: str = ""
+    ca_file_variable: str = ""
     """The variable that names a file of authorities to trust besides the usual ones."""
     header: str = "Authorization"
     prefix: str = "Bearer "
     headers: Mapping[str, str] = field(default_factory=dict)
     temporary: Collection[int] = TEMPORARY
-    denials: Collection[int] = (UNAUTHORIZED, FORBIDDEN, NOT_FOUND)
+    denied_statuses: Collection[int] = (UNAUTHORIZED, FORBIDDEN, NOT_FOUND)
     """What the store answers to a token that is not allowed something."""
     pause: Callable[[Answer], float | None] = limit_pause
     """Returns for how many seconds a rate limit holds; None where none does."""
@@ -98,8 +98,8 @@ class Store:
         self.credential = credential or Credential(
             token_of(kind, access, context), access.header, access.prefix
         )
-        authorities = context.file_of(access.authorities) if access.authorities else None
-        manners = ApiProfile(
+        authorities = context.file_of(access.ca_file_variable) if access.ca_file_variable else None
+        profile = ApiProfile(
             kind=access.store,
             repeatable=("GET", "PUT", "POST"),
             temporary=access.temporary,
@@ -109,7 +109,7 @@ class Store:
             longest_answer=4 * 1024 * 1024,  # a hundred secrets with their policies
             pause=access.pause,
         )
-        self._client = _client(kind, access, context, manners, [authorities] if authorities else [])
+        self._client = _client(kind, access, context, profile, [authorities] if authorities else [])
 
     def call(
         self,
@@ -123,36 +123,40 @@ class Store:
         """Send a request; ``path`` comes from ``join_path``, with a query or without."""
         return self._client.call(method, path, self.credential, body, hide=hide, headers=headers)
 
-    def granted(self, answer: Answer, needs: str, *, unsaid: Collection[str] = ()) -> Answer:
+    def require_success(
+        self, answer: Answer, needs: str, *, redactions: Collection[str] = ()
+    ) -> Answer:
         """Return the answer, if it is not a refusal; else raise StoreRefusedError with the reason.
 
-        ``needs``: what the token must be allowed. ``unsaid``: texts that the reason must not
+        ``needs``: what the token must be allowed. ``redactions``: texts that the reason must not
         repeat.
         """
         if answer.refused:
-            raise StoreRefusedError(self._refusal(answer, needs, unsaid))
+            raise StoreRefusedError(self._refusal(answer, needs, redactions))
         return answer
 
-    def words(self, answer: Answer) -> str:
+    def error_text(self, answer: Answer) -> str:
         """Return why the store refused, as it says; empty where it does not say."""
-        return self._access.words(answer)
+        return self._access.error_text(answer)
 
     def denied(self, answer: Answer) -> bool:
         """Return whether the store refuses the token, or what the token may do."""
-        return answer.status in self._access.denials
+        return answer.status in self._access.denied_statuses
 
-    def _refusal(self, answer: Answer, needs: str, unsaid: Collection[str]) -> str:
+    def _refusal(self, answer: Answer, needs: str, redactions: Collection[str]) -> str:
         return refusal_text(
             self._access.store,
             answer,
-            Redaction(map(Secret, unsaid)).text(self.words(answer)),
+            Redaction(map(Secret, redactions)).text(self.error_text(answer)),
             needs,
             pause=self._access.pause(answer),
             denied=self.denied(answer),
         )
 
 
-def both(first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:
+def collect_faults(
+    first: Callable[[], First], second: Callable[[], Second]
+) -> tuple[First, Second]:
     """Return both results; raise what is wrong with either in one SinkError."""
     try:
         made = first()
@@ -173,10 +177,10 @@ def token_of(kind: str, access: Access, context: SinkContext) -> Secret:
     """Return the token of the environment. Raises SinkError, which also names a missing address."""
     token = context.secret_of(access.token)
     missing = []
-    if not (access.usual or context.environ.get(access.address)):
+    if not (access.default_url or context.environ.get(access.address)):
         missing.append(f"{access.address}, the address of {access.store}")
     if token is None:
-        missing.append(f"{access.token}, {access.token_is}")
+        missing.append(f"{access.token}, {access.token_hint}")
     if missing:
         raise SinkError(f"{kind}: these must be set in the environment: {'; and '.join(missing)}")
     if token is None or not re.fullmatch("[!-~]+", token.reveal()):
@@ -185,15 +189,17 @@ def token_of(kind: str, access: Access, context: SinkContext) -> Secret:
 
 
 def _client(
-    kind: str, access: Access, context: SinkContext, manners: ApiProfile, trusted: list[Path]
+    kind: str, access: Access, context: SinkContext, profile: ApiProfile, trusted: list[Path]
 ) -> HttpClient:
     try:
-        url = parse_server_url(context.environ.get(access.address) or access.usual)
+        url = parse_server_url(context.environ.get(access.address) or access.default_url)
         url = url.removesuffix(access.version) + access.version
     except ValueError as error:
         raise SinkError(f"{kind}: {access.address}: {error}") from None
     try:
-        return context.servers().client(url, manners, also_trusted=trusted)
+        return context.servers().client(url, profile, also_trusted=trusted)
     except HttpError as fault:
-        source = f"{access.authorities} or --ca-file" if access.authorities else "--ca-file"
+        source = (
+            f"{access.ca_file_variable} or --ca-file" if access.ca_file_variable else "--ca-file"
+        )
         raise SinkError(f"{kind}: {source}: {fault}") from None

@@ -14,7 +14,7 @@ from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.members import require_writable, texts
-from signotaur_action.sinks.store import FORBIDDEN, NOT_FOUND, Access, Store, both
+from signotaur_action.sinks.store import FORBIDDEN, NOT_FOUND, Access, Store, collect_faults
 from signotaur_action.sinks.token_end import ends_soon
 from signotaur_action.sinks.vault_login import METHOD, VaultByLogin, chosen_login
 
@@ -83,7 +83,7 @@ class VaultSink:
     durable = True
 
     def __init__(self, argument: str, context: SinkContext) -> None:
-        self._place, self._vault = both(lambda: _place(argument), lambda: _vault(context))
+        self._place, self._vault = collect_faults(lambda: _place(argument), lambda: _vault(context))
         names = _variables(context.environ)
         signs_in = bool(context.environ.get(METHOD))
         access = "the VAULT_AUTH_ variables, the rules of the role" if signs_in else names["TOKEN"]
@@ -142,7 +142,7 @@ class VaultSink:
         answer = self._vault.call("POST", "/v1/sys/capabilities-self", {"paths": [path]})
         if answer.status in (FORBIDDEN, NOT_FOUND):
             return  # a token without the right to ask for its rights is fine
-        rights = self._vault.granted(answer, self._place.needs).member("capabilities")
+        rights = self._vault.require_success(answer, self._place.needs).member("capabilities")
         if not {right, "root"}.intersection(rights if isinstance(rights, list) else ()):
             raise StoreRefusedError(f"the token's policy lacks {right} on {path}")
 
@@ -173,10 +173,10 @@ class VaultSink:
             if found.holds(self._place.field, key):
                 return  # the answer to an earlier try was lost
             answer = self._post(key, found)
-            if _NOT_CURRENT in self._vault.words(answer):
+            if _NOT_CURRENT in self._vault.error_text(answer):
                 continue
-            unsaid = [key.reveal(), *texts(found.fields)]
-            self._vault.granted(answer, self._place.needs, unsaid=unsaid)
+            redactions = [key.reveal(), *texts(found.fields)]
+            self._vault.require_success(answer, self._place.needs, redactions=redactions)
             if _version(answer.member("data")) is None:
                 raise StoreRefusedError(
                     "Vault returned no version of it: it is not a KV version 2 engine"
@@ -201,7 +201,7 @@ class VaultSink:
                 return _Found({}, version, deleted=True)
             if answer.member("errors") == []:
                 return _Found({}, 0)
-        self._vault.granted(answer, self._place.needs)
+        self._vault.require_success(answer, self._place.needs)
         fields = members.get("data")
         if version is None or not isinstance(fields, dict):
             raise StoreRefusedError(f"{self._place.mount} is not a KV version 2 engine")
@@ -238,7 +238,7 @@ def _vault(context: SinkContext) -> Store:
         _ACCESS,
         address=names["ADDR"],
         token=names["TOKEN"],
-        authorities=names["CACERT"],
+        ca_file_variable=names["CACERT"],
         headers=headers,
     )
     login = chosen_login(KIND, context, context.environ.get(access.address, "").rstrip("/"))
@@ -281,11 +281,11 @@ _ACCESS = Access(
     store="Vault",
     address="VAULT_ADDR",
     token="VAULT_TOKEN",  # noqa: S106 - a variable's name
-    token_is="a token whose policy grants read, create and update on MOUNT/data/PATH",  # noqa: S106
-    words=_words,
-    authorities="VAULT_CACERT",
+    token_hint="a token whose policy grants read, create and update on MOUNT/data/PATH",  # noqa: S106
+    error_text=_words,
+    ca_file_variable="VAULT_CACERT",
     header="X-Vault-Token",
     prefix="",
     temporary=TEMPORARY | {_NOT_CONSISTENT},
-    denials=(FORBIDDEN,),
+    denied_statuses=(FORBIDDEN,),
 )

@@ -64,7 +64,7 @@ class VaultByLogin(Store):
         body: Json = {name: secret.reveal() for name, secret in secrets.items()}
         path = join_path("v1", "auth", *login.path.split("/"), "login")
         answer = super().call("POST", path, body | dict(login.public), hide=[*secrets.values()])
-        self.granted(answer, f"a sign-in at auth/{login.path} that is open to this job")
+        self.require_success(answer, f"a sign-in at auth/{login.path} that is open to this job")
         about = answer.member("auth")
         text = about.get("client_token") if isinstance(about, dict) else None
         if not isinstance(text, str) or not text:
