@@ -10,6 +10,7 @@ from contract.program import Program
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
 from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
+from support.providers.azure_place import AzureKeyVaultHarness
 from support.providers.exchange import Fault as ServerFault
 from support.providers.exchange import drop, fail
 from support.providers.github_place import GithubHarness
@@ -79,6 +80,7 @@ STORE_CASES = (
     _served("amazon secret", "aws-secret", AwsSecretHarness),
     _served("field of an amazon secret", "aws-secret", partial(AwsSecretHarness, field="KEY")),
     _served("amazon parameter", "aws-parameter", AwsParameterHarness),
+    _served("azure key vault", "azure-key-vault", AzureKeyVaultHarness),
     SinkCase(
         "command", _command, lambda place: place.file.read_text(),
         durable=True, writes_file=False, readable=False, kinds=("command",), store=Program,

@@ -147,7 +147,7 @@ def test_the_self_hosted_workflow_rotates_only_when_it_is_due(
 
 def test_the_step_for_other_systems_gives_the_inputs_of_the_hosted_workflow() -> None:
     [step] = yaml.safe_load(block("- uses: OWNER/signotaur-action/cli@"))
-    [hosted] = yaml.safe_load(block("name: Rotate the signing key\n"))["jobs"]["rotate"]["steps"]
+    [_, hosted] = yaml.safe_load(block("name: Rotate the signing key\n"))["jobs"]["rotate"]["steps"]
     assert step["with"] == hosted["with"]
     assert step["uses"].replace("/cli@", "@") == hosted["uses"]
     assert (ROOT / "cli" / "action.yml").is_file()

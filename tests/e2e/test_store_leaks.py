@@ -22,6 +22,7 @@ from rotation.stores import Command, File, Store
 from support.front import Exchange, Front
 from support.keyserver import KeyServer
 from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
+from support.providers.azure_place import AzureKeyVaultHarness
 from support.providers.exchange import Call, Reply
 from support.providers.github_place import REPOSITORY, GithubHarness
 from support.providers.stores import BuildkiteHarness, GitlabHarness, StoreHarness, VaultHarness
@@ -115,6 +116,7 @@ def harness(front: Front, plain_server: KeyServer, tmp_path: Path) -> Iterator[L
         ),
         AwsSecretHarness(new=True, field="KEY"),
         AwsParameterHarness(new=True),
+        AzureKeyVaultHarness(new=True),
     ]
     before = "what-stood-there-before"
     with ExitStack() as stack:
@@ -214,7 +216,7 @@ def _echoing(*, from_write: bool) -> Callable[[Call], Reply | None]:
 
     def fault(call: Call) -> Reply | None:
         nonlocal written
-        is_read = re.search("capabilities|[.](Describe|Get)", f"{call.path} {_action(call)}")
+        is_read = re.search("capabilities|oauth2|[.](Describe|Get)", f"{call.path} {_action(call)}")
         is_write = call.method in ("PUT", "POST") and not is_read
         echoes = (from_write and is_write) or written
         written = written or is_write

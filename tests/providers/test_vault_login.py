@@ -1,6 +1,5 @@
 """Without a stored token: OpenBao's own sign-in methods, with the identity of the job."""
 
-import base64
 import json
 import re
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from signotaur_action.model import Secret
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkError
-from support.providers.id_tokens import ISSUER, IdTokens
+from support.providers.id_tokens import ISSUER, IdTokens, claims_of
 from support.providers.openbao import OpenBao
 from support.providers.stores import OpenBaoOverTls
 
@@ -94,9 +93,7 @@ def test_a_job_of_github_signs_in_with_its_id_token(job: Job) -> None:
     delivers(job, job.sink())
     [token] = job.issuer.issued
     assert token in job.masked
-    payload = token.split(".")[1]
-    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    assert claims["aud"] == job.place.bao.url
+    assert claims_of(token)["aud"] == job.place.bao.url
 
 
 def test_a_job_of_gitlab_has_its_id_token_in_a_variable(job: Job) -> None:

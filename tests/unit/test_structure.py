@@ -37,6 +37,7 @@ REVEALS = {
     "signotaur_action/sinks/aws_secret.py",
     "signotaur_action/sinks/aws_signature.py",  # signs with it
     "signotaur_action/sinks/azure.py",
+    "signotaur_action/sinks/azure_key_vault.py",
     "signotaur_action/sinks/buildkite_secret.py",
     "signotaur_action/sinks/command.py",  # a program's standard input
     "signotaur_action/sinks/continua.py",
@@ -48,6 +49,7 @@ REVEALS = {
     "signotaur_action/sinks/store.py",  # looks whether a header can carry the token
     "signotaur_action/sinks/teamcity.py",
     "signotaur_action/sinks/template.py",
+    "signotaur_action/sinks/entra.py",
     "signotaur_action/sinks/id_token.py",
     "signotaur_action/sinks/vault.py",
     "signotaur_action/sinks/vault_login.py",

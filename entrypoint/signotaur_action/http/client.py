@@ -34,19 +34,20 @@ class HttpClient:
         method: str,
         path: str,
         credential: Authentication,
-        body: Json | None = None,
+        body: Json | bytes | None = None,
         *,
         hide: Collection[Secret] = (),
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send a request and return its answer, whatever its status.
 
+        ``body``: bytes are sent as they are; ``headers`` must name their Content-Type.
         ``hide``: further secrets of the body that the answer must not show, besides the credential.
         ``headers``: of this request; one may replace Content-Type.
         Raises HttpError when no answer came within the time: network, TLS, redirect, another
         content, or more of it than the profile allow.
         """
-        content = None if body is None else json.dumps(body, allow_nan=False).encode()
+        content = body if body is None or isinstance(body, bytes) else _encoded(body)
         request = Request(method, path, content, credential=credential, more_headers=headers or {})
         redaction = Redaction([*credential.secrets, *hide])
         with self._sender.call() as left:
@@ -90,3 +91,7 @@ class HttpClient:
             "address?",
             HttpErrorKind.CONTENT,
         )
+
+
+def _encoded(body: Json) -> bytes:
+    return json.dumps(body, allow_nan=False).encode()

@@ -7,8 +7,10 @@ token is checked here for its audience alone. Who gets it checks the rest.
 
 import base64
 import json
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from signotaur_action.errors import os_reason
 from signotaur_action.http import ApiProfile, Credential
 from signotaur_action.http.address import parse_server_url
 from signotaur_action.model import Secret
@@ -54,6 +56,16 @@ def require_audience(token: Secret, audience: str) -> None:
     """
     if _payload(token.reveal()).get("aud") not in (audience, [audience]):
         raise StoreRefusedError(f"the ID token must be for the audience {audience} alone")
+
+
+def token_in(file: Path) -> Secret:
+    """Return the token that a platform keeps in a file. Raises StoreRefusedError."""
+    try:
+        return Secret(file.read_text(encoding="ascii").strip())
+    except OSError as error:
+        raise StoreRefusedError(f"{file} cannot be read ({os_reason(error)})") from None
+    except ValueError:
+        raise StoreRefusedError(f"{file} is not a token") from None
 
 
 def _payload(text: str) -> dict[str, object]:

@@ -98,15 +98,14 @@ class Store:
         """Raise SinkError with all that is missing.
 
         ``credential``: what is used instead of the token in its header. ``sign_in``: gets it before
-        the first call; its own calls to the store have none.
+        the first call, and again where the store refuses it, because it ended in the meantime.
         """
         self._access = access
         self._sign_in = sign_in
-        self._credential: Authentication = Anonymous()
-        if sign_in is None:
-            self._credential = credential or Credential(
-                token_of(kind, access, context), access.header, access.prefix
-            )
+        self._credential = credential or Anonymous()
+        if credential is None and sign_in is None:
+            token = token_of(kind, access, context)
+            self._credential = Credential(token, access.header, access.prefix)
         authorities = context.file_of(access.ca_file_variable) if access.ca_file_variable else None
         profile = ApiProfile(
             kind=access.store,
@@ -133,10 +132,23 @@ class Store:
 
         Raises StoreRefusedError where the sign-in is refused.
         """
-        if self._sign_in is not None:
-            sign_in, self._sign_in = self._sign_in, None
-            self._credential = sign_in(self)
-        return self._client.call(method, path, self._credential, body, hide=hide, headers=headers)
+
+        def send(credential: Authentication) -> Answer:
+            return self._client.call(method, path, credential, body, hide=hide, headers=headers)
+
+        if self._sign_in is None:
+            return send(self._credential)
+        if isinstance(self._credential, Anonymous):
+            self._credential = self._sign_in(self)
+        answer = send(self._credential)
+        if self.denied(answer):
+            self._credential = self._sign_in(self)
+            answer = send(self._credential)
+        return answer
+
+    def post_anonymously(self, path: str, body: Json, hide: Collection[Secret]) -> Answer:
+        """Send a request without a credential, for a sign-in at the store itself."""
+        return self._client.call("POST", path, Anonymous(), body, hide=hide)
 
     def require_success(
         self, answer: Answer, needs: str, *, redactions: Collection[str] = ()

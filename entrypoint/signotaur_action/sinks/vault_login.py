@@ -8,13 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from signotaur_action.errors import os_reason
 from signotaur_action.http import Authentication, Credential
 from signotaur_action.http.address import join_path
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.errors import StoreRefusedError
-from signotaur_action.sinks.id_token import ask_github, can_ask_github, require_audience
+from signotaur_action.sinks.id_token import (
+    ask_github,
+    can_ask_github,
+    require_audience,
+    token_in,
+)
 from signotaur_action.sinks.store import SignIn, Store
 from signotaur_wire.members import Json
 
@@ -45,7 +49,7 @@ def vault_sign_in(login: Login, context: SinkContext) -> SignIn:
         secrets = login.secrets()
         body: Json = {name: secret.reveal() for name, secret in secrets.items()}
         path = join_path("v1", "auth", *login.path.split("/"), "login")
-        answer = vault.call("POST", path, body | dict(login.public), hide=[*secrets.values()])
+        answer = vault.post_anonymously(path, body | dict(login.public), [*secrets.values()])
         vault.require_success(answer, f"a sign-in at auth/{login.path} that is open to this job")
         about = answer.member("auth")
         text = about.get("client_token") if isinstance(about, dict) else None
@@ -93,14 +97,7 @@ def _kubernetes(kind: str, path: str, context: SinkContext, _address: str) -> Lo
     role = _required(kind, context, ROLE)
     file = context.file_of(_SERVICE_ACCOUNT_VARIABLE) or _SERVICE_ACCOUNT
 
-    def secrets() -> Mapping[str, Secret]:
-        try:
-            return {"jwt": Secret(file.read_text(encoding="ascii").strip())}
-        except (OSError, ValueError) as error:
-            reason = os_reason(error) if isinstance(error, OSError) else "it is not text"
-            raise StoreRefusedError(f"{file} cannot be read ({reason})") from None
-
-    return Login(path, secrets, {"role": role})
+    return Login(path, lambda: {"jwt": token_in(file)}, {"role": role})
 
 
 def _approle(kind: str, path: str, context: SinkContext, _address: str) -> Login:
