@@ -75,6 +75,9 @@ class Anonymous:
         return {}
 
 
+SignIn = Callable[["Store"], Authentication]
+
+
 class Store:
     """Calls to one store with one token. ``call`` raises HttpError when no answer came.
 
@@ -89,15 +92,21 @@ class Store:
         access: Access,
         context: SinkContext,
         credential: Authentication | None = None,
+        *,
+        sign_in: SignIn | None = None,
     ) -> None:
         """Raise SinkError with all that is missing.
 
-        ``credential``: what is used instead of the token in its header.
+        ``credential``: what is used instead of the token in its header. ``sign_in``: gets it before
+        the first call; its own calls to the store have none.
         """
         self._access = access
-        self.credential = credential or Credential(
-            token_of(kind, access, context), access.header, access.prefix
-        )
+        self._sign_in = sign_in
+        self._credential: Authentication = Anonymous()
+        if sign_in is None:
+            self._credential = credential or Credential(
+                token_of(kind, access, context), access.header, access.prefix
+            )
         authorities = context.file_of(access.ca_file_variable) if access.ca_file_variable else None
         profile = ApiProfile(
             kind=access.store,
@@ -120,8 +129,14 @@ class Store:
         hide: Collection[Secret] = (),
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send a request; ``path`` comes from ``join_path``, with a query or without."""
-        return self._client.call(method, path, self.credential, body, hide=hide, headers=headers)
+        """Send a request; ``path`` comes from ``join_path``, with a query or without.
+
+        Raises StoreRefusedError where the sign-in is refused.
+        """
+        if self._sign_in is not None:
+            sign_in, self._sign_in = self._sign_in, None
+            self._credential = sign_in(self)
+        return self._client.call(method, path, self._credential, body, hide=hide, headers=headers)
 
     def require_success(
         self, answer: Answer, needs: str, *, redactions: Collection[str] = ()

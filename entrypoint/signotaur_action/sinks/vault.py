@@ -16,7 +16,7 @@ from signotaur_action.sinks.errors import StoreRefusedError, check_faults, deliv
 from signotaur_action.sinks.members import require_writable, texts
 from signotaur_action.sinks.store import FORBIDDEN, NOT_FOUND, Access, Store, collect_faults
 from signotaur_action.sinks.token_end import ends_soon
-from signotaur_action.sinks.vault_login import METHOD, VaultByLogin, chosen_login
+from signotaur_action.sinks.vault_login import METHOD, chosen_login, vault_sign_in
 
 KIND = "vault"
 _SETTINGS = ("mount",)
@@ -246,7 +246,7 @@ def _vault(context: SinkContext) -> Store:
         return Store(KIND, access, context)
     if context.environ.get(access.token):
         raise SinkError(f"{KIND}: {access.token} and {METHOD} are both set; unset one of them")
-    return VaultByLogin(KIND, access, context, login)
+    return Store(KIND, access, context, sign_in=vault_sign_in(login, context))
 
 
 def _variables(environ: Mapping[str, str]) -> Mapping[str, str]:

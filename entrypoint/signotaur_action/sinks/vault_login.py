@@ -4,18 +4,18 @@ https://developer.hashicorp.com/vault/api-docs/auth/jwt, /auth/kubernetes and /a
 variables ``VAULT_AUTH_ROLE`` and ``VAULT_AUTH_PATH`` are those of GitLab's own integration.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from signotaur_action.errors import os_reason
-from signotaur_action.http import Answer, Credential
+from signotaur_action.http import Authentication, Credential
 from signotaur_action.http.address import join_path
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.errors import StoreRefusedError
 from signotaur_action.sinks.id_token import ask_github, can_ask_github, require_audience
-from signotaur_action.sinks.store import Access, Anonymous, Store
+from signotaur_action.sinks.store import SignIn, Store
 from signotaur_wire.members import Json
 
 METHOD, ROLE, PATH = "VAULT_AUTH_METHOD", "VAULT_AUTH_ROLE", "VAULT_AUTH_PATH"
@@ -35,43 +35,27 @@ class Login:
     """The members of the body that are no secret: the role."""
 
 
-class VaultByLogin(Store):
-    """Vault with a token that this run gets before its first call. The token is masked."""
+def vault_sign_in(login: Login, context: SinkContext) -> SignIn:
+    """Return how Vault gives this run a token. The token is masked.
 
-    def __init__(self, kind: str, access: Access, context: SinkContext, login: Login) -> None:
-        super().__init__(kind, access, context, Anonymous())
-        self._login: Login | None = login
-        self._mask = context.mask
-        self._header, self._prefix = access.header, access.prefix
+    Raises StoreRefusedError where Vault, or the job's platform, refuses.
+    """
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: Json | None = None,
-        *,
-        hide: Collection[Secret] = (),
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """See ``Store``. Raises StoreRefusedError too, where Vault refuses the sign-in."""
-        if self._login is not None:
-            self._sign_in(self._login)
-            self._login = None
-        return super().call(method, path, body, hide=hide, headers=headers)
-
-    def _sign_in(self, login: Login) -> None:
+    def sign_in(vault: Store) -> Authentication:
         secrets = login.secrets()
         body: Json = {name: secret.reveal() for name, secret in secrets.items()}
         path = join_path("v1", "auth", *login.path.split("/"), "login")
-        answer = super().call("POST", path, body | dict(login.public), hide=[*secrets.values()])
-        self.require_success(answer, f"a sign-in at auth/{login.path} that is open to this job")
+        answer = vault.call("POST", path, body | dict(login.public), hide=[*secrets.values()])
+        vault.require_success(answer, f"a sign-in at auth/{login.path} that is open to this job")
         about = answer.member("auth")
         text = about.get("client_token") if isinstance(about, dict) else None
         if not isinstance(text, str) or not text:
             raise StoreRefusedError("Vault accepted the sign-in, but returned no token")
         token = Secret(text)
-        self._mask(token)
-        self.credential = Credential(token, self._header, self._prefix)
+        context.mask(token)
+        return Credential(token, "X-Vault-Token", "")
+
+    return sign_in
 
 
 def chosen_login(kind: str, context: SinkContext, address: str) -> Login | None:
