@@ -42,7 +42,7 @@ from signotaur_action.settings.certificate import SELECTORS, certificate_selecto
 from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.key import KeySource, key_source, require_no_arguments
 from signotaur_action.settings.layers import Settings
-from signotaur_action.settings.server import github_token, outside, server_address
+from signotaur_action.settings.server import github_token, server_address, store_access
 from signotaur_action.settings.tool import refuse_tool
 from signotaur_wire.durations import parse_duration
 
@@ -188,7 +188,7 @@ def _issue_place(settings: Settings, clock: Clock) -> IssuePlace | None:
     if token is None or settings.faults:
         return None
     try:
-        return IssuePlace(GitHubRest(outside(settings, clock), token), repository)
+        return IssuePlace(GitHubRest(store_access(settings, clock), token), repository)
     except (ValueError, HttpError) as error:
         settings.faults.append(f"--report-issue: {error}")
         return None

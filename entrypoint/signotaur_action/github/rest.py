@@ -35,16 +35,16 @@ class GitHubRest:
     back where it does not.
     """
 
-    def __init__(self, outside: StoreAccess, token: Secret) -> None:
+    def __init__(self, store_access: StoreAccess, token: Secret) -> None:
         """Raise ValueError for an invalid token or an invalid address in ``GITHUB_API_URL``."""
         if not re.fullmatch("[!-~]+", token.reveal()):
             raise ValueError("the token contains characters that are not valid in a token")
         try:
-            self.url = parse_server_url(outside.environ.get("GITHUB_API_URL") or PUBLIC_API)
+            self.url = parse_server_url(store_access.environ.get("GITHUB_API_URL") or PUBLIC_API)
         except ValueError as error:
             raise ValueError(f"GITHUB_API_URL: {error}") from None
         self._credential = Credential(token)
-        self._client = outside.client(self.url, _PROFILE)
+        self._client = store_access.client(self.url, _PROFILE)
 
     def call(
         self, method: str, path: str, body: Json | None = None, *, hide: Collection[Secret] = ()

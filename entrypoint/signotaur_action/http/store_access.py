@@ -24,14 +24,12 @@ class StoreAccess:
         clock: Clock,
         *,
         ca_file: Path | None = None,
-        allowance: TimeBudget | None = None,
+        budget: TimeBudget | None = None,
     ) -> None:
         """``ca_file``: ``--ca-file``, here trusted besides the usual authorities."""
         self.environ = environ
         self.clock = clock
-        self.allowance = allowance or TimeBudget(
-            _SECONDS, f"{_SECONDS} s for all stores of a run", clock
-        )
+        self.budget = budget or TimeBudget(_SECONDS, f"{_SECONDS} s for all stores of a run", clock)
         self._ca_file = ca_file
 
     def client(
@@ -42,6 +40,6 @@ class StoreAccess:
         return HttpClient(
             ServerAddress(url, proxy=proxy_for(url, self.environ)),
             replace(profile, also_trusted=(*own, *also_trusted)),
-            self.allowance,
+            self.budget,
             self.clock,
         )

@@ -21,7 +21,7 @@ from signotaur_action.options.declare import Option
 from signotaur_action.ports import Clock, Sink
 from signotaur_action.settings.key import KeySource
 from signotaur_action.settings.layers import Settings
-from signotaur_action.settings.server import github_token, outside
+from signotaur_action.settings.server import github_token, store_access
 from signotaur_action.sinks import TAKES_STDOUT, FileSink, emitter
 from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.env_file import EnvFileSink
@@ -71,7 +71,7 @@ def sink_context(
         github_token=github_token(settings),
         key_variables=_key_variables(settings),
         old_key=source.key if source else None,
-        outside=outside(settings, clock),
+        store_access=store_access(settings, clock),
         mask=output.mask,
     )
 
