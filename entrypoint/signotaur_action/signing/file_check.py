@@ -6,8 +6,8 @@ from pathlib import Path
 
 from signotaur_action.ci.text import escape_own_line
 from signotaur_action.errors import UsageError
-from signotaur_action.signing.cat_files import is_catalog
 from signotaur_action.signing.existing_signatures import Existing, existing_signature
+from signotaur_action.signing.formats import needs_osslsigncode
 from signotaur_action.signing.outcomes import FormatError
 from signotaur_action.signing.plan import OnSigned
 
@@ -56,7 +56,7 @@ class FileCheck:
         existing = existing_signature(file)
         if existing is Existing.NONE:
             return False
-        if not self.reads_signatures and not is_catalog(file):  # osslsigncode gets no catalog
+        if not self.reads_signatures and needs_osslsigncode(file):
             self._require_skipped(existing)
         return True if existing is Existing.SIGNED else None
 
