@@ -7,7 +7,6 @@ Files that they do not recognise are refused, so its code for APPX, which had me
 own, is never reached.
 """
 
-import re
 import struct
 from enum import Enum
 from pathlib import Path
@@ -23,9 +22,7 @@ from signotaur_action.signing.der import DerError
 from signotaur_action.signing.formats import Format, format_of
 from signotaur_action.signing.outcomes import FormatError
 from signotaur_action.signing.pe_image import PeImage
-from signotaur_action.signing.script_text import comment_of
-
-_BEGIN, _END = "SIG # Begin signature block", "SIG # End signature block"
+from signotaur_action.signing.script_files import Script
 
 _CHUNK = 1 << 20
 _STREAM = 2
@@ -54,7 +51,7 @@ def existing_signature(file: Path) -> Existing:
             case Format.CATALOG:
                 return _in_catalog(stream.read())
             case Format.SCRIPT:
-                return _in_script(stream.read(), *(comment_of(file) or ("", "")))
+                return Existing.SIGNED if Script.read(file).message else Existing.NONE
             case Format.PROGRAM:
                 return Existing.SIGNED if PeImage.read(stream).message() else Existing.NONE
             case Format.INSTALLER:
@@ -68,18 +65,6 @@ def _in_catalog(content: bytes) -> Existing:
         return Existing.SIGNED if cat_files.signers(content) else Existing.NONE
     except DerError:
         raise FormatError("it is not a catalog") from None
-
-
-def _in_script(content: bytes, before: str, after: str) -> Existing:
-    if not any(_BEGIN.encode(encoding) in content for encoding in ("ascii", "utf-16-le")):
-        return Existing.NONE
-    is_wide = content.startswith(b"\xff\xfe")
-    text = content.decode("utf-16-le" if is_wide else "utf-8", "replace")
-    begin, line, end = (
-        re.escape(before) + each + re.escape(after) for each in (_BEGIN, "[A-Za-z0-9+/=]+", _END)
-    )
-    block = rf"^{begin}\r?\n(?:{line}\r?\n)+{end}\s*\Z"
-    return Existing.SIGNED if re.search(block, text, re.MULTILINE) else Existing.UNCLEAR
 
 
 def _in_installer(stream: BinaryIO) -> Existing:

@@ -8,7 +8,7 @@ from signotaur_action.signing.cat_files import Catalogs, is_catalog
 from signotaur_action.signing.compound_files import MAGIC
 from signotaur_action.signing.outcomes import FormatError
 from signotaur_action.signing.pe_files import PeFiles
-from signotaur_action.signing.script_text import comment_of
+from signotaur_action.signing.script_files import ScriptFiles, is_script
 from signotaur_wire.signing import DigestAlgorithm
 
 _SUPPORTED = "sign supports PE, MSI, CAB, CAT and PowerShell files"
@@ -25,7 +25,7 @@ class Format(Enum):
     CABINET = "CAB"
 
 
-OF_OSSLSIGNCODE = (Format.SCRIPT, Format.INSTALLER, Format.CABINET)
+OF_OSSLSIGNCODE = (Format.INSTALLER, Format.CABINET)
 """The formats that are not read and written here."""
 
 
@@ -40,7 +40,7 @@ def format_of(file: Path) -> Format:
             raise FormatError(f"{ending} files are not supported; {_SUPPORTED}")
     if is_catalog(file):
         return Format.CATALOG
-    if comment_of(file):
+    if is_script(file):
         return Format.SCRIPT
     with file.open("rb") as stream:
         magic = stream.read(len(MAGIC))
@@ -69,6 +69,7 @@ class SupportedFormats:
         own: dict[Format, FileFormats | None] = {
             Format.CATALOG: Catalogs(),
             Format.PROGRAM: PeFiles(),
+            Format.SCRIPT: ScriptFiles(),
         }
         self._formats = dict.fromkeys(OF_OSSLSIGNCODE, osslsigncode) | own
 

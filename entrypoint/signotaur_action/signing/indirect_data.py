@@ -19,6 +19,15 @@ PE_IMAGE = der.sequence(
     der.oid("1.3.6.1.4.1.311.2.1.15"),
     der.sequence(_RESOURCES, der.tagged(0, _OBSOLETE)),
 )
+SCRIPT = der.sequence(
+    der.oid("1.3.6.1.4.1.311.2.1.30"),
+    der.sequence(
+        der.integer(0x10000),
+        der.octets(bytes.fromhex("1fcc3b60594b084eb724d2c6297ef351")),
+        *[der.integer(0)] * 5,
+    ),
+)
+"""SpcSipInfo with the number of the Windows component that verifies scripts."""
 _KNOWN = {der.oid(number): algorithm for algorithm, number in DIGEST.items()}
 _OLD_SIZES = {der.oid("1.3.14.3.2.26"): 20, der.oid("1.2.840.113549.2.5"): 16}
 """SHA-1 and MD5, which proved anything only in the past."""

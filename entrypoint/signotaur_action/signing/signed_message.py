@@ -171,7 +171,7 @@ def _certificate(issuer_and_serial: bytes, certificates: Sequence[bytes]) -> Sig
 
 
 def _digest_algorithm(encoded: bytes) -> DigestAlgorithm:
-    number, *parameters = der.children(encoded)
+    number, *parameters = der.children(encoded) or [b""]
     if number not in _ALGORITHMS or parameters not in ([], [der.NULL]):
         raise FormatError("its signature uses a digest other than SHA256, SHA384 and SHA512")
     return _ALGORITHMS[number]
@@ -180,8 +180,8 @@ def _digest_algorithm(encoded: bytes) -> DigestAlgorithm:
 def _attributes(encoded: bytes, number: int) -> tuple[tuple[bytes, tuple[bytes, ...]], ...]:
     found: list[tuple[bytes, tuple[bytes, ...]]] = []
     for each in der.children(encoded, der.tag(number)):
-        kind, *values = der.children(each)
-        if len(values) != 1 or kind in dict(found):
+        parts = der.children(each)
+        if len(parts) != 2 or parts[0] in dict(found):  # noqa: PLR2004 - type and values
             raise der.DerError("its signature has damaged attributes")
-        found.append((kind, tuple(der.children(values[0], der.SET))))
+        found.append((parts[0], tuple(der.children(parts[1], der.SET))))
     return tuple(found)
