@@ -28,6 +28,7 @@ class HttpClient:
         self._manners = manners
         self._clock = clock
         self._sender = Sender(address, manners, limit, clock)
+        self._redaction = Redaction(())
 
     def call(
         self,
@@ -48,7 +49,7 @@ class HttpClient:
         """
         content = None if body is None else json.dumps(body, allow_nan=False).encode()
         request = Request(method, path, content, credential=credential, more_headers=headers or {})
-        redaction = Redaction([*credential.secrets, *hide])
+        redaction = self._hiding((*credential.secrets, *hide))
         with self._sender.call() as left:
             while True:
                 answer = self._answer(self._sender.send(request), redaction)
@@ -56,6 +57,12 @@ class HttpClient:
                 if pause is None or pause > left.seconds():
                     return answer
                 self._clock.sleep(pause)
+
+    def _hiding(self, secrets: tuple[Secret, ...]) -> Redaction:
+        """Keep the last one: calls in a row hide the same, and its forms take time to compute."""
+        if not self._redaction.hides(secrets):
+            self._redaction = Redaction(secrets)
+        return self._redaction
 
     def _answer(self, reply: Reply, redaction: Redaction) -> Answer:
         if _FIRST_REDIRECT <= reply.status < FIRST_REFUSAL:

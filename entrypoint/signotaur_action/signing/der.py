@@ -4,6 +4,7 @@ asn1crypto encodes and parses each value. This module only joins and splits them
 a message are copied byte for byte; ``cms`` says why that is needed.
 """
 
+from functools import cache
 from typing import cast
 
 from asn1crypto import core, parser
@@ -43,6 +44,7 @@ def ascii_text(number: int, value: str) -> bytes:
     return cast("bytes", parser.emit(_CONTEXT, 0, number, value.encode("ascii")))
 
 
+@cache
 def oid(dotted: str) -> bytes:
     """Return an OBJECT IDENTIFIER."""
     return cast("bytes", core.ObjectIdentifier(dotted).dump())
