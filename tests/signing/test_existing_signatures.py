@@ -16,13 +16,14 @@ from random import Random
 import pytest
 
 from signing import crafted, samples
+from signing.authority import Authority, served
 from signing.harness import SigningServer, judge
 from signing.programs import Program, program_called
 from signotaur_action.signing.existing_signatures import Existing, existing_signature
 from signotaur_action.signing.osslsigncode import Osslsigncode
 from signotaur_action.signing.outcomes import FormatError
 
-NAME = "\5DigitalSignature\0".encode("utf-16-le")
+NAME = crafted.SIGNATURE_STREAM
 ADDED = Path("added.bin")
 
 
@@ -240,6 +241,48 @@ def test_a_crafted_signature_never_reaches_an_old_osslsigncode(
     assert "an impossible digest of 8192 bytes" in refused.err
     assert evil.read_bytes() == before
     assert old.calls() == []
+
+
+@pytest.mark.parametrize("option", ["--append", "--replace"])
+def test_an_impossible_digest_never_reaches_any_osslsigncode(
+    signer: SigningServer, work: Path, old: Program, option: str
+) -> None:
+    """Not even one that is trusted. A stream below 4096 bytes is stored in another way."""
+    messages = [crafted.message_with_digest(signer.encoded("production"), n) for n in (65, 8192)]
+    assert len(messages[0]) < 4096 < len(messages[1])
+    files = []
+    for message in messages:
+        cabinet = samples.cabinet(work / f"{len(message)}.cab")
+        assert signer.sign("--label", "production", cabinet).code == 0
+        files += [
+            crafted.cabinet_with_end(cabinet, message),
+            crafted.installer_with_stream(work / f"{len(message)}.msi", message),
+        ]
+    before = {file: file.read_bytes() for file in files}
+    assert {existing_signature(file) for file in files} == {Existing.SIGNED}
+    refused = signer.sign(
+        "--label", "curve", option, "--trust-existing-signatures", *files, PATH=old.path
+    )
+    assert refused.code == 10
+    assert refused.err.count("an impossible digest of 65 bytes") == 2
+    assert refused.err.count("an impossible digest of 8192 bytes") == 2
+    assert {file: file.read_bytes() for file in files} == before
+    assert old.calls() == ["--help"]
+
+
+def test_signatures_that_osslsigncode_wrote_are_possible(
+    signer: SigningServer, authority: Authority, work: Path
+) -> None:
+    """Several of them, with timestamps."""
+    files = samples.for_osslsigncode(work)
+    add = ("--append", "--trust-existing-signatures")
+    with served(authority.answer) as (url, _):
+        for label in ("production", "curve", "production", "curve"):
+            done = signer.sign("--label", label, "--tr", url, *add, *files)
+            assert done.code == 0, done.err
+    for file in files:
+        verdict = judge(file, signer.trusted, "-TSA-CAfile", authority.certificate)
+        assert "Number of verified signatures: 4\n" in verdict.told, verdict.told
 
 
 def test_files_that_are_skipped_never_reach_an_old_osslsigncode(

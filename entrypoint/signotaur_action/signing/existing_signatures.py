@@ -16,6 +16,7 @@ from signotaur_action.signing import cat_files
 from signotaur_action.signing.compound_files import (
     ENTRY_SIZE,
     CompoundFileError,
+    content_of,
     directory_entries,
 )
 from signotaur_action.signing.der import DerError
@@ -23,6 +24,7 @@ from signotaur_action.signing.formats import Format, format_of
 from signotaur_action.signing.outcomes import FormatError
 from signotaur_action.signing.pe_image import PeImage
 from signotaur_action.signing.script_files import Script
+from signotaur_action.signing.signed_message import require_possible_digests
 
 _CHUNK = 1 << 20
 _STREAM = 2
@@ -58,6 +60,21 @@ def existing_signature(file: Path) -> Existing:
                 return _in_installer(stream)
             case Format.CABINET:
                 return _in_cabinet(stream)
+
+
+def require_possible_signature(file: Path) -> None:
+    """Raise FormatError if the signature of a signed MSI or CAB file is one that no signer makes.
+
+    What osslsigncode may take for the signature is read here first: before 2.12 it overwrites its
+    own memory with a digest that is too long.
+    """
+    with file.open("rb") as stream:
+        try:
+            is_cabinet = format_of(file) is Format.CABINET
+            for message in [_end_of_cabinet(stream)] if is_cabinet else _streams(stream):
+                require_possible_digests(message)
+        except (CompoundFileError, DerError):
+            raise FormatError("its signature is damaged") from None
 
 
 def _in_catalog(content: bytes) -> Existing:
@@ -109,6 +126,17 @@ def _is_signature_stream(entry: bytes) -> bool:
     (size,) = struct.unpack_from("<I", entry, 120)
     is_named = length == len(_STREAM_NAME) and entry.startswith(_STREAM_NAME)
     return is_named and kind == _STREAM and size > 0
+
+
+def _streams(stream: BinaryIO) -> list[bytes]:
+    """Return what an MSI has under the name of a signature."""
+    named = [each for each in directory_entries(stream) if _may_name_signature(each)]
+    return [content_of(stream, each) for each in named]
+
+
+def _end_of_cabinet(stream: BinaryIO) -> bytes:
+    start, length = struct.unpack("<II", _read(stream, 44, 8))
+    return _read(stream, start, length)
 
 
 def _in_cabinet(stream: BinaryIO) -> Existing:

@@ -25,6 +25,7 @@ _TIMESTAMP = der.oid(TIMESTAMP)
 _VERSION = der.integer(1)
 _DEPTH = 1
 """Signatures beside the first are inside it; no signer puts more inside those."""
+_TOO_DEEP = "its signature is inside one that is itself beside another"
 _ALGORITHMS = {der.oid(number): algorithm for algorithm, number in DIGEST.items()}
 
 
@@ -79,8 +80,9 @@ class SignedMessage:
 
     def with_unsigned(self, kind: bytes, value: bytes) -> bytes:
         """Return the message with one more value of an attribute that its signature ignores."""
-        found = {name: list(values) for name, values in self.unsigned}
-        found.setdefault(kind, []).append(value)
+        found: dict[bytes, list[bytes]] = {}
+        for name, values in (*self.unsigned, (kind, (value,))):
+            found.setdefault(name, []).extend(values)
         attributes = [der.sequence(name, der.set_of(*values)) for name, values in found.items()]
         signer = der.sequence(*self.signer, der.tagged(1, b"".join(sorted(attributes))))
         body = der.sequence(
@@ -99,9 +101,21 @@ def with_nested(message: bytes, added: bytes) -> bytes:
     """
     if not message:
         raise FormatError("it has no signature to add one to")
-    present = SignedMessage.read(message)
-    IndirectData.read(present.content_info)
-    return present.with_unsigned(_NESTED, added)
+    require_possible_digests(message)
+    return SignedMessage.read(message).with_unsigned(_NESTED, added)
+
+
+def require_possible_digests(message: bytes, *, depth: int = 0) -> None:
+    """Raise FormatError or DerError if a digest in a message has a length that none can have.
+
+    It proves nothing else: the message may be anybody's, and of any file.
+    """
+    if depth > _DEPTH:
+        raise FormatError(_TOO_DEEP)
+    signed = SignedMessage.read(message)
+    IndirectData.read(signed.content_info)
+    for each in signed.nested:
+        require_possible_digests(each, depth=depth + 1)
 
 
 def verified(
@@ -114,7 +128,7 @@ def verified(
     DerError.
     """
     if depth > _DEPTH:
-        raise FormatError("its signature is inside one that is itself beside another")
+        raise FormatError(_TOO_DEEP)
     signed = SignedMessage.read(message)
     data = IndirectData.read(signed.content_info)
     if data.algorithm is None:
@@ -136,7 +150,7 @@ def _signer(signed: SignedMessage) -> SigningCertificate:
         raise FormatError("its signature names digests that it does not use")
     if not der.is_tagged(0, attributes):
         raise FormatError("its signature has no signed attributes")
-    _check_attributes(dict(_attributes(attributes, 0)), signed.content_info, algorithm)
+    _check_attributes(_attributes(attributes, 0), signed.content_info, algorithm)
     certificate = _certificate(issuer_and_serial, signed.certificates)
     if kind not in certificate.accepted_algorithms(algorithm):
         raise FormatError("its signature uses an algorithm that its certificate has no key for")
@@ -147,14 +161,18 @@ def _signer(signed: SignedMessage) -> SigningCertificate:
 
 
 def _check_attributes(
-    attributes: dict[bytes, tuple[bytes, ...]], content_info: bytes, algorithm: DigestAlgorithm
+    attributes: tuple[tuple[bytes, tuple[bytes, ...]], ...],
+    content_info: bytes,
+    algorithm: DigestAlgorithm,
 ) -> None:
     kind, wrapped = der.children(content_info)
     covered = digest_of(der.contents(der.contents(wrapped, der.tag(0)), der.SEQUENCE), algorithm)
+    once = dict(attributes)
     if (
         kind != der.oid(INDIRECT_DATA)
-        or attributes.get(der.oid(CONTENT_TYPE)) != (kind,)
-        or attributes.get(der.oid(MESSAGE_DIGEST)) != (der.octets(covered),)
+        or len(once) != len(attributes)
+        or once.get(der.oid(CONTENT_TYPE)) != (kind,)
+        or once.get(der.oid(MESSAGE_DIGEST)) != (der.octets(covered),)
     ):
         raise FormatError("its signature is one of something else")
 
@@ -181,7 +199,7 @@ def _attributes(encoded: bytes, number: int) -> tuple[tuple[bytes, tuple[bytes, 
     found: list[tuple[bytes, tuple[bytes, ...]]] = []
     for each in der.children(encoded, der.tag(number)):
         parts = der.children(each)
-        if len(parts) != 2 or parts[0] in dict(found):  # noqa: PLR2004 - type and values
+        if len(parts) != 2:  # noqa: PLR2004 - type and values
             raise der.DerError("its signature has damaged attributes")
         found.append((parts[0], tuple(der.children(parts[1], der.SET))))
     return tuple(found)
