@@ -14,7 +14,7 @@ from signotaur_action.signing.osslsigncode import Osslsigncode
 from support.front import Front
 from support.keyserver import KeyServer
 
-NEEDED = ("msibuild", "gcab", "openssl")
+NEEDED = ("msibuild", "gcab", "openssl", "sbverify")
 
 
 @pytest.fixture(scope="session")

@@ -48,10 +48,10 @@ def installer(path: Path) -> Path:
     return path
 
 
-def cabinet(path: Path) -> Path:
+def cabinet(path: Path, filling: bytes = MARKER * 100) -> Path:
     """Make a CAB with two files."""
     for name in ("one.bin", "two.bin"):
-        (path.parent / name).write_bytes(MARKER * 100)
+        (path.parent / name).write_bytes(filling)
     subprocess.run(
         ["gcab", "-c", path.name, "one.bin", "two.bin"],
         cwd=path.parent, check=True, capture_output=True, timeout=120,
@@ -84,14 +84,18 @@ def catalogue(path: Path) -> Path:
     return path
 
 
+def for_osslsigncode(folder: Path) -> list[Path]:
+    """Make one file of every kind that osslsigncode reads and writes."""
+    return [installer(folder / "setup.msi"), cabinet(folder / "data.cab")]
+
+
 def one_of_each(folder: Path) -> list[Path]:
     """Make one file of every kind."""
     return [
         launcher(folder / "launcher.exe"),
         launcher(folder / "for arm [64].exe", "cli-arm64"),
         tiny_pe(folder / "tiny.dll"),
-        installer(folder / "setup.msi"),
-        cabinet(folder / "data.cab"),
+        *for_osslsigncode(folder),
         script(folder / "plain.ps1"),
         script(folder / "mark.psm1", "utf-8-sig"),
         script(folder / "wide.ps1", "utf-16"),

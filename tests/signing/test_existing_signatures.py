@@ -16,13 +16,14 @@ from random import Random
 import pytest
 
 from signing import crafted, samples
+from signing.authority import Authority, served
 from signing.harness import SigningServer, judge
 from signing.programs import Program, program_called
 from signotaur_action.signing.existing_signatures import Existing, existing_signature
 from signotaur_action.signing.osslsigncode import Osslsigncode
 from signotaur_action.signing.outcomes import FormatError
 
-NAME = "\5DigitalSignature\0".encode("utf-16-le")
+NAME = crafted.SIGNATURE_STREAM
 ADDED = Path("added.bin")
 
 
@@ -33,8 +34,6 @@ def old(tmp_path: Path) -> Program:
 
 def unclear_files(folder: Path) -> list[Path]:
     """Make files that may carry a signature, as far as a careful reader can tell."""
-    script = folder / "mentions.ps1"
-    script.write_text("$begin = '# SIG # Begin signature block'\r\n")
     zipped = samples.installer(folder / "zipped.msi")
     zipped.write_bytes(zipped.read_bytes() + b"PK\5\6".ljust(22, b"\0"))
     cabinet = samples.cabinet(folder / "reserved.cab")
@@ -42,15 +41,10 @@ def unclear_files(folder: Path) -> list[Path]:
     content[30] |= 4
     cabinet.write_bytes(content)
     return [
-        crafted.with_table(folder / "not at the end.exe", 1024, 8, b"\0" * 16),
-        crafted.with_table(folder / "no place.exe", 0, 8),
-        crafted.with_table(folder / "no length.exe", 512, 0),
-        crafted.with_table(folder / "no signature.exe", 1024, 8, b"\0" * 8),
         crafted.with_entry_named(folder / "empty stream.msi", NAME, len(NAME)),
         crafted.with_entry_named(folder / "prefix.msi", NAME[:8], 8),
         zipped,
         cabinet,
-        script,
     ]
 
 
@@ -87,6 +81,27 @@ def test_what_may_be_a_signature_is_unclear(tools: None, work: Path) -> None:  #
     assert {each.name: existing_signature(each) for each in files} == {
         each.name: Existing.UNCLEAR for each in files
     }
+
+
+@pytest.mark.parametrize(
+    ("start", "length", "appended", "reason"),
+    [
+        (1024, 8, b"\0" * 16, "damaged, or not at its end"),
+        (0, 8, b"", "damaged, or not at its end"),
+        (512, 0, b"", "damaged, or not at its end"),
+        (1024, 8, b"\0" * 8, "no Authenticode signature"),
+        (1026, 8, b"\0" * 10, "damaged, or not at its end"),
+        (64, 960, b"", "damaged, or not at its end"),
+        (1024, 16, struct.pack("<IHH8x", 16, 0x200, 2), "no Authenticode signature"),
+        (1024, 24, struct.pack("<IHH16x", 16, 0x200, 2), "exactly one signature"),
+    ],
+)
+def test_a_program_with_a_strange_table_is_refused(
+    tmp_path: Path, start: int, length: int, appended: bytes, reason: str
+) -> None:
+    file = crafted.with_table(tmp_path / "a.exe", start, length, appended)
+    with pytest.raises(FormatError, match=reason):
+        existing_signature(file)
 
 
 def test_an_installer_inside_another_is_not_its_signature(
@@ -183,9 +198,9 @@ def test_an_old_osslsigncode_gets_no_signed_file(
     signer: SigningServer, work: Path, old: Program, option: str
 ) -> None:
     """Before, it read the signatures of all of them, with the key in its parent process."""
-    files = [each for each in samples.one_of_each(work) if each.suffix != ".cat"]
+    files = samples.for_osslsigncode(work)
     assert signer.sign("--label", "production", *files).code == 0
-    unsigned = samples.tiny_pe(work / "unsigned.exe")
+    unsigned = samples.cabinet(work / "unsigned.cab")
     before = {each: each.read_bytes() for each in work.iterdir()}
     refused = signer.sign("--label", "curve", option, "--json", *files, unsigned, PATH=old.path)
 
@@ -215,29 +230,71 @@ def test_a_crafted_signature_never_reaches_an_old_osslsigncode(
 ) -> None:
     """A digest of 8192 bytes, for which osslsigncode before 2.12 has 64.
 
-    Before: the program was killed by its overflow check ("buffer overflow detected"; without that
-    check it would have run on), and as the copy was written by then, the file counted as signed.
+    Before, that program was killed by its overflow check ("buffer overflow detected"; without that
+    check it would have run on). Now no program reads PE files.
     """
     evil = crafted.with_long_digest(work / "evil.dll", signer.encoded("production"), 8192)
     before = evil.read_bytes()
     refused = signer.sign("--label", "curve", "--append", evil, PATH=old.path)
 
-    assert refused.code == 10
-    assert "it contains a signature" in refused.err
+    assert refused.code == 1
+    assert "an impossible digest of 8192 bytes" in refused.err
     assert evil.read_bytes() == before
+    assert old.calls() == []
+
+
+@pytest.mark.parametrize("option", ["--append", "--replace"])
+def test_an_impossible_digest_never_reaches_any_osslsigncode(
+    signer: SigningServer, work: Path, old: Program, option: str
+) -> None:
+    """Not even one that is trusted. A stream below 4096 bytes is stored in another way."""
+    messages = [crafted.message_with_digest(signer.encoded("production"), n) for n in (65, 8192)]
+    assert len(messages[0]) < 4096 < len(messages[1])
+    files = []
+    for message in messages:
+        cabinet = samples.cabinet(work / f"{len(message)}.cab")
+        assert signer.sign("--label", "production", cabinet).code == 0
+        files += [
+            crafted.cabinet_with_end(cabinet, message),
+            crafted.installer_with_stream(work / f"{len(message)}.msi", message),
+        ]
+    before = {file: file.read_bytes() for file in files}
+    assert {existing_signature(file) for file in files} == {Existing.SIGNED}
+    refused = signer.sign(
+        "--label", "curve", option, "--trust-existing-signatures", *files, PATH=old.path
+    )
+    assert refused.code == 10
+    assert refused.err.count("an impossible digest of 65 bytes") == 2
+    assert refused.err.count("an impossible digest of 8192 bytes") == 2
+    assert {file: file.read_bytes() for file in files} == before
     assert old.calls() == ["--help"]
+
+
+def test_signatures_that_osslsigncode_wrote_are_possible(
+    signer: SigningServer, authority: Authority, work: Path
+) -> None:
+    """Several of them, with timestamps."""
+    files = samples.for_osslsigncode(work)
+    add = ("--append", "--trust-existing-signatures")
+    with served(authority.answer) as (url, _):
+        for label in ("production", "curve", "production", "curve"):
+            done = signer.sign("--label", label, "--tr", url, *add, *files)
+            assert done.code == 0, done.err
+    for file in files:
+        verdict = judge(file, signer.trusted, "-TSA-CAfile", authority.certificate)
+        assert "Number of verified signatures: 4\n" in verdict.told, verdict.told
 
 
 def test_files_that_are_skipped_never_reach_an_old_osslsigncode(
     signer: SigningServer, work: Path, old: Program
 ) -> None:
-    evil = crafted.with_long_digest(work / "evil.dll", signer.encoded("production"), 8192)
-    fresh = samples.tiny_pe(work / "fresh.exe")
-    done = signer.sign("--label", "production", "--json", evil, fresh, PATH=old.path)
+    installer, fresh = samples.installer(work / "a.msi"), samples.cabinet(work / "fresh.cab")
+    assert signer.sign("--label", "production", installer).code == 0
+    done = signer.sign("--label", "production", "--json", installer, fresh, PATH=old.path)
 
     assert done.code == 0, done.err
     assert (done.json["signed"], done.json["skipped"]) == (1, 1)
-    assert not [each for each in old.calls() if "evil.dll" in each]
+    assert not [each for each in old.calls() if "a.msi" in each]
 
 
 @pytest.mark.parametrize("option", [(), ("--append",), ("--replace",)])
@@ -259,7 +316,7 @@ def test_a_new_osslsigncode_decides_about_files_that_may_be_signed(
     signer: SigningServer, work: Path, tmp_path: Path
 ) -> None:
     new = program_called("osslsigncode 2.13", tmp_path / "new")
-    files = [each for each in unclear_files(work) if each.name in ("prefix.msi", "mentions.ps1")]
+    files = [each for each in unclear_files(work) if each.name == "prefix.msi"]
     done = signer.sign("--label", "production", *files, PATH=new.path)
     assert done.code == 0, done.err
     assert len(new.calls("extract-signature")) == 2 * len(files)
@@ -293,11 +350,12 @@ def test_the_version_decides(
 def test_a_new_osslsigncode_gets_signed_files(
     signer: SigningServer, work: Path, tmp_path: Path
 ) -> None:
-    file = samples.tiny_pe(work / "a.exe")
+    file = samples.cabinet(work / "a.cab")
     assert signer.sign("--label", "production", file).code == 0
     new = program_called("osslsigncode 2.13", tmp_path / "new")
     done = signer.sign("--label", "curve", "--append", file, PATH=new.path)
     assert done.code == 0, done.err
+    assert new.calls("extract-signature")
     assert judge(file, signer.trusted).signatures == 2
 
 
@@ -313,7 +371,7 @@ def test_osslsigncode_2_14_attaches_without_certificates_to_trust(
     fi
     case "$*" in attach-signature*-CAfile*) exit 255 ;; esac"""
     new = program_called("osslsigncode 2.14", tmp_path / "new", as_2_14)
-    file = samples.tiny_pe(work / "a.exe")
+    file = samples.cabinet(work / "a.cab")
     for label, option in (("production", ()), ("curve", ("--append",))):
         done = signer.sign("--label", label, *option, file, PATH=new.path)
         assert done.code == 0, done.err
@@ -329,7 +387,7 @@ def test_a_signed_catalog_needs_no_new_osslsigncode(
     assert signer.sign("--label", "production", file).code == 0
     done = signer.sign("--label", "curve", "--replace", file, PATH=old.path)
     assert done.code == 0, done.err
-    assert old.calls() == ["--help"]
+    assert old.calls() == []
 
 
 @pytest.mark.parametrize("ending", ["appx", "APPXBUNDLE", "msix", "msixbundle", "js", "vbs", "wsf"])
@@ -363,4 +421,4 @@ def test_a_package_by_any_other_name_never_reaches_osslsigncode(
 
     assert done.code == 10
     assert done.err.count("its format is not supported") == 2
-    assert old.calls() == ["--help"]
+    assert old.calls() == []

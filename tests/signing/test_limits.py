@@ -22,9 +22,7 @@ def test_its_limits_follow_the_size_of_the_file(
     program = program_called(
         "osslsigncode 2.9", folder, f"cat /proc/$$/limits > '{folder}/limits-'$1"
     )
-    file = samples.tiny_pe(work / "a.exe")
-    with file.open("ab") as stream:
-        stream.write(b"\0" * MIB)
+    file = samples.cabinet(work / "a.cab", bytes(MIB))
     size = file.stat().st_size
     done = signer.sign("--label", "production", file, PATH=program.path)
     assert done.code == 0, done.err
@@ -58,7 +56,7 @@ def test_a_file_fails_whose_program_is_killed(
     """Before, a copy that was written when a memory error ended the program counted as signed."""
     killed = "if [ $1 = attach-signature ]; then '{program}' \"$@\"; kill -ABRT $$; fi"
     program = program_called("osslsigncode 2.9", tmp_path / "program", killed)
-    file = samples.tiny_pe(work / "a.exe")
+    file = samples.cabinet(work / "a.cab")
     before = file.read_bytes()
     done = signer.sign("--label", "production", file, PATH=program.path)
 

@@ -193,7 +193,7 @@ def test_bad_usage(
 
 
 def test_a_program_that_is_missing_or_old(signer: SigningServer, work: Path) -> None:
-    file = samples.tiny_pe(work / "a.exe")
+    file = samples.cabinet(work / "a.cab")
     folder = work / "bin"
     folder.mkdir()
     missing = signer.sign("--label", "production", file, PATH=str(folder))

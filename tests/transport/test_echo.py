@@ -96,6 +96,29 @@ def test_what_a_store_keeps_comes_as_it_is_and_what_it_says_does_not(status: int
         assert found.text("message") == "for ***"
 
 
+def test_each_call_hides_its_own_secrets() -> None:
+    """What hides them is kept from one call to the next while they stay the same."""
+    first, second, body = Secret("first-" + "a" * 30), Secret("second-" + "b" * 30), "c" * 40
+    told = json.dumps({"message": f"{first.reveal()} {second.reveal()} {body}"})
+    with saying(200, told) as server:
+        asking = client(server.url)
+        shown = [
+            str(asking.call("GET", "/", Credential(key), hide=hide).document)
+            for key, hide in (
+                (first, []), (first, []), (second, []), (second, [Secret(body)]), (first, []),
+            )
+        ]  # fmt: skip
+    hidden = [[each not in text for each in (first.reveal(), second.reveal(), body)]
+              for text in shown]  # fmt: skip
+    assert hidden == [
+        [True, False, False],
+        [True, False, False],
+        [False, True, False],
+        [False, True, True],
+        [True, False, False],
+    ]
+
+
 def client(url: str, **profile: Any) -> HttpClient:
     clock = VirtualClock()
     limit = Deadline(600, "a test", clock)

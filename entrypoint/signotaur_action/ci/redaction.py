@@ -35,6 +35,10 @@ class Redaction:
     def __init__(self, secrets: Iterable[Secret]) -> None:
         self._secrets = [secret for secret in secrets if secret.reveal()]
 
+    def hides(self, secrets: Iterable[Secret]) -> bool:
+        """Return whether it was made for exactly these secrets."""
+        return self._secrets == [secret for secret in secrets if secret.reveal()]
+
     def text(self, text: str) -> str:
         """Return the text without the secrets, or only ``***`` if replacing is not enough."""
         shown = self.replace(text)
@@ -65,10 +69,9 @@ class Redaction:
         Case is ignored, and so is everything between letters and digits: spaces, dashes, line
         ends. Escapes of JSON, URLs and HTML are also decoded.
         """
-        return any(
-            part in self._fragments
+        return not all(
+            self._fragments.isdisjoint(_parts(decoded))
             for decoded in {text, _unescape_backslashes(text), unquote(text), unescape(text)}
-            for part in _parts(decoded)
         )
 
     @cached_property

@@ -37,8 +37,8 @@ from signotaur_action.settings.sign import (
     signing_plan,
     timestamp_servers,
 )
-from signotaur_action.signing.cat_files import SupportedFormats
 from signotaur_action.signing.file_check import FileCheck
+from signotaur_action.signing.formats import SupportedFormats, needs_osslsigncode
 from signotaur_action.signing.osslsigncode import Osslsigncode
 from signotaur_action.signing.plan import SigningPlan
 from signotaur_action.signing.run import SigningRun
@@ -101,14 +101,15 @@ def _sign(
 
 def _signing_run(command: Sign, invocation: Invocation, console: Console) -> SigningRun:
     plan, clock = command.plan, invocation.clock
-    program = Osslsigncode.find(invocation.environ)
-    reads_signatures = program.reads_signatures_safely or plan.trust_signatures
+    is_needed = any(map(needs_osslsigncode, command.files))
+    program = Osslsigncode.find(invocation.environ) if is_needed else None
+    reads_signatures = plan.trust_signatures or bool(program and program.reads_signatures_safely)
     return SigningRun(
         plan,
         HttpKeyService(command.server, clock),
         HttpSigningService(command.server, clock),
         SupportedFormats(program),
-        FileCheck(plan.on_signed, program.name, reads_signatures),
+        FileCheck(plan.on_signed, program.name if program else "", reads_signatures),
         TimestampClient(command.timestamp_servers, plan.timestamp_algorithm),
         console,
         clock,

@@ -28,6 +28,7 @@ class HttpClient:
         self._profile = profile
         self._clock = clock
         self._sender = Sender(address, profile, limit, clock)
+        self._redaction = Redaction(())
 
     def call(
         self,
@@ -49,7 +50,7 @@ class HttpClient:
         """
         content = body if body is None or isinstance(body, bytes) else _encoded(body)
         request = Request(method, path, content, credential=credential, more_headers=headers or {})
-        redaction = Redaction([*credential.secrets, *hide])
+        redaction = self._hiding((*credential.secrets, *hide))
         with self._sender.call() as left:
             while True:
                 answer = self._answer(self._sender.send(request), redaction)
@@ -57,6 +58,12 @@ class HttpClient:
                 if pause is None or pause > left.seconds():
                     return answer
                 self._clock.sleep(pause)
+
+    def _hiding(self, secrets: tuple[Secret, ...]) -> Redaction:
+        """Keep the last one: calls in a row hide the same, and its forms take time to compute."""
+        if not self._redaction.hides(secrets):
+            self._redaction = Redaction(secrets)
+        return self._redaction
 
     def _answer(self, reply: Reply, redaction: Redaction) -> Answer:
         if _FIRST_REDIRECT <= reply.status < FIRST_REFUSAL:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from signotaur_action.ports import FileFormats
 from signotaur_action.signing import der
 from signotaur_action.signing.outcomes import FormatError
 from signotaur_wire.signing import DigestAlgorithm
@@ -15,7 +14,7 @@ def is_catalog(file: Path) -> bool:
     return file.suffix.lower() == _SUFFIX
 
 
-class Catalog:
+class Catalogs:
     """See ``ports.FileFormats``."""
 
     def content(self, file: Path, algorithm: DigestAlgorithm, folder: Path) -> bytes:
@@ -37,31 +36,6 @@ class Catalog:
         if nested:
             raise FormatError("a catalog can have one signature only; --replace replaces it")
         out.write_bytes(message)
-
-
-class SupportedFormats:
-    """See ``ports.FileFormats``: CAT files here, all other files by ``other``."""
-
-    def __init__(self, other: FileFormats) -> None:
-        self._other = other
-        self._catalog = Catalog()
-
-    def content(self, file: Path, algorithm: DigestAlgorithm, folder: Path) -> bytes:
-        """Return a message with the file's digest and without a signer."""
-        return self._of(file).content(file, algorithm, folder)
-
-    def signature(self, file: Path, folder: Path) -> bytes:
-        """Return the signature of a file; empty if there is none."""
-        return self._of(file).signature(file, folder)
-
-    def attach(
-        self, file: Path, message: bytes, out: Path, *, certificate: bytes, nested: bool
-    ) -> None:
-        """Write a copy of a file with this signature."""
-        self._of(file).attach(file, message, out, certificate=certificate, nested=nested)
-
-    def _of(self, file: Path) -> FileFormats:
-        return self._catalog if is_catalog(file) else self._other
 
 
 def signers(message: bytes) -> bytes:

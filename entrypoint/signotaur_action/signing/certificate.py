@@ -35,6 +35,11 @@ _HASHES = {
     DigestAlgorithm.SHA384: hashes.SHA384(),
     DigestAlgorithm.SHA512: hashes.SHA512(),
 }
+_RSA_WITH = {
+    DigestAlgorithm.SHA256: "1.2.840.113549.1.1.11",
+    DigestAlgorithm.SHA384: "1.2.840.113549.1.1.12",
+    DigestAlgorithm.SHA512: "1.2.840.113549.1.1.13",
+}
 _CURVES = [("named", name) for name in ("secp256r1", "secp384r1", "secp521r1")]
 _RSA = "1.2.840.113549.1.1.1"
 _ECDSA = {
@@ -93,6 +98,13 @@ class SigningCertificate:
         if isinstance(self.key, RSAPublicKey):
             return der.sequence(der.oid(_RSA), der.NULL)
         return der.sequence(der.oid(_ECDSA[algorithm]))
+
+    def accepted_algorithms(self, algorithm: DigestAlgorithm) -> tuple[bytes, ...]:
+        """Return each form of AlgorithmIdentifier that signers write for its signatures, DER."""
+        written = self.signature_algorithm(algorithm)
+        if isinstance(self.key, RSAPublicKey):
+            return written, der.sequence(der.oid(_RSA_WITH[algorithm]), der.NULL)
+        return (written,)
 
     def verifies(self, signature: bytes, digest: bytes, algorithm: DigestAlgorithm) -> bool:
         """Return whether a signature of a digest was made with its private key.

@@ -23,14 +23,14 @@ from signotaur_action.signing.certificate import DIGEST, SigningCertificate
 from signotaur_action.signing.plan import Description
 from signotaur_wire.signing import DigestAlgorithm
 
-_SIGNED_DATA = "1.2.840.113549.1.7.2"
-_CONTENT_TYPE = "1.2.840.113549.1.9.3"
-_MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
+SIGNED_DATA = "1.2.840.113549.1.7.2"
+CONTENT_TYPE = "1.2.840.113549.1.9.3"
+MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
 _SIGNING_TIME = "1.2.840.113549.1.9.5"
 _STATEMENT_TYPE = "1.3.6.1.4.1.311.2.1.11"
 _OPUS_INFO = "1.3.6.1.4.1.311.2.1.12"
 _INDIVIDUAL_CODE_SIGNING = "1.3.6.1.4.1.311.2.1.21"
-_TIMESTAMP = "1.3.6.1.4.1.311.3.3.1"
+TIMESTAMP = "1.3.6.1.4.1.311.3.3.1"
 _VERSION = 1
 
 
@@ -58,7 +58,7 @@ class Unsigned:
             _version, _digests, content_info = der.children(der.contents(wrapped))[:3]
         except ValueError:
             raise der.DerError("it is not a PKCS #7 message") from None
-        if kind != der.oid(_SIGNED_DATA):
+        if kind != der.oid(SIGNED_DATA):
             raise der.DerError("it is not PKCS #7 signed data")
         return cls(content_info, algorithm)
 
@@ -70,9 +70,9 @@ class Unsigned:
         return Attributes(
             self,
             der.set_of(
-                _attribute(_CONTENT_TYPE, kind),
+                _attribute(CONTENT_TYPE, kind),
                 _attribute(_SIGNING_TIME, core.UTCTime(moment.replace(microsecond=0)).dump()),
-                _attribute(_MESSAGE_DIGEST, der.octets(digest)),
+                _attribute(MESSAGE_DIGEST, der.octets(digest)),
                 _attribute(_STATEMENT_TYPE, der.sequence(der.oid(_INDIVIDUAL_CODE_SIGNING))),
                 _attribute(_OPUS_INFO, _opus_info(description)),
             ),
@@ -101,7 +101,7 @@ class Attributes:
     ) -> bytes:
         """Return the whole message: content, certificates, signature and timestamp."""
         algorithm = der.sequence(der.oid(DIGEST[self.unsigned.algorithm]), der.NULL)
-        stamps = der.tagged(1, _attribute(_TIMESTAMP, timestamp)) if timestamp else b""
+        stamps = der.tagged(1, _attribute(TIMESTAMP, timestamp)) if timestamp else b""
         signer = der.sequence(
             der.integer(_VERSION),
             certificate.issuer_and_serial,
@@ -118,7 +118,7 @@ class Attributes:
             der.tagged(0, b"".join(sorted({certificate.encoded, *more_certificates}))),
             der.set_of(signer),
         )
-        return der.sequence(der.oid(_SIGNED_DATA), der.tagged(0, message))
+        return der.sequence(der.oid(SIGNED_DATA), der.tagged(0, message))
 
 
 def _attribute(kind: str, value: bytes) -> bytes:

@@ -4,12 +4,15 @@ asn1crypto encodes and parses each value. This module only joins and splits them
 a message are copied byte for byte; ``cms`` says why that is needed.
 """
 
+from functools import cache
 from typing import cast
 
 from asn1crypto import core, parser
 
 _UNIVERSAL, _CONTEXT = 0, 2
 _SEQUENCE, _SET = 16, 17
+SEQUENCE, SET, OCTETS = 0x30, 0x31, 0x04
+"""The first byte of values that are read here."""
 
 
 class DerError(ValueError):
@@ -41,6 +44,7 @@ def ascii_text(number: int, value: str) -> bytes:
     return cast("bytes", parser.emit(_CONTEXT, 0, number, value.encode("ascii")))
 
 
+@cache
 def oid(dotted: str) -> bytes:
     """Return an OBJECT IDENTIFIER."""
     return cast("bytes", core.ObjectIdentifier(dotted).dump())
@@ -59,20 +63,40 @@ def octets(content: bytes) -> bytes:
 NULL = b"\x05\x00"
 
 
-def contents(encoded: bytes) -> bytes:
-    """Return the content of a value, without tag and length. Bytes behind it are ignored."""
+def tag(number: int) -> int:
+    """Return the first byte of ``[number]`` around other values, for numbers below 31."""
+    return 0xA0 | number
+
+
+def contents(encoded: bytes, expected: int | None = None) -> bytes:
+    """Return the content of a value, without tag and length. Bytes behind it are ignored.
+
+    Raises DerError if a tag is expected, and the value has another.
+    """
+    if expected is not None and encoded[:1] != bytes([expected]):
+        raise DerError("it is not the DER that was expected")
     return _parsed(encoded)[0]
 
 
-def children(encoded: bytes) -> list[bytes]:
-    """Return the values inside a constructed value, each with its tag and length."""
-    rest = contents(encoded)
+def first(encoded: bytes) -> tuple[bytes, bytes]:
+    """Return the first value, with its tag and length, and the bytes behind it."""
+    length = _parsed(encoded)[1]
+    return encoded[:length], encoded[length:]
+
+
+def children(encoded: bytes, expected: int = SEQUENCE) -> list[bytes]:
+    """Return the values inside a value with this tag, each with its own tag and length."""
+    rest = contents(encoded, expected)
     found = []
     while rest:
-        length = _parsed(rest)[1]
-        found.append(rest[:length])
-        rest = rest[length:]
+        value, rest = first(rest)
+        found.append(value)
     return found
+
+
+def is_tagged(number: int, encoded: bytes) -> bool:
+    """Return whether a value is ``[number]`` around other values."""
+    return encoded[:1] == bytes([tag(number)])
 
 
 def _emit(kind: int, tag: int, content: bytes) -> bytes:
@@ -86,4 +110,6 @@ def _parsed(encoded: bytes) -> tuple[bytes, int]:
     except ValueError:
         raise DerError("it is not valid DER") from None
     header, content, trailer = parts[3:6]
-    return content, len(header) + len(content) + len(trailer)
+    if trailer:
+        raise DerError("it has a value of indefinite length, which DER does not allow")
+    return content, len(header) + len(content)

@@ -7,7 +7,6 @@ Files that they do not recognise are refused, so its code for APPX, which had me
 own, is never reached.
 """
 
-import re
 import struct
 from enum import Enum
 from pathlib import Path
@@ -16,35 +15,21 @@ from typing import BinaryIO
 from signotaur_action.signing import cat_files
 from signotaur_action.signing.compound_files import (
     ENTRY_SIZE,
-    MAGIC,
     CompoundFileError,
+    content_of,
     directory_entries,
 )
 from signotaur_action.signing.der import DerError
+from signotaur_action.signing.formats import Format, format_of
 from signotaur_action.signing.outcomes import FormatError
-
-_SUPPORTED = "sign supports PE, MSI, CAB, CAT and PowerShell files"
-_NOT_SUPPORTED = (".appx", ".appxbundle", ".msix", ".msixbundle", ".js", ".vbs", ".wsf")
-
-_HASH, _XML, _C = ("# ", ""), ("<!-- ", " -->"), ("/* ", " */")
-_SCRIPTS = {
-    ".ps1": _HASH, ".psm1": _HASH, ".psd1": _HASH,
-    ".ps1xml": _XML, ".psc1": _XML, ".cdxml": _XML, ".mof": _C,
-}  # fmt: skip
-"""The start and end of a comment line in each kind of script; comments contain the signature."""
-_BEGIN, _END = "SIG # Begin signature block", "SIG # End signature block"
+from signotaur_action.signing.pe_image import PeImage
+from signotaur_action.signing.script_files import Script
+from signotaur_action.signing.signed_message import require_possible_digests
 
 _CHUNK = 1 << 20
 _STREAM = 2
 _STREAM_NAME = "\5DigitalSignature\0".encode("utf-16-le")
 _END_OF_ZIP, _END_OF_ZIP_SIZE = b"PK\5\6", 22
-
-_OPTIONAL_HEADERS = {0x10B: 0, 0x20B: 16}
-"""How much further behind the data directories are in each kind of optional header of a PE."""
-_PE_HEADERS_SIZE = 176
-_CERTIFICATE_TABLE = 5
-"""The fifth data directory of a PE refers to the signature."""
-_REVISION_AND_TYPE = (0x200, 2)
 
 _CAB_HEADER_SIZE = 52
 _CAB_PREVIOUS, _CAB_RESERVE = 1, 4
@@ -62,24 +47,34 @@ class Existing(Enum):
 
 def existing_signature(file: Path) -> Existing:
     """Read a file, whose path is resolved. Raises FormatError for other formats, and OSError."""
-    name = file.name.lower()
-    for ending in _NOT_SUPPORTED:
-        if name.endswith(ending):
-            raise FormatError(f"{ending} files are not supported; {_SUPPORTED}")
+    found = format_of(file)
     with file.open("rb") as stream:
-        if cat_files.is_catalog(file):
-            return _in_catalog(stream.read())
-        for ending, comment in _SCRIPTS.items():
-            if name.endswith(ending):
-                return _in_script(stream.read(), *comment)
-        magic = stream.read(len(MAGIC))
-        if magic == MAGIC:
-            return _in_installer(stream)
-        if magic.startswith(b"MZ"):
-            return _in_program(stream)
-        if magic.startswith(b"MSCF"):
-            return _in_cabinet(stream)
-    raise FormatError(f"its format is not supported; {_SUPPORTED}")
+        match found:
+            case Format.CATALOG:
+                return _in_catalog(stream.read())
+            case Format.SCRIPT:
+                return Existing.SIGNED if Script.read(file).message else Existing.NONE
+            case Format.PROGRAM:
+                return Existing.SIGNED if PeImage.read(stream).message() else Existing.NONE
+            case Format.INSTALLER:
+                return _in_installer(stream)
+            case Format.CABINET:
+                return _in_cabinet(stream)
+
+
+def require_possible_signature(file: Path) -> None:
+    """Raise FormatError if the signature of a signed MSI or CAB file is one that no signer makes.
+
+    What osslsigncode may take for the signature is read here first: before 2.12 it overwrites its
+    own memory with a digest that is too long.
+    """
+    with file.open("rb") as stream:
+        try:
+            is_cabinet = format_of(file) is Format.CABINET
+            for message in [_end_of_cabinet(stream)] if is_cabinet else _streams(stream):
+                require_possible_digests(message)
+        except (CompoundFileError, DerError):
+            raise FormatError("its signature is damaged") from None
 
 
 def _in_catalog(content: bytes) -> Existing:
@@ -87,18 +82,6 @@ def _in_catalog(content: bytes) -> Existing:
         return Existing.SIGNED if cat_files.signers(content) else Existing.NONE
     except DerError:
         raise FormatError("it is not a catalog") from None
-
-
-def _in_script(content: bytes, before: str, after: str) -> Existing:
-    if not any(_BEGIN.encode(encoding) in content for encoding in ("ascii", "utf-16-le")):
-        return Existing.NONE
-    is_wide = content.startswith(b"\xff\xfe")
-    text = content.decode("utf-16-le" if is_wide else "utf-8", "replace")
-    begin, line, end = (
-        re.escape(before) + each + re.escape(after) for each in (_BEGIN, "[A-Za-z0-9+/=]+", _END)
-    )
-    block = rf"^{begin}\r?\n(?:{line}\r?\n)+{end}\s*\Z"
-    return Existing.SIGNED if re.search(block, text, re.MULTILINE) else Existing.UNCLEAR
 
 
 def _in_installer(stream: BinaryIO) -> Existing:
@@ -145,26 +128,15 @@ def _is_signature_stream(entry: bytes) -> bool:
     return is_named and kind == _STREAM and size > 0
 
 
-def _in_program(stream: BinaryIO) -> Existing:
-    size = _size(stream)
-    (at,) = struct.unpack("<I", _read(stream, 60, 4))
-    if not 44 <= at <= size - _PE_HEADERS_SIZE:  # noqa: PLR2004 - as osslsigncode does
-        raise FormatError("it is not a PE file, or is damaged")
-    headers = _read(stream, at, _PE_HEADERS_SIZE)
-    (kind,) = struct.unpack_from("<H", headers, 24)
-    shift = _OPTIONAL_HEADERS.get(kind)
-    if not headers.startswith(b"PE\0\0") or shift is None:
-        raise FormatError("it is not a PE file, or is damaged")
-    (directories,) = struct.unpack_from("<I", headers, 116 + shift)
-    if directories < _CERTIFICATE_TABLE:
-        raise FormatError("it is a PE file without room for a signature")
-    start, length = struct.unpack_from("<II", headers, 152 + shift)
-    if not start and not length:
-        return Existing.NONE
-    if not start or not length or start + length != size:
-        return Existing.UNCLEAR
-    is_signature = struct.unpack("<HH", _read(stream, start + 4, 4)) == _REVISION_AND_TYPE
-    return Existing.SIGNED if is_signature else Existing.UNCLEAR
+def _streams(stream: BinaryIO) -> list[bytes]:
+    """Return what an MSI has under the name of a signature."""
+    named = [each for each in directory_entries(stream) if _may_name_signature(each)]
+    return [content_of(stream, each) for each in named]
+
+
+def _end_of_cabinet(stream: BinaryIO) -> bytes:
+    start, length = struct.unpack("<II", _read(stream, 44, 8))
+    return _read(stream, start, length)
 
 
 def _in_cabinet(stream: BinaryIO) -> Existing:

@@ -6,8 +6,12 @@ from pathlib import Path
 
 from signotaur_action.ci.text import escape_own_line
 from signotaur_action.errors import UsageError
-from signotaur_action.signing.cat_files import is_catalog
-from signotaur_action.signing.existing_signatures import Existing, existing_signature
+from signotaur_action.signing.existing_signatures import (
+    Existing,
+    existing_signature,
+    require_possible_signature,
+)
+from signotaur_action.signing.formats import needs_osslsigncode
 from signotaur_action.signing.outcomes import FormatError
 from signotaur_action.signing.plan import OnSigned
 
@@ -56,16 +60,19 @@ class FileCheck:
         existing = existing_signature(file)
         if existing is Existing.NONE:
             return False
-        if not self.reads_signatures and not is_catalog(file):  # osslsigncode gets no catalog
-            self._require_skipped(existing)
+        if needs_osslsigncode(file):
+            self._require_readable(file, existing)
         return True if existing is Existing.SIGNED else None
 
-    def _require_skipped(self, existing: Existing) -> None:
-        if existing is Existing.UNCLEAR:
+    def _require_readable(self, file: Path, existing: Existing) -> None:
+        if self.reads_signatures:
+            if existing is Existing.SIGNED and self.on_signed is not OnSigned.SKIP:
+                require_possible_signature(file)
+        elif existing is Existing.UNCLEAR:
             raise _SignatureRefusedError(
                 f"it may contain a signature, which {self.program} must not read"
             )
-        if self.on_signed is not OnSigned.SKIP:
+        elif self.on_signed is not OnSigned.SKIP:
             raise _SignatureRefusedError(
                 f"it contains a signature, which {self.program} must not read"
             )

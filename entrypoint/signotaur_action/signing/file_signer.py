@@ -11,12 +11,15 @@ from signotaur_action.errors import (
 from signotaur_action.model import DigestToSign
 from signotaur_action.ports import Clock, FileFormats
 from signotaur_action.signing import replacement
+from signotaur_action.signing.cat_files import is_catalog
 from signotaur_action.signing.certificate import SigningCertificate
 from signotaur_action.signing.cms import Attributes, Unsigned
 from signotaur_action.signing.der import DerError
 from signotaur_action.signing.file_check import FileCheck
+from signotaur_action.signing.indirect_data import IndirectData
 from signotaur_action.signing.outcomes import FileResult, FileStatus, FormatError
 from signotaur_action.signing.plan import OnSigned, SigningPlan
+from signotaur_action.signing.signed_message import verified
 from signotaur_action.signing.timestamp_client import TimestampClient
 
 ALREADY_SIGNED = "it is already signed; use --append or --replace to sign it again"
@@ -66,7 +69,7 @@ class FileSigner:
         copy = folder / file.name
         nested = is_signed and self.plan.on_signed is OnSigned.APPEND
         self.formats.attach(file, message, copy, certificate=self.certificate.pem, nested=nested)
-        self._verify(copy, unsigned, signature, folder)
+        self._verify(copy, unsigned, message, folder)
         replacement.publish(copy, file)
         return FileResult(path, FileStatus.SIGNED)
 
@@ -92,9 +95,15 @@ class FileSigner:
             )
         return signature
 
-    def _verify(self, copy: Path, unsigned: Unsigned, signature: bytes, folder: Path) -> None:
-        """Verify that the finished copy contains the signature, and the content that it covers."""
-        if signature not in self.formats.signature(copy, folder):
+    def _verify(self, copy: Path, unsigned: Unsigned, message: bytes, folder: Path) -> None:
+        """Verify that the finished copy carries the message, and has the content that it signs."""
+        if message not in self.formats.signature(copy, folder):
             raise FormatError("the signed copy does not contain its signature")
-        if self._content(copy, folder) != unsigned:
+        copied = self._content(copy, folder)
+        if copied != unsigned:
             raise FormatError("the digest of the signed copy is not the one that was signed")
+        if not is_catalog(copy):
+            digest = IndirectData.read(copied.content_info).digest
+            [(signer, _)] = verified(message, lambda _: digest)
+            if signer.encoded != self.certificate.encoded:
+                raise FormatError("the signed copy names another certificate")

@@ -2,7 +2,8 @@
 
 It never gets a key: it computes the digest of a file, and later puts a finished signature into a
 copy of it. It needs no network, but nothing cuts it off: that takes privileges that a job lacks.
-Its environment is empty, and its time, memory and files are limited in proportion to the file.
+Its environment is empty, it runs in a new folder, and its time, memory and files are limited in
+proportion to the file.
 """
 
 import re
@@ -41,7 +42,7 @@ class Osslsigncode:
 
     def __init__(self, program: str, help_text: str) -> None:
         """``help_text`` is what the program prints with ``--help``: it begins with the version."""
-        self._program = program
+        self._program = str(Path(program).absolute())
         found = _VERSION.search(help_text)
         self._version = (int(found[1]), int(found[2])) if found else None
         self._attach_verifies_chain = _ATTACH_TRUSTS.search(help_text) is not None
@@ -84,14 +85,19 @@ class Osslsigncode:
         """Return a PKCS #7 message with the file's digest, without a signer. Raises FormatError."""
         out = folder / "content.p7"
         out.unlink(missing_ok=True)
-        self._demand(file, "extract-data", "-h", algorithm.value.lower(), "-in", file, "-out", out)
+        digest = algorithm.value.lower()
+        code, output = self._run(
+            file, folder, "extract-data", "-h", digest, "-in", file, "-out", out
+        )
+        if code:
+            raise FormatError(_reason(output))
         return out.read_bytes()
 
     def signature(self, file: Path, folder: Path) -> bytes:
         """Return the signature of a file; empty if it has none."""
         out = folder / "signature.p7"
         out.unlink(missing_ok=True)
-        code, _ = self._run(file, "extract-signature", "-in", file, "-out", out)
+        code, _ = self._run(file, folder, "extract-signature", "-in", file, "-out", out)
         return out.read_bytes() if code == 0 and out.exists() else b""
 
     def attach(
@@ -109,6 +115,7 @@ class Osslsigncode:
         trust = ("-CAfile", trusted, "-TSA-CAfile", trusted) if self._attach_verifies_chain else ()
         _, output = self._run(
             file,
+            out.parent,
             "attach-signature",
             *(["-nest"] if nested else []),
             *trust,
@@ -117,17 +124,17 @@ class Osslsigncode:
         if not out.exists():
             raise FormatError(_reason(output))
 
-    def _demand(self, file: Path, *arguments: str | Path) -> None:
-        code, output = self._run(file, *arguments)
-        if code:
-            raise FormatError(_reason(output))
-
-    def _run(self, file: Path, *arguments: str | Path) -> tuple[int, str]:
-        return _run(self._program, *arguments, size=file.stat().st_size)
+    def _run(self, file: Path, folder: Path, *arguments: str | Path) -> tuple[int, str]:
+        return _run(self._program, *arguments, size=file.stat().st_size, folder=folder)
 
 
-def _run(program: str, *arguments: str | Path, size: int = 0) -> tuple[int, str]:
-    """Run the program for a file of this size; return its exit code and what it printed."""
+def _run(
+    program: str, *arguments: str | Path, size: int = 0, folder: Path | None = None
+) -> tuple[int, str]:
+    """Run the program for a file of this size; return its exit code and what it printed.
+
+    ``folder``: where it runs, so that it finds no file by a relative name.
+    """
     limits = Limits(
         cpu_seconds=_LONGEST,
         memory=_MEMORY + _MEMORY_PER_BYTE * size,
@@ -140,6 +147,7 @@ def _run(program: str, *arguments: str | Path, size: int = 0) -> tuple[int, str]
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            cwd=folder,
             env={"LC_ALL": "C"},  # no OPENSSL_CONF or similar variables
             timeout=_LONGEST,
             check=False,

@@ -1,0 +1,205 @@
+"""Read the signature that a file carries, and verify what it says; no program sees it.
+
+A message of Authenticode is PKCS #7 1.5 with one signer; ``cms`` says why no library for CMS reads
+it. Everything that is read here was written by others: a form that no signer writes is refused.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from signotaur_action.signing import der
+from signotaur_action.signing.certificate import DIGEST, CertificateError, SigningCertificate
+from signotaur_action.signing.cms import (
+    CONTENT_TYPE,
+    MESSAGE_DIGEST,
+    SIGNED_DATA,
+    TIMESTAMP,
+    digest_of,
+)
+from signotaur_action.signing.indirect_data import INDIRECT_DATA, IndirectData
+from signotaur_action.signing.outcomes import FormatError
+from signotaur_wire.signing import DigestAlgorithm
+
+_NESTED = der.oid("1.3.6.1.4.1.311.2.4.1")
+_TIMESTAMP = der.oid(TIMESTAMP)
+_VERSION = der.integer(1)
+_DEPTH = 1
+"""Signatures beside the first are inside it; no signer puts more inside those."""
+_TOO_DEEP = "its signature is inside one that is itself beside another"
+_ALGORITHMS = {der.oid(number): algorithm for algorithm, number in DIGEST.items()}
+
+
+@dataclass(frozen=True)
+class SignedMessage:
+    """The parts of a message, DER, as they are in it."""
+
+    content_info: bytes
+    digests: bytes
+    certificates: tuple[bytes, ...]
+    more: tuple[bytes, ...]
+    """Certificates and revocation lists with their tags."""
+    signer: tuple[bytes, ...]
+    """Version, issuer and serial number, digest, attributes, signature algorithm, signature."""
+    unsigned: tuple[tuple[bytes, tuple[bytes, ...]], ...]
+    """Attributes that the signature does not cover: each with its type and values."""
+
+    @classmethod
+    def read(cls, message: bytes) -> "SignedMessage":
+        """Read a message with one signer. Raises DerError, and FormatError for other forms."""
+        try:
+            kind, wrapped = der.children(message)
+            [body] = der.children(wrapped, der.tag(0))
+            version, digests, content_info, *more, signers = der.children(body)
+            [signer] = der.children(signers, der.SET)
+            *parts, last = der.children(signer)
+        except ValueError:
+            raise der.DerError("its signature is not a PKCS #7 message with one signer") from None
+        is_unsigned = der.is_tagged(1, last)
+        fixed = tuple(parts if is_unsigned else [*parts, last])
+        if (kind, version) != (der.oid(SIGNED_DATA), _VERSION) or len(fixed) != 6:  # noqa: PLR2004
+            raise der.DerError("its signature is not PKCS #7 signed data")
+        lists = [der.children(part, der.tag(0)) for part in more if der.is_tagged(0, part)]
+        certificates = tuple(each for found in lists for each in found)
+        attributes = _attributes(last, 1) if is_unsigned else ()
+        return cls(content_info, digests, certificates, tuple(more), fixed, attributes)
+
+    @property
+    def signature(self) -> bytes:
+        """What the signer's private key made."""
+        return der.contents(self.signer[5], der.OCTETS)
+
+    @property
+    def nested(self) -> tuple[bytes, ...]:
+        """The messages of the signatures beside this one."""
+        return self._unsigned(_NESTED)
+
+    @property
+    def timestamps(self) -> tuple[bytes, ...]:
+        """The tokens of its RFC 3161 timestamps."""
+        return self._unsigned(_TIMESTAMP)
+
+    def with_unsigned(self, kind: bytes, value: bytes) -> bytes:
+        """Return the message with one more value of an attribute that its signature ignores."""
+        found: dict[bytes, list[bytes]] = {}
+        for name, values in (*self.unsigned, (kind, (value,))):
+            found.setdefault(name, []).extend(values)
+        attributes = [der.sequence(name, der.set_of(*values)) for name, values in found.items()]
+        signer = der.sequence(*self.signer, der.tagged(1, b"".join(sorted(attributes))))
+        body = der.sequence(
+            _VERSION, self.digests, self.content_info, *self.more, der.set_of(signer)
+        )
+        return der.sequence(der.oid(SIGNED_DATA), der.tagged(0, body))
+
+    def _unsigned(self, kind: bytes) -> tuple[bytes, ...]:
+        return tuple(each for name, values in self.unsigned if name == kind for each in values)
+
+
+def with_nested(message: bytes, added: bytes) -> bytes:
+    """Return a message that carries a second signature beside its own.
+
+    Raises FormatError or DerError if the first one cannot be a signature of any file.
+    """
+    if not message:
+        raise FormatError("it has no signature to add one to")
+    require_possible_digests(message)
+    return SignedMessage.read(message).with_unsigned(_NESTED, added)
+
+
+def require_possible_digests(message: bytes, *, depth: int = 0) -> None:
+    """Raise FormatError or DerError if a digest in a message has a length that none can have.
+
+    It proves nothing else: the message may be anybody's, and of any file.
+    """
+    if depth > _DEPTH:
+        raise FormatError(_TOO_DEEP)
+    signed = SignedMessage.read(message)
+    IndirectData.read(signed.content_info)
+    for each in signed.nested:
+        require_possible_digests(each, depth=depth + 1)
+
+
+def verified(
+    message: bytes, digest: Callable[[DigestAlgorithm], bytes], *, depth: int = 0
+) -> list[tuple[SigningCertificate, SignedMessage]]:
+    """Verify that every signature in a message is its signer's, and is of the file.
+
+    ``digest`` computes the file's digest. Returns each signer's certificate and message; whether
+    to trust the certificates, and the timestamps, is another question. Raises FormatError and
+    DerError.
+    """
+    if depth > _DEPTH:
+        raise FormatError(_TOO_DEEP)
+    signed = SignedMessage.read(message)
+    data = IndirectData.read(signed.content_info)
+    if data.algorithm is None:
+        raise FormatError("its signature uses SHA-1 or MD5, which prove nothing any more")
+    if digest(data.algorithm) != data.digest:
+        raise FormatError("it was changed after it was signed")
+    found = [(_signer(signed), signed)]
+    for each in signed.nested:
+        found += verified(each, digest, depth=depth + 1)
+    return found
+
+
+def _signer(signed: SignedMessage) -> SigningCertificate:
+    """Return the certificate that a message was signed with. Raises FormatError if it was not."""
+    version, issuer_and_serial, used, attributes, kind, _ = signed.signer
+    algorithm = _digest_algorithm(used)
+    named = [_digest_algorithm(each) for each in der.children(signed.digests, der.SET)]
+    if version != _VERSION or named != [algorithm]:
+        raise FormatError("its signature names digests that it does not use")
+    if not der.is_tagged(0, attributes):
+        raise FormatError("its signature has no signed attributes")
+    _check_attributes(_attributes(attributes, 0), signed.content_info, algorithm)
+    certificate = _certificate(issuer_and_serial, signed.certificates)
+    if kind not in certificate.accepted_algorithms(algorithm):
+        raise FormatError("its signature uses an algorithm that its certificate has no key for")
+    covered = digest_of(der.set_of(*der.children(attributes, der.tag(0))), algorithm)
+    if not certificate.verifies(signed.signature, covered, algorithm):
+        raise FormatError("its signature was not made with its certificate's key")
+    return certificate
+
+
+def _check_attributes(
+    attributes: tuple[tuple[bytes, tuple[bytes, ...]], ...],
+    content_info: bytes,
+    algorithm: DigestAlgorithm,
+) -> None:
+    kind, wrapped = der.children(content_info)
+    covered = digest_of(der.contents(der.contents(wrapped, der.tag(0)), der.SEQUENCE), algorithm)
+    once = dict(attributes)
+    if (
+        kind != der.oid(INDIRECT_DATA)
+        or len(once) != len(attributes)
+        or once.get(der.oid(CONTENT_TYPE)) != (kind,)
+        or once.get(der.oid(MESSAGE_DIGEST)) != (der.octets(covered),)
+    ):
+        raise FormatError("its signature is one of something else")
+
+
+def _certificate(issuer_and_serial: bytes, certificates: Sequence[bytes]) -> SigningCertificate:
+    for encoded in certificates:
+        try:
+            certificate = SigningCertificate.read(encoded)
+        except CertificateError:  # perhaps one that is not the signer's
+            continue
+        if certificate.issuer_and_serial == issuer_and_serial:
+            return certificate
+    raise FormatError("its signature lacks its signer's certificate, or one that can be used")
+
+
+def _digest_algorithm(encoded: bytes) -> DigestAlgorithm:
+    number, *parameters = der.children(encoded) or [b""]
+    if number not in _ALGORITHMS or parameters not in ([], [der.NULL]):
+        raise FormatError("its signature uses a digest other than SHA256, SHA384 and SHA512")
+    return _ALGORITHMS[number]
+
+
+def _attributes(encoded: bytes, number: int) -> tuple[tuple[bytes, tuple[bytes, ...]], ...]:
+    found: list[tuple[bytes, tuple[bytes, ...]]] = []
+    for each in der.children(encoded, der.tag(number)):
+        parts = der.children(each)
+        if len(parts) != 2:  # noqa: PLR2004 - type and values
+            raise der.DerError("its signature has damaged attributes")
+        found.append((parts[0], tuple(der.children(parts[1], der.SET))))
+    return tuple(found)
