@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     return error.code
 
 
-def _run(module: str, given: dict[str, Any]) -> int:
+def _run(module: str, /, **given: object) -> int:
     try:
         command = import_module(f"signotaur_action.commands.{module}")
     except ModuleNotFoundError as missing:

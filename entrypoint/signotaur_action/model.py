@@ -165,6 +165,22 @@ class CertificateSelector:
 
 
 @dataclass(frozen=True)
+class CertificateInfo:
+    """The certificate behind a selector."""
+
+    selector: CertificateSelector
+    thumbprint: str
+    """Upper-case hexadecimal SHA-1 of its bytes."""
+    begins_at: datetime
+    ends_at: datetime
+
+    @property
+    def shown_name(self) -> str:
+        """How messages call it."""
+        return f"{self.selector.kind} {self.selector.value}"
+
+
+@dataclass(frozen=True)
 class DigestToSign:
     """What a server is asked to sign, and what it may record of the file behind it."""
 

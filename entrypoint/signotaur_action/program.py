@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from signotaur_action.ci.disclosure import discloses
-from signotaur_action.ci.masks import encodings
+from signotaur_action.ci.redaction import Redaction
 from signotaur_action.ci.text import escape_untrusted
 from signotaur_action.machine import MACHINE
 from signotaur_action.model import Secret
@@ -79,9 +79,7 @@ def last_lines(output: bytes, *keys: Secret) -> str:
     it is shown: what a harmless line leaves out, the next one may add.
     """
     text = output.decode(errors="replace").replace("\0", "")  # of UTF-16, as some programs write
-    for key in keys:
-        for form in encodings(key):
-            text = text.replace(form, "***")
+    text = Redaction(keys).replace(text)
     lines = [line.strip() for line in text.splitlines() if line.strip()][-_LAST_LINES:]
     if any(discloses("".join(lines), key) for key in keys):
         return "; its output is not shown, because it contains parts of the key"

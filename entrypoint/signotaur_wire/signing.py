@@ -16,6 +16,7 @@ CERT_GET = f"{API}/cert/get"
 SIGN = f"{API}/sign"
 DONE = 0
 FAILED = 1
+_SHA1_DIGITS = 40
 TEXT_MAX_LENGTH = 1024
 """For versions and file names, which are only recorded."""
 
@@ -182,6 +183,12 @@ def normal_thumbprint(text: str) -> str:
     Windows' certificate dialog puts an invisible mark before what is copied from it.
     """
     return "".join(letter for letter in text if letter.isalnum()).upper()
+
+
+def is_thumbprint(text: str) -> bool:
+    """Return whether a text is the SHA-1 of a certificate, with separators or without."""
+    digits = normal_thumbprint(text)
+    return len(digits) == _SHA1_DIGITS and set(digits) <= set("0123456789ABCDEF")
 
 
 def _require_short(**texts: str | None) -> None:

@@ -51,7 +51,7 @@ def test_two_workflows_are_written_and_the_rest_is_reported(home: Path) -> None:
     done = init(home, *SECRET)
     assert done.code == 0, done.err
     rotate, build = written(home)
-    step = rotate["jobs"]["rotate"]["steps"][0]
+    step = rotate["jobs"]["rotate"]["steps"][-1]
     assert step["with"]["sign-server"] == SERVER
     assert step["with"]["emit-secret"] == "github-secret:SIGNOTAUR_API_KEY,env=signing"
     assert build[True]["push"]["branches"] == ["main"]
@@ -78,7 +78,7 @@ def test_every_answer_has_its_place(home: Path) -> None:
     for job in (*rotate["jobs"].values(), *build["jobs"].values()):
         assert job["runs-on"] == ["linux", "docker"]
         assert job["environment"] == "release"
-    step = rotate["jobs"]["rotate"]["steps"][0]
+    step = rotate["jobs"]["rotate"]["steps"][-1]
     assert step["uses"] == ACTION
     assert step["with"] == {
         "sign-server": SERVER,
@@ -88,7 +88,7 @@ def test_every_answer_has_its_place(home: Path) -> None:
         "dry-run": "${{ inputs.dry-run }}",
         "overlap-days": "7",
         "emit-secret": "github-secret:SIGN_KEY,env=release",
-        "github-token": "${{ secrets.ROTATION_TOKEN }}",
+        "github-token": "${{ steps.app.outputs.token || secrets.ROTATION_TOKEN }}",
     }
     guard = build["jobs"]["guard"]["steps"][0]["with"]
     assert (guard["fail-if-expiring-within"], guard["warn-if-expiring-within"]) == ("36h", "7d")
@@ -155,7 +155,7 @@ def test_any_legal_name_is_read_back_as_it_was_given(home: Path, name: str) -> N
     rotate, build = written(home)
     for job in (*rotate["jobs"].values(), *build["jobs"].values()):
         assert job["environment"] == name
-    emitted = rotate["jobs"]["rotate"]["steps"][0]["with"]["emit-secret"]
+    emitted = rotate["jobs"]["rotate"]["steps"][-1]["with"]["emit-secret"]
     assert emitted == f"github-secret:SIGNOTAUR_API_KEY,env={name}"
 
 
@@ -165,7 +165,7 @@ def test_any_legal_name_is_read_back_as_it_was_given(home: Path, name: str) -> N
 def test_any_path_is_read_back_as_it_was_given(home: Path, path: str) -> None:
     assert init(home, "-s", SERVER, "--key-file", path, "--runner", "a b, it's", *TIMES).code == 0
     rotate, build = written(home)
-    env = rotate["jobs"]["rotate"]["steps"][0]["env"]
+    env = rotate["jobs"]["rotate"]["steps"][-1]["env"]
     assert env["SIGNOTAUR_API_KEY_FILE"] == env["SIGNOTAUR_WRITE_KEY_FILE"] == path
     assert build["jobs"]["build"]["steps"][-1]["env"]["SIGNOTAUR_API_KEY_FILE"] == path
     assert build["jobs"]["build"]["runs-on"] == ["a b", "it's"]
@@ -297,7 +297,7 @@ def test_both_are_written_or_none(home: Path, *, force: bool) -> None:
         (home / FOLDER).mkdir(parents=True)
         for name in INIT_FILES:
             (home / FOLDER / name).write_text("mine\n")
-    branch = "b" * 500
+    branch = "b" * 800
     sizes = [len(text) for text in workflows(Answers(SERVER, branch=branch)).values()]
     assert sizes[0] < sizes[1]
     limit = ("prlimit", f"--fsize={sizes[0]}")
@@ -402,7 +402,7 @@ def test_a_person_is_asked_and_may_take_what_is_suggested(home: Path) -> None:
     assert terminal.end() == 0, terminal.shown
     rotate, build = written(home)
     assert rotate["jobs"]["rotate"]["environment"] == "two words"
-    assert rotate["jobs"]["rotate"]["steps"][0]["with"]["sign-server"] == SERVER
+    assert rotate["jobs"]["rotate"]["steps"][-1]["with"]["sign-server"] == SERVER
     assert build["jobs"]["guard"]["steps"][0]["with"]["fail-if-expiring-within"] == "10d"
     assert build[True]["push"]["branches"] == ["trunk"]
 

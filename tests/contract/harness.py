@@ -88,7 +88,7 @@ class SinkHarness:
             self.environ,
             follow_symlinks,
             github_token=Secret(token) if token else None,
-            outside=StoreAccess(self.environ, self.clock, allowance=self.patience),
+            store_access=StoreAccess(self.environ, self.clock, budget=self.patience),
         )
 
     def held(self) -> tuple[dict[str, bytes], list[str], object]:

@@ -1,8 +1,11 @@
-"""What every ``KeyService`` must do, asked of the fake one and of the real client and server.
+"""What every ``KeyService`` must do.
 
-The fake stands in for the server in the tests of the rotation; here it is kept honest.
+The fake one, which stands in for the server in the tests of the rotation, is kept honest here.
+The real client and server are asked the same, and the service that calls the vendor's tool.
 """
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -22,12 +25,14 @@ from signotaur_action.errors import (
 from signotaur_action.key_server import HttpKeyService, ServerAddress
 from signotaur_action.model import KeyInfo, OpenRotation, RotationIntent, Secret
 from signotaur_action.ports import KeyService
+from signotaur_action.vendor_tool import ToolCommand, ToolKeyService
 from signotaur_wire.limits import LEASE, MAX_CANDIDATES
 from signotaur_wire.messages import RotationState
 from support.clock import VirtualClock
 from support.fakes import FakeKeyService
 from support.keys import QUARTER, add_keys
 from support.keyserver import KeyServer
+from vendor_tool.conftest import Tool
 
 WEEK = 7
 A_RUN = "a run"
@@ -65,6 +70,8 @@ class FakeServiceHarness:
 
 
 class RealServiceHarness:
+    service: DescribingService
+
     def __init__(self, server: KeyServer) -> None:
         self._server = server
         self._passed = timedelta(0)
@@ -81,19 +88,105 @@ class RealServiceHarness:
         self._server.look_past(f"{int(self._passed.total_seconds())}s")
 
 
-@pytest.fixture(params=["fake", "real"])
-def harness(request: pytest.FixtureRequest) -> ServiceHarness:
+class DescribedTool:
+    """The service of the tool. The tests ask the server itself about keys: the tool cannot."""
+
+    arms_at_once = True
+
+    def __init__(self, tool: ToolKeyService, server: HttpKeyService) -> None:
+        self.address = tool.address
+        self.describe = server.describe
+        self.new_key = tool.new_key
+        self.rotation = tool.rotation
+        self.confirm = tool.confirm
+        self._open = tool.open_rotation
+
+    def open_rotation(self, key: Secret, intent: RotationIntent) -> OpenRotation:
+        opened = self._open(key, intent)
+        assert opened is not None  # it was not asked for a key that may not be due
+        return opened
+
+
+class ToolServiceHarness(RealServiceHarness):
+    """The stand-in for the tool before a real server, on plain http."""
+
+    def __init__(self, server: KeyServer, folder: Path) -> None:
+        super().__init__(server)
+        address = ServerAddress(server.url, timedelta(seconds=60))
+        command = ToolCommand(str(Tool(folder / "tool").program), address, os.environ)
+        clock = VirtualClock()
+        tool = ToolKeyService(command, folder / "journal", clock)
+        self.service = DescribedTool(tool, HttpKeyService(address, clock))
+
+
+_CANNOT_DESCRIBE = "the tool has no command that describes a key"
+_NO_OPEN_STATE = "its server schedules the old key's end at once: nothing is open or unconfirmed"
+_NO_LEASE = "the tool knows no lease: the client's lock keeps two runs on one machine apart"
+_NO_SECOND_CALL = "a rotation cannot be asked for again: its answer is read from the run's file"
+_RULES_UNKNOWN = "how the vendor's server treats a key with a successor is not public"
+NOT_BY_TOOL = {
+    "test_a_fresh_key_takes_part_in_no_rotation": _CANNOT_DESCRIBE,
+    "test_a_key_without_an_end_has_none": _CANNOT_DESCRIBE,
+    "test_an_unknown_key_is_refused_by_every_call": "the tool's code for that is 1, any failure",
+    "test_opening_makes_a_key_that_works_and_arms_nothing": _NO_OPEN_STATE,
+    "test_the_same_id_with_another_body_is_refused": _NO_SECOND_CALL,
+    "test_the_id_of_another_keys_rotation_is_refused": _NO_SECOND_CALL,
+    "test_another_run_must_wait": _NO_LEASE,
+    "test_another_run_cannot_take_over_a_rotation_that_is_leased": _NO_LEASE,
+    "test_the_same_run_takes_over_at_once": _NO_LEASE,
+    "test_a_repeat_takes_the_lease_once_it_has_ended": _NO_LEASE,
+    "test_a_repeat_renews_the_lease": _NO_LEASE,
+    "test_a_candidate_opens_no_other_rotation": _NO_OPEN_STATE,
+    "test_the_fourth_candidate_replaces_one_that_was_never_used": _NO_OPEN_STATE,
+    "test_the_fourth_candidate_is_refused_when_all_others_were_used": _NO_OPEN_STATE,
+    "test_a_confirmed_rotation_can_still_be_asked_for": _NO_SECOND_CALL,
+    "test_the_old_key_cannot_confirm": _NO_OPEN_STATE,
+    "test_an_overlap_of_0_days_ends_the_old_key_at_its_confirmation": _NO_OPEN_STATE,
+    "test_an_unconfirmed_rotation_is_held_and_ends_no_key": _NO_OPEN_STATE,
+    "test_a_key_with_a_successor_is_rotated_again_only_on_demand": _RULES_UNKNOWN,
+    "test_a_successor_that_was_used_is_not_lost": _RULES_UNKNOWN,
+    "test_repeated_calls_after_a_lost_answer_do_not_count_as_use": _NO_SECOND_CALL,
+    "test_the_use_of_a_successor_ends_the_rotation_that_was_to_replace_it": _RULES_UNKNOWN,
+    "test_a_lost_successor_keeps_its_overlap_and_stays_when_it_is_found": _RULES_UNKNOWN,
+    "test_a_lost_successor_that_nobody_uses_ends_with_its_overlap": _RULES_UNKNOWN,
+    "test_the_key_of_again_expires_no_later_than_the_lost_one": _RULES_UNKNOWN,
+    "test_a_confirmation_retires_the_other_candidates": _NO_OPEN_STATE,
+    "test_a_retired_candidate_is_rotated_only_on_demand": _NO_OPEN_STATE,
+    "test_nothing_is_confirmed_while_another_run_delivers_a_sibling": _NO_LEASE,
+    "test_a_rotation_is_visible_to_its_two_keys_alone": _NO_SECOND_CALL,
+}
+"""The cases that do not apply to a rotation through the tool, and why."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    kinds = ["fake", "real"]
+    if metafunc.function.__name__ not in NOT_BY_TOOL:
+        kinds.append("tool")
+    for fixture in ("harness", "moving_harness"):
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, kinds, indirect=True)
+
+
+@pytest.fixture
+def harness(request: pytest.FixtureRequest, tmp_path: Path) -> ServiceHarness:
     """A harness whose clock stands still."""
     if request.param == "fake":
         return FakeServiceHarness()
+    if request.param == "tool":
+        return ToolServiceHarness(request.getfixturevalue("plain_server"), tmp_path)
     return RealServiceHarness(request.getfixturevalue("shared_server"))
 
 
-@pytest.fixture(params=["fake", "real"])
-def moving_harness(request: pytest.FixtureRequest) -> Iterator[ServiceHarness]:
+@pytest.fixture
+def moving_harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceHarness]:
     """A harness that can wait."""
     if request.param == "fake":
         yield FakeServiceHarness()
+    elif request.param == "tool":
+        server = KeyServer(tmp_path / "data", tls=False)
+        server.add_user("build")
+        with server:
+            yield ToolServiceHarness(server, tmp_path)
     else:
         yield RealServiceHarness(request.getfixturevalue("own_server"))
 
@@ -558,6 +651,11 @@ def test_a_rotation_is_visible_to_its_two_keys_alone(harness: ServiceHarness) ->
         assert (told.id, told.new_key_id) == (mine.rotation.id, mine.rotation.new_key_id)
     assert harness.service.rotation(stranger, mine.rotation.id) is None
     assert harness.service.rotation(old, UUID(int=7)) is None
+
+
+def test_each_case_that_the_tool_is_spared_exists() -> None:
+    here = vars(sys.modules[__name__])
+    assert NOT_BY_TOOL.keys() <= here.keys()
 
 
 # A service that makes the key itself

@@ -57,6 +57,38 @@ def read_yaml(example: str, server: str = EXAMPLE_SERVER) -> dict[str, Any]:
     return loaded
 
 
+# PowerShell: about_Quoting_Rules, about_Arrays, about_Splatting, about_Environment_Variables
+
+
+class PowerShellCall(NamedTuple):
+    """The one program that a script of our form starts."""
+
+    words: list[str]
+    environ: dict[str, str]
+
+
+def powershell(script: str) -> PowerShellCall:
+    """Return what a script starts that sets variables, then a list of words, and then runs it.
+
+    A text in single quotes is what it says: nothing in it is replaced.
+    """
+    lines = [line for line in script.splitlines() if not line.startswith("#")]
+    stop, *lines = lines
+    assert re.fullmatch(r"\$ErrorActionPreference = 'Stop'(?: #.*)?", stop), stop
+    environ = {}
+    while (match := re.fullmatch(r"\$env:(\w+) = '([^']*)'", lines[0])) is not None:
+        environ[match[1]] = match[2]
+        del lines[0]
+    opening, *words, closing, call, last = lines
+    assert (opening, closing) == ("$arguments = @(", ")")
+    assert all(re.fullmatch(r"    '[^']*'(?:, '[^']*')*", line) for line in words), words
+    program = re.fullmatch(r"& '([^']*)' @arguments", call)
+    assert program is not None, call
+    assert last == "exit $LASTEXITCODE"
+    listed = [word for line in words for word in re.findall(r"'([^']*)'", line)]
+    return PowerShellCall([program[1], *listed], environ)
+
+
 # GitLab: https://docs.gitlab.com/ci/jobs/job_rules/, /ci/variables/
 
 

@@ -24,6 +24,7 @@ SECRET = "SIGNOTAUR_API_KEY"
 PLACE = f"repos/{NAME}/environments/{ENVIRONMENT}"
 ROTATION_TOKEN = "github_pat_rotation"
 JOB_TOKEN = "ghs_of_the_job"
+APP, APP_KEY, APP_TOKEN = "Iv23liApp", "the key of the App", "ghs_of_the_app"
 BIN = Path(sys.executable).parent
 PLACEHOLDER = "https://signotaur.example.com"
 
@@ -47,6 +48,8 @@ class Repository:
         self.github = github
         self.key_name = key_name
         self.runs = 0
+        self.has_app = False
+        """Whether a GitHub App is set up. The personal token is not there then."""
         self.sign = 'printf %s "$SIGNOTAUR_API_KEY" >"$SIGNED"\n'
         github.add_repository(NAME, environments=[ENVIRONMENT])
         github.add_token(ROTATION_TOKEN, permissions={"environments": "write"}, repositories=[NAME])
@@ -100,6 +103,7 @@ class Repository:
             "github.event.repository.default_branch": "main",
             "github.ref_name": branch,
             "github.token": JOB_TOKEN,
+            "vars.ROTATION_APP_CLIENT_ID": APP if self.has_app else "",
             "vars.SIGNOTAUR_SERVER": self.server.url,
         }
         done: dict[str, JobResult] = {}
@@ -140,7 +144,11 @@ class Repository:
         sign = folder / "sign.sh"
         sign.write_text(f"#!/bin/sh\n{self.sign}")
         sign.chmod(0o755)
-        secrets = {f"secrets.{SECRET}": self.secret, "secrets.ROTATION_TOKEN": ROTATION_TOKEN}
+        secrets = {
+            f"secrets.{SECRET}": self.secret,
+            "secrets.ROTATION_APP_KEY": APP_KEY if self.has_app else "",
+            "secrets.ROTATION_TOKEN": "" if self.has_app else ROTATION_TOKEN,
+        }
         env = {
             **BARE,
             "SIGNOTAUR_CA_FILE": str(self.server.ca_file),
@@ -150,7 +158,12 @@ class Repository:
             "GITHUB_RUN_ID": str(1000 + self.runs),
             "GITHUB_JOB": name,
         }
-        return Job(folder, {**values, **secrets}, env, f"{self._tools}:{BIN}")
+        return Job(folder, {**values, **secrets}, env, f"{self._tools}:{BIN}", self._app_token)
+
+    def _app_token(self, client: str, key: str, permissions: Mapping[str, str]) -> str:
+        assert (client, key) == (APP, APP_KEY)
+        self.github.add_token(APP_TOKEN, permissions=permissions, repositories=[NAME])
+        return APP_TOKEN
 
 
 def _names(needs: str | list[str]) -> list[str]:

@@ -72,7 +72,8 @@ def test_the_readmes_workflow_is_the_template_without_what_is_for_starts_by_hand
     (job, whole_job) = (each["jobs"]["rotate"] for each in (shown, whole))
     for member in ("runs-on", "environment", "timeout-minutes"):
         assert job[member] == whole_job[member]
-    ([step], [whole_step]) = (each["steps"] for each in (job, whole_job))
+    ([app, step], [whole_app, whole_step]) = (each["steps"] for each in (job, whole_job))
+    assert {**app, "name": whole_app["name"]} == whole_app
     plainer = {"sign-server": "https://signotaur.example.com", "if-expiring-within": "30d"}
     by_hand = ("again", "dry-run", "overlap-days")  # the last shows the default
     inputs = {name: value for name, value in whole_step["with"].items() if name not in by_hand}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from docs.pages import ROOT, block
-from docs.repository import NAME, JobResult, Repository
+from docs.repository import APP_TOKEN, NAME, JobResult, Repository
 from support.client import run_client
 from support.keyserver import KeyServer
 from support.providers.exchange import fail
@@ -81,6 +81,17 @@ def test_a_key_that_is_due_is_replaced_where_the_next_run_finds_it(
     assert succeeded(lasting.run(text))  # starts from the secret: due again, 6 days before
     assert lasting.secret not in (old, new)
     assert lasting.server.accepts(lasting.secret)
+
+
+@pytest.mark.parametrize("name", ROTATING)
+def test_a_github_app_needs_no_personal_token(repository: Repository, name: str) -> None:
+    repository.has_app = True
+    old = repository.add_key("20d")
+    assert succeeded(repository.run(example(name)))
+    assert repository.secret != old
+    assert repository.server.accepts(repository.secret)
+    puts = repository.github.calls("PUT", "/secrets/")
+    assert {each.headers["authorization"] for each in puts} == {f"Bearer {APP_TOKEN}"}
 
 
 @pytest.mark.parametrize("name", ROTATING)

@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,15 @@ class Job:
     values: Mapping[str, str]
     env: Mapping[str, str]
     path: str
+    app_token: Callable[[str, str, dict[str, str]], str]
+    """Returns the token of a GitHub App: its client id, its private key, the permissions."""
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     log: str = ""
 
     def run(self, steps: list[dict[str, Any]]) -> int:
         """Run the steps in order; return the first exit code that is not 0."""
         for step in steps:
-            if "if" in step and self.value(step["if"]) != "true":
+            if "if" in step and self.value(step["if"]) in _FALSE:
                 continue
             code = self._action(step) if "uses" in step else self._shell(step)
             if code:
@@ -43,13 +45,14 @@ class Job:
     def value(self, expression: str) -> str:
         """Evaluate the few forms that our workflows use; an unknown one is a test failure."""
         expression = re.sub(r"^\$\{\{\s*(.*?)\s*\}\}$", r"\1", expression)
-        if " && " in expression:  # a && b || c
-            condition, rest = expression.split(" && ")
-            first, second = rest.split(" || ")
-            return self.value(first if self.value(condition) not in _FALSE else second)
         if " || " in expression:
-            first, second = expression.split(" || ")
-            return self.value(first) or self.value(second)
+            first, _, second = expression.partition(" || ")
+            value = self.value(first)
+            return self.value(second) if value in _FALSE else value
+        if " && " in expression:
+            first, _, second = expression.partition(" && ")
+            value = self.value(first)
+            return value if value in _FALSE else self.value(second)
         if " == " in expression:
             left, right = expression.split(" == ")
             return _boolean(self.value(left) == self.value(right))
@@ -68,6 +71,9 @@ class Job:
     def _action(self, step: dict[str, Any]) -> int:
         if step["uses"].startswith("actions/checkout@"):
             return 0  # the job's folder is what would be checked out
+        if step["uses"].startswith("actions/create-github-app-token@"):
+            self.outputs[step["id"]] = {"token": self._app_token(step["with"])}
+            return 0
         assert step["uses"].startswith(("OWNER/signotaur-action@", "./"))
         inputs = {
             f"INPUT_{name.upper()}": self.filled(str(value)) for name, value in step["with"].items()
@@ -77,6 +83,12 @@ class Job:
         self.log += done.said
         self._read_outputs(step, files)
         return done.code
+
+    def _app_token(self, given: Mapping[str, str]) -> str:
+        """Return what the stand-in of GitHub gives this App, limited as it asks for."""
+        assert set(given) == {"client-id", "private-key", "permission-environments"}
+        client, key = self.filled(given["client-id"]), self.filled(given["private-key"])
+        return self.app_token(client, key, {"environments": given["permission-environments"]})
 
     def _shell(self, step: dict[str, Any]) -> int:
         env = {name: self.filled(str(value)) for name, value in step.get("env", {}).items()}

@@ -123,3 +123,17 @@ def test_every_phase_ends(phase: Phase) -> None:
     hall.connections.end_overdue()
     assert hall.ended == ["a"]
     assert len(hall.connections) == 0
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_only_connections_without_a_request_end_as_idle(phase: Phase) -> None:
+    hall = Hall()
+    connection = hall.admit("a")
+    assert connection is not None
+    hall.connections.enter(connection, phase)
+    hall.connections.end_idle(0.5)
+    assert hall.ended == []
+    hall.now += 0.5
+    hall.connections.end_idle(0.5)
+    assert hall.ended == (["a"] if phase in {Phase.IDLE, Phase.HEAD} else [])
+    assert hall.connections.turned_away == 0

@@ -66,7 +66,7 @@ schema = schemathesis.openapi.from_dict(_described())
 
 @schema.parametrize()
 @settings(
-    max_examples=60,
+    max_examples=25,
     deadline=None,
     suppress_health_check=QUIET,
     phases=[Phase.explicit, Phase.generate],

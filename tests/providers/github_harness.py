@@ -53,7 +53,7 @@ class GithubHarness:
             lambda _: None,
             environ,
             github_token=Secret(token) if token else None,
-            outside=StoreAccess(environ, self.clock, ca_file=self.ca_file, allowance=limit),
+            store_access=StoreAccess(environ, self.clock, ca_file=self.ca_file, budget=limit),
         )
         return emitter(f"github-secret:{text}", context)
 

@@ -281,8 +281,8 @@ def test_endless_words_cost_nothing() -> None:
 
 
 def test_all_programs_of_a_run_share_its_time(tmp_path: Path) -> None:
-    outside = StoreAccess(PATH, CLOCK, allowance=TimeBudget(0.5, "half a second", CLOCK))
-    context = SinkContext(lambda _: None, PATH, outside=outside)
+    access = StoreAccess(PATH, CLOCK, budget=TimeBudget(0.5, "half a second", CLOCK))
+    context = SinkContext(lambda _: None, PATH, store_access=access)
     slow = CommandSink("sleep 99", context)
     late = CommandSink(f"touch {tmp_path / 'new'}", context)
     began = time.monotonic()

@@ -100,14 +100,14 @@ def test_an_answer_that_is_cut_at_any_byte_is_asked_for_again(
     answer = real_answer(plain_server, fresh_name, call)
     assert len(answer) > 500
     # Many tries: a slow machine needs more of them and does not fail.
-    manners = ApiProfile("a test", repeatable=("PUT",), tries=1000)
+    profile = ApiProfile("a test", repeatable=("PUT",), tries=1000)
 
     def try_at(offsets: list[int]) -> None:
         cutter = Cutter(answer)
         with ScriptedServer(cutter) as server:
             address = ServerAddress(server.url, read_timeout=timedelta(seconds=0.1))
             clock = VirtualClock()
-            client = HttpClient(address, manners, Deadline(600, "a test", clock), clock)
+            client = HttpClient(address, profile, Deadline(600, "a test", clock), clock)
             for offset in offsets:
                 cutter.cut_next(offset, how)
                 whole = cutter.whole

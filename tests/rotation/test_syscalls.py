@@ -5,49 +5,23 @@ strace counts the calls of an undisturbed run first; then it disturbs the n-th o
 
 import re
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from rotation.fault_harness import DONE, FaultHarness
 from rotation.locations import KeyLocation, points
+from rotation.system_calls import Call, calls_in, logged_to
 from support.client import Finished
 
 KILLED = -9
 KILLS, ERRORS = 20, 20
 """How many points of each sort."""
-CALLS = ("openat", "write", "pwrite64", "fsync", "renameat", "ftruncate", "sendto")
 CODES = ("EIO", "ENOSPC", "EROFS")
 _FAILURES = {1, 10, 11, 12}
 """The exit codes with which a run may answer an error of the system."""
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-
-
-@dataclass(frozen=True)
-class Call:
-    """One system call of a run: the ``number``-th of its name."""
-
-    name: str
-    number: int
-    on_file: bool
-
-    def killed(self) -> tuple[str, ...]:
-        """Return the program that kills the client at this call."""
-        return self._disturbed("signal=SIGKILL")
-
-    def failed(self, code: str) -> tuple[str, ...]:
-        """Return the program that lets this call of the client fail."""
-        return ("strace", "--seccomp-bpf", *self._disturbed(f"error={code}")[1:])
-
-    def _disturbed(self, how: str) -> tuple[str, ...]:
-        inject = f"inject={self.name}:{how}:when={self.number}"
-        return (*_STRACE, "/dev/null", "-e", f"trace={self.name}", "-e", inject)
-
-
-_STRACE = ("strace", "-f", "-y", "-qq", "-o")
 
 
 def calls_of_a_run(harness: FaultHarness, kind: str) -> list[Call]:
@@ -57,35 +31,16 @@ def calls_of_a_run(harness: FaultHarness, kind: str) -> list[Call]:
 
     def run(place: KeyLocation) -> Finished:
         places.append(place)
-        return harness.run_under(place, *_STRACE, str(log), "-e", f"trace={','.join(CALLS)}")
+        return harness.run_under(place, *logged_to(log))
 
     harness.undisturbed(kind, run)
-    return list(_calls(log, places[0].folder))
-
-
-def _calls(log: Path, folder: Path) -> Sequence[Call]:
-    counts = dict.fromkeys(CALLS, 0)
-    found = []
-    for line in log.read_text(errors="replace").splitlines():
-        match = re.match(r"\d+ +(\w+)\(", line)
-        if match is None or match[1] not in counts:
-            continue
-        counts[match[1]] += 1
-        on_file = str(folder) in line
-        if on_file or "<socket:" in line or "<TCP:" in line:
-            found.append(Call(match[1], counts[match[1]], on_file))
-    return found
+    return list(calls_in(log, places[0].folder))
 
 
 def test_everything_is_on_the_disk_before_the_next_step_counts_on_it(harness: FaultHarness) -> None:
     """A power cut cannot be tried here; the order that survives one can be seen."""
     log = harness.folder / "calls"
-    harness.undisturbed(
-        "key file",
-        lambda place: harness.run_under(
-            place, *_STRACE, str(log), "-e", f"trace={','.join(CALLS)}"
-        ),
-    )
+    harness.undisturbed("key file", lambda place: harness.run_under(place, *logged_to(log)))
     text = log.read_text(errors="replace")
     steps = "".join(_step(line, str(harness.folder / "undisturbed")) for line in text.splitlines())
     # j: journal written, J: journal synced, F: folder synced, t: new file written, T: synced,

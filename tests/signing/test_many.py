@@ -123,8 +123,8 @@ def test_a_moment_of_weakness_is_waited_out(
 @pytest.mark.parametrize(
     ("status", "body", "kind", "said"),
     [
-        (405, b"{}", ServerError, "v1 server without the REST interface"),
-        (404, b"{}", ServerError, "v1 server without the REST interface"),
+        (405, b"{}", ServerError, "Signotaur v2 or later is required"),
+        (404, b"{}", ServerError, "Signotaur v2 or later is required"),
         (401, b"{}", UnauthorizedError, "refuses the key"),
         (400, b"{}", ServerError, "in a form that this client does not understand"),
         (200, b"{}", ServerError, "that this client does not understand"),

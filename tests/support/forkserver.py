@@ -119,14 +119,18 @@ class ForkServer:
         env: Mapping[str, str],
         cwd: Path | None = None,
         timeout: float,
+        typed: str | None = None,
     ) -> tuple[int, str, str]:
-        """Wait for a run without input, and return its exit code and what it printed."""
+        """Wait for a run, and return its exit code and what it printed.
+
+        ``typed`` is its standard input; without it there is none.
+        """
         (out, out_end), (err, err_end) = os.pipe(), os.pipe()
-        null = os.open(os.devnull, os.O_RDONLY)
+        given = _file_of(typed)
         try:
-            process = self.start(arguments, env=env, cwd=cwd, streams=(null, out_end, err_end))
+            process = self.start(arguments, env=env, cwd=cwd, streams=(given, out_end, err_end))
         finally:
-            for descriptor in (null, out_end, err_end):
+            for descriptor in (given, out_end, err_end):
                 os.close(descriptor)
         with ThreadPoolExecutor() as readers:
             texts = [readers.submit(_read, descriptor) for descriptor in (out, err)]
@@ -140,6 +144,16 @@ class ForkServer:
         """End the process that forks."""
         self._socket.close()
         self._process.wait(timeout=60)
+
+
+def _file_of(text: str | None) -> int:
+    """Return a descriptor that reads a text, or nothing at all."""
+    if text is None:
+        return os.open(os.devnull, os.O_RDONLY)
+    with tempfile.TemporaryFile("w+") as file:
+        file.write(text)
+        file.seek(0)
+        return os.dup(file.fileno())
 
 
 def _read(descriptor: int) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 from signotaur_action.options.command_line import command_line
 from signotaur_action.ports import Clock
@@ -19,7 +18,7 @@ def run_here(*arguments: str | Path, env: Mapping[str, str], clock: Clock) -> Fi
     """
     out, err = StringIO(), StringIO()
 
-    def run(module: str, given: dict[str, Any]) -> int:
+    def run(module: str, /, **given: object) -> int:
         command = import_module(f"signotaur_action.commands.{module}")
         code: int = command.run(Invocation(given, env, StringIO(), out, err, clock))
         return code

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from signotaur_keyserver.pki.issuer import Issuer, Validity, common_name, host_name, issue
 from support.keyserver import KeyServer
 
 _PEM = serialization.Encoding.PEM
@@ -29,17 +28,14 @@ class Authority:
     def __init__(self, folder: Path, name: str = "Test authority") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        subject = _name(name)
-        self._certificate = _signed(
-            _builder(subject, subject, self._key, timedelta(days=-30), timedelta(days=30))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_signs_certificates(), critical=True),
-            self._key,
-            self._key,
+        subject = common_name(name)
+        self._issuer = Issuer(subject, ec.generate_private_key(ec.SECP256R1()))
+        days = timedelta(days=30)
+        certificate = issue(
+            subject, self._issuer.key, self._issuer, _around_now(-days, days), is_authority=True
         )
         self.ca_file = folder / "authority.pem"
-        self.ca_file.write_bytes(self._certificate.public_bytes(_PEM))
+        self.ca_file.write_bytes(certificate.public_bytes(_PEM))
 
     def issue(
         self,
@@ -50,16 +46,14 @@ class Authority:
     ) -> Certificate:
         """Sign a server's certificate; the times count from now."""
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = (
-            _builder(_name(host), self._certificate.subject, key, starts, ends)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([_host(host)]), critical=False)
-        )
+        names = x509.SubjectAlternativeName([host_name(host)])
+        validity = _around_now(starts, ends)
+        certificate = issue(common_name(host), key, self._issuer, validity, [names])
         files = Certificate(self._folder / f"{host}.pem", self._folder / f"{host}.key")
         private = key.private_bytes(
             _PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        files.certificate.write_bytes(_signed(builder, key, self._key).public_bytes(_PEM))
+        files.certificate.write_bytes(certificate.public_bytes(_PEM))
         files.key.touch(mode=0o600)  # the server refuses a key that others can read
         files.key.write_bytes(private)
         return files
@@ -78,57 +72,6 @@ class CertifiedKeyServer(KeyServer):
         return [f"--tls-cert={self._files.certificate}", f"--tls-key={self._files.key}"]
 
 
-def _builder(
-    subject: x509.Name,
-    issuer: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
-    starts: timedelta,
-    ends: timedelta,
-) -> x509.CertificateBuilder:
+def _around_now(starts: timedelta, ends: timedelta) -> Validity:
     now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now + starts)
-        .not_valid_after(now + ends)
-    )
-
-
-def _signed(
-    builder: x509.CertificateBuilder,
-    key: ec.EllipticCurvePrivateKey,
-    issuer: ec.EllipticCurvePrivateKey,
-) -> x509.Certificate:
-    # Both identifiers, because Python 3.13 demands them.
-    subject_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())
-    builder = builder.add_extension(subject_id, critical=False)
-    return builder.add_extension(issuer_id, critical=False).sign(issuer, hashes.SHA256())
-
-
-def _signs_certificates() -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-
-
-def _host(host: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ip_address(host))
-    except ValueError:
-        return x509.DNSName(host)
+    return Validity(now + starts, now + ends)

@@ -4,8 +4,7 @@ from socket import socket
 
 import pytest
 
-from signotaur_action.github.rest import limit_pause as github_pause
-from signotaur_action.github.rest import refusal_text
+from signotaur_action.github.rest import github_pause, github_refusal
 from signotaur_action.http import (
     Answer,
     ApiProfile,
@@ -15,10 +14,10 @@ from signotaur_action.http import (
     HttpError,
     HttpErrorKind,
     ServerAddress,
+    limit_pause,
 )
 from signotaur_action.http.answer import http_date
 from signotaur_action.model import Secret
-from signotaur_action.sinks.store import limit_pause as store_pause
 from signotaur_wire.members import format_time
 from support.clock import VirtualClock
 from support.wire import ScriptedServer
@@ -50,51 +49,51 @@ def answer(status: int, body: str = "{}", **headers: str) -> str:
 
 
 def ask(
-    manners: ApiProfile, says: Says, *, method: str = "GET", seconds: float = 600
+    profile: ApiProfile, says: Says, *, method: str = "GET", seconds: float = 600
 ) -> tuple[Answer, list[float]]:
     """Return the answer and the pauses of the client."""
     clock = VirtualClock()
     with ScriptedServer(says) as server:
         limit = Deadline(seconds, "--timeout", clock)
-        client = HttpClient(ServerAddress(server.url), manners, limit, clock)
+        client = HttpClient(ServerAddress(server.url), profile, limit, clock)
         return client.call(method, "/", CREDENTIAL), clock.slept
 
 
-def fault_of(manners: ApiProfile, says: Says, **how: object) -> HttpError:
+def fault_of(profile: ApiProfile, says: Says, **how: object) -> HttpError:
     with pytest.raises(HttpError) as caught:
-        ask(manners, says, **how)  # type: ignore[arg-type]
+        ask(profile, says, **how)  # type: ignore[arg-type]
     return caught.value
 
 
 # Invalid answers
 
-BOTH = pytest.mark.parametrize("manners", [KEY_SERVER, STORE], ids=["key server", "store"])
+BOTH = pytest.mark.parametrize("profile", [KEY_SERVER, STORE], ids=["key server", "store"])
 
 
 @BOTH
 @pytest.mark.parametrize("status", [300, 301, 304, 305, 307, 399])
-def test_every_3xx_is_a_redirect_with_or_without_a_place(manners: ApiProfile, status: int) -> None:
+def test_every_3xx_is_a_redirect_with_or_without_a_place(profile: ApiProfile, status: int) -> None:
     """Without a Location they were accepted, as was 300: with a good body the guard exited 0."""
-    fault = fault_of(manners, Says(answer(status, "" if status == 304 else "{}")))
+    fault = fault_of(profile, Says(answer(status, "" if status == 304 else "{}")))
     assert fault.kind is HttpErrorKind.REDIRECT
     assert f"a redirect ({status})" in str(fault)
 
 
 @BOTH
 @pytest.mark.parametrize("status", [101, 103, 199])
-def test_an_interim_answer_is_not_the_answer(manners: ApiProfile, status: int) -> None:
+def test_an_interim_answer_is_not_the_answer(profile: ApiProfile, status: int) -> None:
     """For a store, 101 was a success without content."""
-    assert fault_of(manners, Says(answer(status, ""))).kind is HttpErrorKind.CONTENT
+    assert fault_of(profile, Says(answer(status, ""))).kind is HttpErrorKind.CONTENT
 
 
 @BOTH
 @pytest.mark.parametrize("length", ["-5", "+2", "2, 2", "two", "0x2", "2.0", "9" * 30])
 def test_an_answer_with_an_invalid_content_length_is_refused(
-    manners: ApiProfile, length: str
+    profile: ApiProfile, length: str
 ) -> None:
     """A negative one was accepted, and the body read until the connection was closed."""
     says = Says(answer(200, "{}", Content_Length=length, Connection="close"))
-    fault = fault_of(manners, says)
+    fault = fault_of(profile, says)
     assert fault.kind is HttpErrorKind.CONTENT
     assert "invalid Content-Length" in str(fault)
 
@@ -125,8 +124,8 @@ def test_times_that_no_clock_shows_end_in_words(text: str, name: str, status: in
     if name == "Date":
         headers |= {"Retry_After": "999999"}
     found, _ = ask(STORE, Says(answer(status, **headers)))
-    assert "GitHub" in refusal_text(found, "a permission")
-    for pause in (github_pause(found), store_pause(found)):
+    assert "GitHub" in github_refusal(found, "a permission")
+    for pause in (github_pause(found), limit_pause(found)):
         if pause is not None:
             assert pause >= 0
             assert format_time(found.later(pause)).endswith("Z")

@@ -26,13 +26,13 @@ def test_a_long_answer_costs_as_much_as_its_length() -> None:
         return False
 
     clock = VirtualClock()
-    manners = ApiProfile("a test", repeatable=(), longest_answer=LONG, verbatim=True)
+    profile = ApiProfile("a test", repeatable=(), longest_answer=LONG, verbatim=True)
     with ScriptedServer(script) as server:
         began = time.thread_time()
         plainly_read(server.url)
         plain = time.thread_time() - began
         client = HttpClient(
-            ServerAddress(server.url), manners, Deadline(600, "a test", clock), clock
+            ServerAddress(server.url), profile, Deadline(600, "a test", clock), clock
         )
         began = time.thread_time()
         found = client.call("GET", "/", Credential(Secret("s" * 20))).document

@@ -96,9 +96,9 @@ def test_what_a_store_keeps_comes_as_it_is_and_what_it_says_does_not(status: int
         assert found.text("message") == "for ***"
 
 
-def client(url: str, **manners: Any) -> HttpClient:
+def client(url: str, **profile: Any) -> HttpClient:
     clock = VirtualClock()
     limit = Deadline(600, "a test", clock)
     return HttpClient(
-        ServerAddress(url), ApiProfile("a test", repeatable=(), **manners), limit, clock
+        ServerAddress(url), ApiProfile("a test", repeatable=(), **profile), limit, clock
     )

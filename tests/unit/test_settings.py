@@ -159,7 +159,14 @@ def test_the_key_itself_has_no_variable_of_its_own_and_no_place_in_the_configura
 
 def test_the_documented_names_of_the_configuration_are_read() -> None:
     names = {option.config for option in OPTIONS.values() if option.config}
-    assert names == {"signServer", "allowUntrusted", "thumbprint", "label", "subject"}
+    assert names == {
+        "allowUntrusted",
+        "encoding",
+        "label",
+        "signServer",
+        "subject",
+        "thumbprint",
+    }
 
 
 # Flags

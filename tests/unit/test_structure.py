@@ -48,7 +48,9 @@ REVEALS = {
     "signotaur_action/sinks/store.py",  # looks whether a header can carry the token
     "signotaur_action/sinks/teamcity.py",
     "signotaur_action/sinks/template.py",
+    "signotaur_action/sinks/id_token.py",
     "signotaur_action/sinks/vault.py",
+    "signotaur_action/sinks/vault_login.py",
     "signotaur_action/vendor_tool/command.py",  # the environment of the tool
     "signotaur_demo/story.py",  # hides the key in what the demo shows
 }

@@ -30,6 +30,7 @@ def test_signing_in_by_keyboard_alone(pages: Pages, chromium: Browser) -> None:
     pages.set_password("ada")
     with window(chromium, pages) as page:
         page.goto("/settings")
+        expect(page.get_by_label("Name")).to_be_focused()
         page.keyboard.type("ada")
         page.keyboard.press("Tab")
         page.keyboard.type(PASSWORD)
@@ -39,8 +40,7 @@ def test_signing_in_by_keyboard_alone(pages: Pages, chromium: Browser) -> None:
         expect(page.locator(":focus")).to_have_text("Skip to the content")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [PHONE, DESK])
+@pytest.mark.parametrize(("width", "scheme"), [(PHONE, "light"), (DESK, "dark")])
 def test_every_page_is_accessible_and_fits(
     pages: Pages, chromium: Browser, width: int, scheme: str
 ) -> None:

@@ -9,21 +9,14 @@ import requests
 
 from docs.pages import block
 from docs.test_readme import shell
-from keyserver.processes import PROGRAM, Process
+from keyserver.processes import Process, command
 from web.pages import PASSWORD, Visitor, text_of
 
 
 def _command(
     data_dir: Path, *arguments: str, typed: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*PROGRAM, *arguments, f"--data-dir={data_dir}"],
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return command(*arguments, f"--data-dir={data_dir}", typed=typed)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""``guard``: is this key good for a while longer? One call to the server, exit 0 or 13."""
+"""``guard``: is this key good for a while longer? It only reads, and ends with 0 or 13."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,28 +11,47 @@ from signotaur_action.commands.runner import (
     warn_of_access,
 )
 from signotaur_action.console.console import Console
-from signotaur_action.errors import ExitCode, SignotaurError, UsageError
+from signotaur_action.errors import ExitCode, ServerError, SignotaurError, UsageError
 from signotaur_action.github.expiry_issue import ExpiryIssue, IssueError
 from signotaur_action.github.rest import GitHubRest
 from signotaur_action.http import HttpError
 from signotaur_action.key_server import HttpKeyService, ServerAddress
+from signotaur_action.key_server.signing import HttpSigningService
+from signotaur_action.model import CertificateSelector, KeyInfo
 from signotaur_action.options.common import (
+    CERTIFICATE_EXPIRING_WITHIN,
     FAIL_IF_EXPIRING_WITHIN,
     MAX_AGE,
     REPORT_ISSUE,
     WARN_IF_EXPIRING_WITHIN,
 )
-from signotaur_action.policy.expiry import Level, Limits, Verdict, parse_window, verdict
+from signotaur_action.policy.certificate import CertificateUnreadableError, certificate_info
+from signotaur_action.policy.expiry import (
+    Level,
+    Limits,
+    Verdict,
+    Window,
+    parse_window,
+    verdict,
+    with_certificate,
+)
 from signotaur_action.ports import Clock
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.guard import expiry_issue, guard_report
+from signotaur_action.settings.certificate import SELECTORS, certificate_selector
 from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.key import KeySource, key_source, require_no_arguments
 from signotaur_action.settings.layers import Settings
-from signotaur_action.settings.server import github_token, outside, server_address
+from signotaur_action.settings.server import github_token, server_address, store_access
 from signotaur_action.settings.tool import refuse_tool
 from signotaur_wire.durations import parse_duration
 
+_LIMITS = (
+    FAIL_IF_EXPIRING_WITHIN,
+    WARN_IF_EXPIRING_WITHIN,
+    MAX_AGE,
+    CERTIFICATE_EXPIRING_WITHIN,
+)
 _UNCHANGED = "Unchanged: the guard only reads."
 
 
@@ -45,12 +64,21 @@ class IssuePlace:
 
 
 @dataclass(frozen=True)
+class CertificateLimit:
+    """How near the end of a certificate may come."""
+
+    selector: CertificateSelector
+    window: Window
+
+
+@dataclass(frozen=True)
 class Guard:
     """The checked settings of one ``guard``."""
 
     source: KeySource
     server: ServerAddress
     limits: Limits
+    certificate: CertificateLimit | None
     issue: IssuePlace | None
 
 
@@ -70,11 +98,24 @@ def run(invocation: Invocation) -> ExitCode:
 def _guard(command: Guard, invocation: Invocation, console: Console, report: Report) -> ExitCode:
     report.check()
     service = HttpKeyService(command.server, invocation.clock)
-    found = verdict(service.describe(command.source.key), command.limits)
+    found = _judged(command, service.describe(command.source.key), invocation.clock)
     _annotate(found, console)
     issue = _keep_issue(command, found, invocation.environ, console)
     publish(report, guard_report(found, issue))
     return ExitCode.EXPIRING if found.level is Level.FAILURE else ExitCode.DONE
+
+
+def _judged(command: Guard, key: KeyInfo, clock: Clock) -> Verdict:
+    found = verdict(key, command.limits)
+    if command.certificate is None:
+        return found
+    service = HttpSigningService(command.server, clock)
+    encoded = service.certificate(command.source.key, command.certificate.selector)
+    try:
+        certificate = certificate_info(encoded, command.certificate.selector)
+    except CertificateUnreadableError as error:
+        raise ServerError(f"{service.address} sent no valid certificate: {error}.") from None
+    return with_certificate(found, certificate, command.certificate.window)
 
 
 def _annotate(found: Verdict, console: Console) -> None:
@@ -114,13 +155,27 @@ def _read(settings: Settings, clock: Clock) -> Guard:
         warn_within=settings.checked(WARN_IF_EXPIRING_WITHIN, parse_window, None),
         max_age=settings.checked(MAX_AGE, _age, None),
     )
-    limit_options = (FAIL_IF_EXPIRING_WITHIN, WARN_IF_EXPIRING_WITHIN, MAX_AGE)
-    if not any(map(settings.is_given, limit_options)):
+    certificate = _certificate_limit(settings)
+    if not any(map(settings.is_given, _LIMITS)):
         settings.faults.append("the guard needs a limit, such as --fail-if-expiring-within 7d")
     issue = _issue_place(settings, clock) if settings.flag(REPORT_ISSUE) else None
     if settings.faults or source is None:
         raise UsageError(settings.faults)
-    return Guard(source, server, limits, issue)
+    return Guard(source, server, limits, certificate, issue)
+
+
+def _certificate_limit(settings: Settings) -> CertificateLimit | None:
+    window = settings.checked(CERTIFICATE_EXPIRING_WITHIN, parse_window, None)
+    if not settings.is_given(CERTIFICATE_EXPIRING_WITHIN):
+        # A variable or config.json may select one for sign.
+        settings.faults.extend(
+            f"{option} needs {CERTIFICATE_EXPIRING_WITHIN}"
+            for option in SELECTORS
+            if settings.is_on_command_line(option)
+        )
+        return None
+    selector = certificate_selector(settings)
+    return None if selector is None or window is None else CertificateLimit(selector, window)
 
 
 def _issue_place(settings: Settings, clock: Clock) -> IssuePlace | None:
@@ -133,7 +188,7 @@ def _issue_place(settings: Settings, clock: Clock) -> IssuePlace | None:
     if token is None or settings.faults:
         return None
     try:
-        return IssuePlace(GitHubRest(outside(settings, clock), token), repository)
+        return IssuePlace(GitHubRest(store_access(settings, clock), token), repository)
     except (ValueError, HttpError) as error:
         settings.faults.append(f"--report-issue: {error}")
         return None

@@ -172,7 +172,7 @@ def _read(settings: Settings, console: Console, clock: Clock) -> RotateKey:
     source = key_source(settings)
     require_no_arguments(settings)
     server = server_address(settings)
-    sinks = destinations(settings, console.emit, source, clock)
+    sinks = destinations(settings, console, source, clock)
     overlap = settings.checked(OVERLAP_DAYS, _whole_number, OVERLAP_DAYS_DEFAULT)
     compromised = settings.flag(COMPROMISED)
     _require_no_contradiction(settings, compromised=compromised)

@@ -82,7 +82,7 @@ def _destination(settings: Settings, console: Console, clock: Clock) -> FileSink
     if chosen is None:
         settings.faults.append("no destination: give --write-key-file or --write-env-file")
         return None
-    return file_sink(chosen[0], chosen[1][0], settings, sink_context(settings, console.emit, clock))
+    return file_sink(chosen[0], chosen[1][0], settings, sink_context(settings, console, clock))
 
 
 def _source(settings: Settings) -> tuple[Option, Sequence[str]] | None:

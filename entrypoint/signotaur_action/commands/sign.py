@@ -1,7 +1,7 @@
 """``sign``: read the settings, build the parts, sign the files, report each result."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from signotaur_action.commands.runner import (
@@ -31,7 +31,12 @@ from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.key import KeySource, key_source
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import server_address
-from signotaur_action.settings.sign import files_to_sign, signing_plan, timestamp_servers
+from signotaur_action.settings.sign import (
+    files_to_sign,
+    retries_on_failure,
+    signing_plan,
+    timestamp_servers,
+)
 from signotaur_action.signing.cat_files import SupportedFormats
 from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.osslsigncode import Osslsigncode
@@ -112,7 +117,7 @@ def _signing_run(command: Sign, invocation: Invocation, console: Console) -> Sig
 
 def _read(settings: Settings, invocation: Invocation) -> Sign:
     source = key_source(settings)
-    server = server_address(settings)
+    server = replace(server_address(settings), retries=retries_on_failure(settings))
     plan = signing_plan(settings)
     servers = timestamp_servers(settings, invocation.clock)
     files = files_to_sign(settings, _arguments(invocation))

@@ -8,7 +8,7 @@ can have one each.
 import hashlib
 from dataclasses import dataclass
 
-from signotaur_action.github.rest import GitHubRest, refusal_text
+from signotaur_action.github.rest import GitHubRest, github_refusal
 from signotaur_action.http import Answer, HttpError
 from signotaur_action.http.address import join_path
 from signotaur_wire.members import Json
@@ -107,7 +107,7 @@ class ExpiryIssue:
         except HttpError as fault:
             raise IssueError(str(fault)) from None
         if answer.refused:
-            raise IssueError(f"{refusal_text(answer, _PERMISSION)}.")
+            raise IssueError(f"{github_refusal(answer, _PERMISSION)}.")
         return answer
 
 

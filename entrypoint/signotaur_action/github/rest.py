@@ -5,22 +5,27 @@ the REST API" (rate limits), "Troubleshooting the REST API" (404 and 403).
 """
 
 import re
-from collections.abc import Collection, Mapping
-from datetime import datetime
+from collections.abc import Collection
 
 from signotaur_action.ci.text import escape_untrusted
-from signotaur_action.http import Answer, ApiProfile, Credential, StoreAccess
+from signotaur_action.http import (
+    TOO_MANY,
+    Answer,
+    ApiProfile,
+    Credential,
+    StoreAccess,
+    refusal_text,
+    reset_pause,
+)
 from signotaur_action.http.address import parse_server_url
 from signotaur_action.model import Secret
-from signotaur_wire.members import Json, format_time
+from signotaur_wire.members import Json
 
 PUBLIC_API = "https://api.github.com"
 FORBIDDEN, NOT_FOUND, UNAUTHORIZED = 403, 404, 401
-_LIMITED = frozenset({FORBIDDEN, 429})
+_LIMITED = frozenset({FORBIDDEN, TOO_MANY})
 _SECONDARY_PAUSE = 60.0
 """What GitHub asks for where a secondary limit names no time."""
-_MARGIN = 1.0
-"""Reset times are whole seconds."""
 
 
 class GitHubRest:
@@ -30,16 +35,16 @@ class GitHubRest:
     back where it does not.
     """
 
-    def __init__(self, outside: StoreAccess, token: Secret) -> None:
+    def __init__(self, store_access: StoreAccess, token: Secret) -> None:
         """Raise ValueError for an invalid token or an invalid address in ``GITHUB_API_URL``."""
         if not re.fullmatch("[!-~]+", token.reveal()):
             raise ValueError("the token contains characters that are not valid in a token")
         try:
-            self.url = parse_server_url(outside.environ.get("GITHUB_API_URL") or PUBLIC_API)
+            self.url = parse_server_url(store_access.environ.get("GITHUB_API_URL") or PUBLIC_API)
         except ValueError as error:
             raise ValueError(f"GITHUB_API_URL: {error}") from None
         self._credential = Credential(token)
-        self._client = outside.client(self.url, _MANNERS)
+        self._client = store_access.client(self.url, _PROFILE)
 
     def call(
         self, method: str, path: str, body: Json | None = None, *, hide: Collection[Secret] = ()
@@ -48,19 +53,18 @@ class GitHubRest:
         return self._client.call(method, path, self._credential, body, hide=hide)
 
 
-def refusal_text(answer: Answer, permission: str) -> str:
+def github_refusal(answer: Answer, permission: str) -> str:
     """Return in a few words why GitHub refused; ``permission`` is what the call needs."""
-    said = escape_untrusted(answer.text("message")).rstrip(".") or "it gave no reason"
-    if limit_pause(answer) is not None:
-        return f"GitHub's rate limit lasts until {format_time(_free_at(answer))}"
+    said = answer.text("message")
     if answer.status == UNAUTHORIZED:
+        said = escape_untrusted(said).rstrip(".") or "it gave no reason"
         return f"GitHub does not accept the token (401: {said}): it may have expired"
-    if answer.status in (FORBIDDEN, NOT_FOUND):
-        return f"GitHub refuses the token ({answer.status}: {said}): it needs {permission}"
-    return f"GitHub answered {answer.status}: {said}"
+    denied = answer.status in (FORBIDDEN, NOT_FOUND)
+    pause = github_pause(answer)
+    return refusal_text("GitHub", answer, said, permission, pause=pause, denied=denied)
 
 
-def limit_pause(answer: Answer) -> float | None:
+def github_pause(answer: Answer) -> float | None:
     """Return for how many seconds a rate limit applies; None without one.
 
     GitHub answers both kinds with 403 or 429: the primary with ``x-ratelimit-remaining: 0`` and
@@ -68,27 +72,13 @@ def limit_pause(answer: Answer) -> float | None:
     """
     if answer.status not in _LIMITED:
         return None
-    if answer.retry_after is not None:
-        return answer.retry_after.total_seconds()
-    if answer.headers.get("x-ratelimit-remaining") == "0":
-        return _until_reset(answer.headers, answer.server_time)
-    if "secondary rate limit" in answer.text("message").lower():
-        return _SECONDARY_PAUSE
-    return None
+    if answer.retry_after is not None or answer.headers.get("x-ratelimit-remaining") == "0":
+        return reset_pause(answer, "x-ratelimit-reset", _SECONDARY_PAUSE)
+    is_secondary = "secondary rate limit" in answer.text("message").lower()
+    return _SECONDARY_PAUSE if is_secondary else None
 
 
-def _until_reset(headers: Mapping[str, str], now: datetime) -> float:
-    reset = headers.get("x-ratelimit-reset", "")
-    if not re.fullmatch("[0-9]{1,10}", reset):
-        return _SECONDARY_PAUSE
-    return max(_MARGIN, int(reset) - now.timestamp() + _MARGIN)
-
-
-def _free_at(answer: Answer) -> datetime:
-    return answer.later(limit_pause(answer) or 0)
-
-
-_MANNERS = ApiProfile(
+_PROFILE = ApiProfile(
     kind="GitHub",
     # A POST may have opened an issue or written a comment, which must not happen twice.
     repeatable=("GET", "PUT", "PATCH"),
@@ -96,5 +86,5 @@ _MANNERS = ApiProfile(
     json_only=False,
     verbatim=True,
     longest_answer=4 * 1024 * 1024,  # a hundred repositories, or issues
-    pause=limit_pause,
+    pause=github_pause,
 )

@@ -6,10 +6,11 @@ it, ``store_access`` is what the clients of all stores share. No other imports H
 """
 
 from signotaur_action.http.address import ServerAddress
-from signotaur_action.http.answer import Answer
-from signotaur_action.http.api_profile import TEMPORARY, TOO_MANY, ApiProfile
+from signotaur_action.http.answer import TOO_MANY, Answer, limit_pause, reset_pause
+from signotaur_action.http.api_profile import TEMPORARY, ApiProfile
 from signotaur_action.http.client import HttpClient
 from signotaur_action.http.errors import HttpError, HttpErrorKind
+from signotaur_action.http.refusal import refusal_text
 from signotaur_action.http.sender import Authentication, Credential, Request, Sender
 from signotaur_action.http.store_access import StoreAccess
 from signotaur_action.http.time_budget import Deadline, TimeBudget, TimeLimit
@@ -31,4 +32,7 @@ __all__ = [
     "StoreAccess",
     "TimeBudget",
     "TimeLimit",
+    "limit_pause",
+    "refusal_text",
+    "reset_pause",
 ]

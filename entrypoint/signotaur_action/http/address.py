@@ -21,6 +21,8 @@ class ServerAddress:
     """Trusted instead of the usual authorities."""
     allow_untrusted: bool = False
     proxy: str | None = None
+    retries: int = 6
+    """How often a call is repeated at most, within ``timeout``."""
     read_timeout: timedelta = timedelta(seconds=15)
     """The longest pause in an answer; after a longer one the answer counts as lost."""
 

@@ -7,6 +7,11 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 FIRST_REFUSAL = 400
+TOO_MANY = 429
+_MARGIN = 1.0
+"""Seconds; reset times are whole ones."""
+_LATEST_SPAN = 10**8
+"""A reset beyond this is a Unix time (GitHub, GitLab), else seconds to wait (Buildkite)."""
 
 
 @dataclass(frozen=True)
@@ -73,3 +78,24 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
         return timedelta(seconds=int(text))
     moment = http_date(text)
     return None if moment is None else max(moment - server_time(headers, now), timedelta(0))
+
+
+def limit_pause(answer: Answer) -> float | None:
+    """Return how many seconds a rate limit lasts; None where the answer reports none."""
+    return reset_pause(answer, "RateLimit-Reset", 10) if answer.status == TOO_MANY else None
+
+
+def reset_pause(answer: Answer, header: str, unnamed: float) -> float:
+    """Return how many seconds a rate limit lasts: until Retry-After, or the reset in ``header``.
+
+    ``unnamed``: for a limit that does not say when it ends, like GitLab's application limits.
+    """
+    if answer.retry_after is not None:
+        return max(_MARGIN, answer.retry_after.total_seconds())
+    reset = answer.headers.get(header, "")
+    if not re.fullmatch("[0-9]{1,10}", reset):
+        return unnamed
+    seconds = float(reset)
+    if seconds > _LATEST_SPAN:
+        seconds -= answer.server_time.timestamp()
+    return max(_MARGIN, seconds + _MARGIN)

@@ -9,7 +9,6 @@ from signotaur_wire.limits import MAX_BODY_BYTES
 
 TEMPORARY = frozenset({408, 425, 500, 502, 503, 504})
 """Statuses of a failure that may soon be over."""
-TOO_MANY = 429
 
 
 @dataclass(frozen=True)

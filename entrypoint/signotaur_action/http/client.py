@@ -22,12 +22,12 @@ class HttpClient:
     """Sends one request at a time. Not for several threads. Its constructor may raise HttpError."""
 
     def __init__(
-        self, address: ServerAddress, manners: ApiProfile, limit: TimeLimit, clock: Clock
+        self, address: ServerAddress, profile: ApiProfile, limit: TimeLimit, clock: Clock
     ) -> None:
         self.url = address.url
-        self._manners = manners
+        self._profile = profile
         self._clock = clock
-        self._sender = Sender(address, manners, limit, clock)
+        self._sender = Sender(address, profile, limit, clock)
 
     def call(
         self,
@@ -44,7 +44,7 @@ class HttpClient:
         ``hide``: further secrets of the body that the answer must not show, besides the credential.
         ``headers``: of this request; one may replace Content-Type.
         Raises HttpError when no answer came within the time: network, TLS, redirect, another
-        content, or more of it than the manners allow.
+        content, or more of it than the profile allow.
         """
         content = None if body is None else json.dumps(body, allow_nan=False).encode()
         request = Request(method, path, content, credential=credential, more_headers=headers or {})
@@ -52,7 +52,7 @@ class HttpClient:
         with self._sender.call() as left:
             while True:
                 answer = self._answer(self._sender.send(request), redaction)
-                pause = self._manners.pause(answer)
+                pause = self._profile.pause(answer)
                 if pause is None or pause > left.seconds():
                     return answer
                 self._clock.sleep(pause)
@@ -75,18 +75,18 @@ class HttpClient:
 
     def _document(self, reply: Reply, redaction: Redaction) -> object:
         success = _FIRST_SUCCESS <= reply.status < _FIRST_REDIRECT
-        if success and not (reply.content or self._manners.json_only):
+        if success and not (reply.content or self._profile.json_only):
             return None
         try:
             document = json.loads(reply.content)
-            return document if success and self._manners.verbatim else redaction.document(document)
+            return document if success and self._profile.verbatim else redaction.document(document)
         except (ValueError, RecursionError):
-            if reply.status >= FIRST_REFUSAL and not self._manners.json_only:
+            if reply.status >= FIRST_REFUSAL and not self._profile.json_only:
                 return None
         kind = redaction.text(reply.headers.get("Content-Type", "no content type"))
         raise HttpError(
             f"{self.url} answered {reply.status} with {escape_untrusted(kind)}, which is not an "
-            f"answer from {self._manners.kind}. Is there a proxy, or a different server, at this "
+            f"answer from {self._profile.kind}. Is there a proxy, or a different server, at this "
             "address?",
             HttpErrorKind.CONTENT,
         )

@@ -97,10 +97,10 @@ class Sender:
     """Sends one request at a time. Not for several threads. Its constructor may raise HttpError."""
 
     def __init__(
-        self, address: ServerAddress, manners: ApiProfile, limit: TimeLimit, clock: Clock
+        self, address: ServerAddress, profile: ApiProfile, limit: TimeLimit, clock: Clock
     ) -> None:
         self.url = address.url
-        self._manners = manners
+        self._profile = profile
         self._limit = limit
         self._clock = clock
         self._left = TimeLeft(clock)
@@ -109,8 +109,8 @@ class Sender:
         if address.allow_untrusted:
             self._verify = False
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        self._session = new_session(address.proxy, self._waits, also_trusted=manners.also_trusted)
-        self._session.headers.update(manners.headers)
+        self._session = new_session(address.proxy, self._waits, also_trusted=profile.also_trusted)
+        self._session.headers.update(profile.headers)
 
     def close(self) -> None:
         """Close the connections."""
@@ -131,8 +131,8 @@ class Sender:
         After a lost answer or a temporary refusal the request is sent again if its method is
         repeatable and time is left. Raises HttpError when there is no answer.
         """
-        repeatable = request.method in self._manners.repeatable
-        for usual_pause in _pauses(self._manners.tries - 1):
+        repeatable = request.method in self._profile.repeatable
+        for usual_pause in _pauses(self._profile.tries - 1):
             pause = usual_pause
             try:
                 reply = self._exchange(request)
@@ -143,7 +143,7 @@ class Sender:
                     raise
                 end = fault
             else:
-                if not (repeatable and reply.status in self._manners.temporary):
+                if not (repeatable and reply.status in self._profile.temporary):
                     return reply
                 pause = self._asked_pause(reply) or usual_pause
                 end = self._out_of_time(f"answered {reply.status} until the time ran out")
@@ -190,8 +190,8 @@ class Sender:
         # Not iter_content: it waits until a whole part has arrived.
         while part := response.raw.read1(_PART, decode_content=True):
             content += part
-            if len(content) > self._manners.longest_answer:
-                most = f"{self._manners.longest_answer // 1024} KiB"
+            if len(content) > self._profile.longest_answer:
+                most = f"{self._profile.longest_answer // 1024} KiB"
                 raise HttpError(
                     f"{self.url} answered with more than {most}.", HttpErrorKind.CONTENT
                 )

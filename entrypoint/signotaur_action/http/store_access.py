@@ -24,24 +24,22 @@ class StoreAccess:
         clock: Clock,
         *,
         ca_file: Path | None = None,
-        allowance: TimeBudget | None = None,
+        budget: TimeBudget | None = None,
     ) -> None:
         """``ca_file``: ``--ca-file``, here trusted besides the usual authorities."""
         self.environ = environ
         self.clock = clock
-        self.allowance = allowance or TimeBudget(
-            _SECONDS, f"{_SECONDS} s for all stores of a run", clock
-        )
+        self.budget = budget or TimeBudget(_SECONDS, f"{_SECONDS} s for all stores of a run", clock)
         self._ca_file = ca_file
 
     def client(
-        self, url: str, manners: ApiProfile, *, also_trusted: Sequence[Path] = ()
+        self, url: str, profile: ApiProfile, *, also_trusted: Sequence[Path] = ()
     ) -> HttpClient:
         """Return a client for a server. Raises HttpError when authorities cannot be read."""
         own = [self._ca_file] if self._ca_file else []
         return HttpClient(
             ServerAddress(url, proxy=proxy_for(url, self.environ)),
-            replace(manners, also_trusted=(*own, *also_trusted)),
-            self.allowance,
+            replace(profile, also_trusted=(*own, *also_trusted)),
+            self.budget,
             self.clock,
         )

@@ -4,6 +4,10 @@ Every call may be repeated (GET, PUT, and the POST that signs a digest: signed t
 signed differently), so network errors, 429 and 5xx are retried within one total deadline.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
 from signotaur_action.errors import ServerError
 from signotaur_action.http import (
     TEMPORARY,
@@ -19,9 +23,11 @@ from signotaur_action.http import (
 )
 from signotaur_action.model import Secret
 from signotaur_action.ports import Clock
-from signotaur_wire.members import Json
+from signotaur_wire.members import Json, WireError
 
-_MANNERS = ApiProfile(
+T = TypeVar("T")
+
+_PROFILE = ApiProfile(
     kind="a key server",
     repeatable=("GET", "PUT", "POST"),
     temporary=TEMPORARY | {TOO_MANY},
@@ -38,7 +44,8 @@ class Transport:
 
     def __init__(self, address: ServerAddress, clock: Clock) -> None:
         self._deadline = Deadline(address.timeout.total_seconds(), "--timeout", clock)
-        self._client = HttpClient(address, _MANNERS, self._deadline, clock)
+        profile = replace(_PROFILE, tries=1 + address.retries)
+        self._client = HttpClient(address, profile, self._deadline, clock)
 
     def begin_again(self) -> None:
         """Give the next calls the whole time again, for a run whose calls cannot be counted."""
@@ -50,3 +57,13 @@ class Transport:
             return self._client.call(method, path, Credential(key), body)
         except HttpError as fault:
             raise ServerError(str(fault), next_step=_NEXT_STEPS.get(fault.kind)) from None
+
+
+def read_document(read: Callable[[object], T], answer: Answer, server: str) -> T:
+    """Return what an answer says, as ``read`` understands it. Raises ServerError."""
+    try:
+        return read(answer.document)
+    except WireError as error:
+        raise ServerError(
+            f"{server} sent a response that this client does not understand: {error}."
+        ) from None

@@ -6,13 +6,12 @@ from uuid import UUID
 
 from signotaur_action.ci.text import escape_untrusted
 from signotaur_action.errors import ServerError
-from signotaur_action.http import ServerAddress
-from signotaur_action.key_server.calls import Transport
+from signotaur_action.http import Answer, ServerAddress
+from signotaur_action.key_server.calls import Transport, read_document
 from signotaur_action.key_server.problems import refusal
 from signotaur_action.model import KeyInfo, OpenRotation, Rotation, RotationIntent, Secret
 from signotaur_action.ports import Clock
 from signotaur_wire import keyformat, paths
-from signotaur_wire.members import Json, WireError
 from signotaur_wire.messages import (
     KeyDescription,
     KeyState,
@@ -24,7 +23,6 @@ from signotaur_wire.roles import ROTATOR, canonical
 
 T = TypeVar("T")
 _NOT_FOUND = 404
-_FIRST_REFUSAL = 400
 
 
 class HttpKeyService:
@@ -38,7 +36,8 @@ class HttpKeyService:
 
     def describe(self, key: Secret) -> KeyInfo:
         """``GET /keys/self``."""
-        return _key_info(self._call(KeyDescription.from_json, "GET", paths.KEYS_SELF, key))
+        answer = self._transport.call("GET", paths.KEYS_SELF, key)
+        return _key_info(self._read(KeyDescription.from_json, answer))
 
     def new_key(self) -> Secret:
         """Make the candidate here: the server sees its hash, and later its use."""
@@ -59,7 +58,7 @@ class HttpKeyService:
             compromised=intent.compromised,
         )
         path = paths.rotation(intent.id)
-        answer = self._call(RotationDescription.from_json, "PUT", path, key, body.to_json())
+        answer = self._transport.call("PUT", path, key, body.to_json())
         return OpenRotation(self._rotation(answer, intent.id), intent.candidate)
 
     def rotation(self, key: Secret, rotation_id: UUID) -> Rotation | None:
@@ -67,46 +66,28 @@ class HttpKeyService:
         answer = self._transport.call("GET", paths.rotation(rotation_id), key)
         if answer.status == _NOT_FOUND:
             return None
-        if answer.status >= _FIRST_REFUSAL:
-            raise refusal(answer, self.address)
-        description = self._read(RotationDescription.from_json, answer.document)
-        return self._rotation(description, rotation_id)
+        return self._rotation(answer, rotation_id)
 
     def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:
         """``PUT /rotations/{uuid}/confirmation``."""
-        path = paths.confirmation(rotation_id)
-        answer = self._call(RotationDescription.from_json, "PUT", path, key)
-        if answer.state is not RotationState.CONFIRMED:
+        answer = self._transport.call("PUT", paths.confirmation(rotation_id), key)
+        rotation = self._rotation(answer, rotation_id)
+        if rotation.state is not RotationState.CONFIRMED:
             raise ServerError(f"{self.address} did not confirm the requested rotation.")
-        return self._rotation(answer, rotation_id)
+        return rotation
 
-    def _rotation(self, description: RotationDescription, asked: UUID) -> Rotation:
+    def _rotation(self, answer: Answer, asked: UUID) -> Rotation:
+        description = self._read(RotationDescription.from_json, answer)
         if description.id != asked:
             raise ServerError(
                 f"{self.address} returned a different rotation than the one requested."
             )
         return _rotation(description)
 
-    def _call(
-        self,
-        read: Callable[[object], T],
-        method: str,
-        path: str,
-        key: Secret,
-        body: Json | None = None,
-    ) -> T:
-        answer = self._transport.call(method, path, key, body)
-        if answer.status >= _FIRST_REFUSAL:
+    def _read(self, read: Callable[[object], T], answer: Answer) -> T:
+        if answer.refused:
             raise refusal(answer, self.address)
-        return self._read(read, answer.document)
-
-    def _read(self, read: Callable[[object], T], document: object) -> T:
-        try:
-            return read(document)
-        except WireError as error:
-            raise ServerError(
-                f"{self.address} sent a response that this client does not understand: {error}."
-            ) from None
+        return read_document(read, answer, self.address)
 
 
 def _key_info(description: KeyDescription) -> KeyInfo:

@@ -19,12 +19,12 @@ from signotaur_action.http import (
     Sender,
     ServerAddress,
 )
-from signotaur_action.key_server.calls import Transport
+from signotaur_action.key_server.calls import Transport, read_document
 from signotaur_action.key_server.problems import refusal
 from signotaur_action.model import CertificateSelector, DigestToSign, Secret
 from signotaur_action.ports import Clock
 from signotaur_wire import signing
-from signotaur_wire.members import Json, WireError
+from signotaur_wire.members import Json
 from signotaur_wire.signing import (
     CertificateAnswer,
     CertificateRequest,
@@ -39,7 +39,7 @@ _CLIENT = f"signotaur-action/{VERSION}"
 _OK, _FORBIDDEN, _NOT_FOUND, _METHOD_NOT_ALLOWED = 200, (401, 403), 404, 405
 _TIMESTAMP_SECONDS = 20
 _QUERY, _REPLY = "application/timestamp-query", "application/timestamp-reply"
-_TIMESTAMP_MANNERS = ApiProfile(
+_TIMESTAMP_PROFILE = ApiProfile(
     kind="a timestamp server",
     repeatable=("POST",),
     temporary=TEMPORARY | {TOO_MANY},
@@ -94,12 +94,7 @@ class HttpSigningService:
         answer = transport.call("POST", path, key, body)
         if answer.status != _OK:
             raise self._refusal(answer)
-        try:
-            return read(answer.document)
-        except WireError as error:
-            raise ServerError(
-                f"{self.address} sent a response that this client does not understand: {error}."
-            ) from None
+        return read_document(read, answer, self.address)
 
     def _transport(self) -> Transport:
         found: Transport | None = getattr(self._of_thread, "transport", None)
@@ -110,9 +105,9 @@ class HttpSigningService:
     def _refusal(self, answer: Answer) -> Exception:
         if answer.status in (_NOT_FOUND, _METHOD_NOT_ALLOWED):
             return ServerError(
-                f"{self.address} does not support signing over REST ({answer.status}): it is a v1 "
-                "server without the REST interface, or not a key server.",
-                next_step="Check --sign-server. A v1 server must be upgraded to v2 to sign.",
+                f"{self.address} does not support signing over REST ({answer.status}): Signotaur "
+                "v2 or later is required.",
+                next_step="Check --sign-server. If it is a v1 server, upgrade it.",
             )
         error = refusal(answer, self.address)
         if answer.status in _FORBIDDEN and not isinstance(error, UnauthorizedError):
@@ -135,7 +130,7 @@ class HttpTimestampServer:
         query = Request("POST", "", request, _QUERY)
         try:
             with (
-                closing(Sender(server, _TIMESTAMP_MANNERS, limit, self.clock)) as sender,
+                closing(Sender(server, _TIMESTAMP_PROFILE, limit, self.clock)) as sender,
                 sender.call(),
             ):
                 reply = sender.send(query)

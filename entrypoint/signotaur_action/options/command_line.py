@@ -5,6 +5,7 @@ otherwise go into parameters that nobody uses.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -16,7 +17,7 @@ from signotaur_action.options.declare import Option
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 _GROUPS = {"auth": "Store API keys."}
 
-Run = Callable[[str, dict[str, Any]], int]
+Run = Callable[..., int]
 """Runs a module of ``commands`` with the values given, by parameter name."""
 
 
@@ -80,7 +81,7 @@ def _command(name: str, command: Command, run: Run) -> TyperCommand:
     arguments = [_arguments(command.arguments)] if command.arguments else []
     built = _GroupedCommand(
         name.rpartition(" ")[2],
-        callback=lambda **given: run(command.module, given),
+        callback=partial(run, command.module),
         params=[*arguments, *map(_option, command.options), *map(_ignored, IGNORED)],
         help=command.help,
         context_settings=_SETTINGS,

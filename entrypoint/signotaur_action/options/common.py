@@ -172,6 +172,13 @@ WARN_IF_EXPIRING_WITHIN = declare(
     metavar="DURATION",
     help="Warn if the key expires within this time or share of its life.",
 )
+CERTIFICATE_EXPIRING_WITHIN = declare(
+    "certificate-expiring-within",
+    group=LIMITS,
+    metavar="DURATION",
+    help="Fail if the certificate of --label, --thumbprint or --subject expires within this time "
+    "or share of its life.",
+)
 MAX_AGE = declare(
     "max-age",
     group=LIMITS,

@@ -1,6 +1,6 @@
 """The options that only ``sign`` takes."""
 
-from signotaur_action.options.declare import declare
+from signotaur_action.options.declare import LIMITS, declare
 
 _CERTIFICATE = "Certificate"
 _FILES = "Files"
@@ -12,14 +12,14 @@ THUMBPRINT = declare(
     group=_CERTIFICATE,
     metavar="SHA1",
     config="thumbprint",
-    help="Sign with the certificate that has this SHA-1 thumbprint; overrides label and subject.",
+    help="The certificate that has this SHA-1 thumbprint; overrides label and subject.",
 )
 LABEL = declare(
     "label",
     group=_CERTIFICATE,
     metavar="TEXT",
     config="label",
-    help="Sign with the certificate that has this label on the server; overrides the subject.",
+    help="The certificate that has this label on the server; overrides the subject.",
 )
 SUBJECT = declare(
     "subject",
@@ -27,7 +27,7 @@ SUBJECT = declare(
     group=_CERTIFICATE,
     metavar="TEXT",
     config="subject",
-    help="Sign with the certificate that has this subject.",
+    help="The certificate that has this subject.",
 )
 ADDITIONAL_CERTIFICATES = declare(
     "additional-certificates",
@@ -42,6 +42,14 @@ FILE_LIST = declare(
     group=_FILES,
     metavar="FILE",
     help="File with more paths and patterns, one on each line.",
+)
+ENCODING = declare(
+    "encoding",
+    group=_FILES,
+    metavar="NAME",
+    default="UTF8",
+    config="encoding",
+    help="Encoding of the file list: UTF8, UTF16, OEMCodePage, or CodePage and a number.",
 )
 BASE_DIRECTORY = declare(
     "base-directory",
@@ -115,4 +123,13 @@ DESCRIPTION_URL = declare(
     group=_SIGNATURE,
     metavar="URL",
     help="Page about the program that Windows links to.",
+)
+RETRIES_ON_FAILURE = declare(
+    "retries-on-failure",
+    "--rf",
+    group=LIMITS,
+    metavar="NUMBER",
+    default="6",
+    help="How often a call to the server is repeated, within --timeout, after a failure that may "
+    "soon be over; 0 to 100.",
 )

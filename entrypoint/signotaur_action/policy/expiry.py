@@ -1,15 +1,16 @@
 """Is this key good for a while longer? The decision as a pure function of the server's answer.
 
-Looks at three things: the end of the key's life, a revocation that a confirmed rotation has
-scheduled, and how long ago the key was made. The server's time decides, never the runner's.
+Looks at the end of the key's life, a revocation that a confirmed rotation has scheduled, how
+long ago the key was made, and the end of the certificate that it signs with. The server's
+time decides, never the runner's.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-from signotaur_action.model import KeyInfo
+from signotaur_action.model import CertificateInfo, KeyInfo
 from signotaur_action.policy.durations import describe_span
 from signotaur_wire.durations import parse_duration
 from signotaur_wire.members import format_time
@@ -25,13 +26,13 @@ class Window:
     span: timedelta | None = None
     share: float = 0.0
 
-    def of(self, key: KeyInfo) -> timedelta | None:
-        """Return the window as a span; None if it is a share and the key has no end."""
+    def of(self, begins_at: datetime | None, ends_at: datetime | None) -> timedelta | None:
+        """Return the window of a life as a span; None if it is a share and there is no end."""
         if self.span is not None:
             return self.span
-        if key.expires_at is None or key.created_at is None:
+        if ends_at is None or begins_at is None:
             return None
-        return (key.expires_at - key.created_at) * self.share
+        return (ends_at - begins_at) * self.share
 
 
 def parse_window(text: str) -> Window | None:
@@ -49,13 +50,7 @@ class Limits:
     fail_within: Window | None = None
     warn_within: Window | None = None
     max_age: timedelta | None = None
-
-    @property
-    def any(self) -> bool:
-        """Whether any limit was given."""
-        return any(
-            limit is not None for limit in (self.fail_within, self.warn_within, self.max_age)
-        )
+    certificate_within: Window | None = None
 
 
 class Level(IntEnum):
@@ -77,7 +72,11 @@ class Verdict:
     findings: tuple[str, ...]
     next_step: str
     limit_passed: bool
-    """Whether the key is near its end or too old by the limits, not by a rotation."""
+    """Whether key or certificate is near its end or too old by the limits, not by a rotation."""
+    certificate: CertificateInfo | None = None
+    """The certificate that was judged too."""
+    only_certificate: bool = False
+    """Whether the certificate alone is the reason of the failure."""
 
     @property
     def days_left(self) -> int | None:
@@ -110,6 +109,28 @@ def verdict(key: KeyInfo, limits: Limits) -> Verdict:
     return Verdict(key, level, state, (*told, *findings), next_step, limit_passed=bool(findings))
 
 
+def with_certificate(found: Verdict, certificate: CertificateInfo, window: Window) -> Verdict:
+    """Return the verdict on a key and on the certificate that it signs with."""
+    left = certificate.ends_at - found.key.server_time
+    span = window.of(certificate.begins_at, certificate.ends_at)
+    if span is None or left > span:
+        return replace(found, certificate=certificate)
+    ending = (
+        f"The certificate with the {certificate.shown_name} expires in {describe_span(left)}, on "
+        f"{format_time(certificate.ends_at)}."
+    )
+    renew = "Add the renewed certificate to the server; it can have the same label."
+    return replace(
+        found,
+        certificate=certificate,
+        level=Level.FAILURE,
+        findings=(*found.findings, ending),
+        next_step=renew if found.level is Level.GOOD else f"{found.next_step} {renew}",
+        limit_passed=True,
+        only_certificate=not found.limit_passed,
+    )
+
+
 def _successor(key: KeyInfo) -> tuple[int, datetime] | None:
     """Return id and confirmation of the key that replaces this one; None while none does."""
     rotation = key.rotation
@@ -119,7 +140,7 @@ def _successor(key: KeyInfo) -> tuple[int, datetime] | None:
 
 
 def _ends_within(key: KeyInfo, window: Window) -> bool:
-    span = window.of(key)
+    span = window.of(key.created_at, key.expires_at)
     return span is not None and key.ends_at is not None and key.ends_at - key.server_time <= span
 
 

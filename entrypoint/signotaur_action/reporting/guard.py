@@ -5,11 +5,13 @@ from types import MappingProxyType
 
 from signotaur_action.ci.text import escape_untrusted
 from signotaur_action.github.expiry_issue import Issue
+from signotaur_action.model import CertificateInfo
 from signotaur_action.policy.expiry import Level, Verdict
 from signotaur_action.reporting.key_rows import key_rows
-from signotaur_action.reporting.report_content import ReportContent
-from signotaur_wire.members import format_optional_time
+from signotaur_action.reporting.report_content import ReportContent, Rows
+from signotaur_wire.members import Json, format_optional_time, format_time
 
+_ONLY_CERTIFICATE = "The certificate must be renewed."
 _HEADLINES = {
     Level.GOOD: "The key is good.",
     Level.WARNING: "The key needs attention.",
@@ -22,11 +24,13 @@ def guard_report(verdict: Verdict, issue: str = "") -> ReportContent:
     ends_at = format_optional_time(verdict.key.ends_at)
     days = verdict.days_left
     left = "" if days is None else str(days)
+    certificate = verdict.certificate
     return ReportContent(
-        headline=_HEADLINES[verdict.level],
+        headline=_ONLY_CERTIFICATE if verdict.only_certificate else _HEADLINES[verdict.level],
         rows=(
             *key_rows(verdict.key),
             ("Days left", left or "no end"),
+            *(() if certificate is None else _certificate_rows(certificate)),
             *(("Finding", finding) for finding in verdict.findings),
             *((("Issue", issue),) if issue else ()),
         ),
@@ -37,6 +41,7 @@ def guard_report(verdict: Verdict, issue: str = "") -> ReportContent:
                 "state": verdict.state,
                 "expires-at": ends_at or "",
                 "days-left": left,
+                **({} if certificate is None else _certificate_outputs(certificate)),
             }
         ),
         document=MappingProxyType(
@@ -49,17 +54,46 @@ def guard_report(verdict: Verdict, issue: str = "") -> ReportContent:
                 "good": verdict.level is Level.GOOD,
                 "findings": list(verdict.findings),
                 "next": verdict.next_step,
+                **({} if certificate is None else {"certificate": _document(certificate)}),
             }
         ),
     )
 
 
+def _certificate_rows(certificate: CertificateInfo) -> Rows:
+    return (
+        ("Certificate", f"{escape_untrusted(certificate.shown_name)} ({certificate.thumbprint})"),
+        ("Certificate expires", format_time(certificate.ends_at)),
+    )
+
+
+def _certificate_outputs(certificate: CertificateInfo) -> dict[str, str]:
+    return {
+        "certificate-thumbprint": certificate.thumbprint,
+        "certificate-expires-at": format_time(certificate.ends_at),
+    }
+
+
+def _document(certificate: CertificateInfo) -> Json:
+    return {
+        "thumbprint": certificate.thumbprint,
+        "expiresAt": format_time(certificate.ends_at),
+    }
+
+
 def expiry_issue(verdict: Verdict, environ: Mapping[str, str]) -> Issue:
-    """Return the issue about a key that passed a limit: its dates and ids, never a key."""
-    ends_at = verdict.key.ends_at
-    when = "is too old" if ends_at is None else f"ends on {ends_at:%Y-%m-%d}"
+    """Return the issue about a limit that was passed: dates and ids, never a key."""
     lines = [guard_report(verdict).markdown(), _run_link(environ)]
-    return Issue(f"Signing key {verdict.key.name} {when}", "\n".join(filter(None, lines)).rstrip())
+    return Issue(_title(verdict), "\n".join(filter(None, lines)).rstrip())
+
+
+def _title(verdict: Verdict) -> str:
+    certificate, ends_at = verdict.certificate, verdict.key.ends_at
+    if verdict.only_certificate and certificate is not None:
+        name = escape_untrusted(certificate.selector.value)
+        return f"Signing certificate {name} ends on {certificate.ends_at:%Y-%m-%d}"
+    when = "is too old" if ends_at is None else f"ends on {ends_at:%Y-%m-%d}"
+    return f"Signing key {verdict.key.name} {when}"
 
 
 def _run_link(environ: Mapping[str, str]) -> str:

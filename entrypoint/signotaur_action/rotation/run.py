@@ -48,12 +48,14 @@ class RotationRun:
         Raises DestinationRefusedError with all faults at once.
         """
         faults = []
+        concerns: dict[str, None] = {}
         for sink in self._sinks:
             try:
-                for concern in sink.check():
-                    self._progress.warn(concern)
+                concerns |= dict.fromkeys(sink.check())
             except DestinationRefusedError as error:
                 faults.append(error)
+        for concern in concerns:  # once, where several destinations share a token
+            self._progress.warn(concern)
         if len(faults) == 1:
             raise faults[0]
         if faults:

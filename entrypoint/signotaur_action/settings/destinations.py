@@ -1,9 +1,11 @@
 """Where a rotated key goes, from the settings: the sinks in order of delivery."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
+from signotaur_action.model import Secret
 from signotaur_action.options.common import (
     API_KEY,
     API_KEY_NAME,
@@ -19,7 +21,7 @@ from signotaur_action.options.declare import Option
 from signotaur_action.ports import Clock, Sink
 from signotaur_action.settings.key import KeySource
 from signotaur_action.settings.layers import Settings
-from signotaur_action.settings.server import github_token, outside
+from signotaur_action.settings.server import github_token, store_access
 from signotaur_action.sinks import TAKES_STDOUT, FileSink, emitter
 from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.env_file import EnvFileSink
@@ -29,11 +31,21 @@ from signotaur_action.sinks.stdout import StdoutSink
 FILES = (WRITE_KEY_FILE, WRITE_ENV_FILE)
 
 
+class Output(Protocol):
+    """What sinks may do with the output of this run."""
+
+    def emit(self, text: str) -> None:
+        """Write text to stdout, flushed."""
+
+    def mask(self, key: Secret) -> None:
+        """Make the CI system hide a secret."""
+
+
 def destinations(
-    settings: Settings, emit: Callable[[str], None], source: KeySource | None, clock: Clock
+    settings: Settings, output: Output, source: KeySource | None, clock: Clock
 ) -> list[Sink]:
     """Return the sinks, the old key's own file last; faults gather in ``settings``."""
-    context = sink_context(settings, emit, clock, source)
+    context = sink_context(settings, output, clock, source)
     chosen = settings.one_of(*FILES, EMIT_SECRET)
     require_env_file(settings, chosen)
     if chosen is None:
@@ -47,19 +59,20 @@ def destinations(
 
 def sink_context(
     settings: Settings,
-    emit: Callable[[str], None],
+    output: Output,
     clock: Clock,
     source: KeySource | None = None,
 ) -> SinkContext:
     """Return the world as this command's sinks see it; ``source`` is where the old key is from."""
     return SinkContext(
-        emit,
+        output.emit,
         settings.environ,
         settings.flag(FOLLOW_SYMLINKS),
         github_token=github_token(settings),
         key_variables=_key_variables(settings),
         old_key=source.key if source else None,
-        outside=outside(settings, clock),
+        store_access=store_access(settings, clock),
+        mask=output.mask,
     )
 
 

@@ -8,13 +8,12 @@ A GitHub job reads no config.json: the home folder is shared by all steps, and o
 runner by all jobs, so what an untrusted one leaves there could name another server.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 from signotaur_action.ci.detect import under_github
 from signotaur_action.options.declare import Option
+from signotaur_action.settings.config_file import config_path, read_config
 
 Value = str | bool | Sequence[str]
 T = TypeVar("T")
@@ -127,19 +126,11 @@ class Settings:
         return None
 
     def _read_config(self) -> Mapping[str, object]:
-        home = self.environ.get("HOME") or self.environ.get("USERPROFILE")
-        path = Path(home or "/nonexistent", ".signotaur", "config.json")
         try:
-            config = json.loads(path.read_bytes())
-        except (FileNotFoundError, NotADirectoryError):
+            return read_config(config_path(self.environ))
+        except ValueError as error:
+            self.faults.append(str(error))
             return {}
-        except (OSError, ValueError):
-            self.faults.append(f"{path} cannot be read as JSON")
-            return {}
-        if isinstance(config, dict):
-            return config
-        self.faults.append(f"{path} does not contain a JSON object")
-        return {}
 
     def _fault_once(self, fault: str) -> None:
         if fault not in self.faults:

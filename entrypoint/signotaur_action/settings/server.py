@@ -41,7 +41,7 @@ def github_token(settings: Settings) -> Secret | None:
     return Secret(text) if text else None
 
 
-def outside(settings: Settings, clock: Clock) -> StoreAccess:
+def store_access(settings: Settings, clock: Clock) -> StoreAccess:
     """Return the way to other servers than the key server."""
     ca_file = settings.text(CA_FILE)
     return StoreAccess(settings.environ, clock, ca_file=Path(ca_file) if ca_file else None)

@@ -15,20 +15,21 @@ from signotaur_action.options.sign import (
     BASE_DIRECTORY,
     DESCRIPTION,
     DESCRIPTION_URL,
+    ENCODING,
     FALLBACK_TIMESTAMP_SERVER,
     FILE_DIGEST,
     FILE_LIST,
-    LABEL,
     MAX_DEGREE_OF_PARALLELISM,
     REPLACE,
-    SUBJECT,
-    THUMBPRINT,
+    RETRIES_ON_FAILURE,
     TIMESTAMP_DIGEST,
     TIMESTAMP_SERVER,
     TRUST_EXISTING_SIGNATURES,
 )
 from signotaur_action.policy.expiry import parse_window
 from signotaur_action.ports import Clock
+from signotaur_action.settings.certificate import certificate_selector
+from signotaur_action.settings.encodings import known_codec
 from signotaur_action.settings.layers import Settings
 from signotaur_action.signing.certificate import CertificateError, certificates_in
 from signotaur_action.signing.files import FilesError, matching, patterns_in
@@ -39,15 +40,14 @@ from signotaur_action.signing.plan import (
     OnSigned,
     SigningPlan,
 )
-from signotaur_wire.signing import DigestAlgorithm, normal_thumbprint
+from signotaur_wire.signing import DigestAlgorithm
 
-_SELECTORS = (THUMBPRINT, LABEL, SUBJECT)
-_SHA1_DIGITS = 40
+_MOST_RETRIES = 100
 
 
 def signing_plan(settings: Settings) -> SigningPlan | None:
     """Return the plan; None, with the fault in ``settings``, if no certificate is selected."""
-    selector = _selector(settings)
+    selector = certificate_selector(settings)
     digest = settings.checked(FILE_DIGEST, _digest, DigestAlgorithm.SHA256)
     if settings.flag(APPEND) and settings.flag(REPLACE):
         settings.faults.append("--append and --replace cannot be used together")
@@ -93,7 +93,8 @@ def files_to_sign(settings: Settings, arguments: Sequence[str]) -> list[Path]:
         settings.faults.append(f"--base-directory: {base} is not a folder")
         return []
     nothing: list[str] = []
-    listed = settings.checked(FILE_LIST, _listed, nothing)
+    encoding = settings.checked(ENCODING, known_codec, "utf-8")
+    listed = settings.checked(FILE_LIST, lambda text: _listed(text, encoding), nothing)
     patterns = [*filter(None, arguments), *listed]
     if not patterns:
         settings.faults.append("no files to sign: give file names or --file-list")
@@ -105,22 +106,9 @@ def files_to_sign(settings: Settings, arguments: Sequence[str]) -> list[Path]:
         return []
 
 
-def _selector(settings: Settings) -> CertificateSelector | None:
-    chosen = settings.preferred(*_SELECTORS)
-    if chosen is None:
-        settings.faults.append(
-            "no certificate is selected; give --label, --thumbprint or --subject"
-        )
-        return None
-    option, value = chosen
-    if option is THUMBPRINT and not _is_thumbprint(value):
-        settings.faults.append("--thumbprint: it must be the SHA-1 of a certificate, 40 hex digits")
-    return CertificateSelector(option.name, value)
-
-
-def _is_thumbprint(text: str) -> bool:
-    digits = normal_thumbprint(text)
-    return len(digits) == _SHA1_DIGITS and set(digits) <= set("0123456789ABCDEF")
+def retries_on_failure(settings: Settings) -> int:
+    """Return how often a call to the server is repeated at most."""
+    return settings.checked(RETRIES_ON_FAILURE, _retries, 0)
 
 
 def _on_signed(settings: Settings) -> OnSigned:
@@ -167,13 +155,19 @@ def _in_file(path: str) -> tuple[bytes, ...]:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _listed(text: str) -> list[str]:
+def _retries(text: str) -> int:
+    if not text.isdecimal() or int(text) > _MOST_RETRIES:
+        raise ValueError(f"it must be a whole number from 0 to {_MOST_RETRIES}")
+    return int(text)
+
+
+def _listed(text: str, encoding: str) -> list[str]:
     if not text:
         return []
     try:
-        return patterns_in(_content(text).decode())
+        return patterns_in(_content(text).decode(encoding))
     except UnicodeDecodeError:
-        raise ValueError(f"{text} is not UTF-8") from None
+        raise ValueError(f"{text} is not {encoding}; --encoding chooses another encoding") from None
 
 
 def _content(path: str) -> bytes:

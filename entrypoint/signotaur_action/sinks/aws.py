@@ -7,11 +7,11 @@ header. The refusals have one status, 400, and a name in ``__type``.
 import re
 from collections.abc import Collection, Mapping
 
-from signotaur_action.http import Answer
+from signotaur_action.http import Answer, limit_pause
 from signotaur_action.model import Secret
 from signotaur_action.sinks.aws_signature import AwsSignature
 from signotaur_action.sinks.base import SinkContext, SinkError, require_name
-from signotaur_action.sinks.store import Access, Store, limit_pause
+from signotaur_action.sinks.store import Access, Store, token_of
 from signotaur_wire.members import Json
 
 _REGION = r"[a-z]{2,8}(-[a-z0-9]+)+"
@@ -57,15 +57,16 @@ class AwsService(Store):
         for name in (_KEY_ID, _SESSION):
             if not re.fullmatch("[!-~]*", environ.get(name, "").strip()):
                 raise SinkError(f"{kind}: {name} contains characters that are not valid in it")
-        super().__init__(
-            kind,
-            _access(service, title, self.region, environ),
-            context,
-            lambda secret: AwsSignature(
-                environ[_KEY_ID].strip(), secret, context.secret_of(_SESSION),
-                self.region, service, context.servers().clock,
-            ),
-        )  # fmt: skip
+        access = _access(service, title, self.region, environ)
+        signature = AwsSignature(
+            environ[_KEY_ID].strip(),
+            token_of(kind, access, context),
+            context.secret_of(_SESSION),
+            self.region,
+            service,
+            context.servers().clock,
+        )
+        super().__init__(kind, access, context, signature)
 
     def invoke(self, action: str, body: Json, *, hide: Collection[Secret] = ()) -> Answer:
         """Call an action, as ``secretsmanager.PutSecretValue``."""
@@ -103,10 +104,10 @@ def _access(service: str, title: str, region: str, environ: Mapping[str, str]) -
         store=f"AWS {title}",
         address=own if environ.get(own) else "AWS_ENDPOINT_URL",
         token=_SECRET_KEY,
-        token_is="the secret key of a role or a user",  # noqa: S106 - a description
-        words=_words,
-        usual=f"https://{service}.{region}.{zone}",
-        authorities="AWS_CA_BUNDLE",
+        token_hint="the secret key of a role or a user",  # noqa: S106 - a description
+        error_text=_words,
+        default_url=f"https://{service}.{region}.{zone}",
+        ca_file_variable="AWS_CA_BUNDLE",
         pause=_pause,
     )
 

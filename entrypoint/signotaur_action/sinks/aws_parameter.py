@@ -82,7 +82,7 @@ class AwsParameterSink:
         if "key" in self._settings:
             body["KeyId"] = self._settings["key"]
         answer = self._call("PutParameter", hide=[key], Name=self._parameter, **body)
-        self._manager.granted(answer, _NEEDS, unsaid=[key.reveal()])
+        self._manager.require_success(answer, _NEEDS, redactions=[key.reveal()])
         version = answer.member("Version")
         if not isinstance(version, int) or version < 1:
             raise StoreRefusedError("AWS SSM did not return the version of the parameter")
@@ -93,7 +93,7 @@ class AwsParameterSink:
             return _Found()
         if not_allowed(answer):
             return _Found(may_read=False)
-        parameter = self._manager.granted(answer, _NEEDS).member("Parameter")
+        parameter = self._manager.require_success(answer, _NEEDS).member("Parameter")
         members = parameter if isinstance(parameter, dict) else {}
         value = members.get("Value")
         if members.get("Type") != _TYPE or not isinstance(value, str):
@@ -109,7 +109,7 @@ class AwsParameterSink:
         answer = self._call("DescribeParameters", ParameterFilters=only)
         if not_allowed(answer):
             return None
-        found = self._manager.granted(answer, "ssm:DescribeParameters").member("Parameters")
+        found = self._manager.require_success(answer, "ssm:DescribeParameters").member("Parameters")
         members = found[0] if isinstance(found, list) and found else {}
         named = ((each, members.get(each)) for each in ("KeyId", "Tier"))
         return {name: value for name, value in named if isinstance(value, str) and value}

@@ -71,7 +71,7 @@ class AwsSecretSink:
                     f"there is no such secret in {self._manager.region}; create it first, with any "
                     "value"
                 )
-            if self._granted(answer).member("DeletedDate") is not None:
+            if self._require_success(answer).member("DeletedDate") is not None:
                 raise StoreRefusedError("the secret is scheduled for deletion")
             return self._concerns(self._found())
 
@@ -108,12 +108,12 @@ class AwsSecretSink:
         text = json.dumps(members | {self._place.field: key.reveal()}, ensure_ascii=False)
         # Another field of the same secret, or a change by somebody else, is another version.
         version = uuid5(delivery.rotation_id, f"{self._place.field}#{found.version}")
-        self._put(key, text, str(version), unsaid=list(texts(members)))
+        self._put(key, text, str(version), redactions=list(texts(members)))
 
-    def _put(self, key: Secret, text: str, version: str, unsaid: Sequence[str] = ()) -> None:
+    def _put(self, key: Secret, text: str, version: str, redactions: Sequence[str] = ()) -> None:
         body = {"ClientRequestToken": version, "SecretString": text}
         answer = self._call("PutSecretValue", hide=[key], **body)
-        self._granted(answer, [key.reveal(), *unsaid])
+        self._require_success(answer, [key.reveal(), *redactions])
         stages = answer.member("VersionStages")
         if answer.text("VersionId") != version:
             raise StoreRefusedError("AWS Secrets Manager did not return the version that was sent")
@@ -126,7 +126,7 @@ class AwsSecretSink:
             return _Found()  # a secret that has no value yet
         if not_allowed(answer) and not self._place.field:
             return _Found(may_read=False)
-        text = self._granted(answer).member("SecretString")
+        text = self._require_success(answer).member("SecretString")
         return _Found(text if isinstance(text, str) else None, answer.text("VersionId"))
 
     def _members(self, found: _Found) -> dict[str, object]:
@@ -142,8 +142,8 @@ class AwsSecretSink:
         require_writable(members)
         return members
 
-    def _granted(self, answer: Answer, unsaid: Sequence[str] = ()) -> Answer:
-        return self._manager.granted(answer, self._place.needs, unsaid=unsaid)
+    def _require_success(self, answer: Answer, redactions: Sequence[str] = ()) -> Answer:
+        return self._manager.require_success(answer, self._place.needs, redactions=redactions)
 
     def _call(self, action: str, *, hide: Sequence[Secret] = (), **body: str) -> Answer:
         named: Json = {"SecretId": self._place.secret, **body}

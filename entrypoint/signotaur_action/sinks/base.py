@@ -25,8 +25,10 @@ class SinkContext:
     """Variables with a key or a token of this command: no program gets them."""
     old_key: Secret | None = None
     """The key that is rotated, if known: no program gets a variable that contains it."""
-    outside: StoreAccess | None = None
+    store_access: StoreAccess | None = None
     """The way to servers; None where there is none."""
+    mask: Callable[[Secret], None] = lambda _secret: None
+    """Makes the CI system hide a token that this run was given."""
 
     def file_of(self, variable: str) -> Path | None:
         """Return the file that a variable of the CI system names; None where it names none."""
@@ -40,7 +42,7 @@ class SinkContext:
 
     def servers(self) -> StoreAccess:
         """Return the way to servers."""
-        return self.outside or StoreAccess(self.environ, SystemClock())
+        return self.store_access or StoreAccess(self.environ, SystemClock())
 
 
 class SinkError(ValueError):

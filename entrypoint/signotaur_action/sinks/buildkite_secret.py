@@ -19,7 +19,7 @@ from signotaur_action.sinks.store import (
     NOT_FOUND,
     Access,
     Store,
-    both,
+    collect_faults,
 )
 from signotaur_wire.members import Json
 
@@ -59,7 +59,7 @@ class BuildkiteSecretSink:
     durable = True
 
     def __init__(self, argument: str, context: SinkContext) -> None:
-        self._place, self._buildkite = both(
+        self._place, self._buildkite = collect_faults(
             lambda: _place(argument, context.environ),
             lambda: Store(KIND, _ACCESS, context),
         )
@@ -85,7 +85,7 @@ class BuildkiteSecretSink:
         answer = self._buildkite.call("GET", "/access-token")
         if answer.status in (FORBIDDEN, NOT_FOUND):
             return  # the list of secrets will show it
-        scopes = self._granted(answer).member("scopes")
+        scopes = self._require_success(answer).member("scopes")
         lacking = [each for each in _SCOPES if isinstance(scopes, list) and each not in scopes]
         if lacking:
             raise StoreRefusedError(f"the token lacks the scope {' and '.join(lacking)}")
@@ -96,7 +96,7 @@ class BuildkiteSecretSink:
             answer = self._put(found, key) if found else self._post(key)
             if answer.status not in _RACE_STATUSES:
                 break
-        return self._granted(answer)
+        return self._require_success(answer)
 
     def _put(self, identity: str, key: Secret) -> Answer:
         path = self._place.path(identity, "value")
@@ -108,7 +108,7 @@ class BuildkiteSecretSink:
 
     def _prove(self, written: Answer) -> None:
         path = self._place.path(_id(written.document))
-        shown = self._granted(self._buildkite.call("GET", path))
+        shown = self._require_success(self._buildkite.call("GET", path))
         changed, known = written.moment("updated_at"), shown.moment("updated_at")
         if written.text("key") != self._place.key or changed is None:
             raise StoreRefusedError("Buildkite answered, but does not say that the secret changed")
@@ -123,7 +123,7 @@ class BuildkiteSecretSink:
         while True:
             page += 1
             path = f"{self._place.path()}?per_page={_PAGE}&page={page}"
-            answer = self._granted(self._buildkite.call("GET", path))
+            answer = self._require_success(self._buildkite.call("GET", path))
             listed = answer.document
             if not (isinstance(listed, list) and all(isinstance(each, dict) for each in listed)):
                 raise StoreRefusedError("Buildkite does not list the cluster's secrets")
@@ -133,8 +133,8 @@ class BuildkiteSecretSink:
             if len(listed) < _PAGE and 'rel="next"' not in answer.headers.get("Link", ""):
                 return None
 
-    def _granted(self, answer: Answer) -> Answer:
-        return self._buildkite.granted(answer, _NEEDS)
+    def _require_success(self, answer: Answer) -> Answer:
+        return self._buildkite.require_success(answer, _NEEDS)
 
 
 def _place(argument: str, environ: Mapping[str, str]) -> _Place:
@@ -166,9 +166,9 @@ _ACCESS = Access(
     store="Buildkite",
     # Buildkite's pages name one address only; this variable is that of its command line, bk.
     address="BUILDKITE_REST_API_ENDPOINT",
-    usual="https://api.buildkite.com/v2",
+    default_url="https://api.buildkite.com/v2",
     version="/v2",
     token="BUILDKITE_API_TOKEN",  # noqa: S106 - a variable's name
-    token_is=f"a token with {_NEEDS}",
-    words=lambda answer: answer.text("message"),
+    token_hint=f"a token with {_NEEDS}",
+    error_text=lambda answer: answer.text("message"),
 )

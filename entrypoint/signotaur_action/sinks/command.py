@@ -48,7 +48,7 @@ class CommandSink:
         self._old_key = context.old_key
         self._seconds = seconds
         servers = context.servers()
-        self._allowance, self._clock = servers.allowance, servers.clock
+        self._budget, self._clock = servers.budget, servers.clock
         # Whole: of two commands with one name, only the first would be given the key.
         self.name = f"command {escape_own_line(shlex.join(self._words))}"
 
@@ -92,14 +92,14 @@ class CommandSink:
     @contextmanager
     def _time(self) -> Iterator[float]:
         """Yield the seconds that this program may take of what all stores of the run have."""
-        until = self._allowance.begin()
+        until = self._budget.begin()
         try:
             left = until - self._clock.monotonic()
             if left <= 0:
-                raise StoreRefusedError(f"no time is left ({self._allowance.name})")
+                raise StoreRefusedError(f"no time is left ({self._budget.name})")
             yield min(self._seconds, left)
         finally:
-            self._allowance.end()
+            self._budget.end()
 
     def _program(self) -> str | None:
         return shutil.which(self._words[0], path=self._environ.get("PATH", os.defpath))

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
 
-from signotaur_action.github.rest import NOT_FOUND, GitHubRest, refusal_text
+from signotaur_action.github.rest import NOT_FOUND, GitHubRest, github_refusal
 from signotaur_action.http import Answer, HttpError
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.github_scope import KIND, SETTINGS, secret_scope
+from signotaur_action.sinks.token_end import end_of_github_token, ends_soon
 from signotaur_wire.members import Json
 
 _NEXT = (
@@ -23,6 +24,7 @@ _STALE_KEY = (400, 409, 422)
 """What GitHub may answer to a secret that was sealed for an older key pair."""
 _SCOPES = "X-OAuth-Scopes"
 """The header in which GitHub lists the scopes of a classic token."""
+_TOKEN_END = "GitHub-Authentication-Token-Expiration"  # noqa: S105 - the name of a header
 _SELECTED = "selected"
 _PAGE = 100
 _PROOFS = 4
@@ -60,7 +62,8 @@ class GithubSecretSink:
             answer = self._ask(f"{self._scope.secrets}/public-key")
             self._require_classic_scope(answer)
             self._public_key = _public_key(answer)
-            return self._concerns()
+            end = end_of_github_token(answer.headers.get(_TOKEN_END, ""))
+            return [*self._concerns(), *ends_soon("GitHub", end, answer.server_time)]
 
     def deliver(self, delivery: Delivery) -> None:
         """See ``ports.Sink``. The secret's time of change proves that GitHub took the key."""
@@ -100,7 +103,7 @@ class GithubSecretSink:
             fresh = self._fresh_public_key()
             if fresh != public_key:  # GitHub changed its key pair since the check
                 answer = self._put(key, fresh)
-        return self._granted(answer)
+        return self._require_success(answer)
 
     def _put(self, key: Secret, public_key: tuple[str, str]) -> Answer:
         key_id, text = public_key
@@ -153,16 +156,16 @@ class GithubSecretSink:
 
     def _found(self) -> Answer | None:
         answer = self._github.call("GET", self._path)
-        return None if answer.status == NOT_FOUND else self._granted(answer)
+        return None if answer.status == NOT_FOUND else self._require_success(answer)
 
     def _ask(self, path: str) -> Answer:
-        return self._granted(self._github.call("GET", path))
+        return self._require_success(self._github.call("GET", path))
 
-    def _granted(self, answer: Answer) -> Answer:
+    def _require_success(self, answer: Answer) -> Answer:
         if answer.refused:
             is_classic = _SCOPES in answer.headers
             needed = f"the scope {self._scope.classic}" if is_classic else self._scope.permission
-            raise StoreRefusedError(refusal_text(answer, needed))
+            raise StoreRefusedError(github_refusal(answer, needed))
         return answer
 
 

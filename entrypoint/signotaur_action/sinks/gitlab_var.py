@@ -14,7 +14,8 @@ from signotaur_action.http.address import join_path
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
-from signotaur_action.sinks.store import CONFLICT, NOT_FOUND, Access, Store, both
+from signotaur_action.sinks.store import CONFLICT, NOT_FOUND, Access, Store, collect_faults
+from signotaur_action.sinks.token_end import end_of_day, ends_soon
 from signotaur_wire.members import Json
 
 KIND = "gitlab-var"
@@ -74,7 +75,7 @@ class GitlabVarSink:
     durable = True
 
     def __init__(self, argument: str, context: SinkContext) -> None:
-        self._place, self._gitlab = both(
+        self._place, self._gitlab = collect_faults(
             lambda: _place(argument, context.environ),
             lambda: Store(KIND, _ACCESS, context),
         )
@@ -84,11 +85,10 @@ class GitlabVarSink:
         """See ``ports.Sink``. Only who may write a project's variables may read them."""
         with check_faults(self.name, _NEXT):
             found = self._found()
-            self._require_scope()
-        if found is None:
-            made = "masked, raw, and protected: only jobs on protected branches and tags get it"
-            return [f"{self.name} does not exist yet; it will be created {made}."]
-        return [] if found.member("masked") else [f"{self.name} is not masked in job logs."]
+            token = self._gitlab.call("GET", "/personal_access_tokens/self")
+            _require_scope(token)
+        end = end_of_day(token.text("expires_at"))
+        return [*self._concerns(found), *ends_soon("GitLab", end, token.server_time)]
 
     def deliver(self, delivery: Delivery) -> None:
         """See ``ports.Sink``."""
@@ -105,11 +105,11 @@ class GitlabVarSink:
 
     # The check
 
-    def _require_scope(self) -> None:
-        """Refuse a token that may only read, if GitLab reports the token's scopes."""
-        scopes = self._gitlab.call("GET", "/personal_access_tokens/self").member("scopes")
-        if isinstance(scopes, list) and "read_api" in scopes and "api" not in scopes:
-            raise StoreRefusedError("the token has the scope read_api; it needs api")
+    def _concerns(self, found: Answer | None) -> list[str]:
+        if found is None:
+            made = "masked, raw, and protected: only jobs on protected branches and tags get it"
+            return [f"{self.name} does not exist yet; it will be created {made}."]
+        return [] if found.member("masked") else [f"{self.name} is not masked in job logs."]
 
     # The delivery
 
@@ -118,14 +118,14 @@ class GitlabVarSink:
         if found is not None:
             answer = self._put(key, found.text("environment_scope"))
             if not _is_missing(answer):
-                self._granted(answer)
+                self._require_success(answer)
                 return _standing(found)
         answer = self._post(key)
         if not _is_taken(answer):
-            self._granted(answer)
+            self._require_success(answer)
             return _FOR_A_KEY
         # Another client, or an earlier try of this request, has made it in the meantime.
-        return _standing(self._granted(self._put(key, _EVERYWHERE)))
+        return _standing(self._require_success(self._put(key, _EVERYWHERE)))
 
     def _put(self, key: Secret, stands: str) -> Answer:
         """Change the value. Without its scope named, GitLab changes any of a group's."""
@@ -160,14 +160,21 @@ class GitlabVarSink:
             raise StoreRefusedError(
                 "the variable exists in several environment scopes; choose one with scope="
             )
-        self._granted(answer)
+        self._require_success(answer)
         shown, scope = answer.text("key"), answer.text("environment_scope")
         if shown != self._place.name or scope != (self._place.scope or scope):
             raise StoreRefusedError("GitLab did not return the requested variable")
         return answer
 
-    def _granted(self, answer: Answer) -> Answer:
-        return self._gitlab.granted(answer, self._place.needs)
+    def _require_success(self, answer: Answer) -> Answer:
+        return self._gitlab.require_success(answer, self._place.needs)
+
+
+def _require_scope(token: Answer) -> None:
+    """Refuse a token that may only read, if GitLab reports the token's scopes."""
+    scopes = token.member("scopes")
+    if isinstance(scopes, list) and "read_api" in scopes and "api" not in scopes:
+        raise StoreRefusedError("the token has the scope read_api; it needs api")
 
 
 def _place(argument: str, environ: Mapping[str, str]) -> _Place:
@@ -217,11 +224,11 @@ def _listed(texts: object) -> str:
 _ACCESS = Access(
     store="GitLab",
     address="CI_API_V4_URL",
-    usual="https://gitlab.com/api/v4",
+    default_url="https://gitlab.com/api/v4",
     token="GITLAB_TOKEN",  # noqa: S106 - a variable's name
-    token_is="a token with the scope api; a job's CI_JOB_TOKEN cannot write variables",  # noqa: S106
-    words=_words,
-    authorities="CI_SERVER_TLS_CA_FILE",
+    token_hint="a token with the scope api; a job's CI_JOB_TOKEN cannot write variables",  # noqa: S106
+    error_text=_words,
+    ca_file_variable="CI_SERVER_TLS_CA_FILE",
     header="PRIVATE-TOKEN",
     prefix="",
 )

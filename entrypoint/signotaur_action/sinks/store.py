@@ -1,58 +1,38 @@
 """A secret store with its own API: its address, the token, its answers.
 
-What GitLab, Vault and Buildkite have in common. GitHub's API differs; see
+What GitLab, Vault, Buildkite and AWS have in common. GitHub's API, which ``guard`` uses too, is in
 ``github.rest``.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from signotaur_action.ci.redaction import Redaction
-from signotaur_action.ci.text import escape_untrusted
 from signotaur_action.http import (
     TEMPORARY,
-    TOO_MANY,
     Answer,
     ApiProfile,
     Authentication,
     Credential,
     HttpClient,
     HttpError,
+    Request,
+    limit_pause,
+    refusal_text,
 )
 from signotaur_action.http.address import parse_server_url
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.errors import StoreRefusedError
-from signotaur_wire.members import Json, format_time
+from signotaur_wire.members import Json
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 401, 403, 404, 409
-_UNNAMED_PAUSE = 10.0
-"""For a limit that does not say when it ends, like GitLab's application limits."""
-_MARGIN = 1.0
-"""Reset times are whole seconds."""
-_LATEST_SPAN = 10**8
-"""A reset beyond this is a Unix time (GitLab), else seconds to wait (Buildkite)."""
 
 First = TypeVar("First")
 Second = TypeVar("Second")
-
-
-def limit_pause(answer: Answer) -> float | None:
-    """Return for how many seconds a rate limit holds; None where none does."""
-    if answer.status != TOO_MANY:
-        return None
-    if answer.retry_after is not None:
-        return max(_MARGIN, answer.retry_after.total_seconds())
-    reset = answer.headers.get("RateLimit-Reset", "")
-    if not re.fullmatch("[0-9]{1,10}", reset):
-        return _UNNAMED_PAUSE
-    told = float(reset)
-    if told > _LATEST_SPAN:
-        told -= answer.server_time.timestamp()
-    return max(_MARGIN, told + _MARGIN)
 
 
 @dataclass(frozen=True)
@@ -65,24 +45,37 @@ class Access:
     """The variable with the base URL."""
     token: str
     """The variable with the token."""
-    token_is: str
+    token_hint: str
     """Which kind of token is needed, for messages."""
-    words: Callable[[Answer], str]
+    error_text: Callable[[Answer], str]
     """Returns the reason that the store gives in a refusal."""
-    usual: str = ""
+    default_url: str = ""
     """The base URL where the variable is not set; empty: it must be set."""
     version: str = ""
     """What the base URL ends with, whether the variable has it or not."""
-    authorities: str = ""
+    ca_file_variable: str = ""
     """The variable that names a file of authorities to trust besides the usual ones."""
     header: str = "Authorization"
     prefix: str = "Bearer "
     headers: Mapping[str, str] = field(default_factory=dict)
     temporary: Collection[int] = TEMPORARY
-    denials: Collection[int] = (UNAUTHORIZED, FORBIDDEN, NOT_FOUND)
+    denied_statuses: Collection[int] = (UNAUTHORIZED, FORBIDDEN, NOT_FOUND)
     """What the store answers to a token that is not allowed something."""
     pause: Callable[[Answer], float | None] = limit_pause
     """Returns for how many seconds a rate limit holds; None where none does."""
+
+
+class Anonymous:
+    """Sends no credential. See ``Authentication``."""
+
+    secrets: Sequence[Secret] = ()
+
+    def headers(self, _url: str, _request: Request) -> Mapping[str, str]:
+        """See ``Authentication``."""
+        return {}
+
+
+SignIn = Callable[["Store"], Authentication]
 
 
 class Store:
@@ -98,16 +91,24 @@ class Store:
         kind: str,
         access: Access,
         context: SinkContext,
-        authentication: Callable[[Secret], Authentication] | None = None,
+        credential: Authentication | None = None,
+        *,
+        sign_in: SignIn | None = None,
     ) -> None:
         """Raise SinkError with all that is missing.
 
-        ``authentication``: how the token is used, where no header carries it.
+        ``credential``: what is used instead of the token in its header. ``sign_in``: gets it before
+        the first call; its own calls to the store have none.
         """
         self._access = access
-        token = _token(kind, access, context)
-        authorities = context.file_of(access.authorities) if access.authorities else None
-        manners = ApiProfile(
+        self._sign_in = sign_in
+        self._credential: Authentication = Anonymous()
+        if sign_in is None:
+            self._credential = credential or Credential(
+                token_of(kind, access, context), access.header, access.prefix
+            )
+        authorities = context.file_of(access.ca_file_variable) if access.ca_file_variable else None
+        profile = ApiProfile(
             kind=access.store,
             repeatable=("GET", "PUT", "POST"),
             temporary=access.temporary,
@@ -117,12 +118,7 @@ class Store:
             longest_answer=4 * 1024 * 1024,  # a hundred secrets with their policies
             pause=access.pause,
         )
-        self._credential = (
-            authentication(token)
-            if authentication
-            else Credential(token, access.header, access.prefix)
-        )
-        self._client = _client(kind, access, context, manners, [authorities] if authorities else [])
+        self._client = _client(kind, access, context, profile, [authorities] if authorities else [])
 
     def call(
         self,
@@ -133,41 +129,49 @@ class Store:
         hide: Collection[Secret] = (),
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send a request; ``path`` comes from ``join_path``, with a query or without."""
+        """Send a request; ``path`` comes from ``join_path``, with a query or without.
+
+        Raises StoreRefusedError where the sign-in is refused.
+        """
+        if self._sign_in is not None:
+            sign_in, self._sign_in = self._sign_in, None
+            self._credential = sign_in(self)
         return self._client.call(method, path, self._credential, body, hide=hide, headers=headers)
 
-    def granted(self, answer: Answer, needs: str, *, unsaid: Collection[str] = ()) -> Answer:
+    def require_success(
+        self, answer: Answer, needs: str, *, redactions: Collection[str] = ()
+    ) -> Answer:
         """Return the answer, if it is not a refusal; else raise StoreRefusedError with the reason.
 
-        ``needs``: what the token must be allowed. ``unsaid``: texts that the reason must not
+        ``needs``: what the token must be allowed. ``redactions``: texts that the reason must not
         repeat.
         """
         if answer.refused:
-            raise StoreRefusedError(self._refusal(answer, needs, unsaid))
+            raise StoreRefusedError(self._refusal(answer, needs, redactions))
         return answer
 
-    def words(self, answer: Answer) -> str:
+    def error_text(self, answer: Answer) -> str:
         """Return why the store refused, as it says; empty where it does not say."""
-        return self._access.words(answer)
+        return self._access.error_text(answer)
 
     def denied(self, answer: Answer) -> bool:
         """Return whether the store refuses the token, or what the token may do."""
-        return answer.status in self._access.denials
+        return answer.status in self._access.denied_statuses
 
-    def _refusal(self, answer: Answer, needs: str, unsaid: Collection[str]) -> str:
-        store = self._access.store
-        pause = self._access.pause(answer)
-        if pause is not None:
-            return f"{store}'s rate limit lasts until {format_time(answer.later(pause))}"
-        words = Redaction(map(Secret, unsaid)).text(self.words(answer))
-        said = " ".join(words.split()).rstrip(".")
-        said = escape_untrusted(said) or "it gave no reason"
-        if self.denied(answer):
-            return f"{store} refuses the token ({answer.status}: {said}): it needs {needs}"
-        return f"{store} answered {answer.status}: {said}"
+    def _refusal(self, answer: Answer, needs: str, redactions: Collection[str]) -> str:
+        return refusal_text(
+            self._access.store,
+            answer,
+            Redaction(map(Secret, redactions)).text(self.error_text(answer)),
+            needs,
+            pause=self._access.pause(answer),
+            denied=self.denied(answer),
+        )
 
 
-def both(first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:
+def collect_faults(
+    first: Callable[[], First], second: Callable[[], Second]
+) -> tuple[First, Second]:
     """Return both results; raise what is wrong with either in one SinkError."""
     try:
         made = first()
@@ -184,14 +188,14 @@ def _faults_of(make: Callable[[], object]) -> list[str]:
     return []
 
 
-def _token(kind: str, access: Access, context: SinkContext) -> Secret:
-    """Return the token. Raises SinkError, which also names a missing address."""
+def token_of(kind: str, access: Access, context: SinkContext) -> Secret:
+    """Return the token of the environment. Raises SinkError, which also names a missing address."""
     token = context.secret_of(access.token)
     missing = []
-    if not (access.usual or context.environ.get(access.address)):
+    if not (access.default_url or context.environ.get(access.address)):
         missing.append(f"{access.address}, the address of {access.store}")
     if token is None:
-        missing.append(f"{access.token}, {access.token_is}")
+        missing.append(f"{access.token}, {access.token_hint}")
     if missing:
         raise SinkError(f"{kind}: these must be set in the environment: {'; and '.join(missing)}")
     if token is None or not re.fullmatch("[!-~]+", token.reveal()):
@@ -200,15 +204,17 @@ def _token(kind: str, access: Access, context: SinkContext) -> Secret:
 
 
 def _client(
-    kind: str, access: Access, context: SinkContext, manners: ApiProfile, trusted: list[Path]
+    kind: str, access: Access, context: SinkContext, profile: ApiProfile, trusted: list[Path]
 ) -> HttpClient:
     try:
-        url = parse_server_url(context.environ.get(access.address) or access.usual)
+        url = parse_server_url(context.environ.get(access.address) or access.default_url)
         url = url.removesuffix(access.version) + access.version
     except ValueError as error:
         raise SinkError(f"{kind}: {access.address}: {error}") from None
     try:
-        return context.servers().client(url, manners, also_trusted=trusted)
+        return context.servers().client(url, profile, also_trusted=trusted)
     except HttpError as fault:
-        source = f"{access.authorities} or --ca-file" if access.authorities else "--ca-file"
+        source = (
+            f"{access.ca_file_variable} or --ca-file" if access.ca_file_variable else "--ca-file"
+        )
         raise SinkError(f"{kind}: {source}: {fault}") from None

@@ -14,7 +14,9 @@ from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.members import require_writable, texts
-from signotaur_action.sinks.store import FORBIDDEN, NOT_FOUND, Access, Store, both
+from signotaur_action.sinks.store import FORBIDDEN, NOT_FOUND, Access, Store, collect_faults
+from signotaur_action.sinks.token_end import ends_soon
+from signotaur_action.sinks.vault_login import METHOD, chosen_login, vault_sign_in
 
 KIND = "vault"
 _SETTINGS = ("mount",)
@@ -27,6 +29,8 @@ _PREFIXES = ("BAO_", "VAULT_")
 """OpenBao's own tools read both. Two that differ are refused: a token may belong elsewhere."""
 _TRIES = 5
 """How often others may write the secret between our reading and our writing."""
+_SHORT_LIFE = 14 * 24 * 3600
+"""Seconds. A token of a sign-in ends sooner than this by design."""
 _NOT_CURRENT = "check-and-set parameter did not match"
 _NOT_CONSISTENT = 412
 """Vault Enterprise: this node has not yet heard of what another one wrote."""
@@ -79,11 +83,12 @@ class VaultSink:
     durable = True
 
     def __init__(self, argument: str, context: SinkContext) -> None:
-        self._place, self._vault = both(lambda: _place(argument), lambda: _vault(context))
+        self._place, self._vault = collect_faults(lambda: _place(argument), lambda: _vault(context))
         names = _variables(context.environ)
+        signs_in = bool(context.environ.get(METHOD))
+        access = "the VAULT_AUTH_ variables, the rules of the role" if signs_in else names["TOKEN"]
         self._next = (
-            f"Fix {names['ADDR']}, {names['TOKEN']} or the token's policy, "
-            "then run the command again."
+            f"Fix {names['ADDR']}, {access} or the token's policy, then run the command again."
         )
         namespace = context.environ.get(names["NAMESPACE"], "").strip("/")
         within = f", namespace {namespace}" if namespace else ""
@@ -97,7 +102,7 @@ class VaultSink:
             if not found.version:
                 self._require_versions()
             self._require_right("update" if found.version else "create")
-        return self._concerns(found)
+            return [*self._concerns(found), *self._token_concerns()]
 
     def deliver(self, delivery: Delivery) -> None:
         """See ``ports.Sink``."""
@@ -137,7 +142,7 @@ class VaultSink:
         answer = self._vault.call("POST", "/v1/sys/capabilities-self", {"paths": [path]})
         if answer.status in (FORBIDDEN, NOT_FOUND):
             return  # a token without the right to ask for its rights is fine
-        rights = self._vault.granted(answer, self._place.needs).member("capabilities")
+        rights = self._vault.require_success(answer, self._place.needs).member("capabilities")
         if not {right, "root"}.intersection(rights if isinstance(rights, list) else ()):
             raise StoreRefusedError(f"the token's policy lacks {right} on {path}")
 
@@ -150,6 +155,16 @@ class VaultSink:
             return [f"{self.name}: the secret does not have this field yet; it will be added."]
         return []
 
+    def _token_concerns(self) -> Sequence[str]:
+        """Warn of a token that ends; one that was made for less than the warning's time is fine."""
+        answer = self._vault.call("GET", "/v1/auth/token/lookup-self")
+        data = answer.member("data")
+        about = data if isinstance(data, dict) else {}
+        lifetime, left = about.get("creation_ttl"), about.get("ttl")
+        if not (isinstance(lifetime, int) and isinstance(left, int)) or lifetime <= _SHORT_LIFE:
+            return []
+        return ends_soon("Vault", answer.later(left) if left else None, answer.server_time)
+
     # The delivery
 
     def _write(self, key: Secret) -> None:
@@ -158,10 +173,10 @@ class VaultSink:
             if found.holds(self._place.field, key):
                 return  # the answer to an earlier try was lost
             answer = self._post(key, found)
-            if _NOT_CURRENT in self._vault.words(answer):
+            if _NOT_CURRENT in self._vault.error_text(answer):
                 continue
-            unsaid = [key.reveal(), *texts(found.fields)]
-            self._vault.granted(answer, self._place.needs, unsaid=unsaid)
+            redactions = [key.reveal(), *texts(found.fields)]
+            self._vault.require_success(answer, self._place.needs, redactions=redactions)
             if _version(answer.member("data")) is None:
                 raise StoreRefusedError(
                     "Vault returned no version of it: it is not a KV version 2 engine"
@@ -186,7 +201,7 @@ class VaultSink:
                 return _Found({}, version, deleted=True)
             if answer.member("errors") == []:
                 return _Found({}, 0)
-        self._vault.granted(answer, self._place.needs)
+        self._vault.require_success(answer, self._place.needs)
         fields = members.get("data")
         if version is None or not isinstance(fields, dict):
             raise StoreRefusedError(f"{self._place.mount} is not a KV version 2 engine")
@@ -223,10 +238,15 @@ def _vault(context: SinkContext) -> Store:
         _ACCESS,
         address=names["ADDR"],
         token=names["TOKEN"],
-        authorities=names["CACERT"],
+        ca_file_variable=names["CACERT"],
         headers=headers,
     )
-    return Store(KIND, access, context)
+    login = chosen_login(KIND, context, context.environ.get(access.address, "").rstrip("/"))
+    if login is None:
+        return Store(KIND, access, context)
+    if context.environ.get(access.token):
+        raise SinkError(f"{KIND}: {access.token} and {METHOD} are both set; unset one of them")
+    return Store(KIND, access, context, sign_in=vault_sign_in(login, context))
 
 
 def _variables(environ: Mapping[str, str]) -> Mapping[str, str]:
@@ -261,11 +281,11 @@ _ACCESS = Access(
     store="Vault",
     address="VAULT_ADDR",
     token="VAULT_TOKEN",  # noqa: S106 - a variable's name
-    token_is="a token whose policy grants read, create and update on MOUNT/data/PATH",  # noqa: S106
-    words=_words,
-    authorities="VAULT_CACERT",
+    token_hint="a token whose policy grants read, create and update on MOUNT/data/PATH",  # noqa: S106
+    error_text=_words,
+    ca_file_variable="VAULT_CACERT",
     header="X-Vault-Token",
     prefix="",
     temporary=TEMPORARY | {_NOT_CONSISTENT},
-    denials=(FORBIDDEN,),
+    denied_statuses=(FORBIDDEN,),
 )

@@ -99,7 +99,10 @@ class ToolKeyService:
     def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:  # noqa: ARG002
         """Return the rotation as confirmed: the server scheduled the old key's end before."""
         opened = self._open[rotation_id]
-        return replace(opened, state=RotationState.CONFIRMED, confirmed_at=self._clock.now())
+        if opened.unconfirmed:
+            opened = replace(opened, state=RotationState.CONFIRMED, confirmed_at=self._clock.now())
+            self._open[rotation_id] = opened
+        return opened
 
     def forget(self) -> None:
         """Remove the tool's outputs, once the rotation is finished. Raises OSError.

@@ -22,12 +22,21 @@ def remaining(answers: Answers) -> list[str]:
 
 def _secrets(answers: Answers) -> list[str]:
     typed = f"gh secret set {answers.secret} --env {shlex.quote(answers.environment)}"
-    kind = "a fine-grained token for this repository only, with the permission"
     return [
         _environment(answers),
         f"Its secret {answers.secret}: the key. `{typed}` asks for it without showing it.",
-        f'Its secret ROTATION_TOKEN: {kind} "Environments: Read and write". It expires, too.',
+        _writer(),
     ]
+
+
+def _writer() -> str:
+    right = '"Environments: Read and write"'
+    return (
+        f"A GitHub App with the permission {right} alone, installed in this repository: its client "
+        "id as the variable ROTATION_APP_CLIENT_ID, its private key as the secret "
+        f"ROTATION_APP_KEY. Or the secret ROTATION_TOKEN: a fine-grained token with {right}, "
+        "which expires."
+    )
 
 
 def _key_file(answers: Answers) -> list[str]:

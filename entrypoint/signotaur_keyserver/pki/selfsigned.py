@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from signotaur_keyserver.pki.issuer import Issuer, Validity, issue
 from signotaur_keyserver.pki.material import Material, MaterialError, PrivateKey, checked
 
 _SKEW = timedelta(hours=1)
@@ -29,8 +29,10 @@ def self_signed(
 ) -> Material:
     """Make a key and its certificate, valid from an hour ago. Raises MaterialError."""
     key = _new_key(key_type)
+    code_signing = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING])
+    validity = Validity(now - _SKEW, now + lifetime)
     try:
-        certificate = _builder(subject, key, now, lifetime).sign(key, hashes.SHA256())
+        certificate = issue(subject, key, Issuer(subject, key), validity, [code_signing])
     except ValueError:
         raise MaterialError("these values are not valid in a certificate") from None
     return checked(certificate, key)
@@ -42,40 +44,3 @@ def _new_key(key_type: KeyType) -> PrivateKey:
     if key_type is KeyType.EC_P384:
         return ec.generate_private_key(ec.SECP384R1())
     return rsa.generate_private_key(_EXPONENT, int(key_type.value.removeprefix("rsa-")))
-
-
-def _builder(
-    subject: x509.Name, key: PrivateKey, now: datetime, lifetime: timedelta
-) -> x509.CertificateBuilder:
-    public = key.public_key()
-    code_signing = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING])
-    subject_id = x509.SubjectKeyIdentifier.from_public_key(public)
-    issuer_id = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(subject_id)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _SKEW)
-        .not_valid_after(now + lifetime)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_digital_signature(), critical=True)
-        .add_extension(code_signing, critical=False)
-        .add_extension(subject_id, critical=False)
-        .add_extension(issuer_id, critical=False)
-    )
-
-
-def _digital_signature() -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )

@@ -115,6 +115,14 @@ class Connections:
             if now - connection.since > self.limits.seconds(connection.phase):
                 self._end(connection)
 
+    def end_idle(self, seconds: float) -> None:
+        """Close every connection that has waited that long for a request, or for all of one."""
+        now = self._clock()
+        for connection in list(self._all):
+            if connection.phase in {Phase.IDLE, Phase.HEAD} and now - connection.since >= seconds:
+                self.remove(connection)
+                connection.end()
+
     def _make_room(self, present: Collection[Connection], limit: int) -> bool:
         if len(present) < limit // 2:
             return True

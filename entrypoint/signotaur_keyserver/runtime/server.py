@@ -3,6 +3,7 @@
 It gets everything as arguments; it reads neither environment nor command line.
 """
 
+import asyncio
 import logging
 import resource
 import signal
@@ -26,6 +27,8 @@ from signotaur_keyserver.runtime.tls import TlsFiles
 _BACKLOG = 512
 _GRACE_SECONDS = 10
 """Of requests that are under way when the server is asked to end."""
+_IDLE_SECONDS = 0.3
+"""Of connections without a request when the server ends; a last answer needs them to leave."""
 _OTHER_DESCRIPTORS = 100
 """Of the process: its database, its log, its event loop, with room to spare."""
 _TICKS_PER_SECOND = 10
@@ -133,7 +136,17 @@ class Server(uvicorn.Server):
         """Accept no more, then end in good order."""
         for acceptor in self._acceptors:
             acceptor.close()
-        await super().shutdown(sockets)
+        idle = asyncio.create_task(self._end_idle())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            idle.cancel()
+
+    async def _end_idle(self) -> None:
+        """End connections without a request: over TLS, an idle client does not answer a close."""
+        while True:
+            await asyncio.sleep(_IDLE_SECONDS)
+            self._connections.end_idle(_IDLE_SECONDS)
 
     async def on_tick(self, counter: int) -> bool:
         """Close connections that take too long, and log how many were closed."""

@@ -11,7 +11,7 @@ from signotaur_keyserver.service import key_changes, key_overview
 from signotaur_keyserver.service.key_changes import CreatedKey
 from signotaur_keyserver.web.key_list_pages import NewKeyAnswer, actor_of, lifetime_options
 from signotaur_keyserver.web.key_views import KeyView, LinkView, key_view, link_view
-from signotaur_keyserver.web.routes import Routes
+from signotaur_keyserver.web.routes import AfterChange, Routes
 from signotaur_keyserver.web.visit import Visit, faults_of
 
 routes = Routes()
@@ -56,40 +56,16 @@ def key_page(visit: Visit) -> Response:
     return lineage_page(visit)
 
 
-@routes.form("/keys/{key_id:int}/state", Action.CHANGE_KEYS)
-def change_state(visit: Visit) -> Response:
-    """Enable or disable a key."""
-    body = visit.read(KeyStateBody)
-    key_changes.set_enabled(
-        visit.database, actor_of(visit), visit.id("key_id"), enabled=body.enabled
-    )
-    return back_to_key(visit, "Key enabled." if body.enabled else "Key disabled.")
-
-
 @routes.page("/keys/{key_id:int}/revoke", Action.CHANGE_KEYS)
 def revoke_page(visit: Visit) -> Response:
     """Ask before a key is revoked."""
     return page_about(visit, "keys/revoke.html")
 
 
-@routes.form("/keys/{key_id:int}/revoke", Action.CHANGE_KEYS)
-def revoke_key(visit: Visit) -> Response:
-    """Revoke a key."""
-    revoked = key_changes.revoke(visit.database, actor_of(visit), visit.id("key_id"))
-    return back_to_key(visit, "Key revoked." if revoked else "The key was revoked before.")
-
-
 @routes.page("/keys/{key_id:int}/delete", Action.CHANGE_KEYS)
 def delete_page(visit: Visit) -> Response:
     """Ask before a key is deleted."""
     return page_about(visit, "keys/delete.html")
-
-
-@routes.form("/keys/{key_id:int}/delete", Action.CHANGE_KEYS)
-def delete_key(visit: Visit) -> Response:
-    """Delete a dead key."""
-    key_changes.delete(visit.database, actor_of(visit), visit.id("key_id"))
-    return visit.redirect("/keys", "Key deleted.")
 
 
 @routes.page("/keys/{key_id:int}/regenerate", Action.CHANGE_KEYS)
@@ -117,28 +93,6 @@ def get_key(visit: Visit) -> Response:
 
 
 @routes.call(
-    "PUT",
-    "/api/v1/keys/{key_id:int}/state",
-    Action.CHANGE_KEYS,
-    answer=KeyAnswer,
-    body=KeyStateBody,
-)
-def put_state(visit: Visit) -> Response:
-    """Enable or disable a key."""
-    key_of_path(visit)
-    enabled = visit.read(KeyStateBody).enabled
-    key_changes.set_enabled(visit.database, actor_of(visit), visit.id("key_id"), enabled=enabled)
-    return visit.answer(key_answer(visit))
-
-
-@routes.call("POST", "/api/v1/keys/{key_id:int}/revocation", Action.CHANGE_KEYS, answer=KeyAnswer)
-def post_revocation(visit: Visit) -> Response:
-    """Revoke a key at once. This cannot be undone; it can be repeated."""
-    key_changes.revoke(visit.database, actor_of(visit), visit.id("key_id"))
-    return visit.answer(key_answer(visit))
-
-
-@routes.call(
     "POST",
     "/api/v1/keys/{key_id:int}/regeneration",
     Action.CHANGE_KEYS,
@@ -151,13 +105,6 @@ def post_regeneration(visit: Visit) -> Response:
     return visit.answer(NewKeyAnswer(made.key_id, made.text))
 
 
-@routes.call("DELETE", "/api/v1/keys/{key_id:int}", Action.CHANGE_KEYS, answer=DeletedAnswer)
-def delete_one(visit: Visit) -> Response:
-    """No longer list a key that was revoked or has expired."""
-    key_changes.delete(visit.database, actor_of(visit), visit.id("key_id"))
-    return visit.answer(DeletedAnswer(visit.id("key_id")))
-
-
 def _regenerate(visit: Visit, body: RegenerationBody) -> CreatedKey:
     return key_changes.regenerate(
         visit.database,
@@ -166,11 +113,6 @@ def _regenerate(visit: Visit, body: RegenerationBody) -> CreatedKey:
         body.lifetime_days,
         change_expiry=body.change_expiry,
     )
-
-
-def back_to_key(visit: Visit, message: str) -> Response:
-    """Lead back to the key of the path."""
-    return visit.redirect(f"/keys/{visit.id('key_id')}", message)
 
 
 def key_of_path(visit: Visit) -> KeyView:
@@ -222,3 +164,50 @@ def page_about(visit: Visit, template: str, status: int = 200, **values: object)
         may_change=visit.may_change(Action.CHANGE_KEYS, found.key.owner_id),
         **shown,
     )
+
+
+AFTER = AfterChange(
+    lambda visit, message: visit.redirect(f"/keys/{visit.id('key_id')}", message),
+    KeyAnswer,
+    key_answer,
+)
+"""What follows a change of the key of the path."""
+
+
+@routes.change("PUT", "/keys/{key_id:int}/state", Action.CHANGE_KEYS, AFTER, body=KeyStateBody)
+def put_state(visit: Visit) -> str:
+    """Enable or disable a key."""
+    key = key_of_path(visit)
+    enabled = visit.read(KeyStateBody).enabled
+    key_changes.set_enabled(visit.database, actor_of(visit), key.id, enabled=enabled)
+    return "Key enabled." if enabled else "Key disabled."
+
+
+@routes.change(
+    "POST",
+    "/keys/{key_id:int}/revocation",
+    Action.CHANGE_KEYS,
+    AFTER,
+    form="/keys/{key_id:int}/revoke",
+)
+def post_revocation(visit: Visit) -> str:
+    """Revoke a key at once. This cannot be undone; it can be repeated."""
+    revoked = key_changes.revoke(visit.database, actor_of(visit), visit.id("key_id"))
+    return "Key revoked." if revoked else "The key was revoked before."
+
+
+@routes.change(
+    "DELETE",
+    "/keys/{key_id:int}",
+    Action.CHANGE_KEYS,
+    AfterChange(
+        lambda visit, message: visit.redirect("/keys", message),
+        DeletedAnswer,
+        lambda visit: DeletedAnswer(visit.id("key_id")),
+    ),
+    form="/keys/{key_id:int}/delete",
+)
+def delete_one(visit: Visit) -> str:
+    """No longer list a key that was revoked or has expired."""
+    key_changes.delete(visit.database, actor_of(visit), visit.id("key_id"))
+    return "Key deleted."

@@ -7,6 +7,7 @@ they, does the request come from our own page, what does it say; only then its h
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from functools import wraps
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -23,10 +24,12 @@ from signotaur_keyserver.domain import refusals
 from signotaur_keyserver.domain.authorization import Action, Scope, VisitorKind, kind_of, scope_of
 from signotaur_keyserver.service.sign_in import find_session
 from signotaur_keyserver.web import protection
-from signotaur_keyserver.web.visit import Visit
+from signotaur_keyserver.web.visit import Visit, faults_of
 from signotaur_wire.problems import Problem
 
 Handler = Callable[[Visit], Response | Awaitable[Response]]
+Change = Callable[[Visit], str]
+"""Changes something and returns a message about it for a person."""
 
 _SEE_OTHER = 303
 _MAX_FIELDS = 5000
@@ -65,6 +68,19 @@ class Route:
         return self.method != "GET"
 
 
+@dataclass(frozen=True)
+class AfterChange:
+    """What follows a change: for the form of a page, and for a call."""
+
+    back: Callable[[Visit, str], Response]
+    """Leads the browser on, with a message."""
+    answer: type
+    """Of the call: the dataclass that ``describe`` returns."""
+    describe: Callable[[Visit], object]
+    again: Callable[[Visit, Mapping[str, str]], Response] | None = None
+    """Shows the form again, with what is wrong in its fields; None: an error page does."""
+
+
 class Routes:
     """Collects the routes of one module, and describes its calls."""
 
@@ -98,6 +114,43 @@ class Routes:
                 self.schemas[message.__name__] = _schema(message, strict=message is body)
         described = _described(method, path, answer, body, query, needs_token=needs_token)
         return self._declared(method, path, action, described, needs_token=needs_token)
+
+    def change(
+        self,
+        method: str,
+        path: str,
+        action: Action,
+        after: AfterChange,
+        *,
+        body: type | None = None,
+        form: str = "",
+    ) -> Callable[[Change], Change]:
+        """Declare a change twice: as a call, and as what a form is sent to.
+
+        ``form`` is the path of the form, where it is not that of the call.
+        """
+
+        def declare(change: Change) -> Change:
+            @wraps(change)
+            def by_form(visit: Visit) -> Response:
+                try:
+                    message = change(visit)
+                except refusals.RefusedError as refused:
+                    if after.again is None:
+                        raise
+                    return after.again(visit, faults_of(refused))
+                return after.back(visit, message)
+
+            @wraps(change)
+            def by_call(visit: Visit) -> Response:
+                change(visit)
+                return visit.answer(after.describe(visit))
+
+            self.form(form or path, action)(by_form)
+            self.call(method, f"/api/v1{path}", action, answer=after.answer, body=body)(by_call)
+            return change
+
+        return declare
 
     def _declared(
         self,

@@ -18,7 +18,7 @@ from support.providers.github_tokens import (
     Token,
     demand,
     refused,
-    scope_headers,
+    token_headers,
 )
 from support.providers.openapi import Description
 from support.providers.standin import StandIn
@@ -66,11 +66,12 @@ class GitHub(StandIn):
         repositories: Iterable[str] | None = None,
         scopes: Iterable[str] | None = None,
         kind: Kind = "fine-grained",
+        ends: str = "",
     ) -> str:
-        """Make a token valid; one with ``scopes`` is a classic one."""
+        """Make a token valid; one with ``scopes`` is a classic one. ``ends`` is told as it is."""
         reach = None if repositories is None else frozenset(map(str.lower, repositories))
         kind = "classic" if scopes is not None else kind
-        self._tokens[text] = Token(kind, dict(permissions or {}), reach, tuple(scopes or ()))
+        self._tokens[text] = Token(kind, dict(permissions or {}), reach, tuple(scopes or ()), ends)
         return text
 
     def remove_token(self, text: str) -> None:
@@ -207,7 +208,7 @@ class GitHub(StandIn):
             needed = None
         else:
             reply, needed = self._permitted(call, token, sent)
-        reply.headers |= self.limits.headers(self.now()) | scope_headers(token, needed)
+        reply.headers |= self.limits.headers(self.now()) | token_headers(token, needed)
         return reply
 
     def _permitted(self, call: Call, token: Token, sent: Any) -> tuple[Reply, Demand | None]:

@@ -23,6 +23,8 @@ class Token:
     permissions: dict[str, str] = field(default_factory=dict)
     repositories: frozenset[str] | None = None
     scopes: tuple[str, ...] = ()
+    ends: str = ""
+    """When it expires, as GitHub writes it; empty: never."""
 
     def reaches(self, repository: str) -> bool:
         """Tell whether a repository ("owner/name") is within the token's reach."""
@@ -87,9 +89,10 @@ def refused(token: Token, needed: Demand) -> Reply | None:
     return reply
 
 
-def scope_headers(token: Token, needed: Demand | None) -> dict[str, str]:
-    """Return what GitHub tells the holder of a classic token with every answer."""
+def token_headers(token: Token, needed: Demand | None) -> dict[str, str]:
+    """Return what GitHub tells the holder of a token with every answer."""
+    ends = {"GitHub-Authentication-Token-Expiration": token.ends} if token.ends else {}
     if token.kind != "classic":
-        return {}
+        return ends
     accepted = needed.scope if needed else ""
-    return {"X-OAuth-Scopes": ", ".join(token.scopes), "X-Accepted-OAuth-Scopes": accepted}
+    return ends | {"X-OAuth-Scopes": ", ".join(token.scopes), "X-Accepted-OAuth-Scopes": accepted}

@@ -53,6 +53,8 @@ class Token:
     scopes: tuple[str, ...]
     roles: dict[str, str]
     state: State
+    ends: str = ""
+    """A date; empty: never."""
 
 
 class GitLab(StandIn):
@@ -222,8 +224,8 @@ class GitLab(StandIn):
 
 
 def _described(token: Token) -> dict[str, Any]:
-    """Tell a token of itself. The page demands no scope for that, and our tokens have no dates."""
-    unknown = dict.fromkeys(("description", "last_used_at", "expires_at"))
+    """Tell a token of itself. The page demands no scope for that."""
+    unknown = dict.fromkeys(("description", "last_used_at")) | {"expires_at": token.ends or None}
     about = {"id": 1, "user_id": 1, "name": "rotation", "created_at": "2025-01-01T00:00:00.000Z"}
     state = {"scopes": list(token.scopes), "active": True, "revoked": False, "granular": False}
     return unknown | about | state | {"last_used_ips": [], "granular_scopes": []}

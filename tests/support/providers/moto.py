@@ -1,6 +1,5 @@
 """Amazon's services as moto has them: a process of its own, one for all tests of a worker."""
 
-import atexit
 import socket
 import subprocess
 import sys
@@ -10,33 +9,41 @@ from http.client import HTTPConnection
 
 _HOST = "127.0.0.1"
 _SECONDS = 120.0
+_PROGRAM = """
+import os, sys, threading
+from moto.server import main
+def end():
+    sys.stdin.read()
+    os._exit(0)
+threading.Thread(target=end, daemon=True).start()
+main(sys.argv[1:])
+"""
+"""moto's server, which ends with its input: however a worker ends, the system closes that."""
 
 
 @cache
-def moto_port() -> int:
-    """Start moto, and return its port once it answers."""
+def _moto() -> tuple[int, "subprocess.Popen[bytes]"]:
+    """Start moto, and return its port once it answers, and the process."""
     with socket.socket() as free:
         free.bind((_HOST, 0))
         port: int = free.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", _HOST, "-p", str(port)]
+    command = [sys.executable, "-c", _PROGRAM, "-H", _HOST, "-p", str(port)]
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.PIPE
     )
-    atexit.register(process.wait)
-    atexit.register(process.kill)
     limit = time.monotonic() + _SECONDS
     while not _answers(port):
         assert process.poll() is None, "moto ended at once"
         assert time.monotonic() < limit, "moto does not answer"
         time.sleep(0.1)
-    return port
+    return port, process
 
 
 def ask_moto(
     method: str, path: str, body: bytes, headers: dict[str, str]
 ) -> tuple[int, bytes, str]:
     """Send moto a request as it is; return status, body and content type of the answer."""
-    connection = HTTPConnection(_HOST, moto_port(), timeout=_SECONDS)
+    connection = HTTPConnection(_HOST, _moto()[0], timeout=_SECONDS)
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()

@@ -91,8 +91,8 @@ class StoreHarness(ABC, Generic[Server]):
         """Return the world as a sink sees it; ``environ`` is on top of the place's own."""
         variables = self.environ | environ
         limit = TimeBudget(seconds, "the patience of a test", self.clock)
-        outside = StoreAccess(variables, self.clock, ca_file=ca_file, allowance=limit)
-        return SinkContext(_silent, variables, outside=outside)
+        access = StoreAccess(variables, self.clock, ca_file=ca_file, budget=limit)
+        return SinkContext(_silent, variables, store_access=access)
 
     def sink(self, text: str = "", **how: Any) -> Sink:
         """Return a sink of this place, or of the one that ``text`` names; ``how``: see above."""

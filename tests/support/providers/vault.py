@@ -25,6 +25,7 @@ from support.tls import Certificate
 
 DESCRIPTION = Path(__file__).parents[2] / "data" / "vault_api.json"
 ROOT = "hvs.root"
+_LOOKUP = "auth/token/lookup-self"
 BAD_TOKEN = "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"
 NOT_VERSIONED = (
     "Invalid path for a versioned K/V secrets engine. "
@@ -131,6 +132,8 @@ class Vault(VaultServer):
             known = f"sys/internal/ui/mounts/{quote(asked.removeprefix('internal/ui/mounts/'), '')}"
         elif asked:
             known = f"sys/{asked}"
+        elif _is_lookup(path):
+            known = _LOOKUP
         else:
             known = _described(path, engine)
         query = urlsplit(call.path).query
@@ -154,6 +157,10 @@ class Vault(VaultServer):
             raise RefusedError(403, "permission denied")
         engine = self._engine_of(path)
         asked, namespace = _system(path) if engine is None else ("", "")
+        if _is_lookup(path):
+            if not (token.root or token.default):
+                raise RefusedError(403, "permission denied")
+            return Reply(200, envelope({"creation_ttl": token.lifetime, "ttl": token.left}))
         if asked == "capabilities-self":
             return self._capabilities(call, token, namespace)
         if asked.startswith("internal/ui/mounts/"):
@@ -228,6 +235,10 @@ def _path(call: Call) -> str:
     """Return the full path: the namespace may stand in a header, in the path, or in both."""
     namespace = call.headers.get("x-vault-namespace", "")
     return _join(namespace, "/".join(call.segments[1:]))
+
+
+def _is_lookup(path: str) -> bool:
+    return f"/{path}".endswith(f"/{_LOOKUP}")
 
 
 def _system(path: str) -> tuple[str, str]:

@@ -13,6 +13,9 @@ class Token:
     # Whether the token has the policy "default", as tokens have unless told otherwise.
     default: bool = True
     root: bool = False
+    # Seconds; 0: it never ends.
+    lifetime: int = 0
+    left: int = 0
 
     def reaches(self, path: str) -> bool:
         """Tell whether a full path is in the token's namespace, or in one below."""

@@ -1,0 +1,125 @@
+"""Sign-in to Vault and OpenBao: a token for this run alone, for what the job is or has.
+
+https://developer.hashicorp.com/vault/api-docs/auth/jwt, /auth/kubernetes and /auth/approle. The
+variables ``VAULT_AUTH_ROLE`` and ``VAULT_AUTH_PATH`` are those of GitLab's own integration.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from signotaur_action.errors import os_reason
+from signotaur_action.http import Authentication, Credential
+from signotaur_action.http.address import join_path
+from signotaur_action.model import Secret
+from signotaur_action.sinks.base import SinkContext, SinkError
+from signotaur_action.sinks.errors import StoreRefusedError
+from signotaur_action.sinks.id_token import ask_github, can_ask_github, require_audience
+from signotaur_action.sinks.store import SignIn, Store
+from signotaur_wire.members import Json
+
+METHOD, ROLE, PATH = "VAULT_AUTH_METHOD", "VAULT_AUTH_ROLE", "VAULT_AUTH_PATH"
+ID_TOKEN = "VAULT_ID_TOKEN"  # noqa: S105 - a variable's name
+ROLE_ID, SECRET_ID = "VAULT_ROLE_ID", "VAULT_SECRET_ID"
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+_SERVICE_ACCOUNT_VARIABLE = "VAULT_KUBERNETES_TOKEN_FILE"
+
+
+@dataclass(frozen=True)
+class Login:
+    """How a run signs in. ``secrets`` returns the body, whose texts are not shown in answers."""
+
+    path: str
+    secrets: Callable[[], Mapping[str, Secret]]
+    public: Mapping[str, str]
+    """The members of the body that are no secret: the role."""
+
+
+def vault_sign_in(login: Login, context: SinkContext) -> SignIn:
+    """Return how Vault gives this run a token. The token is masked.
+
+    Raises StoreRefusedError where Vault, or the job's platform, refuses.
+    """
+
+    def sign_in(vault: Store) -> Authentication:
+        secrets = login.secrets()
+        body: Json = {name: secret.reveal() for name, secret in secrets.items()}
+        path = join_path("v1", "auth", *login.path.split("/"), "login")
+        answer = vault.call("POST", path, body | dict(login.public), hide=[*secrets.values()])
+        vault.require_success(answer, f"a sign-in at auth/{login.path} that is open to this job")
+        about = answer.member("auth")
+        text = about.get("client_token") if isinstance(about, dict) else None
+        if not isinstance(text, str) or not text:
+            raise StoreRefusedError("Vault accepted the sign-in, but returned no token")
+        token = Secret(text)
+        context.mask(token)
+        return Credential(token, "X-Vault-Token", "")
+
+    return sign_in
+
+
+def chosen_login(kind: str, context: SinkContext, address: str) -> Login | None:
+    """Return how the run signs in; None where a token is used. Raises SinkError.
+
+    ``address``: of the server. ID tokens must be made for it.
+    """
+    method = context.environ.get(METHOD, "").strip()
+    if not method:
+        return None
+    if method not in _METHODS:
+        raise SinkError(f"{kind}: {METHOD} must be one of {', '.join(_METHODS)}")
+    path = context.environ.get(PATH, "").strip("/ ") or method
+    return _METHODS[method](kind, path, context, address)
+
+
+def _jwt(kind: str, path: str, context: SinkContext, address: str) -> Login:
+    role = _required(kind, context, ROLE)
+    given = context.secret_of(ID_TOKEN)
+    if given is None and not can_ask_github(context):
+        raise SinkError(
+            f"{kind}: needs an ID token: give the job the permission id-token: write on GitHub, or "
+            f"set {ID_TOKEN} by id_tokens: on GitLab"
+        )
+
+    def secrets() -> Mapping[str, Secret]:
+        token = given or ask_github(context, address)
+        require_audience(token, address)
+        return {"jwt": token}
+
+    return Login(path, secrets, {"role": role})
+
+
+def _kubernetes(kind: str, path: str, context: SinkContext, _address: str) -> Login:
+    role = _required(kind, context, ROLE)
+    file = context.file_of(_SERVICE_ACCOUNT_VARIABLE) or _SERVICE_ACCOUNT
+
+    def secrets() -> Mapping[str, Secret]:
+        try:
+            return {"jwt": Secret(file.read_text(encoding="ascii").strip())}
+        except (OSError, ValueError) as error:
+            reason = os_reason(error) if isinstance(error, OSError) else "it is not text"
+            raise StoreRefusedError(f"{file} cannot be read ({reason})") from None
+
+    return Login(path, secrets, {"role": role})
+
+
+def _approle(kind: str, path: str, context: SinkContext, _address: str) -> Login:
+    _required(kind, context, ROLE_ID, SECRET_ID)
+    role, secret = context.secret_of(ROLE_ID), context.secret_of(SECRET_ID)
+    both = {"role_id": role, "secret_id": secret}
+    return Login(path, lambda: {name: each for name, each in both.items() if each}, {})
+
+
+def _required(kind: str, context: SinkContext, *names: str) -> str:
+    """Return the value of the first variable. Raises SinkError, with all that are missing."""
+    values = {name: context.environ.get(name, "").strip() for name in names}
+    missing = [name for name, value in values.items() if not value]
+    if missing:
+        raise SinkError(
+            f"{kind}: these must be set in the environment for this {METHOD}: "
+            f"{' and '.join(missing)}"
+        )
+    return values[names[0]]
+
+
+_METHODS = {"jwt": _jwt, "kubernetes": _kubernetes, "approle": _approle}

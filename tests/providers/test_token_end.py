@@ -1,0 +1,104 @@
+"""The token of a store that ends soon is reported before it stops a rotation."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import requests
+
+from providers.github_harness import PERMISSIONS, TOKEN, GithubHarness, furnish
+from signotaur_action.sinks.token_end import end_of_day, end_of_github_token, ends_soon
+from support.providers.github import GitHub
+from support.providers.openbao import OpenBao
+from support.providers.stores import GitlabHarness, OpenBaoHarness, VaultHarness
+from support.providers.vault import Vault
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+DAY = 24 * 3600
+
+
+@pytest.mark.parametrize(
+    ("left", "warned"),
+    [
+        (timedelta(days=14), True),
+        (timedelta(days=14, seconds=1), False),
+        (timedelta(hours=2, seconds=1), True),
+        (timedelta(hours=2), False),  # of a GitHub App: made for one run
+        (timedelta(days=-1), False),  # the store itself refuses it
+    ],
+)
+def test_a_warning_comes_within_14_days(left: timedelta, *, warned: bool) -> None:
+    found = ends_soon("GitHub", NOW + left, NOW)
+    assert bool(found) is warned
+    assert all("The token for GitHub ends on 2026-11-" in text for text in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-12-01 09:30:00 UTC", datetime(2026, 12, 1, 9, 30, tzinfo=UTC)),
+        ("2026-12-01 09:30:00 +0200", datetime(2026, 12, 1, 7, 30, tzinfo=UTC)),
+        ("2026-12-01", None),
+        ("0001-01-01 00:00:00 +2359", None),
+        ("soon\n::error::x", None),
+        ("", None),
+    ],
+)
+def test_githubs_header(text: str, moment: datetime | None) -> None:
+    assert end_of_github_token(text) == moment
+
+
+@pytest.mark.parametrize("text", ["", "2026", "2026-13-01", "9999999-01-01", "2026-12-01T00:00"])
+def test_what_is_no_date_of_gitlab_is_ignored(text: str) -> None:
+    assert end_of_day(text) is None
+    assert end_of_day("2026-12-01") == datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def _github_end(days: int) -> str:
+    return f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%d %H:%M:%S} UTC"
+
+
+@pytest.mark.parametrize(("days", "warnings"), [(13, 1), (20, 0)])
+def test_github(days: int, warnings: int) -> None:
+    with GitHub() as github:
+        furnish(github)
+        permissions = dict.fromkeys(PERMISSIONS, "write")
+        github.add_token(TOKEN, permissions=permissions, ends=_github_end(days))
+        found = GithubHarness(github).sink().check()
+    assert len([text for text in found if "The token for GitHub ends on" in text]) == warnings
+
+
+@pytest.mark.parametrize(("days", "warnings"), [(13, 1), (20, 0)])
+def test_gitlab(days: int, warnings: int) -> None:
+    with GitlabHarness() as place:
+        ends = f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%d}"
+        place.server.tokens = [replace(token, ends=ends) for token in place.server.tokens]
+        found = place.sink().check()
+    assert len([text for text in found if "The token for GitLab ends on" in text]) == warnings
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "left", "warnings"),
+    [(32, 13, 1), (32, 20, 0), (14, 13, 0), (0, 0, 0)],
+    ids=["ends soon", "lasts", "made for less", "never ends"],
+)
+def test_vault(lifetime: int, left: int, warnings: int) -> None:
+    with VaultHarness() as place:
+        vault = place.server
+        assert isinstance(vault, Vault)
+        token = vault.tokens[place.token]
+        vault.tokens[place.token] = replace(token, lifetime=lifetime * DAY, left=left * DAY)
+        found = place.sink().check()
+    assert len([text for text in found if "The token for Vault ends on" in text]) == warnings
+
+
+def test_openbaos_own_answer_is_read(openbao: OpenBao) -> None:
+    with OpenBaoHarness(None, openbao) as place:
+        assert list(place.sink().check()) == []
+        answer = requests.get(
+            f"{openbao.url}/v1/auth/token/lookup-self",
+            headers={"X-Vault-Token": place.token},
+            timeout=60,
+            verify=str(openbao.ca_file),
+        )
+        assert {"creation_ttl", "ttl"} <= set(answer.json()["data"])

@@ -1,0 +1,184 @@
+"""Without a stored token: OpenBao's own sign-in methods, with the identity of the job."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.harness import delivery
+from docs.pages import PAGES
+from providers.store_checks import KEY
+from signotaur_action.errors import DestinationRefusedError
+from signotaur_action.model import Secret
+from signotaur_action.ports import Sink
+from signotaur_action.sinks import emitter
+from signotaur_action.sinks.base import SinkError
+from support.providers.id_tokens import ISSUER, IdTokens
+from support.providers.openbao import OpenBao
+from support.providers.stores import OpenBaoOverTls
+
+POLICY = {"path": {"secret/data/ci/signotaur": {"capabilities": ["read", "create", "update"]}}}
+
+
+class Job:
+    """A job without a token of Vault's, and what its run masked."""
+
+    def __init__(self, place: OpenBaoOverTls, issuer: IdTokens) -> None:
+        self.place = place
+        self.issuer = issuer
+        self.masked: list[str] = []
+        self.environ = {
+            name: value for name, value in place.environ.items() if name != "BAO_TOKEN"
+        } | {"VAULT_AUTH_METHOD": "jwt", "VAULT_AUTH_ROLE": "rotation"}
+        self.environ |= issuer.environ
+
+    def sink(self, **environ: str) -> Sink:
+        """Return the sink of the place, as this job makes it."""
+        context = self.place.context(ca_file=self.place.bao.ca_file)
+        variables = {name: text for name, text in (self.environ | environ).items() if text}
+        context = replace(
+            context, environ=variables, mask=lambda secret: self.masked.append(secret.reveal())
+        )
+        return emitter(self.place.text, context)
+
+    def refused(self, **environ: str) -> str:
+        """The check fails: nothing was written, and no token is in the message."""
+        before = self.place.held()
+        with pytest.raises(DestinationRefusedError) as caught:
+            self.sink(**environ).check()
+        assert self.place.held() == before
+        text = f"{caught.value.what} {caught.value.next}"
+        assert not [token for token in self.issuer.issued if token in text]
+        return text
+
+
+@pytest.fixture
+def job(openbao: OpenBao) -> Iterator[Job]:
+    with OpenBaoOverTls(None, openbao) as place, IdTokens() as issuer:
+        openbao.must("PUT", "sys/policies/acl/rotation", {"policy": json.dumps(POLICY)})
+        for path in ("jwt", "kubernetes"):  # the wire is the same; who reviews the token is not
+            enable(openbao, path, "jwt")
+            key = {"jwt_validation_pubkeys": [issuer.public_key], "bound_issuer": ISSUER}
+            openbao.must("POST", f"auth/{path}/config", key)
+            openbao.must("POST", f"auth/{path}/role/rotation", role_of_the_manual(openbao.url))
+        yield Job(place, issuer)
+
+
+def role_of_the_manual(address: str) -> dict[str, Any]:
+    """Return the role on the destination's page, for this server."""
+    [text] = re.findall("```json\n(.*?)```", PAGES["docs/destinations/vault.md"], re.DOTALL)
+    role: dict[str, Any] = json.loads(text.replace("https://vault.example.com", address))
+    return role
+
+
+def enable(openbao: OpenBao, path: str, kind: str) -> None:
+    openbao.ask("DELETE", f"sys/auth/{path}")
+    openbao.must("POST", f"sys/auth/{path}", {"type": kind})
+
+
+def delivers(job: Job, sink: Sink) -> None:
+    """The key arrives, and what the run was given is masked."""
+    assert list(sink.check()) == []
+    sink.deliver(delivery(KEY))
+    assert sink.read_back() == Secret(KEY)
+    assert job.place.read() == KEY
+    assert any(text.startswith(("s.", "hvs.")) for text in job.masked)
+
+
+def test_a_job_of_github_signs_in_with_its_id_token(job: Job) -> None:
+    delivers(job, job.sink())
+    [token] = job.issuer.issued
+    assert token in job.masked
+    payload = token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    assert claims["aud"] == job.place.bao.url
+
+
+def test_a_job_of_gitlab_has_its_id_token_in_a_variable(job: Job) -> None:
+    token = job.issuer.token(job.place.bao.url)
+    delivers(job, job.sink(VAULT_ID_TOKEN=token, ACTIONS_ID_TOKEN_REQUEST_URL=""))
+    assert job.issuer.issued == []
+
+
+def test_a_pod_signs_in_with_its_service_account(job: Job, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(job.issuer.token(job.place.bao.url) + "\n")
+    environ = {"VAULT_AUTH_METHOD": "kubernetes", "VAULT_KUBERNETES_TOKEN_FILE": str(file)}
+    delivers(job, job.sink(**environ))
+    file.unlink()
+    assert f"{file} cannot be read (no such file" in job.refused(**environ)
+
+
+def test_an_approle_signs_in(job: Job) -> None:
+    bao = job.place.bao
+    enable(bao, "ci/approle", "approle")
+    bao.must("POST", "auth/ci/approle/role/rotation", {"token_policies": "rotation"})
+    role = bao.must("GET", "auth/ci/approle/role/rotation/role-id")["data"]["role_id"]
+    made = bao.must("POST", "auth/ci/approle/role/rotation/secret-id")["data"]["secret_id"]
+    environ = {
+        "VAULT_AUTH_METHOD": "approle",
+        "VAULT_AUTH_PATH": "ci/approle",
+        "VAULT_ROLE_ID": role,
+        "VAULT_SECRET_ID": made,
+    }
+    delivers(job, job.sink(**environ))
+    wrong = environ | {"VAULT_SECRET_ID": "0d6ea6d2-7c2a-4d0e-8a2d-0b6b0f5f1e11"}
+    said = job.refused(**wrong)
+    assert "invalid" in said
+    assert "0d6ea6d2" not in said
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({"repository": "acme/other"}, "repository"),
+        ({"environment": "test"}, "environment"),
+        ({"iss": "https://evil.example.com"}, "iss"),
+        ({"exp": 1_700_000_000, "nbf": 1_600_000_000, "iat": 1_600_000_000}, "expired"),
+    ],
+)
+def test_another_job_is_refused_before_anything_is_rotated(
+    job: Job, claims: dict[str, object], reason: str
+) -> None:
+    job.issuer.claims |= claims
+    assert reason in job.refused()
+
+
+def test_a_token_for_somebody_else_is_sent_to_nobody(job: Job) -> None:
+    elsewhere = job.issuer.token("https://other.example.com")
+    both = job.issuer.token("", aud=[job.place.bao.url, "https://other.example.com"])
+    for token in (elsewhere, both):
+        said = job.refused(VAULT_ID_TOKEN=token)
+        assert f"must be for the audience {job.place.bao.url} alone" in said
+        assert token not in said
+
+
+@pytest.mark.parametrize("text", ["x", "a.b.c", "a.W10.c", "." * 40, "a.bnVsbA.c"])
+def test_what_is_no_token_is_sent_to_nobody(job: Job, text: str) -> None:
+    assert "is not a JSON Web Token" in job.refused(VAULT_ID_TOKEN=text)
+
+
+def test_a_platform_that_gives_no_token_is_reported(job: Job) -> None:
+    said = job.refused(ACTIONS_ID_TOKEN_REQUEST_TOKEN="stale")
+    assert "GitHub gave this job no ID token (401)" in said
+
+
+@pytest.mark.parametrize(
+    ("environ", "fault"),
+    [
+        ({"VAULT_AUTH_METHOD": "ldap"}, "must be one of jwt, kubernetes, approle"),
+        ({"VAULT_AUTH_ROLE": ""}, "VAULT_AUTH_ROLE"),
+        ({"ACTIONS_ID_TOKEN_REQUEST_URL": ""}, "id-token: write"),
+        ({"VAULT_AUTH_METHOD": "approle"}, "VAULT_ROLE_ID and VAULT_SECRET_ID"),
+        ({"BAO_TOKEN": "both"}, "are both set"),
+    ],
+)
+def test_what_is_missing_is_said_at_once(job: Job, environ: dict[str, str], fault: str) -> None:
+    with pytest.raises(SinkError, match=fault):
+        job.sink(**environ)
+    assert job.issuer.requests == []
