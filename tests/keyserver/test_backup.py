@@ -191,7 +191,8 @@ def test_a_backup_is_restored_into_an_empty_postgresql(
     name = cluster.create()
     folder = tmp_path / "restored"
     target = Database(cluster.url(name))
-    assert backup.restore(out, PASSPHRASE, folder, target).keys == 2
+    contents = backup.restore(out, PASSPHRASE, folder, target)
+    assert (contents.files, contents.keys) == (("master.key",), 2)
     assert [path.name for path in folder.iterdir()] == ["master.key"]
     other = World(folder / "keyserver.db", cluster.url(name))
     assert verify_events(other.database).head == verify_events(world.database).head

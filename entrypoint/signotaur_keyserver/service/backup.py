@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -98,6 +98,8 @@ def restore(file: Path, passphrase: str, data_dir: Path, into: Database | None =
         contents = _unpacked(file, passphrase, place)
         if into is not None:
             _move_rows(place / DATABASE_FILE, into)
+            files = tuple(name for name in contents.files if name != DATABASE_FILE)
+            contents = replace(contents, files=files)
         _sync_all(place)
         place.rename(data_dir)
     finally:
