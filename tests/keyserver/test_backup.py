@@ -24,11 +24,12 @@ from signotaur_keyserver.pki.encrypted_file import (
     EncryptedWriter,
 )
 from signotaur_keyserver.pki.master_key import Sealer
-from signotaur_keyserver.service import administration, backup
+from signotaur_keyserver.service import administration, backup, certificates
 from signotaur_keyserver.service.administration import AdministrationError
 from signotaur_keyserver.service.event_verification import verify_events
 from signotaur_keyserver.service.master_key import rotate_master_key
 from signotaur_keyserver.store.event_chain import ChainKey
+from support.postgresql import Cluster
 
 CHEAP = Cost(n=2)
 PASSPHRASE = "correct horse battery"
@@ -127,6 +128,7 @@ def _opened(folder: Path) -> Database:
     )
 
 
+@pytest.mark.both_databases
 def test_a_backup_is_restored_elsewhere(world: World, out: Path, tmp_path: Path) -> None:
     add(world)
     key = world.key()
@@ -150,6 +152,7 @@ def test_a_backup_is_restored_elsewhere(world: World, out: Path, tmp_path: Path)
         other.close()
 
 
+@pytest.mark.both_databases
 def test_a_backup_while_keys_rotate_is_of_one_moment(
     world: World, out: Path, tmp_path: Path
 ) -> None:
@@ -176,6 +179,55 @@ def test_a_backup_while_keys_rotate_is_of_one_moment(
     finally:
         stop.set()
         thread.join()
+
+
+@pytest.mark.both_databases
+def test_a_backup_is_restored_into_an_empty_postgresql(
+    world: World, out: Path, tmp_path: Path, cluster: Cluster
+) -> None:
+    add(world)
+    opened = world.now.open(world.key())
+    backup.back_up(world.database, world.file.parent, out, PASSPHRASE)
+    name = cluster.create()
+    folder = tmp_path / "restored"
+    target = Database(cluster.url(name))
+    contents = backup.restore(out, PASSPHRASE, folder, target)
+    assert (contents.files, contents.keys) == (("master.key",), 2)
+    assert [path.name for path in folder.iterdir()] == ["master.key"]
+    other = World(folder / "keyserver.db", cluster.url(name))
+    assert verify_events(other.database).head == verify_events(world.database).head
+    assert administration.list_keys(other.database)[1].key.is_unconfirmed
+    assert other.now.confirm(opened.new.text, opened.id).status_code == 200
+    assert other.now.open(opened.new.text).answer["newKeyId"] == 3
+    assert [each.certificate.id for each in certificates.list_certificates(other.database)] == [1]
+    other.close()
+    with pytest.raises(AdministrationError, match="not empty"):
+        backup.restore(out, PASSPHRASE, tmp_path / "again", target)
+    assert not (tmp_path / "again").exists()
+    target.close()
+    cluster.drop(name)
+
+
+def test_the_commands_on_postgresql(
+    tmp_path: Path, out: Path, run: Callable[..., tuple[int, str, str]], cluster: Cluster
+) -> None:
+    names = [cluster.create() for _ in range(2)]
+    urls = [cluster.url(name) for name in names]
+    folder, new = f"--data-dir={tmp_path / 'data'}", f"--data-dir={tmp_path / 'new'}"
+    command("user", "add", "ci", folder, f"--database={urls[0]}")
+    command("key", "add", "--user=ci", "--name=build", folder, f"--database={urls[0]}")
+    saved = run("backup", f"--out={out}", folder, f"--database={urls[0]}")
+    assert saved == (0, "", f"wrote {out}: keyserver.db, master.key\n")
+    assert run("restore", str(out), new, f"--database={urls[0]}")[::2] == (
+        1,
+        "signotaur-keyserver: the database is not empty: it contains users\n",
+    )
+    assert run("restore", str(out), new, "--database=mysql://x/y")[0] == 10
+    assert run("restore", str(out), new, f"--database={urls[1]}")[0] == 0
+    listed = command("key", "list", new, f"--database={urls[1]}")
+    assert listed.stdout == command("key", "list", folder, f"--database={urls[0]}").stdout
+    for name in names:
+        cluster.drop(name)
 
 
 def test_a_restore_writes_nothing_into_a_folder_in_use(

@@ -384,3 +384,20 @@ def test_the_example_receives_what_a_server_sends(
     assert command("webhook", "remove", "1", folder).returncode == 0
     assert command("webhook", "remove", "1", folder).returncode == 1
     assert command("webhook", "list", folder).stdout == ""
+
+
+def test_an_authority_of_ones_own_may_be_trusted(tmp_path: Path, receiver: Receiver) -> None:
+    folder = f"--data-dir={tmp_path / 'data'}"
+    command("user", "add", "ci", folder)
+    command("webhook", "add", receiver.url, folder)
+    test = ("webhook", "test", "1", "--allow-private-webhooks", folder)
+    refused = command(*test)
+    assert (refused.returncode, receiver.received) == (1, [])
+    assert "certificate is not trusted" in refused.stderr
+    done = command(*test, f"--webhook-ca-file={receiver.authority.ca_file}")
+    assert (done.returncode, len(receiver.received)) == (0, 1)
+    (tmp_path / "empty.pem").touch()
+    for file, reason in (("empty.pem", "no certificates"), ("none.pem", "No such file")):
+        wrong = command(*test, f"--webhook-ca-file={tmp_path / file}")
+        assert wrong.returncode == 10
+        assert reason in wrong.stderr

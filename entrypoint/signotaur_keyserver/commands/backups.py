@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +12,7 @@ import typer
 from signotaur_keyserver.commands import data_folder
 from signotaur_keyserver.commands.errors import CommandError
 from signotaur_keyserver.commands.options import DatabaseUrl, DataDir
-from signotaur_keyserver.database.database import UnsupportedDatabaseError
+from signotaur_keyserver.database.database import Database, UnsupportedDatabaseError
 from signotaur_keyserver.pki.encrypted_file import PASSPHRASE_MIN_LENGTH
 from signotaur_keyserver.service import backup as backups
 from signotaur_keyserver.service.administration import AdministrationError
@@ -30,7 +32,7 @@ Verify = Annotated[
 ]
 FilesOnly = Annotated[
     bool,
-    typer.Option("--files-only", help="Leave the database out, which pg_dump saves on PostgreSQL."),
+    typer.Option("--files-only", help="Leave the database out, for example if pg_dump saves it."),
 ]
 PassphraseFile = Annotated[
     str,
@@ -42,6 +44,10 @@ PassphraseFile = Annotated[
 Compare = Annotated[
     Path | None,
     typer.Option("--compare", help="A newer data folder: list the keys that changed since."),
+]
+EmptyDatabase = Annotated[
+    str | None,
+    typer.Option("--database", help="URL of an empty database; default: a file in the folder."),
 ]
 Saved = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
 
@@ -68,8 +74,6 @@ def backup(
     with data_folder.existing(data_dir, database) as opened:
         try:
             names = backups.back_up(None if files_only else opened, data_dir, out, passphrase)
-        except UnsupportedDatabaseError as error:
-            raise CommandError(str(error)) from None
         except OSError as error:
             raise AdministrationError(f"cannot back up to {out}: {_reason(error)}") from None
     typer.echo(f"wrote {out}: {', '.join(names)}", err=True)
@@ -80,11 +84,13 @@ def restore(
     data_dir: DataDir,
     passphrase_file: PassphraseFile,
     compare: Compare = None,
+    database: EmptyDatabase = None,
 ) -> None:
     """Restore a backup to a new folder; with --compare print the keys that changed since."""
     passphrase = _passphrase(passphrase_file)
     try:
-        contents = backups.restore(file, passphrase, data_dir)
+        with _empty(database) as into:
+            contents = backups.restore(file, passphrase, data_dir, into)
     except OSError as error:
         raise AdministrationError(f"cannot restore to {data_dir}: {_reason(error)}") from None
     _print_contents("restored", contents)
@@ -98,11 +104,28 @@ def restore(
     if compare is None:
         return
     with (
-        data_folder.prepared(data_dir, None) as restored,
+        data_folder.prepared(data_dir, database) as restored,
         data_folder.existing(compare, None) as newer,
     ):
         for each in backups.differences(restored, newer):
             typer.echo(f"key {each.key_id} ({each.name}): now {each.now}; here {each.in_backup}")
+
+
+@contextmanager
+def _empty(url: str | None) -> Iterator[Database | None]:
+    if url is None:
+        yield None
+        return
+    try:
+        database = Database(url)
+    except UnsupportedDatabaseError as error:
+        raise CommandError(f"--database: {error}") from None
+    try:
+        yield database
+    except UnsupportedDatabaseError as error:
+        raise CommandError(str(error)) from None
+    finally:
+        database.close()
 
 
 def _contents_of(file: Path, passphrase: str) -> Contents:

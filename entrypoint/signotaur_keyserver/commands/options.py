@@ -1,5 +1,7 @@
 """The options that several commands share, each declared once."""
 
+import os
+import ssl
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +9,7 @@ from typing import Annotated
 import typer
 
 from signotaur_keyserver.commands.errors import CommandError
+from signotaur_keyserver.service.webhook_post import Poster
 from signotaur_wire.durations import parse_duration
 
 DataDir = Annotated[
@@ -28,7 +31,25 @@ AllowPrivateWebhooks = Annotated[
         help="Send webhooks to loopback, link-local and private addresses, too.",
     ),
 ]
+WebhookCaFile = Annotated[
+    Path | None,
+    typer.Option("--webhook-ca-file", help="PEM file of authorities to trust for webhooks, too."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def webhook_poster(*, allow_private: bool, ca_file: Path | None) -> Poster:
+    """Return what sends webhooks. Raises CommandError for a file that cannot be used."""
+    tls = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            tls.load_verify_locations(ca_file)
+        except OSError as error:  # an SSLError is one
+            reason = os.strerror(error.errno) if error.errno else "unknown"
+            if isinstance(error, ssl.SSLError):
+                reason = "it contains no certificates in PEM form"
+            raise CommandError(f"--webhook-ca-file: cannot use {ca_file}: {reason}") from None
+    return Poster(allow_private=allow_private, tls=tls)
 
 
 def duration(option: str, text: str) -> timedelta:

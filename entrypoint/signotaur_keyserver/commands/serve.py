@@ -19,7 +19,9 @@ from signotaur_keyserver.commands.options import (
     ClockOffset,
     DatabaseUrl,
     DataDir,
+    WebhookCaFile,
     duration,
+    webhook_poster,
 )
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.pki.leak_keys import LeakKeys, LeakKeysError
@@ -31,7 +33,6 @@ from signotaur_keyserver.runtime.server import listen, url_of
 from signotaur_keyserver.runtime.server import serve as run_server
 from signotaur_keyserver.runtime.tls import TlsFiles, ensure_self_signed
 from signotaur_keyserver.service.certificates import require_master_key
-from signotaur_keyserver.service.webhook_post import Poster
 from signotaur_keyserver.web.application import add_pages
 from signotaur_keyserver.web.site import SiteOptions
 
@@ -147,6 +148,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     leak_keys: LeakKeysFile = None,
     disable_leaked_keys: DisableLeakedKeys = False,  # noqa: FBT002
     allow_private_webhooks: AllowPrivateWebhooks = False,  # noqa: FBT002
+    webhook_ca_file: WebhookCaFile = None,
     log_format: OfLog = LogFormat.TEXT,
     clock_offset: ClockOffset = "0s",
 ) -> None:
@@ -160,7 +162,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
         metrics_token=None if metrics_token_file is None else _token(metrics_token_file),
         trusted_proxies=tuple(_network(text) for text in trusted_proxy or ()),
         leaks=_leak_reports(leak_keys, disable=disable_leaked_keys),
-        webhooks=Poster(allow_private=allow_private_webhooks),
+        webhooks=webhook_poster(allow_private=allow_private_webhooks, ca_file=webhook_ca_file),
     )
     limits = Limits(max_connections, max_connections_per_address)
     offset = duration("--clock-offset", clock_offset)

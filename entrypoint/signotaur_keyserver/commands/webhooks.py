@@ -11,12 +11,14 @@ from signotaur_keyserver.commands.options import (
     AsJson,
     DatabaseUrl,
     DataDir,
+    WebhookCaFile,
+    webhook_poster,
 )
 from signotaur_keyserver.domain.webhooks import Webhook, WebhookType
 from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.service import webhook_sender, webhooks
 from signotaur_keyserver.service.administration import AdministrationError
-from signotaur_keyserver.service.webhook_post import Poster, UndeliveredError
+from signotaur_keyserver.service.webhook_post import UndeliveredError
 from signotaur_keyserver.store.webhooks import Delivery
 from signotaur_wire.members import Json, format_optional_time, format_time
 
@@ -75,10 +77,12 @@ def send_test(
     webhook_id: WebhookId,
     data_dir: DataDir,
     allow_private_webhooks: AllowPrivateWebhooks = False,  # noqa: FBT002
+    webhook_ca_file: WebhookCaFile = None,
     database: DatabaseUrl = None,
 ) -> None:
     """Send a test message now, and say what the receiver answered."""
-    sealer, poster = Sealer.in_folder(data_dir), Poster(allow_private=allow_private_webhooks)
+    sealer = Sealer.in_folder(data_dir)
+    poster = webhook_poster(allow_private=allow_private_webhooks, ca_file=webhook_ca_file)
     with data_folder.existing(data_dir, database) as opened:
         with opened.read() as connection:
             webhook = webhooks.require_webhook(connection, webhook_id)

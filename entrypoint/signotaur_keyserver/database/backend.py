@@ -1,5 +1,6 @@
 """What a kind of database must give to ``Database``."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -34,8 +35,12 @@ class Backend(Protocol):
         """
         ...
 
-    def copy_to(self, file: Path) -> None:
-        """Copy the database into a file. Raises UnsupportedDatabaseError where it is no file."""
+    def copy_to(self, file: Path) -> bool:
+        """Copy the database into a file; False where it is not one that can be copied."""
+        ...
+
+    def continue_ids(self, connection: Connection, tables: Sequence[str]) -> None:
+        """Let new rows of tables get ids above those that are there."""
         ...
 
     def exists(self) -> bool:

@@ -4,7 +4,7 @@ Nothing else may hold dialect-specific SQL or read another clock than ``Clock``.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -131,13 +131,17 @@ class Database:
         with _translated():
             self._backend.prepare()
 
-    def copy_to(self, file: Path) -> None:
+    def copy_to(self, file: Path) -> bool:
         """Copy the database into a file, as it is at one moment, while others use it.
 
-        Raises UnsupportedDatabaseError where the database is not a SQLite file.
+        Return False where the database is not a SQLite file.
         """
         with _translated():
-            self._backend.copy_to(file)
+            return self._backend.copy_to(file)
+
+    def continue_ids(self, connection: Connection, tables: Sequence[str]) -> None:
+        """Let new rows of tables get ids above those of rows that brought theirs."""
+        self._backend.continue_ids(connection, tables)
 
     def close(self) -> None:
         """Close every pooled connection."""

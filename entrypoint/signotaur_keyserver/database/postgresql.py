@@ -5,11 +5,22 @@ locks are in ``store.key_locks``. A wait for a lock, a statement and a transacti
 all end by themselves, so that no instance can stop the others.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    column,
+    create_engine,
+    event,
+    func,
+    select,
+    table,
+)
 from sqlalchemy.exc import DBAPIError
 
 from signotaur_keyserver.database.errors import (
@@ -87,12 +98,17 @@ class PostgresqlBackend:
         if encoding != _ENCODING:
             raise UnsupportedDatabaseError(f"the database's encoding must be {_ENCODING}")
 
-    def copy_to(self, file: Path) -> None:
-        """Raise UnsupportedDatabaseError: PostgreSQL has a program of its own for this."""
+    def copy_to(self, file: Path) -> bool:
+        """Return False: the database is not a file."""
         del file
-        raise UnsupportedDatabaseError(
-            "only a SQLite database can be copied: use pg_dump, and backup --files-only"
-        )
+        return False
+
+    def continue_ids(self, connection: Connection, tables: Sequence[str]) -> None:
+        """Set the sequences of tables, which rows that bring their ids leave as they are."""
+        for name in tables:
+            sequence = func.pg_get_serial_sequence(name, "id")
+            highest = select(func.max(table(name, column("id")).c.id)).scalar_subquery()
+            connection.execute(select(func.setval(sequence, highest)))
 
     def exists(self) -> bool:
         """Return True: a connection that fails tells more."""

@@ -1,7 +1,7 @@
 """SQLite: one file, one writer at a time."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
@@ -59,7 +59,7 @@ class SqliteBackend:
         with closing(self.engine.raw_connection()) as connection:
             connection.cursor().execute("PRAGMA journal_mode = WAL")
 
-    def copy_to(self, file: Path) -> None:
+    def copy_to(self, file: Path) -> bool:
         """Copy the database as it is at one moment."""
         with (
             closing(self.engine.raw_connection()) as source,
@@ -68,6 +68,10 @@ class SqliteBackend:
             file.chmod(0o600)
             driver: Any = source.driver_connection
             driver.backup(target)
+        return True
+
+    def continue_ids(self, connection: Connection, tables: Sequence[str]) -> None:
+        """Do nothing: a new id is above all that are there."""
 
     def exists(self) -> bool:
         """Return whether there is a file; SQLite would make one by itself."""

@@ -1,7 +1,7 @@
 """Who may do what: the one table that every page, form and call of people is decided by.
 
-Pure. What the table does not grant is refused. Calls with an API key are decided by the key's
-owner, role and state in ``rules``: a key opens nothing of this table.
+Pure. What the table does not grant is refused. Calls with an API key have a table of their own
+(``key_authorization``): a key opens nothing of this one.
 """
 
 from collections.abc import Mapping

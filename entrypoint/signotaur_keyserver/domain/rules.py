@@ -7,31 +7,27 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from signotaur_keyserver.domain import policy, refusals
+from signotaur_keyserver.domain.key_authorization import LIVE, KeyCall, is_party, require_call
 from signotaur_keyserver.domain.records import Key, Rotation
 from signotaur_wire.limits import MAX_CANDIDATES
 from signotaur_wire.messages import KeyState, RotationRequest
-from signotaur_wire.roles import ROTATOR
-
-_ALIVE = (KeyState.ACTIVE, KeyState.CANDIDATE)
 
 
 def require_alive(key: Key, now: datetime) -> None:
     """Raise RefusedError unless the key may be used now."""
     state = key.state(now)
-    if state not in _ALIVE:
+    if state not in LIVE:
         raise refusals.dead_key(state, key.id)
 
 
 def is_alive(key: Key, now: datetime) -> bool:
     """Return whether the key may be used now."""
-    return key.state(now) in _ALIVE
+    return key.state(now) in LIVE
 
 
 def require_permission(key: Key, request: RotationRequest) -> None:
     """Raise RefusedError unless owner and key may rotate and the overlap is within the limits."""
-    if ROTATOR not in key.roles:
-        raise refusals.role_required()
-    policy.require_purpose(key, policy.Purpose.ROTATE)
+    require_call(KeyCall.PUT_ROTATION, key)
     # A policy must not keep a key alive that leaked.
     if request.overlap_days or not request.compromised:
         policy.require_overlap(key, request.overlap_days)
@@ -54,7 +50,7 @@ def require_repeat(rotation: Rotation, key: Key, request: RotationRequest) -> No
     The holder is not compared: another run may continue what a dead one began.
     """
     same = (
-        key.id in (rotation.old_key_id, rotation.new_key_id)
+        is_party(KeyCall.PUT_ROTATION, rotation, key.id)
         and rotation.new_public_id == request.public_id
         and rotation.new_sha256 == request.key_sha256
         and rotation.overlap_days == request.overlap_days

@@ -5,6 +5,7 @@ from uuid import UUID
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain import refusals, rules
 from signotaur_keyserver.domain.events import EventType, Level
+from signotaur_keyserver.domain.key_authorization import KeyCall
 from signotaur_keyserver.service.authentication import Caller
 from signotaur_keyserver.service.description import describe_rotation
 from signotaur_keyserver.service.rotation_transaction import change
@@ -21,9 +22,7 @@ def abort_rotation(
     was used; already-rotated when the rotation was confirmed.
     """
     with change(database, caller, source) as this:
-        rotation = this.rotation(rotation_id)
-        if this.key.id != rotation.old_key_id:
-            raise refusals.wrong_key("old")
+        rotation = this.rotation(rotation_id, KeyCall.ABORT)
         if rotation.is_confirmed:
             raise refusals.already_rotated(rotation)
         if rotation.is_unconfirmed:

@@ -9,11 +9,12 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.migrate import migrate
 from signotaur_keyserver.pki.encrypted_file import (
     EncryptedFileError,
     EncryptedReader,
@@ -21,6 +22,7 @@ from signotaur_keyserver.pki.encrypted_file import (
 )
 from signotaur_keyserver.pki.master_key import FILE_NAME, MasterKeyError, Sealer
 from signotaur_keyserver.service.administration import AdministrationError, list_keys
+from signotaur_keyserver.service.database_copy import copy_database
 from signotaur_keyserver.store.event_chain import ChainKey
 from signotaur_wire.members import format_optional_time
 
@@ -28,7 +30,7 @@ DATABASE_FILE = "keyserver.db"
 _PRIVATE = (FILE_NAME, "server-key.pem")
 _FILES = (*_PRIVATE, "server.pem", "ca.pem")
 """Besides the database; those of ``--self-signed`` where there are any."""
-_TRIES = 3
+_TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,11 @@ def verify_backup(file: Path, passphrase: str) -> Contents:
         return _unpacked(file, passphrase, Path(name))
 
 
-def restore(file: Path, passphrase: str, data_dir: Path) -> Contents:
+def restore(file: Path, passphrase: str, data_dir: Path, into: Database | None = None) -> Contents:
     """Restore a backup to a folder that is empty or does not exist: wholly, or not at all.
 
-    Raises AdministrationError and OSError.
+    ``into`` is an empty database that gets the keys and all else, in place of a file in the
+    folder. Raises AdministrationError, OSError and DatabaseUnavailableError.
     """
     if data_dir.exists() and (not data_dir.is_dir() or any(data_dir.iterdir())):
         raise AdministrationError(f"{data_dir} is not an empty folder")
@@ -93,11 +96,27 @@ def restore(file: Path, passphrase: str, data_dir: Path) -> Contents:
     place.mkdir(mode=0o700)
     try:
         contents = _unpacked(file, passphrase, place)
+        if into is not None:
+            _move_rows(place / DATABASE_FILE, into)
+            files = tuple(name for name in contents.files if name != DATABASE_FILE)
+            contents = replace(contents, files=files)
         _sync_all(place)
         place.rename(data_dir)
     finally:
         shutil.rmtree(place, ignore_errors=True)  # nothing is there after a success
     return contents
+
+
+def _move_rows(file: Path, into: Database) -> None:
+    if not file.exists():
+        raise AdministrationError("the backup contains no database")
+    source = Database(sqlite_url(file))
+    try:
+        migrate(source)
+        copy_database(source, into)
+    finally:
+        source.close()
+    file.unlink()
 
 
 def differences(restored: Database, newer: Database) -> list[Difference]:
@@ -122,12 +141,25 @@ def _summary(state: str, expires: object) -> str:
 def _copy_consistently(database: Database, data_dir: Path, copy: Path) -> None:
     """Copy database and files of one moment: a master key may be changed meanwhile."""
     for _ in range(_TRIES):
-        database.copy_to(copy / DATABASE_FILE)
-        _copy_files(data_dir, copy)
+        _copy_all(database, data_dir, copy)
         with suppress(MasterKeyError):
             _require_opened(copy)
             return
     raise AdministrationError("the master key does not open the database: nothing was backed up")
+
+
+def _copy_all(database: Database, data_dir: Path, copy: Path) -> None:
+    file = copy / DATABASE_FILE
+    if database.copy_to(file):
+        _copy_files(data_dir, copy)
+        return
+    file.unlink(missing_ok=True)  # of an earlier try
+    file.touch(mode=0o600)
+    target = Database(sqlite_url(file))
+    try:
+        copy_database(database, target, lambda: _copy_files(data_dir, copy))
+    finally:
+        target.close()
 
 
 def _copy_files(data_dir: Path, copy: Path) -> None:

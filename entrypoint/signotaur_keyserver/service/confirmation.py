@@ -6,6 +6,7 @@ from uuid import UUID
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain import refusals, rules
 from signotaur_keyserver.domain.events import EventType, Level
+from signotaur_keyserver.domain.key_authorization import KeyCall
 from signotaur_keyserver.domain.records import REPLACED, Rotation
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.service.authentication import Caller, first_use, record_first_use
@@ -38,9 +39,7 @@ def confirm_rotation(
 
 
 def _confirmed(this: Change, rotation_id: UUID) -> RotationDescription:
-    rotation = this.rotation(rotation_id)
-    if this.key.id != rotation.new_key_id:
-        raise refusals.wrong_key("new")
+    rotation = this.rotation(rotation_id, KeyCall.CONFIRM)
     if rotation.is_unconfirmed:
         if keys.mark_first_use(this.connection, this.key.id, this.now):
             this.events.append(first_use(this.key, this.source))

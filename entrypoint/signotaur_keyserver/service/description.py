@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from signotaur_keyserver.database.database import Database
-from signotaur_keyserver.domain import refusals
+from signotaur_keyserver.domain.key_authorization import KeyCall, require_party
 from signotaur_keyserver.domain.records import Key, Rotation
 from signotaur_keyserver.service.authentication import Caller
 from signotaur_keyserver.store import rotations
@@ -26,9 +26,8 @@ def describe_rotation_to(
     """Describe a rotation to its old or new key. Raises RefusedError to any other."""
     with database.ask() as connection:
         rotation = rotations.find(connection, rotation_id)
-    if rotation is None or caller.key.id not in (rotation.old_key_id, rotation.new_key_id):
-        raise refusals.unknown_rotation()
-    return describe_rotation(rotation, caller.now)
+    allowed = require_party(KeyCall.SEE_ROTATION, rotation, caller.key.id)
+    return describe_rotation(allowed, caller.now)
 
 
 def describe_key(key: Key, rotation: Rotation | None, now: datetime) -> KeyDescription:

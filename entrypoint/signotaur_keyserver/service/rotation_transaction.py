@@ -13,8 +13,9 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from signotaur_keyserver.database.database import Database
-from signotaur_keyserver.domain import refusals, rules
+from signotaur_keyserver.domain import rules
 from signotaur_keyserver.domain.events import Event, EventType, Level
+from signotaur_keyserver.domain.key_authorization import KeyCall, require_party
 from signotaur_keyserver.domain.records import Key, Rotation
 from signotaur_keyserver.service.authentication import Caller
 from signotaur_keyserver.store import events, key_locks, keys, rotations
@@ -56,12 +57,10 @@ class Change:
         )
         self.events.append(event)
 
-    def rotation(self, rotation_id: UUID) -> Rotation:
-        """Return a rotation of the caller's key. Raises RefusedError when it has no such one."""
+    def rotation(self, rotation_id: UUID, call: KeyCall = KeyCall.SEE_ROTATION) -> Rotation:
+        """Return a rotation of the caller's key. Raises RefusedError unless it may make a call."""
         rotation = rotations.find(self.connection, rotation_id)
-        if rotation is None or self.key.id not in (rotation.old_key_id, rotation.new_key_id):
-            raise refusals.unknown_rotation()
-        return rotation
+        return require_party(call, rotation, self.key.id)
 
     def revoke_candidate(self, rotation: Rotation, reason: str) -> None:
         """Revoke an unconfirmed new key at once."""

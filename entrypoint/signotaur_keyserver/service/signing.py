@@ -9,11 +9,10 @@ from sqlalchemy import Connection
 
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.events import Event, EventType, Level
+from signotaur_keyserver.domain.key_authorization import KeyCall, require_call
 from signotaur_keyserver.domain.policy import (
     BUDGET_PERIOD,
-    Purpose,
     require_budget,
-    require_purpose,
     signatures_per_hour,
 )
 from signotaur_keyserver.domain.records import Certificate, Key
@@ -46,7 +45,7 @@ def find_certificate(
 
     Raises CertificateRefusedError, and RefusedError for a key that may not sign.
     """
-    require_purpose(caller.key, Purpose.SIGN)
+    require_call(KeyCall.FIND_CERTIFICATE, caller.key)
     with database.read() as connection:
         chosen = _select(connection, caller.key, request, caller.now)
     return CertificateAnswer(DONE, "", chosen.certificate_der, chosen.thumbprint)
@@ -88,7 +87,7 @@ def sign_digest(
     """
     counted = signatures_per_hour(caller.key) is not None
     with use(database, caller, source, alone=counted) as this:
-        require_purpose(this.key, Purpose.SIGN)
+        require_call(KeyCall.SIGN, this.key)
         _require_budget(this)
         try:
             chosen = _select(this.connection, this.key, _by_thumbprint(request), this.now)
