@@ -21,8 +21,8 @@ from signotaur_keyserver.domain import refusals
 from signotaur_keyserver.domain.policy import requests_per_minute, require_network
 from signotaur_keyserver.domain.records import Key
 from signotaur_keyserver.domain.refusals import RefusedError
-from signotaur_keyserver.service.authentication import Caller, authenticate, record_first_use
-from signotaur_keyserver.service.last_use import record_old_key_use
+from signotaur_keyserver.service.authentication import Caller, record_first_use
+from signotaur_keyserver.service.last_use import UseOrigin, record_old_key_use
 from signotaur_keyserver.service.successor import record_use
 from signotaur_wire.members import WireError
 from signotaur_wire.messages import RotationRequest
@@ -54,33 +54,31 @@ _SIGN_MEMBERS = (
 
 async def authenticated(request: Request) -> Caller:
     """Return who calls. Raises RefusedError for unknown keys and for keys that ask too often."""
-    context = context_of(request)
+    context, source = context_of(request), source_of(request)
     try:
-        caller = await context.read(authenticate, context.database, _bearer(request))
+        caller = await context.read(context.known_keys.authenticate, _bearer(request))
     except RefusedError as refused:
         if refused.problem is Problem.UNKNOWN_KEY:
             limit_unauthenticated(request)
         raise
     request.state.key_id = caller.key.id
     _limit_key(context, caller.key)
-    require_network(caller.key, source_of(request))
+    require_network(caller.key, source)
     if caller.is_first_use_of_candidate:
-        source = source_of(request)
         await run_in_threadpool(record_first_use, context.database, caller.key, source)
-    await _note_use(request, caller)
+    origin = use_origin_of(request, source)
+    if context.last_uses.note(caller, origin):
+        # Reported or not, the key may be used.
+        with suppress(DatabaseUnavailableError):
+            await _report_old_key_use(context, caller, origin, source)
     return caller
 
 
-async def _note_use(request: Request, caller: Caller) -> None:
-    context, origin = context_of(request), use_origin_of(request)
-    if not context.last_uses.note(caller, origin):
-        return
-    # Reported or not, the key may be used.
-    with suppress(DatabaseUnavailableError):
-        if await run_in_threadpool(
-            record_old_key_use, context.database, caller, origin, source_of(request)
-        ):
-            context.last_uses.mark_reported(caller.key.id, origin.network)
+async def _report_old_key_use(
+    context: Context, caller: Caller, origin: UseOrigin, source: str | None
+) -> None:
+    if await run_in_threadpool(record_old_key_use, context.database, caller, origin, source):
+        context.last_uses.mark_reported(caller.key.id, origin.network)
 
 
 Authenticated = Annotated[Caller, Depends(authenticated)]
