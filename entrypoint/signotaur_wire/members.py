@@ -16,7 +16,7 @@ class WireError(ValueError):
 
 def format_time(moment: datetime) -> str:
     """Return an aware moment as UTC ISO 8601 with ``Z`` and whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def format_optional_time(moment: datetime | None) -> str | None:

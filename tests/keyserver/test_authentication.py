@@ -141,8 +141,8 @@ def test_an_unknown_id_costs_what_a_wrong_secret_costs(world: World) -> None:
 
 
 def test_a_valid_key_costs_one_statement(world: World) -> None:
-    key = world.key()
-    world.now.self(key)
+    world.now.self(world.key())
+    key = world.key(name="another one")
     with executed(world, "keys") as statements:
         world.now.self(key)
     assert len(statements) == 1

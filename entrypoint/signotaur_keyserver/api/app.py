@@ -14,11 +14,10 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Match
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from signotaur_keyserver.api import (
+    faults,
     health_routes,
     key_routes,
     leak_routes,
@@ -30,25 +29,21 @@ from signotaur_keyserver.api.context import (
     Context,
     LeakReports,
     Networks,
-    context_of,
-    source_of,
 )
+from signotaur_keyserver.api.key_check import is_key_check, key_check
 from signotaur_keyserver.api.metrics import CachedStateCounts, RequestCounts, SignatureCounts
-from signotaur_keyserver.api.middleware import METHODS, RequestBoundary, RequestRules
-from signotaur_keyserver.api.problems import problem_response, refusal_response
+from signotaur_keyserver.api.middleware import RequestBoundary, RequestRules
 from signotaur_keyserver.api.refusal_log import SUMMARY_SECONDS, RefusalLog
 from signotaur_keyserver.database.database import Database, DatabaseUnavailableError
-from signotaur_keyserver.domain import refusals
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.pki.private_keys import PrivateKeys
+from signotaur_keyserver.service.known_keys import KnownKeys
 from signotaur_keyserver.service.last_use import LastUses, write_uses
 from signotaur_keyserver.service.sweeper import Sweeper
 from signotaur_keyserver.service.webhook_post import Poster
 from signotaur_keyserver.service.webhook_sender import WebhookSender
-from signotaur_wire.problems import Problem
 
-_METHOD_NOT_ALLOWED = 405
 _LAST_WRITES, _LAST_WRITE_PAUSE = 10, 0.1
 """How often, and seconds between, an ending server tries to write the uses of locked keys."""
 _LAST_USE_SECONDS = 30.0
@@ -82,10 +77,25 @@ class Options:
     """In seconds from any moment; for rates and caches alone."""
 
 
+class KeyServer(FastAPI):
+    """The application: FastAPI, and beside it the one request that has to be fast."""
+
+    key_check: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection of the ASGI protocol."""
+        if is_key_check(scope):
+            scope["app"] = self
+            await self.key_check(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 def create_app(database: Database, options: Options) -> FastAPI:
     """Build the application over a migrated database; its lifespan runs sweeper and refusal log."""
     context = Context(
         database=database,
+        known_keys=KnownKeys(database),
         unauthenticated_clients=TokenBuckets(
             options.failures_burst, options.failures_per_second, clock=options.clock
         ),
@@ -104,19 +114,19 @@ def create_app(database: Database, options: Options) -> FastAPI:
         proxies=options.trusted_proxies,
     )
     # The documentation pages would load scripts from elsewhere.
-    app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
+    app = KeyServer(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
+    app.key_check = RequestBoundary(RequestRules(key_check), context.requests)
     app.state.context = context
     app.state.webhooks = _webhook_sender(database, options)
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
-    app.router.routes.append(key_routes.fast_route())
     app.include_router(key_routes.router)
     app.include_router(signing_routes.router)
     app.include_router(leak_routes.router)
     app.include_router(health_routes.router)
-    app.exception_handler(RefusedError)(_refused)
-    app.exception_handler(DatabaseUnavailableError)(_unavailable)
-    app.exception_handler(RequestValidationError)(_invalid)
-    app.exception_handler(HTTPException)(_no_route)
+    app.exception_handler(RefusedError)(faults.refused)
+    app.exception_handler(DatabaseUnavailableError)(faults.unavailable)
+    app.exception_handler(RequestValidationError)(faults.invalid)
+    app.exception_handler(HTTPException)(faults.no_route)
     app.add_middleware(RequestRules)
     app.add_middleware(RequestBoundary, requests=context.requests)
     return app
@@ -131,6 +141,7 @@ def _webhook_sender(database: Database, options: Options) -> WebhookSender | Non
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
+    context.known_keys.start()
     context.refusals.start()
     await run_in_threadpool(context.sweeper.start)
     tasks = [
@@ -150,6 +161,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             webhooks.stop()
         context.sweeper.stop()
         context.refusals.stop()
+        context.known_keys.stop()
 
 
 async def _summarize(log: RefusalLog) -> None:
@@ -183,40 +195,3 @@ async def _write_noted_uses(context: Context) -> bool:
         _log.warning("the last uses of keys were not written; they will be", exc_info=True)
     context.last_uses.put_back(uses)
     return not uses
-
-
-async def _refused(request: Request, refused: RefusedError) -> Response:
-    if refused.key_id is not None:
-        request.state.key_id = refused.key_id
-    key_id = getattr(request.state, "key_id", None)
-    context_of(request).refusals.note(refused, source_of(request), key_id)
-    return refusal_response(refused)
-
-
-async def _unavailable(_request: Request, _error: Exception) -> Response:
-    return refusal_response(refusals.unavailable())
-
-
-async def _invalid(_request: Request, error: RequestValidationError) -> Response:
-    fields = sorted({str(fault["loc"][-1]) for fault in error.errors()})
-    detail = "A part of the path is not valid."
-    return refusal_response(refusals.malformed(422, detail, fields))
-
-
-async def _no_route(request: Request, error: HTTPException) -> Response:
-    if error.status_code != _METHOD_NOT_ALLOWED:
-        return problem_response(Problem.NOT_FOUND, 404, "This path does not exist.")
-    headers = {"Allow": ", ".join(sorted(_allowed_methods(request)))}
-    return problem_response(
-        Problem.NOT_FOUND, 405, "This path does not support this method.", None, headers
-    )
-
-
-def _allowed_methods(request: Request) -> set[str]:
-    """Return the methods of all routes of a path: the framework names those of the first alone."""
-    return {
-        method
-        for method in METHODS
-        for route in request.app.routes
-        if route.matches({**request.scope, "method": method})[0] is Match.FULL
-    }

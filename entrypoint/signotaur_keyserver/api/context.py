@@ -16,6 +16,7 @@ from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.pki.leak_keys import LeakKeys
 from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.pki.private_keys import PrivateKeys
+from signotaur_keyserver.service.known_keys import KnownKeys
 from signotaur_keyserver.service.last_use import LastUses, UseOrigin
 from signotaur_keyserver.service.log_text import sanitize
 from signotaur_keyserver.service.sweeper import Sweeper
@@ -42,6 +43,7 @@ class Context:
     """The parts of one server."""
 
     database: Database
+    known_keys: KnownKeys
     unauthenticated_clients: TokenBuckets
     """Failures to authenticate, by network."""
     keys: TokenBuckets
@@ -95,15 +97,15 @@ def source_of(request: Request) -> str | None:
     return peer
 
 
-def use_origin_of(request: Request) -> UseOrigin:
+def use_origin_of(request: Request, source: str | None) -> UseOrigin:
     """Return the network and the client of a request, as the record of uses holds them."""
-    network = network_of(source_of(request)) or "unknown"
-    return UseOrigin(network[:64], _client(request.headers.get("user-agent", "")[:_CLIENT_LENGTH]))
+    return _use_origin(source, request.headers.get("user-agent", "")[:_CLIENT_LENGTH])
 
 
 @lru_cache(maxsize=1024)
-def _client(user_agent: str) -> str:
-    return (sanitize(user_agent) or "")[:_CLIENT_LENGTH]
+def _use_origin(source: str | None, user_agent: str) -> UseOrigin:
+    network = network_of(source) or "unknown"
+    return UseOrigin(network[:64], (sanitize(user_agent) or "")[:_CLIENT_LENGTH])
 
 
 def _is_address(text: str) -> bool:

@@ -22,8 +22,8 @@ from signotaur_keyserver.domain import refusals
 from signotaur_keyserver.domain.policy import requests_per_minute, require_network
 from signotaur_keyserver.domain.records import Key
 from signotaur_keyserver.domain.refusals import RefusedError
-from signotaur_keyserver.service.authentication import Caller, authenticate, record_first_use
-from signotaur_keyserver.service.last_use import record_old_key_use
+from signotaur_keyserver.service.authentication import Caller, record_first_use
+from signotaur_keyserver.service.last_use import UseOrigin, record_old_key_use
 from signotaur_keyserver.service.successor import record_use
 from signotaur_wire.members import WireError
 from signotaur_wire.messages import RotationRequest
@@ -76,7 +76,7 @@ async def confirming(request: Request) -> Caller:
 async def _identified(request: Request) -> Caller:
     context = context_of(request)
     try:
-        caller = await context.read(authenticate, context.database, _bearer(request))
+        caller = await context.read(context.known_keys.authenticate, _bearer(request))
     except RefusedError as refused:
         if refused.problem is Problem.UNKNOWN_KEY:
             limit_unauthenticated(request)
@@ -102,15 +102,19 @@ def _is_uuid(text: str) -> bool:
 
 
 async def _note_use(request: Request, caller: Caller) -> None:
-    context, origin = context_of(request), use_origin_of(request)
-    if not context.last_uses.note(caller, origin):
-        return
-    # Reported or not, the key may be used.
-    with suppress(DatabaseUnavailableError):
-        if await run_in_threadpool(
-            record_old_key_use, context.database, caller, origin, source_of(request)
-        ):
-            context.last_uses.mark_reported(caller.key.id, origin.network)
+    context, source = context_of(request), source_of(request)
+    origin = use_origin_of(request, source)
+    if context.last_uses.note(caller, origin):
+        # Reported or not, the key may be used.
+        with suppress(DatabaseUnavailableError):
+            await _report_old_key_use(context, caller, origin, source)
+
+
+async def _report_old_key_use(
+    context: Context, caller: Caller, origin: UseOrigin, source: str | None
+) -> None:
+    if await run_in_threadpool(record_old_key_use, context.database, caller, origin, source):
+        context.last_uses.mark_reported(caller.key.id, origin.network)
 
 
 Authenticated = Annotated[Caller, Depends(authenticated)]

@@ -6,6 +6,7 @@ path that is not one of ours, because a client's path may contain anything, even
 
 import logging
 import re
+from collections.abc import Sequence
 from time import perf_counter
 
 from starlette.datastructures import Headers
@@ -100,20 +101,20 @@ class RequestRules:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        refusal = _refusal(scope, headers)
+        names = [name for name, _ in scope["headers"]]
+        refusal = _refusal(scope, names)
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        chunked = "transfer-encoding" in headers
+        chunked = b"transfer-encoding" in names
         counted = _counted(receive, _body_limit(scope)) if chunked else receive
         await self._app(scope, counted, send)
 
 
-def _refusal(scope: Scope, headers: Headers) -> Response | None:
+def _refusal(scope: Scope, names: Sequence[bytes]) -> Response | None:
     # RFC 9112, 3.2: a request of HTTP/1.1 has one Host.
-    hosts, version = headers.getlist("host"), scope["http_version"]
-    if version not in ("1.0", "1.1") or len(hosts) > 1 or (version == "1.1" and not hosts):
+    hosts, version = names.count(b"host"), scope["http_version"]
+    if version not in ("1.0", "1.1") or hosts > 1 or (version == "1.1" and not hosts):
         detail = "A request is of HTTP/1.1 and has one Host header."
         answer = refusal_response(refusals.malformed(400, detail))
         # Client and server may disagree on where this request ends, so it is the last one.
@@ -123,9 +124,10 @@ def _refusal(scope: Scope, headers: Headers) -> Response | None:
     # apply its rules to another path than the one that is served here.
     if b"%" in scope["raw_path"]:
         return problem_response(Problem.NOT_FOUND, 404, "This path does not exist.")
-    limit = _body_limit(scope)
-    if int(headers.get("content-length", "0")) > limit:
-        return refusal_response(_too_large(limit))
+    if b"content-length" in names:
+        limit = _body_limit(scope)
+        if int(Headers(scope=scope)["content-length"]) > limit:
+            return refusal_response(_too_large(limit))
     return None
 
 

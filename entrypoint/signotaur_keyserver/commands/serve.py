@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -9,6 +10,7 @@ from socket import socket
 from typing import Annotated
 
 import typer
+from fastapi import FastAPI
 
 from signotaur_keyserver.api.app import Options, create_app
 from signotaur_keyserver.api.context import LeakReports
@@ -32,6 +34,7 @@ from signotaur_keyserver.runtime.logs import LogFormat, log_to_stderr
 from signotaur_keyserver.runtime.server import listen, url_of
 from signotaur_keyserver.runtime.server import serve as run_server
 from signotaur_keyserver.runtime.tls import TlsFiles, ensure_self_signed
+from signotaur_keyserver.runtime.workers import serve_by
 from signotaur_keyserver.service.certificates import require_master_key
 from signotaur_keyserver.web.application import add_pages
 from signotaur_keyserver.web.site import SiteOptions
@@ -102,6 +105,10 @@ TrustedProxy = Annotated[
         help="Address or network of a reverse proxy: its X-Forwarded-For is believed; repeatable.",
     ),
 ]
+Workers = Annotated[
+    int,
+    typer.Option("--workers", min=1, max=64, help="Processes that serve; each has its own limits."),
+]
 NoWeb = Annotated[
     bool, typer.Option("--no-web", help="Serve the API alone, without the web pages for people.")
 ]
@@ -142,6 +149,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     key_requests_per_minute: KeyRequestsPerMinute = KEY_REQUESTS_PER_MINUTE,
     metrics_token_file: MetricsTokenFile = None,
     trusted_proxy: TrustedProxy = None,
+    workers: Workers = 1,
     no_web: NoWeb = False,  # noqa: FBT002
     sweep_interval: SweepInterval = "1h",
     event_retention: EventRetention = "400d",
@@ -169,27 +177,32 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     log_to_stderr(log_format)
     with data_folder.prepared(data_dir, database, offset) as opened, listen(host, port) as listener:
         tls = ensure_self_signed(data_dir, [host, *(tls_name or ())]) if self_signed else given
-        _run(opened, listener, tls, options, limits, web=not no_web)
+        if options.sealer is not None:
+            require_master_key(opened, options.sealer)
+        opened.close()  # a connection must not be shared by processes
+        authority = None if tls is None or tls.authority is None else tls.authority.absolute()
+        site = None if no_web else SiteOptions(authority)
+
+        def run(on_ready: Callable[[], None]) -> None:
+            run_server(_app(opened, options, site), listener, tls, on_ready, limits)
+
+        ready = _ready_line(listener, authority, secure=tls is not None)
+        if workers == 1:
+            run(lambda: typer.echo(ready))
+        else:
+            serve_by(workers, run, lambda: typer.echo(ready))
 
 
-def _run(
-    database: Database,
-    listener: socket,
-    tls: TlsFiles | None,
-    options: Options,
-    limits: Limits,
-    *,
-    web: bool,
-) -> None:
-    if options.sealer is not None:
-        require_master_key(database, options.sealer)
+def _app(database: Database, options: Options, site: SiteOptions | None) -> FastAPI:
     app = create_app(database, options)
-    authority = None if tls is None or tls.authority is None else tls.authority.absolute()
-    if web:
-        add_pages(app, SiteOptions(authority))
-    url = url_of(listener, secure=tls is not None)
-    ready = json.dumps({"url": url, "caFile": None if authority is None else str(authority)})
-    run_server(app, listener, tls, lambda: typer.echo(ready), limits)
+    if site is not None:
+        add_pages(app, site)
+    return app
+
+
+def _ready_line(listener: socket, authority: Path | None, *, secure: bool) -> str:
+    ca_file = None if authority is None else str(authority)
+    return json.dumps({"url": url_of(listener, secure=secure), "caFile": ca_file})
 
 
 def _given_tls(

@@ -2,10 +2,27 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine
+
+
+class Watch(Protocol):
+    """Sees every commit to a database, by any process. For one thread at a time."""
+
+    def look(self) -> tuple[int, datetime]:
+        """Return the number of the last commit, and the database's time.
+
+        Two looks that return the same number had no commit between them.
+        Raises DatabaseUnavailableError.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close what it keeps open."""
+        ...
 
 
 class Backend(Protocol):
@@ -33,6 +50,10 @@ class Backend(Protocol):
 
         Raises DatabaseUnavailableError and UnsupportedDatabaseError.
         """
+        ...
+
+    def watch(self) -> Watch | None:
+        """Return a watch; None where a look would cost as much as a read."""
         ...
 
     def copy_to(self, file: Path) -> bool:

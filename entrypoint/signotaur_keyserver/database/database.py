@@ -13,7 +13,7 @@ from sqlalchemy import Connection, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from signotaur_keyserver.database.backend import Backend
+from signotaur_keyserver.database.backend import Backend, Watch
 from signotaur_keyserver.database.errors import (
     DatabaseUnavailableError,
     UnsupportedDatabaseError,
@@ -130,6 +130,11 @@ class Database:
         """
         with _translated():
             self._backend.prepare()
+
+    def watch(self) -> Watch | None:
+        """Open a watch; None where the database has none. The caller closes it."""
+        with _translated():
+            return self._backend.watch()
 
     def copy_to(self, file: Path) -> bool:
         """Copy the database into a file, as it is at one moment, while others use it.

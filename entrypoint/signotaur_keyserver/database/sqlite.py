@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -15,6 +16,7 @@ from signotaur_keyserver.database.errors import (
 )
 
 _BEGIN = "signotaur_begin"
+_NOW = "SELECT strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now')"
 
 
 def sqlite_url(path: Path) -> str:
@@ -59,6 +61,10 @@ class SqliteBackend:
         with closing(self.engine.raw_connection()) as connection:
             connection.cursor().execute("PRAGMA journal_mode = WAL")
 
+    def watch(self) -> "SqliteWatch":
+        """Open a watch."""
+        return SqliteWatch(self._file, self._patience)
+
     def copy_to(self, file: Path) -> bool:
         """Copy the database as it is at one moment."""
         with (
@@ -76,6 +82,33 @@ class SqliteBackend:
     def exists(self) -> bool:
         """Return whether there is a file; SQLite would make one by itself."""
         return self._file.exists()
+
+
+class SqliteWatch:
+    """A connection that only looks; see ``Watch``.
+
+    SQLite changes the data version of a connection at each commit of any other connection, of this
+    process and of others. So this connection is kept open and never writes.
+    """
+
+    def __init__(self, file: Path, patience: float) -> None:
+        self._connection = sqlite3.connect(
+            file, patience, isolation_level=None, check_same_thread=False
+        )
+        self._cursor = self._connection.cursor()
+
+    def look(self) -> tuple[int, datetime]:
+        """Return the data version and SQLite's time. Raises DatabaseUnavailableError."""
+        try:
+            [(version,)] = self._cursor.execute("PRAGMA data_version").fetchall()
+            [(now,)] = self._cursor.execute(_NOW).fetchall()
+        except sqlite3.Error as error:
+            raise DatabaseUnavailableError("the database cannot be read") from error
+        return version, datetime.fromisoformat(now)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
 
 
 def _configure(connection: Any, _record: object) -> None:

@@ -42,6 +42,7 @@ def log_to_stderr(log_format: LogFormat = LogFormat.TEXT) -> None:
     logging.logThreads = False
     logging.logProcesses = False
     logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001 - as the HOWTO says
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )

@@ -1,0 +1,57 @@
+"""Keys that were proven before, as long as nothing in the database has changed since.
+
+Only where the database says cheaply whether anything was committed: SQLite. A revocation by any
+process therefore holds at the very next request.
+"""
+
+from signotaur_keyserver.database.backend import Watch
+from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.domain import rules
+from signotaur_keyserver.domain.records import Key
+from signotaur_keyserver.service.authentication import Caller, authenticate
+from signotaur_wire import keyformat
+
+CAPACITY = 10_000
+"""Keys in memory; with one more, all are forgotten."""
+
+
+class KnownKeys:
+    """Authenticates callers. Between ``start`` and ``stop`` for one thread at a time."""
+
+    def __init__(self, database: Database, capacity: int = CAPACITY) -> None:
+        self._database = database
+        self._capacity = capacity
+        self._watch: Watch | None = None
+        self._version: int | None = None
+        self._keys: dict[str, Key] = {}
+
+    def start(self) -> None:
+        """Begin to keep keys, where the database can be watched."""
+        self._watch = self._database.watch()
+
+    def stop(self) -> None:
+        """Keep no keys any more."""
+        if self._watch is not None:
+            self._watch.close()
+        self._watch = None
+
+    def authenticate(self, key_text: str) -> Caller:
+        """Return the caller whose key this is. Raises RefusedError as ``authenticate`` does."""
+        if self._watch is None:
+            return authenticate(self._database, key_text)
+        # Looked at before a key is read: a key that is kept is never older than its version.
+        version, now = self._watch.look()
+        if version != self._version:
+            self._keys.clear()
+            self._version = version
+        # The digest of a text that was proven before: only that same text has it.
+        key = self._keys.get(keyformat.digest(key_text))
+        if key is None:
+            caller = authenticate(self._database, key_text)
+            if len(self._keys) >= self._capacity:
+                self._keys.clear()
+            self._keys[caller.key.sha256] = caller.key
+            return caller
+        now = self._database.clock.shift(now)
+        rules.require_alive(key, now)
+        return Caller(key, now)
