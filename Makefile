@@ -13,6 +13,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCKER := .cache/locker
+# What the key server is compared with; benchmarks/peers.py knows this folder.
+BENCH := .cache/bench
 
 WORKFLOWS := $(wildcard .github/workflows/*.yml .github/workflow-templates/*.yml examples/github/*.yml)
 ISSUE_FORMS := $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
@@ -129,7 +131,10 @@ docs: $(STAMP) ## render the manual as a site in dist/site, and check its links
 
 bench: $(STAMP) ## measure
 	@PYTHON="$(PYTHON)" sh scripts/system-packages bench
+	@"$(PYTHON)" -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --require-hashes -r requirements/bench.txt
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run_server.py
 	@scripts/docker-engine with $(BIN)/python benchmarks/container_bench.py
 
 screenshots: $(STAMP) ## photograph the web pages for the manual; look at them before you commit
@@ -151,6 +156,7 @@ lock: ## re-make the hash-locked requirements (UPGRADE=1: with newest releases)
 	$(LOCK) pyproject.toml --extra sign -c requirements/runtime.txt -o requirements/sign.txt
 	$(LOCK) pyproject.toml --extra server --extra sign requirements/dev.in -c requirements/server.txt -o requirements/dev.txt
 	$(LOCK) requirements/lock.in -o requirements/lock.txt
+	$(LOCK) requirements/bench.in -o requirements/bench.txt
 
 clean: ## remove everything that git does not know about and make can make again
 	rm -rf $(VENV) .cache .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

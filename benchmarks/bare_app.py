@@ -1,6 +1,6 @@
 """The bare server: the key server's own listening, around an answer that never changes.
 
-bare_app.py ANSWER_FILE
+bare_app.py ANSWER_FILE [CERTIFICATE KEY]
 """
 
 import json
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from signotaur_keyserver.runtime.server import listen, serve, url_of
+from signotaur_keyserver.runtime.tls import TlsFiles
 
 
 def application(body: bytes) -> Any:
@@ -37,9 +38,10 @@ def application(body: bytes) -> Any:
 
 def main() -> None:
     body = Path(sys.argv[1]).read_bytes()
+    tls = TlsFiles(*map(Path, sys.argv[2:4])) if sys.argv[2:] else None
     with listen("127.0.0.1", 0) as listener:
-        ready = json.dumps({"url": url_of(listener, secure=False)})
-        serve(application(body), listener, None, lambda: print(ready, flush=True))
+        ready = json.dumps({"url": url_of(listener, secure=tls is not None)})
+        serve(application(body), listener, tls, lambda: print(ready, flush=True))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
+from typing import Any
 
 PYTHON = (sys.executable, "-I")
 PATIENCE = 30.0
@@ -141,7 +142,22 @@ def serving(command: Sequence[str], home: Path) -> Iterator[Server]:
             _end(process)
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+@contextmanager
+def background(command: Sequence[str], home: Path) -> Iterator[None]:
+    """Run a program of others inside the block."""
+    with (
+        (home / "peer.log").open("a") as log,
+        subprocess.Popen(
+            command, stdout=log, stderr=log, env=environment(home), cwd=home
+        ) as process,
+    ):
+        try:
+            yield
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
     process.terminate()
     try:
         process.wait(timeout=5)

@@ -8,7 +8,6 @@ from pathlib import Path
 from samples import Samples
 
 _README = Path(__file__).with_name("README.md")
-_BEGIN, _END = "<!-- results -->", "<!-- /results -->"
 
 
 def amount(samples: Samples, unit: str, digits: int = 0, factor: float = 1) -> str:
@@ -52,13 +51,14 @@ def busyness() -> str:
     return f"{os.getloadavg()[0]:.1f} on average"
 
 
-def publish(results: str) -> None:
-    """Print the results and put them between the markers of README.md."""
+def publish(results: str, name: str = "results") -> None:
+    """Print the results and put them between the markers of this name in README.md."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     print(results)
     text = _README.read_text("utf-8")
-    before, _, rest = text.partition(_BEGIN)
-    after = rest.partition(_END)[2]
-    _README.write_text(f"{before}{_BEGIN}\n{results}\n{_END}{after}", "utf-8")
+    before, _, rest = text.partition(begin)
+    after = rest.partition(end)[2]
+    _README.write_text(f"{before}{begin}\n{results}\n{end}{after}", "utf-8")
 
 
 def _goal(text: str, *, met: bool) -> str:

@@ -1,4 +1,4 @@
-"""Measure client and server, print the results and write them to README.md.
+"""Measure the client, and rotations by the server; print the results and write them to README.md.
 
 It takes about two minutes and never more than four. A missed goal is reported and fails nothing.
 """
@@ -19,15 +19,7 @@ from client_bench import (
 )
 from report import amount, at_least, at_most, busyness, machine, publish, ratio, table
 from samples import Samples
-from server_bench import (
-    CONNECTIONS,
-    HOLDERS,
-    Load,
-    ReadTimes,
-    RotationRates,
-    measure_reads,
-    measure_rotations,
-)
+from server_bench import HOLDERS, RotationRates, measure_rotations
 from signing_bench import FILES, PARALLELISM, SigningRates, measure_signing
 
 _MS = 1000
@@ -58,20 +50,17 @@ def _measure(home: Path) -> list[str]:
         fresh = http.server.resident_mib
         _say("signing by the client")
         signing = measure_signing(tls, home)
-        _say("reads by the server")
-        reads = measure_reads(http, tls, home)
-        after_reads = http.server.resident_mib
         _say("rotations by the server")
         rates = measure_rotations(http, home)
         after_rotations = http.server.resident_mib
     client = [*_start_rows(start), *_rotation_rows(rotation), *_signing_rows(signing)]
-    server = [*_read_rows(reads), *_rate_rows(rates)]
+    server = _rate_rows(rates)
     head = ("", "median (quartiles)", "ratio", "to", "goal")
     return [
         f"On {machine()}. Runnable processes of others in the minute before: {others}.",
         table(head, client),
         table(head, server),
-        _memory(fresh, after_reads, after_rotations),
+        _memory(fresh, after_rotations),
         _imports(imports, rotation),
     ]
 
@@ -151,24 +140,6 @@ def _signing_rows(rates: SigningRates | None) -> list[tuple[str, ...]]:
     ]
 
 
-def _read_rows(times: ReadTimes) -> list[tuple[str, ...]]:
-    goal = at_least(times.http.per_second, 2000, "2,000/s")
-    return [
-        *_load_rows("bare server", times.bare, times.bare, ""),
-        *_load_rows("`GET /keys/self`", times.http, times.bare, goal),
-        *_load_rows("the same over TLS", times.tls, times.bare, ""),
-    ]
-
-
-def _load_rows(what: str, load: Load, bare: Load, goal: str) -> list[tuple[str, ...]]:
-    rate, latency = load.per_second, load.p99_ms
-    to = "" if load is bare else "bare server"
-    return [
-        (what, amount(rate, "/s"), ratio(rate, bare.per_second), to, goal),
-        ("its p99", amount(latency, "ms", 1), ratio(latency, bare.p99_ms), to, ""),
-    ]
-
-
 def _rate_rows(rates: RotationRates) -> list[tuple[str, ...]]:
     server = rates.server
     goal = at_least(server, 100, "100/s")
@@ -187,11 +158,11 @@ def _rate_rows(rates: RotationRates) -> list[tuple[str, ...]]:
 def _memory(*moments: float | None) -> str:
     if None in moments:
         return "This system does not tell the server's memory."
-    fresh, after_reads, after_rotations = moments
+    fresh, after_rotations = moments
     return (
-        f"Resident memory of the server: {fresh:.0f} MiB when it is ready, {after_reads:.0f} MiB "
-        f"after the reads, {after_rotations:.0f} MiB after the rotations as well. "
-        f"Reads came over {CONNECTIONS} connections, rotations from {HOLDERS} holders at once."
+        f"Resident memory of the server: {fresh:.0f} MiB when it is ready, "
+        f"{after_rotations:.0f} MiB after the rotations. "
+        f"Rotations came from {HOLDERS} holders at once."
     )
 
 

@@ -21,7 +21,7 @@ from support.tls import Authority, Certificate
 LONGEST_START = 60.0
 _OWN_MOUNTS = {"sys/", "identity/", "cubbyhole/"}
 _CONFIG = """
-storage "inmem" {{}}
+{storage}
 listener "tcp" {{
   address = "127.0.0.1:{port}"
   tls_cert_file = "{tls.certificate}"
@@ -43,7 +43,7 @@ def server_program() -> Path | None:
 class OpenBao:
     """A running server on TLS, initialised and unsealed. Use it as a context manager."""
 
-    def __init__(self, folder: Path, program: Path) -> None:
+    def __init__(self, folder: Path, program: Path, storage: str = 'storage "inmem" {}') -> None:
         authority = Authority(folder / "tls", "Authority of OpenBao")
         port = lasting_port("127.0.0.1")
         self.ca_file = authority.ca_file
@@ -53,7 +53,7 @@ class OpenBao:
         self._program = program
         self._unseal_key = ""
         self._config = folder / "server.hcl"
-        self._config.write_text(_CONFIG.format(port=port, tls=authority.issue()))
+        self._config.write_text(_CONFIG.format(storage=storage, port=port, tls=authority.issue()))
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.verify = str(authority.ca_file)
