@@ -529,7 +529,7 @@ def test_a_key_with_a_successor_is_rotated_again_only_on_demand(harness: Service
 
 
 def test_a_successor_that_was_used_is_not_lost(harness: ServiceHarness) -> None:
-    """Else whoever stole the old key could end the key that its owner rotated to."""
+    """Else somebody who stole the old key could end the key that its owner rotated to."""
     old = harness.add_key()
     first = confirmed(harness, old)
     harness.service.describe(first.key)

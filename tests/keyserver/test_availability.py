@@ -1,4 +1,4 @@
-"""Whoever has a key is answered, whatever strangers do: the real process, over TLS, attacked."""
+"""The holder of a key is answered, whatever strangers do: the real process, over TLS, attacked."""
 
 import resource
 from collections.abc import Callable, Iterator

@@ -113,7 +113,7 @@ def test_private_keys_are_opened_once_and_few_are_remembered(world: World) -> No
 
 
 @pytest.mark.both_databases
-def test_a_missing_master_key_is_an_error_and_is_not_made_anew(world: World) -> None:
+def test_a_missing_master_key_is_an_error_and_is_not_replaced(world: World) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     away = world.sealer.file.rename(world.sealer.file.with_suffix(".away"))
     with pytest.raises(MasterKeyError, match="is missing"):

@@ -167,7 +167,7 @@ def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
     assert [buckets.take("a") for _ in range(4)] == [0, 0, 0, 2.0]
 
 
-def test_buckets_forget_whoever_was_quiet_longest() -> None:
+def test_buckets_forget_the_one_that_was_quiet_longest() -> None:
     buckets = TokenBuckets(1, 0.001, capacity=2, clock=lambda: 0.0)
     assert [buckets.take(subject) for subject in "aba"] == [0, 0, 1000]
     assert buckets.take("c") == 0

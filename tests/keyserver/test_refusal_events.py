@@ -1,4 +1,4 @@
-"""Refusals as events: all are counted, few are written, whoever causes them."""
+"""Refusals as events: all are counted, few are written, from every caller."""
 
 from collections.abc import Callable
 from uuid import uuid4
@@ -31,7 +31,7 @@ def _refused_certificate(client: Client, key: str) -> None:
 def test_a_key_without_a_certificate_does_not_fill_the_disk(
     world: World, cause: Callable[[Client, str], None], event_type: str
 ) -> None:
-    """Whoever holds any key, even one without role and certificate, can be refused at will.
+    """A holder of any key, even one without role and certificate, can be refused at will.
 
     Before: one event for each, 2,149 in 10 s over 16 connections, 5.3 MB. After: 5 at once and
     one a minute, which counts the others: 6,570 refusals in 10 s, 5 events, 0.06 MB.

@@ -107,7 +107,7 @@ def test_a_key_that_dies_while_it_is_first_used_is_refused(world: World) -> None
 
 @pytest.mark.parametrize("seed", range(8))
 def test_the_first_use_against_the_confirmation_of_again(world: World, seed: int) -> None:
-    """Whoever wins: the owner's key works after the overlap, because it was used within."""
+    """Either may win: the owner's key works after the overlap, because it was used within."""
     del seed  # the races differ by themselves
     after = world.at("8d")
     old = world.key()

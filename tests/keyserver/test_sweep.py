@@ -38,7 +38,7 @@ def test_a_live_lease_keeps_a_rotation_open(world: World) -> None:
     assert world.sweep("11m").held_rotation_ids == (opened.id,)
 
 
-def test_a_held_rotation_is_confirmed_with_an_overlap_begun_anew(world: World) -> None:
+def test_a_held_rotation_is_confirmed_with_a_new_overlap(world: World) -> None:
     later, at_end = world.at("20d"), world.at("28d")
     old = world.key()
     opened = world.now.open(old)
@@ -46,8 +46,8 @@ def test_a_held_rotation_is_confirmed_with_an_overlap_begun_anew(world: World) -
     confirmed = later.confirm(opened.new.text, opened.id).json()
     assert confirmed["state"] == "confirmed"
     armed = datetime.fromisoformat(confirmed["autoRevokeOldKeyUtc"])
-    anew = datetime.fromisoformat(confirmed["confirmedAt"]) + timedelta(days=7)
-    assert armed == anew
+    due = datetime.fromisoformat(confirmed["confirmedAt"]) + timedelta(days=7)
+    assert armed == due
     assert confirmed["overlapEnd"] == confirmed["autoRevokeOldKeyUtc"]
     assert later.self(old).status_code == 200
     assert problem(at_end.self(old)) == (401, "key-revoked")

@@ -71,7 +71,7 @@ def test_a_restart_keeps_what_clients_trust(tmp_path: Path) -> None:
     assert len(before) == 3
 
 
-def test_a_new_host_or_a_broken_file_makes_it_anew(tmp_path: Path) -> None:
+def test_a_new_host_or_a_broken_file_makes_a_new_one(tmp_path: Path) -> None:
     ensure_self_signed(tmp_path, [])
     authority, server = tmp_path / "ca.pem", tmp_path / "server.pem"
     spoils: list[tuple[Callable[[], object], list[str]]] = [

@@ -2,7 +2,7 @@
 
 The owner's runs are those of ``protocol``. At any moment the thief may open a rotation with the
 first key or with a key that he made of it, say ``again``, choose any overlap, confirm, and abort
-what he can. His requests pass every lease, because the server tells the holder's name to whoever
+what he can. His requests pass every lease, because the server tells the owner's name to anybody who
 has the old key; a lease that he holds himself only ends a run, and a run may end at any moment
 anyway. He uses his candidates at once, so that they are never superseded as unused.
 

@@ -1,4 +1,4 @@
-"""Files that are signed already: skipped with a word, signed once more, or signed anew."""
+"""Files that are signed already: skipped with a word, signed once more, or signed again."""
 
 from pathlib import Path
 

@@ -105,7 +105,7 @@ def test_a_new_file_belongs_to_the_owner_of_its_folder(folder: Path, path: Path)
 def test_the_owner_of_a_file_that_others_could_have_planted_is_not_kept(
     folder: Path, path: Path, folder_mode: int
 ) -> None:
-    """Before, root gave the new key to whoever had created an empty file of that name."""
+    """Before, root gave the new key to anybody who had created an empty file of that name."""
     require_root()
     folder.chmod(folder_mode)
     path.touch()
@@ -384,7 +384,7 @@ def nothing(at: Path, other: Path) -> None:
 def test_a_folder_that_took_the_place_of_the_checked_one_gets_nothing(
     folder: Path, path: Path, exchange: Callable[[Path, Path], None], existing: bytes | None
 ) -> None:
-    """Whoever may write to the grandparent had the key written where they liked: 10 of 15 runs."""
+    """A user who may write to the grandparent chose where the key was written: 10 of 15 runs."""
     if existing is not None:
         path.write_bytes(existing)
     other, kept = folder.with_name("other"), folder.with_name("kept")

@@ -315,7 +315,7 @@ def test_the_rotation_of_a_key_comes_before_the_one_that_made_it(
 
 
 def test_runs_for_several_keys_that_come_and_go_never_share_a_journal(place: JournalPlace) -> None:
-    """Runs come and go; whoever gets a journal gets one of its own key, whole, or an empty one."""
+    """A run that gets a journal gets one of its own key, whole, or an empty one."""
     keys = [Secret(f"a-key-of-the-vendor-{number}") for number in range(3)]
     wrong: list[str] = []
     done = 0

@@ -22,7 +22,7 @@ from signotaur_keyserver.service.description import describe_rotation_to, descri
 from signotaur_keyserver.service.opening import put_rotation as put
 from signotaur_wire import paths
 
-# As JSONResponse does it, but for its encoder, which it makes anew for each answer.
+# As JSONResponse does it, but for its encoder, of which it makes a new one for each answer.
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 router = APIRouter(default_response_class=JSONResponse)
 

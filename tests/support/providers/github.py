@@ -68,7 +68,7 @@ class GitHub(StandIn):
         kind: Kind = "fine-grained",
         ends: str = "",
     ) -> str:
-        """Make a token valid; one with ``scopes`` is a classic one. ``ends`` is told as it is."""
+        """Make a token valid; one with ``scopes`` is a classic one. ``ends`` is sent as it is."""
         reach = None if repositories is None else frozenset(map(str.lower, repositories))
         kind = "classic" if scopes is not None else kind
         self._tokens[text] = Token(kind, dict(permissions or {}), reach, tuple(scopes or ()), ends)

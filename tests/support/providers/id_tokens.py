@@ -27,7 +27,7 @@ JOB = {
 
 
 class IdTokens(StandIn):
-    """Issues tokens to whoever has the job's request token. ``claims`` are those of the job."""
+    """Issues tokens to anybody who has the job's request token. ``claims`` are those of the job."""
 
     def __init__(self) -> None:
         super().__init__()
