@@ -14,6 +14,7 @@ from support.providers.azure_place import AzureKeyVaultHarness
 from support.providers.exchange import Fault as ServerFault
 from support.providers.exchange import drop, fail
 from support.providers.github_place import GithubHarness
+from support.providers.kubernetes_place import KubernetesHarness
 from support.providers.stores import (
     BuildkiteHarness,
     GitlabHarness,
@@ -81,6 +82,7 @@ STORE_CASES = (
     _served("field of an amazon secret", "aws-secret", partial(AwsSecretHarness, field="KEY")),
     _served("amazon parameter", "aws-parameter", AwsParameterHarness),
     _served("azure key vault", "azure-key-vault", AzureKeyVaultHarness),
+    _served("entry of a kubernetes secret", "kubernetes", KubernetesHarness),
     SinkCase(
         "command", _command, lambda place: place.file.read_text(),
         durable=True, writes_file=False, readable=False, kinds=("command",), store=Program,
@@ -157,7 +159,7 @@ STORE_FAULTS = (
     Fault(
         "a server that answers 500 to a write",
         _has_front,
-        _answers(*(fail(method, "", 500, times=_ALWAYS) for method in ("PUT", "POST"))),
+        _answers(*(fail(method, "", 500, times=_ALWAYS) for method in ("PUT", "POST", "PATCH"))),
     ),
     Fault("a token that was revoked", _is_served, _token_revoked),
     Fault("a server that is sealed", lambda case: case.store is OpenBaoOverTls, _sealed),

@@ -25,6 +25,7 @@ from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
 from support.providers.azure_place import AzureKeyVaultHarness
 from support.providers.exchange import Call, Reply
 from support.providers.github_place import REPOSITORY, GithubHarness
+from support.providers.kubernetes_place import KubernetesHarness
 from support.providers.stores import BuildkiteHarness, GitlabHarness, StoreHarness, VaultHarness
 
 PRINTED = ("azure:KEY", "azure:KEY,output=true", "teamcity:env.KEY")
@@ -96,7 +97,7 @@ class LeakHarness:
         for store in self.stores:
             for each in store.place.server.requests:
                 places = {f"{each.method} {each.path}": f"{each.path} {each.headers}".encode()}
-                written = each.method in ("PUT", "POST") and not isinstance(
+                written = each.method in ("PUT", "POST", "PATCH") and not isinstance(
                     store.place, GithubHarness
                 )
                 if not written:
@@ -117,6 +118,7 @@ def harness(front: Front, plain_server: KeyServer, tmp_path: Path) -> Iterator[L
         AwsSecretHarness(new=True, field="KEY"),
         AwsParameterHarness(new=True),
         AzureKeyVaultHarness(new=True),
+        KubernetesHarness(new=True),
     ]
     before = "what-stood-there-before"
     with ExitStack() as stack:
@@ -216,8 +218,10 @@ def _echoing(*, from_write: bool) -> Callable[[Call], Reply | None]:
 
     def fault(call: Call) -> Reply | None:
         nonlocal written
-        is_read = re.search("capabilities|oauth2|[.](Describe|Get)", f"{call.path} {_action(call)}")
-        is_write = call.method in ("PUT", "POST") and not is_read
+        is_read = re.search(
+            "capabilities|accessreviews|oauth2|[.](Describe|Get)", f"{call.path} {_action(call)}"
+        )
+        is_write = call.method in ("PUT", "POST", "PATCH") and not is_read
         echoes = (from_write and is_write) or written
         written = written or is_write
         return _echo(call) if echoes else None

@@ -51,6 +51,7 @@ REVEALS = {
     "signotaur_action/sinks/template.py",
     "signotaur_action/sinks/entra.py",
     "signotaur_action/sinks/id_token.py",
+    "signotaur_action/sinks/kubernetes.py",
     "signotaur_action/sinks/vault.py",
     "signotaur_action/sinks/vault_login.py",
     "signotaur_action/vendor_tool/command.py",  # the environment of the tool

@@ -21,6 +21,7 @@ from signotaur_action.sinks.github_job import GithubEnvSink, GithubOutputSink
 from signotaur_action.sinks.github_secret import GithubSecretSink
 from signotaur_action.sinks.gitlab_var import GitlabVarSink
 from signotaur_action.sinks.key_file import KeyFileSink
+from signotaur_action.sinks.kubernetes import KubernetesSink
 from signotaur_action.sinks.teamcity import TeamcitySink
 from signotaur_action.sinks.template import TemplateSink
 from signotaur_action.sinks.vault import VaultSink
@@ -52,6 +53,7 @@ EMITTERS: dict[str, Callable[[str, SinkContext], Sink]] = {
     "aws-secret": AwsSecretSink,
     "aws-parameter": AwsParameterSink,
     "azure-key-vault": AzureKeyVaultSink,
+    "kubernetes": KubernetesSink,
     "azure": AzureSink,
     "teamcity": TeamcitySink,
     "key-file": _key_file,

@@ -94,9 +94,11 @@ class Store:
         credential: Authentication | None = None,
         *,
         sign_in: SignIn | None = None,
+        also_trusted: Sequence[Path] = (),
     ) -> None:
         """Raise SinkError with all that is missing.
 
+        ``also_trusted``: files of authorities besides the one that the environment names.
         ``credential``: what is used instead of the token in its header. ``sign_in``: gets it before
         the first call, and again where the store refuses it, because it ended in the meantime.
         """
@@ -106,10 +108,11 @@ class Store:
         if credential is None and sign_in is None:
             token = token_of(kind, access, context)
             self._credential = Credential(token, access.header, access.prefix)
-        authorities = context.file_of(access.ca_file_variable) if access.ca_file_variable else None
+        named = context.file_of(access.ca_file_variable) if access.ca_file_variable else None
+        trusted = [*([named] if named else []), *also_trusted]
         profile = ApiProfile(
             kind=access.store,
-            repeatable=("GET", "PUT", "POST"),
+            repeatable=("GET", "PUT", "POST", "PATCH"),
             temporary=access.temporary,
             headers=access.headers,
             json_only=False,
@@ -117,7 +120,7 @@ class Store:
             longest_answer=4 * 1024 * 1024,  # a hundred secrets with their policies
             pause=access.pause,
         )
-        self._client = _client(kind, access, context, profile, [authorities] if authorities else [])
+        self._client = _client(kind, access, context, profile, trusted)
 
     def call(
         self,
