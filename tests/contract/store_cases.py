@@ -14,6 +14,7 @@ from support.providers.azure_place import AzureKeyVaultHarness
 from support.providers.exchange import Fault as ServerFault
 from support.providers.exchange import drop, fail
 from support.providers.github_place import GithubHarness
+from support.providers.google_place import GcpSecretHarness
 from support.providers.kubernetes_place import KubernetesHarness
 from support.providers.stores import (
     BuildkiteHarness,
@@ -82,6 +83,7 @@ STORE_CASES = (
     _served("field of an amazon secret", "aws-secret", partial(AwsSecretHarness, field="KEY")),
     _served("amazon parameter", "aws-parameter", AwsParameterHarness),
     _served("azure key vault", "azure-key-vault", AzureKeyVaultHarness),
+    _served("google cloud secret", "gcp-secret", GcpSecretHarness),
     _served("entry of a kubernetes secret", "kubernetes", KubernetesHarness),
     SinkCase(
         "command", _command, lambda place: place.file.read_text(),

@@ -25,6 +25,7 @@ from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
 from support.providers.azure_place import AzureKeyVaultHarness
 from support.providers.exchange import Call, Reply
 from support.providers.github_place import REPOSITORY, GithubHarness
+from support.providers.google_place import GcpSecretHarness
 from support.providers.kubernetes_place import KubernetesHarness
 from support.providers.stores import BuildkiteHarness, GitlabHarness, StoreHarness, VaultHarness
 
@@ -119,6 +120,7 @@ def harness(front: Front, plain_server: KeyServer, tmp_path: Path) -> Iterator[L
         AwsParameterHarness(new=True),
         AzureKeyVaultHarness(new=True),
         KubernetesHarness(new=True),
+        GcpSecretHarness(new=True),
     ]
     before = "what-stood-there-before"
     with ExitStack() as stack:
@@ -219,7 +221,8 @@ def _echoing(*, from_write: bool) -> Callable[[Call], Reply | None]:
     def fault(call: Call) -> Reply | None:
         nonlocal written
         is_read = re.search(
-            "capabilities|accessreviews|oauth2|[.](Describe|Get)", f"{call.path} {_action(call)}"
+            "capabilities|accessreviews|testIam|oauth2|[.](Describe|Get)",
+            f"{call.path} {_action(call)}",
         )
         is_write = call.method in ("PUT", "POST", "PATCH") and not is_read
         echoes = (from_write and is_write) or written

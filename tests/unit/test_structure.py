@@ -51,6 +51,8 @@ REVEALS = {
     "signotaur_action/sinks/template.py",
     "signotaur_action/sinks/entra.py",
     "signotaur_action/sinks/id_token.py",
+    "signotaur_action/sinks/gcp_secret.py",
+    "signotaur_action/sinks/google_identity.py",
     "signotaur_action/sinks/kubernetes.py",
     "signotaur_action/sinks/vault.py",
     "signotaur_action/sinks/vault_login.py",

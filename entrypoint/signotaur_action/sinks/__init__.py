@@ -17,6 +17,7 @@ from signotaur_action.sinks.buildkite_secret import BuildkiteSecretSink
 from signotaur_action.sinks.command import CommandSink
 from signotaur_action.sinks.continua import ContinuaSink
 from signotaur_action.sinks.env_file import EnvFileSink
+from signotaur_action.sinks.gcp_secret import GcpSecretSink
 from signotaur_action.sinks.github_job import GithubEnvSink, GithubOutputSink
 from signotaur_action.sinks.github_secret import GithubSecretSink
 from signotaur_action.sinks.gitlab_var import GitlabVarSink
@@ -53,6 +54,7 @@ EMITTERS: dict[str, Callable[[str, SinkContext], Sink]] = {
     "aws-secret": AwsSecretSink,
     "aws-parameter": AwsParameterSink,
     "azure-key-vault": AzureKeyVaultSink,
+    "gcp-secret": GcpSecretSink,
     "kubernetes": KubernetesSink,
     "azure": AzureSink,
     "teamcity": TeamcitySink,
