@@ -94,13 +94,15 @@ run-tests:
 	@if docker version >/dev/null 2>&1; then $(MAKE) --no-print-directory image; fi
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
-# With the tests of one folder: make coverage COVERED=tests/unit
+# With the tests of one folder: make coverage COVERED=tests/unit REPORT=--fail-under=0
+# Five tests look at what a process loads or may write, and fail where coverage is in it. So the
+# report alone decides; `make test` is what decides about tests.
 coverage: $(STAMP) ## run the tests with the lines counted that they and their processes run
 	rm -rf $(COVERAGE_DATA)
 	mkdir -p $(COVERAGE_DATA)
-	$(BIN)/python -m coverage run -m pytest $(PYTEST_FLAGS) $(COVERED)
+	-$(BIN)/python -m coverage run -m pytest $(PYTEST_FLAGS) $(COVERED)
 	$(BIN)/python -m coverage combine --quiet
-	$(BIN)/python -m coverage report
+	$(BIN)/python -m coverage report $(REPORT)
 
 lint: $(STAMP) ## check code, imports, workflows and scripts (needs no network)
 	$(BIN)/ruff check .
