@@ -46,7 +46,7 @@ def of_the_job(place: AzureKeyVaultHarness, environ: dict[str, str]) -> tuple[Si
     context = replace(
         place.context(),
         environ={name: text for name, text in variables.items() if text},
-        mask=lambda secret: masked.append(secret.reveal()),
+        mask_token=lambda secret: masked.append(secret.reveal()),
     )
     return emitter(place.text, context), masked
 

@@ -41,7 +41,9 @@ class Job:
         context = self.place.context(ca_file=self.place.bao.ca_file)
         variables = {name: text for name, text in (self.environ | environ).items() if text}
         context = replace(
-            context, environ=variables, mask=lambda secret: self.masked.append(secret.reveal())
+            context,
+            environ=variables,
+            mask_token=lambda secret: self.masked.append(secret.reveal()),
         )
         return emitter(self.place.text, context)
 

@@ -147,6 +147,19 @@ def test_a_closed_stderr_stops_no_note_and_no_report(*, github: bool) -> None:
             continue
 
 
+def test_a_token_is_one_mask_and_none_outside_github() -> None:
+    """As the masks of a key, an ID token of 1,600 characters was 2,800 commands."""
+    token = Secret("eyJhbGciOiJFUzI1NiJ9." + "Qk7" * 500 + ".c2ln")
+    job, elsewhere = Streams(github=True), Streams(github=False)
+    for each in (job, elsewhere):
+        each.console.mask_token(token)
+    [line] = read_lines(job.out.encode())
+    command = parse_command(line)
+    assert command is not None
+    assert (command.name, command.data) == ("add-mask", token.reveal())
+    assert (elsewhere.out, job.err) == ("", "")
+
+
 def test_a_closed_stdout_stops_a_mask() -> None:
     # A key that could not be masked is not used under GitHub.
     stdout = closed_pipe()

@@ -33,6 +33,15 @@ def masks_for(key: Secret) -> list[str]:
     return list(dict.fromkeys(masks))
 
 
+def mask_for_token(token: Secret) -> str:
+    """Return the one text to mask for a token that a run was given: the token, whole.
+
+    It ends within minutes. It is long, so its encodings and parts would be thousands of masks, and
+    some parts, like the header of every JSON Web Token, are no secret.
+    """
+    return token.reveal()
+
+
 def encodings(key: Secret) -> list[str]:
     """Return the key and its secret part, whole, in every encoding; the key itself first."""
     text = key.reveal()

@@ -8,7 +8,7 @@ import traceback
 from contextlib import suppress
 from typing import TextIO
 
-from signotaur_action.ci.masks import masks_for
+from signotaur_action.ci.masks import mask_for_token, masks_for
 from signotaur_action.ci.text import escape_own_line, workflow_command
 from signotaur_action.errors import SignotaurError
 from signotaur_action.model import Secret
@@ -39,6 +39,11 @@ class Console:
         if self._github:
             commands = (workflow_command("add-mask", text) + "\n" for text in masks_for(key))
             self.emit("".join(commands))
+
+    def mask_token(self, token: Secret) -> None:
+        """Register a token that this run was given with the GitHub runner, as ``mask`` does."""
+        if self._github:
+            self.emit(workflow_command("add-mask", mask_for_token(token)) + "\n")
 
     def note(self, text: str) -> None:
         """Write one or more lines to stderr. A closed stderr never stops a rotation."""

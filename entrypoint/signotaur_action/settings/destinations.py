@@ -37,8 +37,8 @@ class Output(Protocol):
     def emit(self, text: str) -> None:
         """Write text to stdout, flushed."""
 
-    def mask(self, key: Secret) -> None:
-        """Make the CI system hide a secret."""
+    def mask_token(self, token: Secret) -> None:
+        """Make the CI system hide a token that this run was given."""
 
 
 def destinations(
@@ -72,7 +72,7 @@ def sink_context(
         key_variables=_key_variables(settings),
         old_key=source.key if source else None,
         store_access=store_access(settings, clock),
-        mask=output.mask,
+        mask_token=output.mask_token,
     )
 
 

@@ -27,7 +27,7 @@ class SinkContext:
     """The key that is rotated, if known: no program gets a variable that contains it."""
     store_access: StoreAccess | None = None
     """The way to servers; None where there is none."""
-    mask: Callable[[Secret], None] = lambda _secret: None
+    mask_token: Callable[[Secret], None] = lambda _token: None
     """Makes the CI system hide a token that this run was given."""
 
     def file_of(self, variable: str) -> Path | None:

@@ -78,7 +78,7 @@ def entra_sign_in(kind: str, context: SinkContext, scope: str) -> SignIn:
         if not text:
             raise StoreRefusedError("Microsoft Entra returned no token")
         token = Secret(text)
-        context.mask(token)
+        context.mask_token(token)
         return Credential(token)
 
     return sign_in

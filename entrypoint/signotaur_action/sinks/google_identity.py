@@ -130,5 +130,5 @@ def _token(context: SinkContext, answer: Answer, member: str, needs: str) -> Sec
     if not text:
         raise StoreRefusedError("Google Cloud returned no token")
     token = Secret(text)
-    context.mask(token)
+    context.mask_token(token)
     return token

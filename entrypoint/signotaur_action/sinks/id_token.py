@@ -45,7 +45,7 @@ def ask_github(context: SinkContext, audience: str) -> Secret:
     if answer.refused or not text:
         raise StoreRefusedError(f"GitHub gave this job no ID token ({answer.status})")
     token = Secret(text)
-    context.mask(token)
+    context.mask_token(token)
     return token
 
 

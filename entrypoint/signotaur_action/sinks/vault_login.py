@@ -56,7 +56,7 @@ def vault_sign_in(login: Login, context: SinkContext) -> SignIn:
         if not isinstance(text, str) or not text:
             raise StoreRefusedError("Vault accepted the sign-in, but returned no token")
         token = Secret(text)
-        context.mask(token)
+        context.mask_token(token)
         return Credential(token, "X-Vault-Token", "")
 
     return sign_in
