@@ -34,6 +34,7 @@ _SCOPE = "https://vault.azure.net/.default"
 _NEEDS = 'the role "Key Vault Secrets Officer", or the right to set this secret'
 _NO_RIGHT = ("ForbiddenByRbac", "ForbiddenByPolicy", "AccessDenied")
 """What the vault calls it when the application is known, but may not do this."""
+_DELETED = "a secret of this name was deleted and can be recovered; recover or purge it first"
 _NEXT = (
     "Fix AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET or the federated credential, the "
     "name of the vault, or what the application may do there, then run the command again."
@@ -126,9 +127,6 @@ class AzureKeyVaultSink:
 
     def _path(self, collection: str) -> str:
         return join_path(collection, self._secret) + _VERSION
-
-
-_DELETED = "a secret of this name was deleted and can be recovered; recover or purge it first"
 
 
 def _code(answer: Answer) -> str:

@@ -19,7 +19,7 @@ from signotaur_action.http.address import join_path, parse_server_url
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.errors import StoreRefusedError
-from signotaur_action.sinks.id_token import ask_github, can_ask_github, require_audience
+from signotaur_action.sinks.id_token import id_token_source
 from signotaur_action.sinks.store import Anonymous, SignIn, Store
 from signotaur_wire.members import Json
 
@@ -52,20 +52,13 @@ def google_sign_in(kind: str, context: SinkContext) -> SignIn | None:
             f"{kind}: {PROVIDER} must be projects/NUMBER/locations/global/workloadIdentityPools/"
             f"POOL/providers/PROVIDER, and {ACCOUNT} an address or empty"
         )
-    given = context.secret_of(ID_TOKEN)
-    if given is None and not can_ask_github(context):
-        raise SinkError(
-            f"{kind}: needs an ID token: give the job the permission id-token: write on GitHub, or "
-            f"set {ID_TOKEN} by id_tokens: on GitLab"
-        )
+    audience = f"https://iam.googleapis.com/{provider}"
+    id_token = id_token_source(kind, context, ID_TOKEN, audience)
     exchange = google_service(kind, context, "sts")
     accounts = google_service(kind, context, "iamcredentials") if account else None
-    audience = f"https://iam.googleapis.com/{provider}"
 
     def sign_in(_store: Store) -> Authentication:
-        id_token = given or ask_github(context, audience)
-        require_audience(id_token, audience)
-        token = _exchanged(context, exchange, provider, id_token)
+        token = _exchanged(context, exchange, provider, id_token())
         if accounts is not None:
             token = _impersonated(context, accounts, account, token)
         return Credential(token)

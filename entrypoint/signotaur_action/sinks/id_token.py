@@ -7,6 +7,7 @@ token is checked here for its audience alone. Who gets it checks the rest.
 
 import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -14,7 +15,7 @@ from signotaur_action.errors import os_reason
 from signotaur_action.http import ApiProfile, Credential
 from signotaur_action.http.address import parse_server_url
 from signotaur_action.model import Secret
-from signotaur_action.sinks.base import SinkContext
+from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.errors import StoreRefusedError
 
 _URL, _REQUEST_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
@@ -47,6 +48,29 @@ def ask_github(context: SinkContext, audience: str) -> Secret:
     token = Secret(text)
     context.mask_token(token)
     return token
+
+
+def id_token_source(
+    kind: str, context: SinkContext, variable: str, audience: str
+) -> Callable[[], Secret]:
+    """Return how this job gets its ID token: from a variable, else from GitHub.
+
+    Raises SinkError where it has neither. What is returned raises StoreRefusedError, also for a
+    token that was made for another audience, or HttpError when GitHub gave no answer.
+    """
+    given = context.secret_of(variable)
+    if given is None and not can_ask_github(context):
+        raise SinkError(
+            f"{kind}: needs an ID token: give the job the permission id-token: write on GitHub, or "
+            f"set {variable} by id_tokens: on GitLab"
+        )
+
+    def id_token() -> Secret:
+        token = given or ask_github(context, audience)
+        require_audience(token, audience)
+        return token
+
+    return id_token
 
 
 def require_audience(token: Secret, audience: str) -> None:

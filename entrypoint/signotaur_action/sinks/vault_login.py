@@ -13,12 +13,7 @@ from signotaur_action.http.address import join_path
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.errors import StoreRefusedError
-from signotaur_action.sinks.id_token import (
-    ask_github,
-    can_ask_github,
-    require_audience,
-    token_in,
-)
+from signotaur_action.sinks.id_token import id_token_source, token_in
 from signotaur_action.sinks.store import SignIn, Store
 from signotaur_wire.members import Json
 
@@ -78,19 +73,8 @@ def chosen_login(kind: str, context: SinkContext, address: str) -> Login | None:
 
 def _jwt(kind: str, path: str, context: SinkContext, address: str) -> Login:
     role = _required(kind, context, ROLE)
-    given = context.secret_of(ID_TOKEN)
-    if given is None and not can_ask_github(context):
-        raise SinkError(
-            f"{kind}: needs an ID token: give the job the permission id-token: write on GitHub, or "
-            f"set {ID_TOKEN} by id_tokens: on GitLab"
-        )
-
-    def secrets() -> Mapping[str, Secret]:
-        token = given or ask_github(context, address)
-        require_audience(token, address)
-        return {"jwt": token}
-
-    return Login(path, secrets, {"role": role})
+    id_token = id_token_source(kind, context, ID_TOKEN, address)
+    return Login(path, lambda: {"jwt": id_token()}, {"role": role})
 
 
 def _kubernetes(kind: str, path: str, context: SinkContext, _address: str) -> Login:
