@@ -21,6 +21,7 @@ import docker
 import yaml
 
 from docs.pages import ROOT
+from signotaur_action.workflows.answers import CALLED, PLACEHOLDER_IMAGE
 from support.container import ACTION_IMAGE
 from support.keyserver import KeyServer
 from support.providers.github import GitHub
@@ -55,7 +56,8 @@ class Act:
         for place in (self.folder, self._home, self._action, self._app):
             place.mkdir()
         (self._app / "action.yml").write_text("name: App\nruns: {using: composite, steps: []}\n")
-        for part in ("action.yml", "Dockerfile", "cli", "entrypoint", "requirements"):
+        (self._action / CALLED).parent.mkdir(parents=True)
+        for part in ("action.yml", "Dockerfile", "cli", "entrypoint", "requirements", CALLED):
             copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copyfile
             copy(ROOT / part, self._action / part)
         self._authorities = self.folder / "authorities.pem"
@@ -128,6 +130,7 @@ class Act:
 
     def _write_workflow(self, workflow: str) -> None:
         text = workflow.replace(PLACEHOLDER, self.server.url)
+        text = text.replace(PLACEHOLDER_IMAGE, f"docker://{ACTION_IMAGE}")
         assert yaml.safe_load(text)
         folder = self.folder / ".github" / "workflows"
         shutil.rmtree(folder, ignore_errors=True)

@@ -16,6 +16,7 @@ SECRET = "SIGNOTAUR_API_KEY"
 PLACE = "repos/acme/app/environments/signing"
 TOKEN = "github_pat_rotation"
 JOB_TOKEN = "ghs_of_the_job"
+ROTATING = ["rotate", "rotate-called", "rotate-image", "rotate-when-due"]
 
 
 def example(name: str) -> str:
@@ -50,8 +51,8 @@ def stored(act: Act) -> str:
 
 @pytest.mark.parametrize(
     "text",
-    [example("rotate"), example("rotate-when-due"), block("name: Rotate the signing key\n")],
-    ids=["rotate", "rotate-when-due", "readme"],
+    [*map(example, ROTATING), block("name: Rotate the signing key\n")],
+    ids=[*ROTATING, "readme"],
 )
 def test_a_key_that_is_due_is_rotated_and_stored(act: Act, fresh_name: str, text: str) -> None:
     old = add_key(act, fresh_name, "20d")

@@ -7,13 +7,15 @@ documents ("When GitHub Actions reads secrets"), so a secret that one job stores
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from docs.pages import ROOT
 from docs.workflows import Job
+from signotaur_action.workflows.answers import CALLED
 from support.client import BARE
 from support.keyserver import KeyServer
 from support.providers.github import GitHub
@@ -128,6 +130,30 @@ class Repository:
             may_start = machine.value(job["if"]) == "true" and (may_start or not demands_success)
         if not may_start:
             return JobResult("skipped")
+        if "uses" in job:
+            return self._call(name, job, machine)
+        return self._run(machine, job, permissions)
+
+    def _call(self, name: str, job: dict[str, Any], caller: Job) -> JobResult:
+        """Run the one job of the workflow that comes with the action, with what a job passes."""
+        workflow = yaml.safe_load((ROOT / CALLED).read_text())
+        declared = workflow[True]["workflow_call"]["inputs"]
+        assert set(job["with"]) <= set(declared)
+        passed = {each: caller.filled(str(value)) for each, value in job["with"].items()}
+        inputs = {
+            f"inputs.{each}": passed.get(each, str(declared[each].get("default", "")).lower())
+            for each in declared
+        }
+        machine = self._machine(f"{name}-called", {**caller.values, **inputs})
+        values = {
+            each: value
+            for each, value in machine.values.items()
+            if not each.startswith("secrets.") or each.removeprefix("secrets.") in job["secrets"]
+        }
+        [called] = workflow["jobs"].values()
+        return self._run(replace(machine, values=values), called, {})
+
+    def _run(self, machine: Job, job: dict[str, Any], permissions: Mapping[str, str]) -> JobResult:
         self.github.add_token(
             JOB_TOKEN,
             kind="job",

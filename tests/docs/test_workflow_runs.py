@@ -13,7 +13,7 @@ from support.keyserver import KeyServer
 from support.providers.exchange import fail
 from support.providers.github import GitHub
 
-ROTATING = ["rotate", "rotate-deferred", "rotate-when-due"]
+ROTATING = ["rotate", "rotate-called", "rotate-deferred", "rotate-when-due"]
 
 
 def example(name: str) -> str:
@@ -52,7 +52,7 @@ def revocations(repository: Repository) -> list[Any]:
 # Those that rotate
 
 
-@pytest.mark.parametrize("name", ROTATING)
+@pytest.mark.parametrize("name", [*ROTATING, "rotate-image"])
 def test_a_key_that_is_not_due_stays(repository: Repository, name: str) -> None:
     key = repository.add_key("90d")
     assert succeeded(repository.run(example(name)))
@@ -63,8 +63,8 @@ def test_a_key_that_is_not_due_stays(repository: Repository, name: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [*map(example, ROTATING), block("name: Rotate the signing key\n")],
-    ids=[*ROTATING, "readme"],
+    [*map(example, [*ROTATING, "rotate-image"]), block("name: Rotate the signing key\n")],
+    ids=[*ROTATING, "rotate-image", "readme"],
 )
 def test_a_key_that_is_due_is_replaced_where_the_next_run_finds_it(
     lasting: Repository, text: str
@@ -129,7 +129,7 @@ def test_a_lost_successor_is_reported_every_night_and_replaced_by_hand(
     assert repository.server.accepts(repository.secret)
 
 
-@pytest.mark.parametrize("name", ["rotate", "rotate-when-due"])
+@pytest.mark.parametrize("name", ["rotate", "rotate-called", "rotate-when-due"])
 def test_a_store_that_fails_arms_nothing_and_the_next_night_rotates(
     lasting: Repository, name: str
 ) -> None:

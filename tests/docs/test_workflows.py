@@ -14,6 +14,7 @@ import yaml
 from docs.pages import ROOT, table, workflows
 from signotaur_action.options.commands import OPTIONS
 from signotaur_action.options.declare import Option
+from signotaur_action.workflows.answers import CALLED
 from support.options import options_of
 
 BIN = Path(sys.executable).parent
@@ -45,32 +46,43 @@ def described(option: Option) -> str:
 def test_a_workflow_keeps_the_rules(path: Path) -> None:
     workflow = load(path)
     assert workflow["permissions"] == {}
-    assert "concurrency" in workflow
     for name, job in workflow["jobs"].items():
+        if "uses" in job:
+            assert_a_call_passes_secrets_by_name(job)
+            continue
+        assert "concurrency" in workflow
         assert "timeout-minutes" in job, name
         for step in job["steps"]:
             uses = step.get("uses", "./")
-            assert uses == "./" or re.search(r"@[0-9a-f]{40}$", uses), uses
+            assert uses == "./" or re.search(r"@(sha256:[0-9a-f]{64}|[0-9a-f]{40})$", uses), uses
             if uses.startswith("actions/checkout@"):
                 assert step["with"]["persist-credentials"] is False
+
+
+def assert_a_call_passes_secrets_by_name(job: dict[str, Any]) -> None:
+    """The called workflow has the concurrency and the limits; ``inherit`` would give it all."""
+    assert job["uses"].startswith(f"OWNER/signotaur-action/{CALLED}@")
+    call = load(ROOT / CALLED)[True]["workflow_call"]
+    assert set(job["with"]) <= set(call["inputs"])
+    assert set(job["secrets"]) == set(call["secrets"])
 
 
 @pytest.mark.parametrize("path", [*EXAMPLES, *STARTERS], ids=lambda path: path.name)
 def test_a_workflow_that_is_given_away_keeps_more_rules(path: Path) -> None:
     workflow = load(path)
-    concurrencies = [workflow["concurrency"]]
+    concurrencies = [workflow["concurrency"]] if "concurrency" in workflow else []
     for start in workflow[True].get("schedule", []):
         assert int(start["cron"].split()[0]) % 15 != 0  # when everybody else runs
     if "rotate" in path.name:
         assert_a_start_by_hand_is_typed(workflow[True]["workflow_dispatch"]["inputs"])
     for job in workflow["jobs"].values():
         assert job["name"]
-        assert job["environment"] == "signing"
+        assert job.get("environment") or job["with"]["environment"] == "signing"
         assert "write" not in {*job.get("permissions", {}).values()} or job["permissions"] == {
             "issues": "write"
         }
         concurrencies += [job["concurrency"]] if "concurrency" in job else []
-        for step in job["steps"]:
+        for step in job.get("steps", []):
             assert step["name"]
             assert "${{" not in step.get("run", "")
             assert "args" not in step.get("with", {})
@@ -91,7 +103,22 @@ def test_a_gate_needs_every_other_job(path: Path) -> None:
     if "gate" in jobs:
         assert set(jobs["gate"]["needs"]) == set(jobs) - {"gate"}
     else:
-        assert path.name == "release.yml"
+        assert path.name in ("release.yml", "rotate.yml")
+
+
+def test_the_called_workflow_has_the_steps_of_the_example() -> None:
+    """It takes as inputs what the example has as values."""
+    [called] = load(ROOT / CALLED)["jobs"].values()
+    [example] = load(ROOT / "examples" / "github" / "rotate.yml")["jobs"].values()
+    [app, step], [example_app, example_step] = called["steps"], example["steps"]
+    assert app == example_app
+    assert step["uses"] == example_step["uses"]
+    inputs = ("sign-server", "if-expiring-within", "overlap-days", "emit-secret")
+    assert {name: value for name, value in step["with"].items() if name not in inputs} == {
+        name: value for name, value in example_step["with"].items() if name not in inputs
+    }
+    for name in inputs:
+        assert f"inputs.{name}" in step["with"][name]
 
 
 def test_limits_leave_room_for_a_slower_machine() -> None:
@@ -103,7 +130,7 @@ def test_limits_leave_room_for_a_slower_machine() -> None:
         job
         for path in OWN
         for job in load(path)["jobs"].values()
-        if any(step.get("run") == ".ci/run" for step in job["steps"])
+        if any(step.get("run") == ".ci/run" for step in job.get("steps", []))
     ]
     assert len(whole) == 2
     assert min(job["timeout-minutes"] for job in whole) > int(limit)
@@ -144,11 +171,6 @@ def test_nothing_secret_can_reach_the_arguments() -> None:
     assert ACTION["runs"] == {"using": "docker", "image": "Dockerfile"}
 
 
-def test_the_icon_is_one_that_github_allows() -> None:
-    # Feather icons that GitHub's schema takes; `key`, which would fit, is not among them.
-    assert ACTION["branding"] == {"icon": "refresh-cw", "color": "blue"}
-
-
 def test_the_action_is_the_dockerfiles_last_stage() -> None:
     stages = re.findall(r"^FROM .* AS (\w[\w-]*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert stages[-1] == "action"
@@ -156,7 +178,9 @@ def test_the_action_is_the_dockerfiles_last_stage() -> None:
 
 
 def test_a_release_names_the_image_by_digest(tmp_path: Path) -> None:
-    shutil.copy(ROOT / "action.yml", tmp_path)
+    for name in ("action.yml", CALLED):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
     script = ROOT / "packaging" / "release-action"
     image = f"registry.example/owner/signotaur-action@sha256:{'a' * 64}"
 
@@ -171,3 +195,5 @@ def test_a_release_names_the_image_by_digest(tmp_path: Path) -> None:
     assert changed["runs"].pop("image") == f"docker://{image}"
     assert changed["runs"] == {"using": "docker"}
     assert {**changed, "runs": ACTION["runs"]} == ACTION
+    [job] = load(tmp_path / CALLED)["jobs"].values()
+    assert job["steps"][-1]["uses"] == f"docker://{image}"

@@ -61,6 +61,8 @@ class Job:
         return self._named(expression)
 
     def _named(self, expression: str) -> str:
+        if expression in ("true", "false"):
+            return expression
         if expression.startswith("'"):
             return expression.strip("'")
         output = re.fullmatch(r"steps\.(\w+)\.outputs\.([\w-]+)", expression)
@@ -74,7 +76,7 @@ class Job:
         if step["uses"].startswith("actions/create-github-app-token@"):
             self.outputs[step["id"]] = {"token": self._app_token(step["with"])}
             return 0
-        assert step["uses"].startswith(("OWNER/signotaur-action@", "./"))
+        assert step["uses"].startswith(("OWNER/signotaur-action@", "./", "docker://"))
         inputs = {
             f"INPUT_{name.upper()}": self.filled(str(value)) for name, value in step["with"].items()
         }

@@ -9,6 +9,9 @@ from signotaur_action.workflows.validators import warning_between
 from signotaur_wire.version import VERSION
 
 PLACEHOLDER_ACTION = f"OWNER/signotaur-action@{'0' * 40}"
+PLACEHOLDER_IMAGE = f"docker://registry.example.com/signotaur-action@sha256:{'0' * 64}"
+CALLED = ".github/workflows/rotate.yml"
+"""The workflow of the action's own repository that other workflows call."""
 HOSTED_RUNNER = ("ubuntu-latest",)
 INIT_FILES = (FILE_NAMES["rotate"], FILE_NAMES["build"])
 DUE = "30d"
@@ -34,13 +37,17 @@ class Answers:
 
     def values(self) -> dict[str, str]:
         """Return the values of the placeholders, as YAML."""
-        note = f" # replace: its repository, and the commit of tag v{VERSION}"
+        note = ""
+        if self.action == PLACEHOLDER_ACTION:
+            note = f" # replace: its repository, and the commit of tag v{VERSION}"
         return {
-            "action": self.action + (note if self.action == PLACEHOLDER_ACTION else ""),
+            "action": self.action + note,
             "branch": scalar(self.branch),
+            "called": self.action.replace("@", f"/{CALLED}@") + note,
             "destination": scalar(f"github-secret:{self.secret},env={self.environment}"),
             "due": self.due,
             "environment": scalar(self.environment),
+            "image": PLACEHOLDER_IMAGE,
             "key-file": scalar(self.key_file),
             "runner": _labels(self.runner),
             "secret": self.secret,

@@ -6,7 +6,9 @@ FILE_NAMES = {
     "build": "build-signed.yml",
     "build-self-hosted": "build-signed-self-hosted.yml",
     "rotate": "rotate-signing-key.yml",
+    "rotate-called": "rotate-signing-key-called.yml",
     "rotate-deferred": "rotate-signing-key-deferred.yml",
+    "rotate-image": "rotate-signing-key-image.yml",
     "rotate-self-hosted": "rotate-signing-key-self-hosted.yml",
     "rotate-when-due": "build-signed-rotate-when-due.yml",
 }
