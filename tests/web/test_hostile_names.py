@@ -103,6 +103,7 @@ def _store_key(
                 lease_until_utc=now,
                 overlap_end_utc=now + timedelta(days=7),
                 confirmed_at_utc=now - timedelta(days=1),
+                destinations=[{"kind": name, "outcome": name}],
             )
         )
     times = {"first_at_utc": now, "last_at_utc": now, "uses": 1}

@@ -24,7 +24,7 @@ from sqlalchemy.exc import IntegrityError
 
 from signotaur_keyserver.domain.records import Rotation
 from signotaur_keyserver.domain.schema import keys, rotations
-from signotaur_wire.messages import RotationState
+from signotaur_wire.messages import DestinationOutcome, RotationState
 
 _SELECT: Select[tuple[object, ...]] = select(
     *rotations.c,
@@ -81,6 +81,7 @@ _CONFIRM = (
         state=RotationState.CONFIRMED,
         confirmed_at_utc=bindparam("now"),
         overlap_end_utc=bindparam("overlap_end"),
+        destinations=bindparam("told"),
     )
 )
 _ENDED = (
@@ -193,10 +194,15 @@ def set_state(connection: Connection, rotation_id: UUID, state: RotationState) -
 
 
 def confirm(
-    connection: Connection, rotation_id: UUID, now: datetime, overlap_end: datetime
+    connection: Connection,
+    rotation_id: UUID,
+    now: datetime,
+    overlap_end: datetime,
+    destinations: Sequence[DestinationOutcome] | None,
 ) -> None:
-    """Write a confirmation and the overlap's end that it fixed."""
-    bound = {"this_id": rotation_id, "now": now, "overlap_end": overlap_end}
+    """Write a confirmation, the overlap's end that it fixed, and what it told of destinations."""
+    told = None if destinations is None else [each.to_json() for each in destinations]
+    bound = {"this_id": rotation_id, "now": now, "overlap_end": overlap_end, "told": told}
     connection.execute(_CONFIRM, bound)
 
 
