@@ -14,6 +14,10 @@ Two kinds of transaction do not take the first lock. A signature locks the calle
 owner (``lock_use``) and waits for nothing after that. The sweep and the record of the last use
 take rows of many lineages, but only those that nobody holds; they leave the others for next time.
 
+A transaction that names a user locks the end of the log first: so it waits for no name that
+another one gives. It takes a user who is there only if nobody has it, and begins again otherwise:
+the one that has it may wait for the end of the log.
+
 Changes of certificates lock all of these and no key, see ``store.certificates``.
 """
 
