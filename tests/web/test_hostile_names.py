@@ -47,6 +47,7 @@ PATHS = (
     "/keys",
     "/keys?sort=name&page=3",
     "/keys/1",
+    "/keys/1/policy",
     "/rotations",
     "/certificates",
     "/users",
