@@ -25,6 +25,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, or_, select
 
+from signotaur_keyserver.database.database import locks_rows
 from signotaur_keyserver.domain.schema import keys, users
 
 _lineage = (
@@ -63,9 +64,11 @@ def lock(connection: Connection, key_ids: Sequence[int]) -> None:
 
     What is read after this was committed before it, and nobody changes it meanwhile.
     """
-    connection.execute(_LOCK, {"key_ids": key_ids}).all()
+    if locks_rows(connection):
+        connection.execute(_LOCK, {"key_ids": key_ids}).all()
 
 
 def lock_use(connection: Connection, key_id: int) -> None:
     """Keep a key and its owner as they are until the transaction ends. Others may do the same."""
-    connection.execute(_LOCK_USE, {"this_id": key_id}).all()
+    if locks_rows(connection):
+        connection.execute(_LOCK_USE, {"this_id": key_id}).all()

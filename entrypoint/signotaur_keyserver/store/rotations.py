@@ -8,11 +8,13 @@ from uuid import UUID
 
 from sqlalchemy import (
     Connection,
+    Integer,
     RowMapping,
     Select,
     and_,
     bindparam,
     case,
+    cast,
     func,
     insert,
     literal_column,
@@ -41,25 +43,19 @@ _SELECT: Select[tuple[object, ...]] = select(
 ).join(keys, keys.c.id == rotations.c.new_key_id)
 _FIND = _SELECT.where(rotations.c.id == bindparam("rotation_id"))
 _OF_NEW_KEY = _SELECT.where(rotations.c.new_key_id == bindparam("new_key_id"))
-_superseded_keys = (
-    select(rotations.c.new_key_id)
-    .where(
-        rotations.c.old_key_id == bindparam("root_id"),
-        rotations.c.state == RotationState.SUPERSEDED,
-    )
-    .cte("superseded_keys", recursive=True)
+# A key, and all that superseded rotations connect it with, up and down.
+_family = select(cast(bindparam("old_key_id"), Integer).label("key_id")).cte(
+    "family", recursive=True
 )
-_superseded_keys = _superseded_keys.union(
-    select(rotations.c.new_key_id)
-    .join(_superseded_keys, rotations.c.old_key_id == _superseded_keys.c.new_key_id)
+_made_of_family = rotations.c.old_key_id == _family.c.key_id
+_family = _family.union(
+    select(case((_made_of_family, rotations.c.new_key_id), else_=rotations.c.old_key_id))
+    .join(_family, or_(_made_of_family, rotations.c.new_key_id == _family.c.key_id))
     .where(rotations.c.state == RotationState.SUPERSEDED)
 )
-_COMPETING = _SELECT.where(
-    or_(
-        rotations.c.old_key_id == bindparam("root_id"),
-        rotations.c.old_key_id.in_(select(_superseded_keys.c.new_key_id)),
-    )
-).order_by(rotations.c.opened_at_utc, rotations.c.new_key_id)
+_COMPETING = _SELECT.where(rotations.c.old_key_id.in_(select(_family.c.key_id))).order_by(
+    rotations.c.opened_at_utc, rotations.c.new_key_id
+)
 _CONFIRMED = (
     select(rotations.c.old_key_id, rotations.c.new_key_id)
     .where(rotations.c.state == RotationState.CONFIRMED)
@@ -152,10 +148,7 @@ def competing(connection: Connection, old_key_id: int) -> list[Rotation]:
     successor until they die; if the old key is such a candidate itself, they are those of the
     key that it was to replace.
     """
-    root_id = old_key_id
-    while (origin := of_new_key(connection, root_id)) and origin.state is RotationState.SUPERSEDED:
-        root_id = origin.old_key_id
-    rows = connection.execute(_COMPETING, {"root_id": root_id}).mappings()
+    rows = connection.execute(_COMPETING, {"old_key_id": old_key_id}).mappings()
     return [_rotation(row) for row in rows]
 
 
