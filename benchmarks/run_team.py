@@ -20,7 +20,7 @@ from team_bench import (
 
 from support.postgresql import programs
 
-_LONGEST = 300
+_LONGEST = 480
 
 
 def main() -> None:
