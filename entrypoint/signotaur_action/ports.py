@@ -82,7 +82,7 @@ class KeyService(Protocol):
     ) -> Rotation:
         """Arm the old key's revocation; ``key`` is the NEW key, delivered everywhere.
 
-        ``destinations``: what the service may keep of the delivery; empty: nothing is told.
+        ``destinations``: what the service may keep of the delivery.
         """
 
 

@@ -21,7 +21,7 @@ _ON_THE_WIRE = {DELIVERED: DeliveryOutcome.DELIVERED, HELD: DeliveryOutcome.HELD
 class KeyDelivery:
     """Brings a candidate to every destination and only then confirms it.
 
-    ``kinds``: what the server is told of each sink beside its outcome; empty: nothing.
+    ``kinds``: what is sent to the server of each sink beside its outcome; empty: nothing.
     ``defer``: leave it unconfirmed, because the key is stored by other means.
     """
 

@@ -31,7 +31,7 @@ class RotationRun:
     """The use case over its collaborators.
 
     ``sinks`` are in order of delivery: the file that the old key came from is last. ``kinds`` are
-    what the server may know of each; without them it is told nothing of the delivery.
+    what the server may know of each; without them nothing of the delivery is sent to it.
     """
 
     def __init__(
