@@ -137,6 +137,7 @@ bench: $(STAMP) ## measure
 	$(BENCH)/bin/python -m pip install --quiet --require-hashes -r requirements/bench.txt
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/run_server.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/run_team.py
 	@scripts/docker-engine with $(BIN)/python benchmarks/container_bench.py
 
 screenshots: $(STAMP) ## photograph the web pages for the manual; look at them before you commit

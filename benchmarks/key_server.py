@@ -2,9 +2,9 @@
 
 import json
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 
@@ -23,6 +23,8 @@ class KeyServer:
     server: Server
     folder: Path
     tls: bool
+    place: tuple[str, ...]
+    """The options of each command that say where its data is."""
 
     @property
     def ca_file(self) -> Path:
@@ -31,8 +33,13 @@ class KeyServer:
 
     def add_key(self) -> str:
         """Make a key and return it."""
-        command = ("key", "add", "--user=build", "--name=ci", f"--data-dir={self.folder}")
+        command = ("key", "add", "--user=build", "--name=ci", *self.place)
         return output_of((*_KEYSERVER, *command), self.folder).strip()
+
+    def add_administrator(self, name: str, password: str) -> None:
+        """Make a user who may sign in to the pages."""
+        command = ("user", "add", name, "--admin", "--password-stdin", *self.place)
+        output_of((*_KEYSERVER, *command), self.folder, password)
 
     def ask_self(self, key: str) -> tuple[int, bytes]:
         """Call ``GET /keys/self``; return status and body."""
@@ -56,17 +63,31 @@ class KeyServer:
 
 
 @contextmanager
-def running(folder: Path, *, tls: bool) -> Iterator[KeyServer]:
-    """Run a key server inside the block; ``folder`` must not exist yet."""
+def running(
+    folder: Path, *, tls: bool, options: Sequence[str] = (), database: str | None = None
+) -> Iterator[KeyServer]:
+    """Run a key server inside the block; ``folder`` must not exist yet.
+
+    ``options`` are further ones of ``serve``; ``database`` is the URL of one that is not SQLite.
+    """
     folder.mkdir(mode=0o700)
+    place = (f"--data-dir={folder}", *(() if database is None else (f"--database={database}",)))
+    with serving(_serve(place, tls, options), folder) as server:
+        output_of((*_KEYSERVER, "user", "add", "build", "--role=ApiKeyRotator", *place), folder)
+        yield KeyServer(server, folder, tls, place)
+
+
+@contextmanager
+def another(first: KeyServer) -> Iterator[KeyServer]:
+    """Run one more instance on the data of the first inside the block."""
+    with serving(_serve(first.place, first.tls), first.folder) as server:
+        yield replace(first, server=server)
+
+
+def _serve(place: tuple[str, ...], tls: bool, options: Sequence[str] = ()) -> tuple[str, ...]:  # noqa: FBT001
     mode = "--self-signed" if tls else "--insecure-http"
     # One key makes all requests of a measurement: it would meet its own limit.
-    unlimited = "--key-requests-per-minute=0"
-    command = (*_KEYSERVER, "serve", f"--data-dir={folder}", "--port=0", mode, unlimited)
-    with serving(command, folder) as server:
-        add_user = ("user", "add", "build", "--role=ApiKeyRotator", f"--data-dir={folder}")
-        output_of((*_KEYSERVER, *add_user), folder)
-        yield KeyServer(server, folder, tls)
+    return *_KEYSERVER, "serve", *place, "--port=0", mode, "--key-requests-per-minute=0", *options
 
 
 def description_of(keyserver: KeyServer, key: str) -> bytes:

@@ -66,10 +66,12 @@ def alternate(targets: Sequence[Target], home: Path, count: int, seconds: float)
     return [Load(*(Samples.of(each) for each in zip(*own, strict=True))) for own in seen]
 
 
-def wrk(url: str, script: Path, home: Path, seconds: int) -> tuple[float, float]:
+def wrk(
+    url: str, script: Path, home: Path, seconds: int, connections: int = CONNECTIONS
+) -> tuple[float, float]:
     """Load a server; return requests a second and the 99th percentile in milliseconds."""
     command = [
-        *("wrk", "--threads=1", f"--connections={CONNECTIONS}", f"--duration={seconds}s"),
+        *("wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s"),
         *("--latency", "--timeout=5s", f"--script={script}", url),
     ]
     told = subprocess.run(

@@ -75,10 +75,11 @@ def timed(command: Sequence[str], home: Path) -> Run:
     return Run(seconds, usage.ru_maxrss / _MAXRSS_PER_MIB, told)
 
 
-def output_of(command: Sequence[str], home: Path) -> str:
+def output_of(command: Sequence[str], home: Path, given: str = "") -> str:
     """Run a command that is not measured; return its stdout. Raises BenchmarkError."""
     done = subprocess.run(
         command,
+        input=given,
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -20,6 +20,7 @@ from signotaur_action.model import (
     RotationIntent,
     Secret,
 )
+from signotaur_wire.messages import DestinationOutcome
 from signotaur_wire.signing import DigestAlgorithm
 
 
@@ -76,8 +77,13 @@ class KeyService(Protocol):
     def rotation(self, key: Secret, rotation_id: UUID) -> Rotation | None:
         """Return a rotation to its old or new key; None if it was never opened."""
 
-    def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:
-        """Arm the old key's revocation; ``key`` is the NEW key, delivered everywhere."""
+    def confirm(
+        self, key: Secret, rotation_id: UUID, destinations: Sequence[DestinationOutcome] = ()
+    ) -> Rotation:
+        """Arm the old key's revocation; ``key`` is the NEW key, delivered everywhere.
+
+        ``destinations``: what the service may keep of the delivery.
+        """
 
 
 class Journal(Protocol):

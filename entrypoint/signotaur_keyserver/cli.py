@@ -1,27 +1,20 @@
-"""The command line: its commands, and the one place that turns an outcome into an exit code."""
+"""The command line: its commands, and the one place that turns an outcome into an exit code.
 
-from collections.abc import Sequence
-from typing import cast
+The module of a command is loaded by ``_add`` when it is the command that runs: the server's own
+libraries take longer to load than most commands run.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any, cast
 
 import typer
 from typer.main import get_command
 
-from signotaur_keyserver.commands import (
-    backups,
-    certificates,
-    events,
-    keys,
-    maintenance,
-    master_keys,
-    policies,
-    serve,
-    users,
-    webhooks,
-)
 from signotaur_keyserver.commands.errors import CommandError
-from signotaur_keyserver.database.database import DatabaseUnavailableError
+from signotaur_keyserver.database.errors import DatabaseUnavailableError
 from signotaur_keyserver.pki.master_key import MasterKeyError
-from signotaur_keyserver.runtime.server import ServerError
+from signotaur_keyserver.runtime.errors import ServerError
 from signotaur_keyserver.service.administration import AdministrationError
 
 OK = 0
@@ -32,30 +25,61 @@ USAGE = 10
 # through the one name that it always exports.
 _CliUsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
 
-app = typer.Typer(
-    name="signotaur-keyserver",
-    help="A self-hosted key server that rotates API keys without losing one.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-)
-app.add_typer(users.app, name="user")
-app.add_typer(keys.app, name="key")
-app.add_typer(certificates.app, name="cert")
-app.add_typer(events.app, name="events")
-app.add_typer(policies.app, name="policy")
-app.add_typer(webhooks.app, name="webhook")
-app.add_typer(master_keys.app, name="master-key")
-app.command()(serve.serve)
-app.command()(maintenance.sweep)
-app.command()(backups.backup)
-app.command()(backups.restore)
-app.command()(maintenance.migrate)
+_GROUPS: Mapping[str, str] = {
+    "user": "users",
+    "key": "keys",
+    "cert": "certificates",
+    "events": "events",
+    "policy": "policies",
+    "webhook": "webhooks",
+    "master-key": "master_keys",
+}
+"""Groups of commands, and the module whose ``app`` each is."""
+
+_COMMANDS: Mapping[str, str] = {
+    "serve": "serve",
+    "sweep": "maintenance",
+    "backup": "backups",
+    "restore": "backups",
+    "migrate": "maintenance",
+}
+"""Commands, and the module whose function of the same name each is."""
+
+
+def command_line(arguments: Sequence[str] = ()) -> typer.Typer:
+    """Return the command that the arguments begin with; all of them where they name none."""
+    app = typer.Typer(
+        name="signotaur-keyserver",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+    )
+    # With a callback, a single command is a command among others.
+    app.callback(help="A self-hosted key server that rotates API keys without losing one.")(_main)
+    known = [*_GROUPS, *_COMMANDS]
+    asked = [name for name in arguments[:1] if name in known]
+    for name in asked or known:
+        _add(app, name)
+    return app
+
+
+def _main() -> None:
+    """Do nothing before a command."""
+
+
+def _add(app: typer.Typer, name: str) -> None:
+    module: Any = import_module(
+        f"signotaur_keyserver.commands.{_GROUPS.get(name) or _COMMANDS[name]}"
+    )
+    if name in _GROUPS:
+        app.add_typer(module.app, name=name)
+    else:
+        app.command()(getattr(module, name))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; return 0 for success, 1 for a failure, 10 for usage and configuration."""
-    command = get_command(app)
+    command = get_command(command_line(arguments))
     try:
         outcome = command.main(
             list(arguments), prog_name="signotaur-keyserver", standalone_mode=False

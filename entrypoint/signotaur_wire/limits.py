@@ -13,4 +13,6 @@ MAX_CANDIDATES = 3
 """Unconfirmed successors that one key may have at a time."""
 
 HOLDER_MAX_LENGTH = 200
+DESTINATIONS_MAX = 50
+"""Destinations whose outcome a confirmation may tell."""
 MAX_BODY_BYTES = 64 * 1024

@@ -78,6 +78,15 @@ class Members:
             raise WireError(f"{name} is not an array of strings")
         return tuple(value)
 
+    def optional_objects(self, name: str) -> "tuple[Members, ...] | None":
+        """Return a member that is an array of objects, or None when it is null or missing."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+            raise WireError(f"{name} is not an array of objects")
+        return tuple(Members(item) for item in value)
+
     def uuid(self, name: str) -> UUID:
         """Return a member that is a UUID."""
         try:

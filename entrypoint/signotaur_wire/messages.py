@@ -12,10 +12,12 @@ from typing import TypeVar
 from uuid import UUID
 
 from signotaur_wire.keyformat import PUBLIC_ID_PATTERN, SHA256_PATTERN
-from signotaur_wire.limits import HOLDER_MAX_LENGTH
+from signotaur_wire.limits import DESTINATIONS_MAX, HOLDER_MAX_LENGTH
 from signotaur_wire.members import Json, Members, WireError, format_optional_time, format_time
 
 S = TypeVar("S", bound=StrEnum)
+
+DESTINATION_KIND_PATTERN = r"[a-z][a-z0-9-]{0,39}"
 
 
 class KeyState(StrEnum):
@@ -89,6 +91,54 @@ class RotationRequest:
         if not (0 < len(request.holder) <= HOLDER_MAX_LENGTH and request.holder.isprintable()):
             raise WireError(f"holder is not 1 to {HOLDER_MAX_LENGTH} printable characters")
         return request
+
+
+class DeliveryOutcome(StrEnum):
+    """How a destination got the new key, before the rotation was confirmed."""
+
+    DELIVERED = "delivered"
+    HELD = "held"
+    """It held the key already, from an earlier run of the same rotation."""
+
+
+@dataclass(frozen=True)
+class DestinationOutcome:
+    """One destination of a rotation. Its name is not told: a path or an address may be private."""
+
+    kind: str
+    """As ``--emit-secret`` names it."""
+    outcome: DeliveryOutcome
+
+    def to_json(self) -> Json:
+        """Return the outcome as a JSON object."""
+        return {"kind": self.kind, "outcome": self.outcome.value}
+
+
+@dataclass(frozen=True)
+class ConfirmationRequest:
+    """Body of ``PUT /rotations/{uuid}/confirmation``. It may be left out, and so may its member.
+
+    A server that does not know it ignores it.
+    """
+
+    destinations: tuple[DestinationOutcome, ...] | None = None
+    """In order of delivery; None: the client does not tell."""
+
+    def to_json(self) -> Json:
+        """Return the body as a JSON object."""
+        if self.destinations is None:
+            return {}
+        return {"destinations": [each.to_json() for each in self.destinations]}
+
+    @classmethod
+    def from_json(cls, value: object) -> "ConfirmationRequest":
+        """Read a received body. Raises WireError."""
+        told = Members(value).optional_objects("destinations")
+        if told is None:
+            return cls()
+        if len(told) > DESTINATIONS_MAX:
+            raise WireError(f"destinations has more than {DESTINATIONS_MAX} members")
+        return cls(tuple(_destination(each) for each in told))
 
 
 @dataclass(frozen=True)
@@ -225,6 +275,16 @@ class KeyDescription:
             rotation=None if rotation is None else RotationDescription.from_members(rotation),
             server_time=members.time("serverTime"),
         )
+
+
+def _destination(members: Members) -> DestinationOutcome:
+    kind = members.text("kind")
+    if not re.fullmatch(DESTINATION_KIND_PATTERN, kind):
+        raise WireError("kind is not that of a destination")
+    try:
+        return DestinationOutcome(kind, DeliveryOutcome(members.text("outcome")))
+    except ValueError:
+        raise WireError("outcome is not one of the protocol") from None
 
 
 def _state(states: type[S], text: str) -> S:

@@ -1,6 +1,7 @@
 """What every destination promises, whatever it is."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,10 +12,11 @@ from contract.sink_cases import CASES, FAULTS, Fault, SinkCase, SinkHarness, del
 from signotaur_action.console.console import Console
 from signotaur_action.errors import BOTH_KEYS_VALID, DeliveryError, ExitCode
 from signotaur_action.model import Secret
-from signotaur_action.sinks import EMITTERS, TAKES_STDOUT
+from signotaur_action.sinks import EMITTERS, TAKES_STDOUT, kind_of
 from signotaur_action.sinks.base import SinkContext
 from signotaur_action.sinks.stdout import StdoutSink
 from signotaur_wire import keyformat
+from signotaur_wire.messages import DESTINATION_KIND_PATTERN
 
 BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
 OURS = BODY + keyformat.checksum(BODY)
@@ -132,6 +134,12 @@ def test_a_name_says_where_and_never_contains_the_key(case: SinkCase, place: Sin
 
 def test_the_durable_ones_are_those_of_the_design(case: SinkCase, place: SinkHarness) -> None:
     assert case.make(place).durable is case.durable
+
+
+def test_a_server_may_know_the_kind_of_it(case: SinkCase, place: SinkHarness) -> None:
+    kind = kind_of(case.make(place))
+    assert kind in (case.kinds or (*EMITTERS, "stdout"))
+    assert re.fullmatch(DESTINATION_KIND_PATTERN, kind)
 
 
 @pytest.mark.parametrize(

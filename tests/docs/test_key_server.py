@@ -9,7 +9,7 @@ import typer.main
 from signotaur_keyserver.api.app import Options
 from signotaur_keyserver.api.metrics import COUNTS_CACHE_SECONDS
 from signotaur_keyserver.api.middleware import BODY_LIMIT
-from signotaur_keyserver.cli import app
+from signotaur_keyserver.cli import command_line
 from signotaur_keyserver.runtime.bounded_http import HEAD_LIMIT
 from signotaur_keyserver.runtime.connections import DEFAULT
 from signotaur_keyserver.service.retention import BATCH
@@ -26,7 +26,7 @@ def _rows(start: str) -> list[list[str]]:
 
 
 def test_the_options_of_serve_are_those_of_its_help() -> None:
-    serve = typer.main.get_command(app).commands["serve"]  # type: ignore[attr-defined]
+    serve = typer.main.get_command(command_line()).commands["serve"]  # type: ignore[attr-defined]
     declared = [
         [f"`{each.opts[0]}`", f"`{each.default}`" if each.default else "", each.help]
         for each in serve.params

@@ -155,9 +155,9 @@ class Client:
         """GET /rotations/{uuid}."""
         return self.call("GET", paths.rotation(rotation_id), key)
 
-    def confirm(self, key: str, rotation_id: UUID) -> requests.Response:
-        """PUT /rotations/{uuid}/confirmation."""
-        return self.call("PUT", paths.confirmation(rotation_id), key)
+    def confirm(self, key: str, rotation_id: UUID, **options: Any) -> requests.Response:
+        """PUT /rotations/{uuid}/confirmation; it needs no body."""
+        return self.call("PUT", paths.confirmation(rotation_id), key, **options)
 
     def abort(self, key: str, rotation_id: UUID) -> requests.Response:
         """DELETE /rotations/{uuid}."""

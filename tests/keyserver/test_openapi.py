@@ -19,7 +19,12 @@ from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.web import protection
 from signotaur_keyserver.web.application import add_pages
 from signotaur_keyserver.web.site import SiteOptions
-from signotaur_wire.messages import KeyDescription, RotationDescription, RotationRequest
+from signotaur_wire.messages import (
+    ConfirmationRequest,
+    KeyDescription,
+    RotationDescription,
+    RotationRequest,
+)
 from signotaur_wire.problems import Problem
 from web.pages import Pages, serving_pages
 
@@ -113,6 +118,7 @@ def told(fuzzed: Pages) -> dict[str, Any]:
     ("name", "message"),
     [
         ("RotationRequest", RotationRequest),
+        ("ConfirmationRequest", ConfirmationRequest),
         ("Rotation", RotationDescription),
         ("Key", KeyDescription),
     ],

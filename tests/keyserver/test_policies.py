@@ -218,7 +218,7 @@ def test_the_overlap_keeps_to_the_policy(world: World) -> None:
 
 def test_a_successor_keeps_the_policy_of_its_key(world: World) -> None:
     key = world.key()
-    own = {
+    own: dict[str, Any] = {
         "purpose": "rotate",
         "networks": ["127.0.0.0/8"],
         "requests_per_minute": 1000,

@@ -23,8 +23,11 @@ from keyserver.load import (
 from keyserver.processes import Process, command
 from signotaur_keyserver.database.database import Database, DatabaseUnavailableError
 from signotaur_keyserver.database.migrate import migrate
-from signotaur_keyserver.service import administration
+from signotaur_keyserver.domain.events import Event, EventType, Level
+from signotaur_keyserver.service import administration, people
 from signotaur_keyserver.service.sweep import sweep
+from signotaur_keyserver.store import event_chain, events, users
+from signotaur_keyserver.store import people as store_people
 from signotaur_wire.roles import ROTATOR
 from support.postgresql import Cluster, programs
 
@@ -78,6 +81,51 @@ def test_competing_rotations_of_a_lineage_queue_at_its_first_key(world: World) -
                 waiting.result(timeout=0.3)
         answers.append(waiting.result())
     assert [answer.status_code for answer in answers] == [201]
+
+
+def test_a_rename_and_an_event_about_the_user_do_not_wait_for_each_other(world: World) -> None:
+    root = administration.add_user(world.database, "root", admin=True, roles=[])
+    event = Event(Level.INFORMATION, EventType.SIGNED_IN, "It happens.", user_id=1)
+    with world.database.read() as connection:
+        by = store_people.get(connection, root)
+    assert by is not None
+    edit = people.Edit("build", admin=False, enabled=True, roles=[ROTATOR])
+    with ThreadPoolExecutor(1) as pool:
+        with world.database.write() as connection:
+            event_chain.lock_head(connection)
+            renaming = pool.submit(people.edit_person, world.database, by, 1, edit)
+            wait_until(lambda: _waiting(world) == 1)
+            events.write(connection, world.database.clock.now(connection), event)
+        renaming.result()
+    with world.database.read() as connection:
+        assert users.find(connection, "build") is not None
+
+
+def test_a_rename_lets_those_pass_who_have_the_user(world: World) -> None:
+    """A new key has its owner, and waits for the end of the log, which the rename holds."""
+    root = administration.add_user(world.database, "root", admin=True, roles=[])
+    with world.database.read() as connection:
+        by = store_people.get(connection, root)
+    assert by is not None
+    edit = people.Edit("build", admin=False, enabled=True, roles=[ROTATOR])
+    with ThreadPoolExecutor(2) as pool:
+        with world.database.write() as connection:
+            event_chain.lock_head(connection)
+            adding = pool.submit(administration.add_key, world.database, "ci", "new", None)
+            wait_until(lambda: _waiting(world) == 1)
+            renaming = pool.submit(people.edit_person, world.database, by, 1, edit)
+            wait_until(lambda: _waiting(world) == 2)
+        assert adding.result()
+        renaming.result()
+    with world.database.read() as connection:
+        assert users.find(connection, "build") is not None
+
+
+def _waiting(world: World) -> int:
+    """How many transactions wait for a lock."""
+    waiting = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"
+    with world.database.ask() as connection:
+        return int(connection.exec_driver_sql(waiting).scalar_one())
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -54,6 +54,7 @@ ROTATION = Rotation(
     overlap_end_utc=NOW + 6 * DAY,
     confirmed_at_utc=None,
     overlap_changed_at_utc=None,
+    destinations=None,
     new_public_id="b" * 15,
     new_sha256="1" * 64,
     new_name="build",

@@ -1,5 +1,6 @@
 """The use case on a harness: fake parts, a real journal, one log of all that happens, in order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,10 +83,11 @@ class RotationHarness:
         plan: RotationPlan | None = None,
         *,
         run_with_report: bool = True,
+        kinds: Sequence[str] = (),
     ) -> NotDue | Rotated:
         """Run the command; not ``run_with_report`` means that it dies just before its report."""
         sinks: list[Sink] = [*self.sinks]
-        run = RotationRun(plan or RotationPlan(WEEK), self.service, sinks, self.progress)
+        run = RotationRun(plan or RotationPlan(WEEK), self.service, sinks, self.progress, kinds)
         with self.place.locked(key or self.old, self.service.address) as journal:
             run.check()
             outcome = run.rotate(key or self.old, journal)
@@ -99,9 +101,10 @@ class RotationHarness:
         plan: RotationPlan | None = None,
         *,
         run_with_report: bool = True,
+        kinds: Sequence[str] = (),
     ) -> Rotated:
         """Run the command, which must rotate."""
-        outcome = self.run(key, plan, run_with_report=run_with_report)
+        outcome = self.run(key, plan, run_with_report=run_with_report, kinds=kinds)
         assert isinstance(outcome, Rotated)
         return outcome
 

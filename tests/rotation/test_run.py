@@ -1,6 +1,6 @@
 """The use case, one named test per state. Only the outside world is fake; the journal is real."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from signotaur_action.errors import (
 from signotaur_action.files.journal import JournalPlace
 from signotaur_action.model import KeyInfo, OpenRotation, Rotation, RotationIntent, Secret
 from signotaur_action.rotation import NotDue, RotationPlan, RotationRun, WouldRotate
-from signotaur_wire.messages import RotationState
+from signotaur_wire.messages import DeliveryOutcome, DestinationOutcome, RotationState
 from support.fakes import FakeKeyService, FakeRotation, MemorySink
 
 AGAIN = RotationPlan(WEEK, again=True)
@@ -295,8 +295,10 @@ class Failing(FakeKeyService):
         self._lose("open")
         return opened
 
-    def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:
-        rotation = super().confirm(key, rotation_id)
+    def confirm(
+        self, key: Secret, rotation_id: UUID, destinations: Sequence[DestinationOutcome] = ()
+    ) -> Rotation:
+        rotation = super().confirm(key, rotation_id, destinations)
         self._lose("confirm")
         return rotation
 
@@ -335,8 +337,10 @@ def test_a_confirmation_without_an_answer_is_repeated_by_the_same_command(
 class Broken(FakeKeyService):
     """Fails after confirming, as a bug in our own code would."""
 
-    def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:
-        super().confirm(key, rotation_id)
+    def confirm(
+        self, key: Secret, rotation_id: UUID, destinations: Sequence[DestinationOutcome] = ()
+    ) -> Rotation:
+        super().confirm(key, rotation_id, destinations)
         raise OverflowError("date value out of range")
 
 
@@ -863,3 +867,14 @@ def test_a_stopped_run_tells_the_truth_and_is_finished_by_the_same_command(
     either_bench.rotated()
     assert len(either_bench.new_keys) == 1
     assert_finished(either_bench)
+
+
+def test_the_confirmation_tells_how_each_destination_got_the_key(harness: RotationHarness) -> None:
+    harness.sinks[1].fail = 1
+    with pytest.raises(UnfinishedError):
+        harness.run(kinds=("vault", "key-file"))
+    harness.rotated(kinds=("vault", "key-file"))
+    assert harness.service.told == (
+        DestinationOutcome("vault", DeliveryOutcome.HELD),
+        DestinationOutcome("key-file", DeliveryOutcome.DELIVERED),
+    )

@@ -22,7 +22,7 @@ from signotaur_action.model import Delivery, KeyInfo, OpenRotation, Rotation, Ro
 from signotaur_action.policy.durations import overlap_allowed
 from signotaur_wire import keyformat
 from signotaur_wire.limits import LEASE, MAX_CANDIDATES
-from signotaur_wire.messages import RotationState
+from signotaur_wire.messages import DestinationOutcome, RotationState
 
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -67,6 +67,8 @@ class FakeKeyService:
     keys: list[FakeKey] = field(default_factory=list)
     rotations: dict[UUID, FakeRotation] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    told: tuple[DestinationOutcome, ...] = ()
+    """What the last confirmation told of destinations."""
     arms_at_once: bool = False
 
     def add_key(self, lifetime: timedelta | None = timedelta(days=90)) -> Secret:
@@ -150,8 +152,11 @@ class FakeKeyService:
             return None
         return self._shown(rotation)
 
-    def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:
+    def confirm(
+        self, key: Secret, rotation_id: UUID, destinations: Sequence[DestinationOutcome] = ()
+    ) -> Rotation:
         self.calls.append("confirm")
+        self.told = tuple(destinations)
         found = self._authenticated(key)
         rotation = self.rotations[rotation_id]
         if found is not rotation.new or self._state(rotation) not in (

@@ -15,10 +15,11 @@ LONGEST_MODULE = 300
 IMPORTS_LATER = {
     "signotaur_action/__main__.py": {"main"},  # --version answers before anything is loaded
 }
-"""Functions that import; ``cli._run`` loads a command's module by name when the command runs."""
+"""Functions that import. The modules ``cli`` load a command's module by name when it runs."""
 
 LOADS_BY_NAME = {
     "signotaur_action/cli.py": {"_run"},
+    "signotaur_keyserver/cli.py": {"_add"},
     # Libsodium, for those alone who deliver to GitHub.
     "signotaur_action/sinks/github_secret.py": {"check", "_sealed"},
 }

@@ -146,11 +146,11 @@ class Pages:
 
 @contextmanager
 def serving_pages(
-    world: World, site: SiteOptions = UNLIMITED, offset: str = "0s"
+    world: World, site: SiteOptions = UNLIMITED, offset: str = "0s", **options: Any
 ) -> Iterator[Pages]:
     """Serve the pages of a world."""
     database = world.opened(parse_duration(offset))
-    with Running(database, site=site, sealer=world.sealer) as url:
+    with Running(database, site=site, sealer=world.sealer, **options) as url:
         pages = Pages(world, url)
         yield pages
         pages.close()

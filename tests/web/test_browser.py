@@ -16,6 +16,7 @@ PATHS = (
     "/settings",
     "/settings/policy",
     "/settings/webhooks/new",
+    "/settings/webhooks/deliveries",
     "/keys",
     "/keys/new",
     "/keys/clean-up",

@@ -47,6 +47,7 @@ PATHS = (
     "/keys",
     "/keys?sort=name&page=3",
     "/keys/1",
+    "/keys/1/policy",
     "/rotations",
     "/certificates",
     "/users",
@@ -103,6 +104,7 @@ def _store_key(
                 lease_until_utc=now,
                 overlap_end_utc=now + timedelta(days=7),
                 confirmed_at_utc=now - timedelta(days=1),
+                destinations=[{"kind": name, "outcome": name}],
             )
         )
     times = {"first_at_utc": now, "last_at_utc": now, "uses": 1}

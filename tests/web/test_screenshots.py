@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 
 from docs.pages import PAGES, ROOT
 from signotaur_keyserver.runtime.tls import ensure_self_signed
+from signotaur_keyserver.service import webhooks
 from signotaur_keyserver.web.site import SiteOptions
 from signotaur_wire.roles import AUDITOR, ROTATOR
 from web.browser import DESK, PHONE, window
@@ -46,9 +47,13 @@ def _fill(pages: Pages) -> None:
         ("nightly builds", "nightly", 365),
     ):
         pages.world.key(owner, name, timedelta(days))
+    database, client = pages.world.database, pages.world.now
+    webhooks.add_webhook(database, pages.world.sealer, "https://hooks.example.com/", ())
     old = pages.world.key("release builds", "Continua CI")
-    pages.world.now.rotate(old)
-    pages.world.now.self(old)  # somebody still uses it
+    opened = client.open(old)
+    told = [{"kind": "vault", "outcome": "delivered"}, {"kind": "continua", "outcome": "delivered"}]
+    client.confirm(opened.new.text, opened.id, json={"destinations": told})
+    client.self(old)  # somebody still uses it
     root = pages.signed_in(pages.person(1))
     root.post("/users/3", {"name": "nightly builds", "roles": [ROTATOR]})
     root.post("/users/2/revocations", {"keyIds": [2]})

@@ -41,7 +41,7 @@ from signotaur_action.settings.key import KeySource, key_source, require_no_argu
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import server_address
 from signotaur_action.settings.tool import tool_command
-from signotaur_action.sinks import FileSink
+from signotaur_action.sinks import FileSink, kind_of
 from signotaur_action.sinks.stdout import StdoutSink
 from signotaur_action.vendor_tool import ToolCommand, ToolKeyService
 from signotaur_wire.durations import parse_duration
@@ -101,7 +101,8 @@ def _rotate(command: RotateKey, report: Report, console: Console, clock: Clock) 
     with command.journal.locked(key, command.server.url) as journal:
         _warn_of_journals(command, journal, console)
         service = _service(command, journal.path, clock)
-        rotation = RotationRun(command.plan, service, command.sinks, console)
+        kinds = [kind_of(sink) for sink in command.sinks]
+        rotation = RotationRun(command.plan, service, command.sinks, console, kinds)
         rotation.check()
         outcome = rotation.rotate(key, journal)
         _publish(outcome, command, report)

@@ -1,6 +1,6 @@
 """The KeyService of a server that speaks ``signotaur_wire``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -12,7 +12,10 @@ from signotaur_action.key_server.problems import refusal
 from signotaur_action.model import KeyInfo, OpenRotation, Rotation, RotationIntent, Secret
 from signotaur_action.ports import Clock
 from signotaur_wire import keyformat, paths
+from signotaur_wire.limits import DESTINATIONS_MAX
 from signotaur_wire.messages import (
+    ConfirmationRequest,
+    DestinationOutcome,
     KeyDescription,
     KeyState,
     RotationDescription,
@@ -68,9 +71,13 @@ class HttpKeyService:
             return None
         return self._rotation(answer, rotation_id)
 
-    def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:
+    def confirm(
+        self, key: Secret, rotation_id: UUID, destinations: Sequence[DestinationOutcome] = ()
+    ) -> Rotation:
         """``PUT /rotations/{uuid}/confirmation``."""
-        answer = self._transport.call("PUT", paths.confirmation(rotation_id), key)
+        told = tuple(destinations[:DESTINATIONS_MAX])
+        body = ConfirmationRequest(told).to_json() if told else None
+        answer = self._transport.call("PUT", paths.confirmation(rotation_id), key, body)
         rotation = self._rotation(answer, rotation_id)
         if rotation.state is not RotationState.CONFIRMED:
             raise ServerError(f"{self.address} did not confirm the requested rotation.")

@@ -13,12 +13,15 @@ from signotaur_action.errors import (
 from signotaur_action.model import Delivery, OpenRotation, Rotation, Secret
 from signotaur_action.ports import Journal, KeyService, ProgressLog, Sink
 from signotaur_action.rotation.outcomes import DELIVERED, FAILED, HELD, WAITING, Results, Rotated
-from signotaur_wire.messages import RotationState
+from signotaur_wire.messages import DeliveryOutcome, DestinationOutcome, RotationState
+
+_ON_THE_WIRE = {DELIVERED: DeliveryOutcome.DELIVERED, HELD: DeliveryOutcome.HELD}
 
 
 class KeyDelivery:
     """Brings a candidate to every destination and only then confirms it.
 
+    ``kinds``: what is sent to the server of each sink beside its outcome; empty: nothing.
     ``defer``: leave it unconfirmed, because the key is stored by other means.
     """
 
@@ -27,12 +30,14 @@ class KeyDelivery:
         service: KeyService,
         sinks: Sequence[Sink],
         progress: ProgressLog,
+        kinds: Sequence[str] = (),
         *,
         defer: bool = False,
     ) -> None:
         self._service = service
         self._sinks = sinks
         self._progress = progress
+        self._kinds = kinds
         self._defer = defer
 
     def finish(self, opened: OpenRotation, journal: Journal) -> Rotated:
@@ -44,7 +49,7 @@ class KeyDelivery:
             self._verify(opened)
             results = self._deliver(_delivery(opened), journal)
             self._read_back(opened.key, results)
-            rotation = self._decided(opened)
+            rotation = self._decided(opened, results)
         durable = any(sink.durable for sink in self._sinks)
         return Rotated(rotation, opened.key, results, durable=durable)
 
@@ -58,20 +63,24 @@ class KeyDelivery:
                 sink.deliver(_delivery(opened))
         return tuple((sink.name, HELD if sink.durable else DELIVERED) for sink in self._sinks)
 
-    def _decided(self, opened: OpenRotation) -> Rotation:
+    def _decided(self, opened: OpenRotation, results: Results) -> Rotation:
         if self._defer:
             self._progress.note(
                 "Not confirmed, as requested: the old key's revocation is not armed."
             )
             return opened.rotation
-        rotation = self._confirm(opened)
+        rotation = self._confirm(opened, results)
         self._progress.note("Confirmed: every destination has the new key.")
         return rotation
 
-    def _confirm(self, opened: OpenRotation) -> Rotation:
+    def _confirm(self, opened: OpenRotation, results: Results) -> Rotation:
         """Confirm. Without an answer it is unknown whether the server did it."""
+        told = [
+            DestinationOutcome(kind, _ON_THE_WIRE[result])
+            for kind, (_name, result) in zip(self._kinds, results, strict=False)
+        ]
         try:
-            return self._service.confirm(opened.key, opened.rotation.id)
+            return self._service.confirm(opened.key, opened.rotation.id, told)
         except ServerError as error:
             raise UnfinishedError(error.what, keys=NEW_KEY_EVERYWHERE) from None
         except StopSignal as stop:

@@ -30,17 +30,23 @@ _NOT_KNOWN = (
 class RotationRun:
     """The use case over its collaborators.
 
-    ``sinks`` are in order of delivery: the file that the old key came from is last.
+    ``sinks`` are in order of delivery: the file that the old key came from is last. ``kinds`` are
+    what the server may know of each; without them nothing of the delivery is sent to it.
     """
 
     def __init__(
-        self, plan: RotationPlan, service: KeyService, sinks: Sequence[Sink], progress: ProgressLog
+        self,
+        plan: RotationPlan,
+        service: KeyService,
+        sinks: Sequence[Sink],
+        progress: ProgressLog,
+        kinds: Sequence[str] = (),
     ) -> None:
         self._service = service
         self._sinks = sinks
         self._progress = progress
         self._starter = RotationStarter(plan, service, progress)
-        self._delivery = KeyDelivery(service, sinks, progress, defer=plan.defer)
+        self._delivery = KeyDelivery(service, sinks, progress, kinds, defer=plan.defer)
 
     def check(self) -> None:
         """Take step 1: prove every destination usable, before anything is sent.

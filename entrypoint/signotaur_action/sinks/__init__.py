@@ -6,6 +6,7 @@ in the README; tests compare them.
 """
 
 from collections.abc import Callable
+from inspect import isclass
 
 from signotaur_action.ports import Sink
 from signotaur_action.sinks.aws_parameter import AwsParameterSink
@@ -23,6 +24,7 @@ from signotaur_action.sinks.github_secret import GithubSecretSink
 from signotaur_action.sinks.gitlab_var import GitlabVarSink
 from signotaur_action.sinks.key_file import KeyFileSink
 from signotaur_action.sinks.kubernetes import KubernetesSink
+from signotaur_action.sinks.stdout import StdoutSink
 from signotaur_action.sinks.teamcity import TeamcitySink
 from signotaur_action.sinks.template import TemplateSink
 from signotaur_action.sinks.vault import VaultSink
@@ -67,8 +69,20 @@ EMITTERS: dict[str, Callable[[str, SinkContext], Sink]] = {
 FileSink = KeyFileSink | EnvFileSink
 """The sinks of a file of the user's; each has it as ``file``."""
 
+_KINDS: dict[object, str] = {
+    **{maker: kind for kind, maker in EMITTERS.items() if isclass(maker)},
+    KeyFileSink: "key-file",
+    EnvFileSink: "env-file",
+    StdoutSink: "stdout",
+}
+
 TAKES_STDOUT = frozenset({"continua", "template", "azure", "teamcity"})
 """The kinds whose text goes to stdout, as --json does."""
+
+
+def kind_of(sink: Sink) -> str:
+    """Return the kind of a destination, which a server may know: it names nothing."""
+    return _KINDS[type(sink)]
 
 
 def emitter(text: str, context: SinkContext) -> Sink:

@@ -5,6 +5,7 @@ nothing to confirm, and a rotation cannot be repeated. What replaces the protoco
 that the tool writes to: while it contains the answer, the same command finishes the delivery.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +25,7 @@ from signotaur_action.program import Ended, last_lines
 from signotaur_action.vendor_tool.answer import Answer, find_answer
 from signotaur_action.vendor_tool.answer_file import AnswerFile
 from signotaur_action.vendor_tool.command import ToolCommand, marker_of
-from signotaur_wire.messages import RotationState
+from signotaur_wire.messages import DestinationOutcome, RotationState
 
 _FAILURE, _UNAUTHORIZED, _INVALID_OVERLAP = 1, 2, 3
 """The documented exit codes of the tool besides 0."""
@@ -96,7 +97,12 @@ class ToolKeyService:
         )
         return self._opened(answer, intent).rotation
 
-    def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:  # noqa: ARG002
+    def confirm(
+        self,
+        key: Secret,  # noqa: ARG002
+        rotation_id: UUID,
+        destinations: Sequence[DestinationOutcome] = (),  # noqa: ARG002
+    ) -> Rotation:
         """Return the rotation as confirmed: the server scheduled the old key's end before."""
         opened = self._open[rotation_id]
         if opened.unconfirmed:

@@ -109,6 +109,7 @@ def create_app(database: Database, options: Options) -> FastAPI:
         sealer=options.sealer,
         private_keys=PrivateKeys(options.sealer),
         leaks=options.leaks,
+        webhooks=_webhook_sender(database, options),
         signatures=SignatureCounts(),
         last_uses=LastUses(),
         proxies=options.trusted_proxies,
@@ -117,7 +118,6 @@ def create_app(database: Database, options: Options) -> FastAPI:
     app = KeyServer(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
     app.key_check = RequestBoundary(RequestRules(key_check), context.requests)
     app.state.context = context
-    app.state.webhooks = _webhook_sender(database, options)
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
     app.include_router(key_routes.router)
     app.include_router(signing_routes.router)
@@ -148,17 +148,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(_summarize(context.refusals)),
         asyncio.create_task(_write_uses(context)),
     ]
-    webhooks: WebhookSender | None = app.state.webhooks
-    if webhooks is not None:
-        webhooks.start()
+    if context.webhooks is not None:
+        context.webhooks.start()
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await _write_remaining_uses(context)
-        if webhooks is not None:
-            webhooks.stop()
+        if context.webhooks is not None:
+            context.webhooks.stop()
         context.sweeper.stop()
         context.refusals.stop()
         context.known_keys.stop()

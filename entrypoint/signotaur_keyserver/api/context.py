@@ -20,6 +20,7 @@ from signotaur_keyserver.service.known_keys import KnownKeys
 from signotaur_keyserver.service.last_use import LastUses, UseOrigin
 from signotaur_keyserver.service.log_text import sanitize
 from signotaur_keyserver.service.sweeper import Sweeper
+from signotaur_keyserver.service.webhook_sender import WebhookSender
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 _LONGEST_CHAIN = 20
@@ -60,6 +61,8 @@ class Context:
     private_keys: PrivateKeys
     leaks: LeakReports | None
     """None: reports of leaked keys are not taken."""
+    webhooks: WebhookSender | None
+    """None: this server sends no webhooks."""
     signatures: SignatureCounts
     last_uses: LastUses
     proxies: Networks

@@ -26,7 +26,7 @@ from signotaur_keyserver.service.authentication import Caller, record_first_use
 from signotaur_keyserver.service.last_use import UseOrigin, record_old_key_use
 from signotaur_keyserver.service.successor import record_use
 from signotaur_wire.members import WireError
-from signotaur_wire.messages import RotationRequest
+from signotaur_wire.messages import ConfirmationRequest, RotationRequest
 from signotaur_wire.problems import Problem
 from signotaur_wire.signing import CertificateRequest, SignRequest
 
@@ -41,6 +41,7 @@ REQUEST_MEMBERS = (
     "again",
     "compromised",
 )
+_CONFIRMATION_MEMBERS = ("destinations", "kind", "outcome")
 _SELECTORS = ("clientVersion", "thumbprint", "label", "subject")
 _SIGN_MEMBERS = (
     "clientVersion",
@@ -147,6 +148,17 @@ async def rotation_request(request: Request, _caller: Authenticated) -> Rotation
     return await _body(request, RotationRequest.from_json, REQUEST_MEMBERS)
 
 
+async def confirmation_request(request: Request, caller: Confirming) -> ConfirmationRequest:
+    """Return the body of a confirmation, which may have none. The key is checked before it."""
+    if not await request.body():
+        return ConfirmationRequest()
+    try:
+        return await _body(request, ConfirmationRequest.from_json, _CONFIRMATION_MEMBERS)
+    except RefusedError:  # it will not come to the confirmation
+        await _record_first_use(request, caller)
+        raise
+
+
 async def certificate_request(request: Request, _caller: Authenticated) -> CertificateRequest:
     """Return the body of a request for a certificate. The key is checked before it is read."""
     return await _body(request, CertificateRequest.from_json, _SELECTORS)
@@ -158,6 +170,7 @@ async def sign_request(request: Request, _caller: Authenticated) -> SignRequest:
 
 
 RequestBody = Annotated[RotationRequest, Depends(rotation_request)]
+ConfirmationBody = Annotated[ConfirmationRequest, Depends(confirmation_request)]
 CertificateBody = Annotated[CertificateRequest, Depends(certificate_request)]
 SignBody = Annotated[SignRequest, Depends(sign_request)]
 

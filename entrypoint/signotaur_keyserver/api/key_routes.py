@@ -11,6 +11,7 @@ from signotaur_keyserver.api import openapi
 from signotaur_keyserver.api.context import context_of, source_of
 from signotaur_keyserver.api.dependencies import (
     Authenticated,
+    ConfirmationBody,
     Confirming,
     RequestBody,
     authenticated,
@@ -68,10 +69,15 @@ async def get_rotation(request: Request, rotation_id: UUID, caller: Authenticate
 
 
 @router.put(paths.CONFIRMATION, **openapi.PUT_CONFIRMATION)
-def put_confirmation(request: Request, rotation_id: UUID, caller: Confirming) -> JSONResponse:
-    """Confirm a rotation with the NEW key: only this arms the old key's revocation."""
+def put_confirmation(
+    request: Request, rotation_id: UUID, caller: Confirming, body: ConfirmationBody
+) -> JSONResponse:
+    """Confirm a rotation with the NEW key: only this arms the old key's revocation.
+
+    The body may tell how each destination got the key; it is shown to people and decides nothing.
+    """
     database = context_of(request).database
-    description = confirm_rotation(database, caller, rotation_id, source_of(request))
+    description = confirm_rotation(database, caller, rotation_id, body, source_of(request))
     return JSONResponse(description.to_json())
 
 

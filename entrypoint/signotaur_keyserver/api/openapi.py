@@ -109,8 +109,13 @@ GET_ROTATION = operation({200: "The rotation."}, "Rotation", _WITH_ID, security=
 PUT_CONFIRMATION = operation(
     {200: "Confirmed, by this request or an earlier one."},
     "Rotation",
-    {**_WITH_ID, 409: (Problem.ROTATION_MISMATCH, Problem.ROTATION_OPEN)},
+    {
+        **_WITH_ID,
+        409: (Problem.ROTATION_MISMATCH, Problem.ROTATION_OPEN),
+        415: (Problem.MALFORMED_REQUEST,),
+    },
     security=_SECURITY,
+    requestBody=json_body("ConfirmationRequest", required=False),
 )
 DELETE_ROTATION = operation(
     {200: "Aborted, by this request or an earlier one."},

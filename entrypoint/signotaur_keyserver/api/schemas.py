@@ -13,9 +13,21 @@ from uuid import UUID
 
 from signotaur_keyserver.api.problems import TITLES
 from signotaur_wire.keyformat import PUBLIC_ID_PATTERN, SHA256_PATTERN
-from signotaur_wire.limits import HOLDER_MAX_LENGTH, OVERLAP_DAYS_MAX, OVERLAP_DAYS_MIN
+from signotaur_wire.limits import (
+    DESTINATIONS_MAX,
+    HOLDER_MAX_LENGTH,
+    OVERLAP_DAYS_MAX,
+    OVERLAP_DAYS_MIN,
+)
 from signotaur_wire.members import Json
-from signotaur_wire.messages import KeyDescription, RotationDescription, RotationRequest
+from signotaur_wire.messages import (
+    DESTINATION_KIND_PATTERN,
+    ConfirmationRequest,
+    DestinationOutcome,
+    KeyDescription,
+    RotationDescription,
+    RotationRequest,
+)
 from signotaur_wire.problems import Problem
 
 Schema = dict[str, Any]
@@ -45,11 +57,19 @@ _REQUEST_RULES: dict[str, Schema] = {
     "compromised": {"type": ["boolean", "null"], "default": False},
 }
 
+_MESSAGE_RULES: dict[object, dict[str, Schema]] = {
+    DestinationOutcome: {"kind": {"pattern": f"^{DESTINATION_KIND_PATTERN}$"}},
+}
+_ARRAY_RULES: dict[object, Schema] = {
+    tuple[DestinationOutcome, ...]: {"maxItems": DESTINATIONS_MAX},
+}
+
 
 def components() -> dict[str, Schema]:
     """Return every named schema of the interface."""
     return {
         "RotationRequest": message_schema(RotationRequest, _REQUEST_RULES),
+        "ConfirmationRequest": message_schema(ConfirmationRequest),
         "Rotation": message_schema(RotationDescription),
         "Key": message_schema(KeyDescription),
         "Problem": _problem(),
@@ -109,12 +129,12 @@ def _of_type(hint: Any) -> Schema:
     if get_origin(hint) in (Union, UnionType):
         return {"anyOf": [_of_type(part) for part in get_args(hint)]}
     if get_origin(hint) is tuple:
-        return {"type": "array", "items": _of_type(get_args(hint)[0])}
+        return {"type": "array", "items": _of_type(get_args(hint)[0])} | _ARRAY_RULES.get(hint, {})
     if issubclass(hint, StrEnum):
         return {"type": "string", "enum": [member.value for member in hint]}
     if hint is RotationDescription:
         return {"$ref": "#/components/schemas/Rotation"}
-    return message_schema(hint)
+    return message_schema(hint, _MESSAGE_RULES.get(hint))
 
 
 def _problem() -> Schema:

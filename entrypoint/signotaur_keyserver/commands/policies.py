@@ -97,7 +97,9 @@ def key_policy(  # noqa: PLR0913, PLR0917 - one parameter per option
     database: DatabaseUrl = None,
 ) -> None:
     """Show a key's policy, or change what is given; "default" is what the server's policy says."""
-    changes = _limits(_DEFAULT, overlap_min, overlap_max, requests_per_minute, signatures_per_hour)
+    changes: dict[str, Any] = _limits(
+        _DEFAULT, overlap_min, overlap_max, requests_per_minute, signatures_per_hour
+    )
     if purpose is not None:
         changes["purpose"] = purpose.value
     if network:

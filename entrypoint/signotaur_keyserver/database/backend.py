@@ -34,6 +34,8 @@ class Backend(Protocol):
     """Transactions that only read, all of them one moment."""
     statements: Engine
     """Single statements that only read, with the fewest round trips."""
+    locks_rows: bool
+    """Whether several transactions write at once, so that they must lock what they decide on."""
     reads_are_local: bool
     """Whether a read is a matter of microseconds, so that it may run in an event loop."""
 

@@ -34,6 +34,7 @@ BUSY_TIMEOUT = timedelta(seconds=5)
 """How long a writer waits for another one, of this or another process, before it gives up."""
 
 _CHAIN_KEY = "signotaur_chain_key"
+_LOCKS_ROWS = "signotaur_locks_rows"
 
 KeyOfEvents = Callable[[Connection], bytes]
 """Returns the key that links the events of the database that a connection is open to."""
@@ -77,7 +78,7 @@ class Database:
     ) -> None:
         self.clock = Clock(offset)
         self._backend = _backend(url, busy_timeout.total_seconds())
-        options = {_CHAIN_KEY: chain_key}
+        options = {_CHAIN_KEY: chain_key, _LOCKS_ROWS: self._backend.locks_rows}
         self._engine = self._backend.engine.execution_options(**options)
         self._snapshots = self._backend.snapshots.execution_options(**options)
         self._statements = self._backend.statements.execution_options(**options)
@@ -160,6 +161,11 @@ def chain_key_of(connection: Connection) -> bytes | None:
     """
     chain_key = connection.get_execution_options().get(_CHAIN_KEY)
     return None if chain_key is None else chain_key(connection)
+
+
+def locks_rows(connection: Connection) -> bool:
+    """Return whether others write at once; where not, a transaction that writes is alone."""
+    return bool(connection.get_execution_options().get(_LOCKS_ROWS))
 
 
 def _backend(url: str, patience: float) -> Backend:

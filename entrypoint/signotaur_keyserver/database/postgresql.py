@@ -42,6 +42,7 @@ _ENCODING = "UTF8"
 class PostgresqlBackend:
     """A PostgreSQL database, through psycopg. Raises UnsupportedDatabaseError for a bad URL."""
 
+    locks_rows = True
     reads_are_local = False
 
     def __init__(self, url: URL, patience: float) -> None:

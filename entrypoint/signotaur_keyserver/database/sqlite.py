@@ -27,6 +27,7 @@ def sqlite_url(path: Path) -> str:
 class SqliteBackend:
     """A SQLite file. Raises UnsupportedDatabaseError for anything but a file."""
 
+    locks_rows = False
     reads_are_local = True
 
     def __init__(self, url: URL, patience: float) -> None:

@@ -52,6 +52,7 @@ class Action(Enum):
     CHANGE_SETTINGS = "change settings"
     SEE_KEYS = "see keys"
     CHANGE_KEYS = "change keys"
+    CHANGE_KEY_POLICIES = "change policies of keys"
     SEE_ROTATIONS = "see rotations"
     CHANGE_ROTATIONS = "change rotations"
     SEE_CERTIFICATES = "see certificates"
@@ -85,6 +86,7 @@ ALLOWED: Mapping[Action, Mapping[VisitorKind, Scope]] = {
     Action.CHANGE_SETTINGS: _ADMINISTRATOR,
     Action.SEE_KEYS: _OWN_READER,
     Action.CHANGE_KEYS: _OWN_WRITER,
+    Action.CHANGE_KEY_POLICIES: _ADMINISTRATOR,
     Action.SEE_ROTATIONS: _OWN_READER,
     Action.CHANGE_ROTATIONS: _OWN_WRITER,
     Action.SEE_CERTIFICATES: _OWN_READER,

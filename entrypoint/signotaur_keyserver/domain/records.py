@@ -154,6 +154,8 @@ class Rotation:
     confirmed_at_utc: datetime | None
     overlap_changed_at_utc: datetime | None
     """When a person changed the end of the overlap; at most once."""
+    destinations: list[Json] | None
+    """How each destination got the new key, if the client told; see ``DestinationOutcome``."""
     new_public_id: str
     new_sha256: str
     new_name: str

@@ -166,6 +166,8 @@ rotations = Table(
     Column("overlap_end_utc", UtcDateTime, nullable=False),
     Column("confirmed_at_utc", UtcDateTime),
     Column("overlap_changed_at_utc", UtcDateTime),
+    # How each destination got the new key, if the client told; NULL: it did not.
+    Column("destinations", JSON(none_as_null=True)),
     Index("ix_rotations_state_overlap_end_utc", "state", "overlap_end_utc"),
 )
 

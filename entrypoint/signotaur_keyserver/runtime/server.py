@@ -22,6 +22,7 @@ from fastapi import FastAPI
 from signotaur_keyserver.runtime.acceptor import Acceptor
 from signotaur_keyserver.runtime.bounded_http import BoundedHttp
 from signotaur_keyserver.runtime.connections import DEFAULT, Connection, Connections, Limits
+from signotaur_keyserver.runtime.errors import ServerError
 from signotaur_keyserver.runtime.tls import TlsFiles
 
 _BACKLOG = 512
@@ -35,10 +36,6 @@ _TICKS_PER_SECOND = 10
 _TICKS_PER_MINUTE = 600
 _log = logging.getLogger(__name__)
 _STARTUP_FAILED = "the server could not start"
-
-
-class ServerError(Exception):
-    """The server cannot listen, or could not start."""
 
 
 def serve(

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
 
-from signotaur_keyserver.runtime.server import ServerError
+from signotaur_keyserver.runtime.errors import ServerError
 
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _fork = get_context("fork")

@@ -11,7 +11,16 @@ from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.policy import SETTING, Policy, PolicyError, require_lifetime
 from signotaur_keyserver.domain.records import REVOKED_BY_PERSON, UNCONFIRMED, Key, User
 from signotaur_keyserver.service.names import NAME_RULE, is_name
-from signotaur_keyserver.store import events, key_locks, keys, rotations, sessions, settings, users
+from signotaur_keyserver.store import (
+    event_chain,
+    events,
+    key_locks,
+    keys,
+    rotations,
+    sessions,
+    settings,
+    users,
+)
 from signotaur_wire import keyformat
 from signotaur_wire.messages import RotationState
 from signotaur_wire.roles import canonical
@@ -35,6 +44,7 @@ def add_user(database: Database, name: str, *, admin: bool, roles: Sequence[str]
     """Add an enabled user and return its id. Raises AdministrationError for a taken name."""
     _require_name(name)
     with database.write() as connection:
+        event_chain.lock_head(connection)  # names are given one at a time, see store.key_locks
         now = database.clock.now(connection)
         canonical_roles = [canonical(role) for role in roles]
         try:

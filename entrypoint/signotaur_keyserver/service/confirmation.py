@@ -14,11 +14,15 @@ from signotaur_keyserver.service.description import describe_rotation
 from signotaur_keyserver.service.rotation_transaction import Change, change
 from signotaur_keyserver.store import keys, rotations
 from signotaur_wire.members import format_time
-from signotaur_wire.messages import RotationDescription
+from signotaur_wire.messages import ConfirmationRequest, RotationDescription
 
 
 def confirm_rotation(
-    database: Database, caller: Caller, rotation_id: UUID, source: str | None = None
+    database: Database,
+    caller: Caller,
+    rotation_id: UUID,
+    request: ConfirmationRequest,
+    source: str | None = None,
 ) -> RotationDescription:
     """Confirm with the new key; repeatable, also when the old key is dead. Needs no role.
 
@@ -31,30 +35,32 @@ def confirm_rotation(
     """
     try:
         with change(database, caller, source) as this:
-            return _confirmed(this, rotation_id)
+            return _confirmed(this, rotation_id, request)
     except RefusedError:
         if caller.is_first_use_of_candidate:
             record_first_use(database, caller.key, source)
         raise
 
 
-def _confirmed(this: Change, rotation_id: UUID) -> RotationDescription:
+def _confirmed(
+    this: Change, rotation_id: UUID, request: ConfirmationRequest
+) -> RotationDescription:
     rotation = this.rotation(rotation_id, KeyCall.CONFIRM)
     if rotation.is_unconfirmed:
         if keys.mark_first_use(this.connection, this.key.id, this.now):
             this.events.append(first_use(this.key, this.source))
-        _confirm(this, rotation)
+        _confirm(this, rotation, request)
     elif not rotation.is_confirmed:
         raise refusals.not_confirmable(rotation.state)
     return describe_rotation(this.rotation(rotation_id), this.now)
 
 
-def _confirm(this: Change, rotation: Rotation) -> None:
+def _confirm(this: Change, rotation: Rotation, request: ConfirmationRequest) -> None:
     competing = rotations.competing(this.connection, rotation.old_key_id)
     rivals = [rival for rival in competing if rival.id != rotation.id]
     rules.require_free_lease(rivals, rotation.holder, this.now)
     armed = rules.revocation_time(rotation, this.now)
-    rotations.confirm(this.connection, rotation.id, this.now, armed)
+    rotations.confirm(this.connection, rotation.id, this.now, armed, request.destinations)
     replaces = any(rival.is_confirmed for rival in rivals)
     _arm_old_key(this, rotation, armed, Level.SECURITY if replaces else Level.INFORMATION)
     rivals_revocation_time = rules.rivals_revocation_time(rivals, armed)

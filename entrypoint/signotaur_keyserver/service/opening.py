@@ -42,17 +42,16 @@ def put_rotation(
         rules.require_permission(this.key, request)
         known = rotations.find(this.connection, rotation_id)
         if known is None:
-            _open(this, rotation_id, request)
+            rotation = _open(this, rotation_id, request)
         else:
-            _repeat(this, known, request)
-        description = describe_rotation(this.rotation(rotation_id), this.now)
-        return PutResult(description, opened=known is None)
+            rotation = _repeat(this, known, request)
+        return PutResult(describe_rotation(rotation, this.now), opened=known is None)
 
 
-def _repeat(this: Change, rotation: Rotation, request: RotationRequest) -> None:
+def _repeat(this: Change, rotation: Rotation, request: RotationRequest) -> Rotation:
     rules.require_repeat(rotation, this.key, request)
     if not rotation.is_unconfirmed:
-        return
+        return rotation
     competing = rotations.competing(this.connection, rotation.old_key_id)
     rules.require_free_lease(competing, request.holder, this.now)
     rotations.renew(this.connection, rotation.id, request.holder, this.now + LEASE)
@@ -62,9 +61,10 @@ def _repeat(this: Change, rotation: Rotation, request: RotationRequest) -> None:
         this.log(
             Level.INFORMATION, EventType.ROTATION_TAKEN_OVER, message, rotation, data=dict(data)
         )
+    return this.rotation(rotation.id)
 
 
-def _open(this: Change, rotation_id: UUID, request: RotationRequest) -> None:
+def _open(this: Change, rotation_id: UUID, request: RotationRequest) -> Rotation:
     _require_decided(this)
     competing = rotations.competing(this.connection, this.key.id)
     rules.require_free_lease(competing, request.holder, this.now)
@@ -74,7 +74,9 @@ def _open(this: Change, rotation_id: UUID, request: RotationRequest) -> None:
     for idle in rules.candidates_to_supersede(present, this.now):
         _supersede_candidate(this, idle)
     _insert(this, rotation_id, request, rules.successor_expiry(this.key, lost, this.now))
-    _log_opened(this, this.rotation(rotation_id), lost, compromised=request.compromised)
+    opened = this.rotation(rotation_id)
+    _log_opened(this, opened, lost, compromised=request.compromised)
+    return opened
 
 
 def _require_decided(this: Change) -> None:

@@ -1,12 +1,13 @@
 """What administrators do with people, and what people do with their own passwords."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from signotaur_keyserver.database.database import Database
+from signotaur_keyserver.database.database import Database, DatabaseUnavailableError
 from signotaur_keyserver.domain import refusals
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.records import Key, Person, Session
@@ -21,7 +22,7 @@ from signotaur_keyserver.service.names import NAME_RULE, is_name
 from signotaur_keyserver.service.passwords import Passwords
 from signotaur_keyserver.service.person_transaction import require_administrator
 from signotaur_keyserver.service.sign_in import Origin
-from signotaur_keyserver.store import events, keys, people, sessions, users
+from signotaur_keyserver.store import event_chain, events, key_locks, keys, people, sessions, users
 from signotaur_wire.members import Json
 from signotaur_wire.roles import AUDITOR, ROTATOR, canonical
 
@@ -29,6 +30,14 @@ TEMPORARY = timedelta(hours=12)
 """How long a temporary password opens a session."""
 ROLES = (ROTATOR, AUDITOR)
 """Roles that mean something to this server; a user may have others."""
+
+
+_TRIES = 200
+"""Of a rename, each after the transaction that had the user could go on."""
+
+
+class _InUseError(Exception):
+    """Another transaction has the user, and may wait for this one."""
 
 
 @dataclass(frozen=True)
@@ -85,28 +94,36 @@ def edit_person(database: Database, by: Person, user_id: int, edit: Edit) -> Non
     Raises RefusedError with the fields at fault. Nobody takes its own rights away, so that an
     enabled administrator always remains.
     """
-    with database.write() as connection:
-        require_administrator(connection, by)
-        person = _require(connection, user_id)
-        if edit.name != person.name:
-            _require_name(connection, edit.name)
-        _require_not_self(by, person, edit)
-        kept = [role for role in person.roles if role not in ROLES]
-        roles = sorted({*kept, *edit.roles})
-        people.edit(connection, user_id, edit.name, admin=edit.admin, enabled=edit.enabled)
-        people.set_roles(connection, user_id, roles)
-        if not edit.enabled:
-            sessions.delete_of_user(connection, user_id)
-        data: Json = {
-            "name": edit.name,
-            "admin": edit.admin,
-            "enabled": edit.enabled,
-            "roles": roles,
-            "byUserId": by.id,
-        }
-        now = database.clock.now(connection)
-        message = f"User {edit.name} was edited by {by.name}."
-        _log(connection, now, EventType.USER_EDITED, message, user_id, data)
+    for _ in range(_TRIES):
+        with suppress(_InUseError), database.write() as connection:
+            _edit(connection, database.clock.now(connection), by, user_id, edit)
+            return
+    raise DatabaseUnavailableError("the user is in use all the time")
+
+
+def _edit(connection: Connection, now: datetime, by: Person, user_id: int, edit: Edit) -> None:
+    require_administrator(connection, by)
+    person = _require(connection, user_id)
+    _require_not_self(by, person, edit)
+    kept = [role for role in person.roles if role not in ROLES]
+    roles = sorted({*kept, *edit.roles})
+    people.edit(connection, user_id, admin=edit.admin, enabled=edit.enabled)
+    people.set_roles(connection, user_id, roles)
+    if not edit.enabled:
+        sessions.delete_of_user(connection, user_id)
+    if edit.name != person.name:
+        _require_name(connection, edit.name)
+        if not people.rename(connection, user_id, edit.name):
+            raise _InUseError
+    data: Json = {
+        "name": edit.name,
+        "admin": edit.admin,
+        "enabled": edit.enabled,
+        "roles": roles,
+        "byUserId": by.id,
+    }
+    message = f"User {edit.name} was edited by {by.name}."
+    _log(connection, now, EventType.USER_EDITED, message, user_id, data)
 
 
 def reset_password(database: Database, passwords: Passwords, by: Person, user_id: int) -> str:
@@ -192,7 +209,7 @@ def change_rights(
         removed = {canonical(role) for role in remove}
         roles = sorted({*person.roles, *map(canonical, add)} - removed)
         is_admin = person.admin if admin is None else admin
-        people.edit(connection, person.id, name, admin=is_admin, enabled=person.enabled)
+        people.edit(connection, person.id, admin=is_admin, enabled=person.enabled)
         people.set_roles(connection, person.id, roles)
         message = f"User {name} was edited at the command line."
         data: Json = {"admin": is_admin, "roles": roles}
@@ -207,6 +224,7 @@ def revoke_keys(
     with database.write() as connection:
         require_administrator(connection, by)
         _require(connection, user_id)
+        key_locks.lock(connection, [key.id for key in keys.of_owner(connection, user_id)])
         now = database.clock.now(connection)
         chosen = [
             key
@@ -226,6 +244,7 @@ def _require(connection: Connection, user_id: int) -> Person:
 def _require_name(connection: Connection, name: str) -> None:
     if not is_name(name):
         raise refusals.invalid_fields({"name": NAME_RULE})
+    event_chain.lock_head(connection)  # names are given one at a time, see store.key_locks
     if users.find(connection, name) is not None:
         raise refusals.invalid_fields({"name": "A user with this name already exists."})
 

@@ -69,28 +69,37 @@ def set_policy(database: Database, *, by: Person | None = None, **changes: Any) 
 def show_key_policy(database: Database, key_id: int) -> KeyPolicy:
     """Return the policy of a key. Raises AdministrationError."""
     with database.read() as connection:
-        return _policy_of(require_key(connection, key_id))
+        return policy_of(require_key(connection, key_id))
 
 
-def set_key_policy(database: Database, key_id: int, **changes: Any) -> KeyPolicy:
-    """Change a key's columns, None: as the server's policy says. Raises AdministrationError."""
+def set_key_policy(
+    database: Database, key_id: int, *, by: Person | None = None, **changes: Any
+) -> KeyPolicy:
+    """Change a key's columns, None: as the server's policy says. Raises AdministrationError.
+
+    ``by`` is who asked on the pages; None is somebody at the command line.
+    """
     with database.write() as connection:
+        if by is not None:
+            require_administrator(connection, by)
         now = database.clock.now(connection)
         changed = replace(require_key(connection, key_id), **changes)
         try:
-            policy = _policy_of(changed)
+            policy = policy_of(changed)
         except PolicyError as error:
-            raise AdministrationError(str(error)) from None
+            raise PolicyRefusedError(error) from None
         keys.set_policy(connection, key_id, **changes)
         message = f"The policy of key {key_id} was changed."
         data: Json = {"purpose": policy.purpose.value} | policy.own
+        data |= {} if by is None else {"byUserId": by.id}
         changed_type = EventType.KEY_POLICY_CHANGED
         event = Event(Level.SECURITY, changed_type, message, changed.owner_id, key_id, data=data)
         events.write(connection, now, event)
         return policy
 
 
-def _policy_of(key: Key) -> KeyPolicy:
+def policy_of(key: Key) -> KeyPolicy:
+    """Return the policy of a key."""
     columns = keys.own_policy(key)
     del columns["purpose"]
     own = {name: value for name, value in columns.items() if value is not None}

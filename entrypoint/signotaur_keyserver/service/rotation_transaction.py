@@ -105,8 +105,8 @@ def change(database: Database, caller: Caller, source: str | None) -> Iterator[C
     """Begin a change that a key asks for. Raises RefusedError if the key died meanwhile."""
     with database.write() as connection:
         key_locks.lock(connection, [caller.key.id])
-        now = database.clock.now(connection)
-        key = keys.require(connection, caller.key.id)
+        key, database_time = keys.require_used(connection, caller.key.public_id)
+        now = database.clock.shift(database_time)
         rules.require_alive(key, now)
         this = Change(connection, now, key, source)
         yield this

@@ -31,13 +31,12 @@ def note_use(this: Change) -> None:
     open are superseded. A rival that was confirmed stays, because only a person can tell which
     of the two keys is the owner's.
     """
-    if not this.key.is_unused_successor:
-        return
-    own = rotations.of_new_key(this.connection, this.key.id)
-    if own is None:
+    old_key_id = this.key.rotated_from_key_id
+    if old_key_id is None or not this.key.is_unused_successor:
         return
     keys.mark_in_use(this.connection, this.key.id, this.now)
-    competing = rotations.competing(this.connection, own.old_key_id)
+    competing = rotations.competing(this.connection, old_key_id)
+    own = next(each for each in competing if each.new_key_id == this.key.id)
     rivals = [rival for rival in competing if rival.is_unconfirmed]
     was_replaced = this.key.revoke_reason == REPLACED
     level = Level.SECURITY if rivals or was_replaced else Level.INFORMATION

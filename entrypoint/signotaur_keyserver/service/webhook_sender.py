@@ -48,6 +48,10 @@ class WebhookSender:
         self._stopped.set()
         self._thread.join(_SHUTDOWN_TIMEOUT)
 
+    def send_test(self, webhook: Webhook) -> int:
+        """Send a test message now; return the status. Raises as ``send``."""
+        return send_test(self._database, self._sealer, self._poster, webhook)
+
     def send_due(self) -> int:
         """Send what is due now; return how many attempts were made."""
         with self._database.read() as connection:  # most often there is nothing: no write then

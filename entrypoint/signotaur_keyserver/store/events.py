@@ -49,13 +49,16 @@ def write(connection: Connection, now: datetime, *written: Event) -> None:
     """
     key = chain_key_of(connection)
     last = event_chain.lock_head(connection).link
+    rows = []
     for event in written:
         event_id = last.id + 1
         mac = None if key is None else event_mac(key, last.mac, event_id, now, event)
-        row = {"id": event_id, "at_utc": now, "mac": mac, **vars(event)}
-        connection.execute(_WRITE, row)
-        webhooks.queue(connection, now, event_id, event)
+        rows.append({"id": event_id, "at_utc": now, "mac": mac, **vars(event)})
         last = Link(event_id, mac or "")
+    connection.execute(_WRITE, rows)
+    webhooks.queue(
+        connection, now, {row["id"]: event for row, event in zip(rows, written, strict=True)}
+    )
     event_chain.put_head(connection, last, key)
 
 

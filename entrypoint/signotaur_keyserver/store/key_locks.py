@@ -14,6 +14,10 @@ Two kinds of transaction do not take the first lock. A signature locks the calle
 owner (``lock_use``) and waits for nothing after that. The sweep and the record of the last use
 take rows of many lineages, but only those that nobody holds; they leave the others for next time.
 
+A transaction that names a user locks the end of the log first: so it waits for no name that
+another one gives. It takes a user who is there only if nobody has it, and begins again otherwise:
+the one that has it may wait for the end of the log.
+
 Changes of certificates lock all of these and no key, see ``store.certificates``.
 """
 
@@ -21,6 +25,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, or_, select
 
+from signotaur_keyserver.database.database import locks_rows
 from signotaur_keyserver.domain.schema import keys, users
 
 _lineage = (
@@ -59,9 +64,11 @@ def lock(connection: Connection, key_ids: Sequence[int]) -> None:
 
     What is read after this was committed before it, and nobody changes it meanwhile.
     """
-    connection.execute(_LOCK, {"key_ids": key_ids}).all()
+    if locks_rows(connection):
+        connection.execute(_LOCK, {"key_ids": key_ids}).all()
 
 
 def lock_use(connection: Connection, key_id: int) -> None:
     """Keep a key and its owner as they are until the transaction ends. Others may do the same."""
-    connection.execute(_LOCK_USE, {"this_id": key_id}).all()
+    if locks_rows(connection):
+        connection.execute(_LOCK_USE, {"this_id": key_id}).all()

@@ -137,6 +137,12 @@ def find_used(connection: Connection, public_id: str) -> tuple[Key, datetime] | 
     return None if row is None else (key_of(row), row["now"])
 
 
+def require_used(connection: Connection, public_id: str) -> tuple[Key, datetime]:
+    """Return a key that was found before, and the database's time: keys are never deleted."""
+    row = connection.execute(_FIND_USED, {"public_id": public_id}).mappings().one()
+    return key_of(row), row["now"]
+
+
 def get(connection: Connection, key_id: int) -> Key | None:
     """Return the key of an id, or None."""
     row = connection.execute(_FIND_BY_ID, {"key_id": key_id}).mappings().one_or_none()

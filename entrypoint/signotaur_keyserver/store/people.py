@@ -55,10 +55,23 @@ def set_password(
     connection.execute(changed.values(password_hash=password_hash, password_expires_at_utc=expires))
 
 
-def edit(connection: Connection, user_id: int, name: str, *, admin: bool, enabled: bool) -> None:
-    """Store what an administrator may edit."""
+def edit(connection: Connection, user_id: int, *, admin: bool, enabled: bool) -> None:
+    """Store what an administrator may edit besides the name."""
     changed = update(users).where(users.c.id == user_id)
-    connection.execute(changed.values(name=name, admin=admin, enabled=enabled))
+    connection.execute(changed.values(admin=admin, enabled=enabled))
+
+
+def rename(connection: Connection, user_id: int, name: str) -> bool:
+    """Give a user another name; False when another transaction has the user.
+
+    Names are unique, so PostgreSQL locks the user against all that refers to it, also events.
+    """
+    this = users.c.id == user_id
+    free = select(users.c.id).where(this).with_for_update(skip_locked=True)
+    if connection.execute(free).one_or_none() is None:
+        return False
+    connection.execute(update(users).where(this).values(name=name))
+    return True
 
 
 def set_roles(connection: Connection, user_id: int, roles: Iterable[str]) -> None:

@@ -8,11 +8,13 @@ from uuid import UUID
 
 from sqlalchemy import (
     Connection,
+    Integer,
     RowMapping,
     Select,
     and_,
     bindparam,
     case,
+    cast,
     func,
     insert,
     literal_column,
@@ -24,7 +26,7 @@ from sqlalchemy.exc import IntegrityError
 
 from signotaur_keyserver.domain.records import Rotation
 from signotaur_keyserver.domain.schema import keys, rotations
-from signotaur_wire.messages import RotationState
+from signotaur_wire.messages import DestinationOutcome, RotationState
 
 _SELECT: Select[tuple[object, ...]] = select(
     *rotations.c,
@@ -41,25 +43,19 @@ _SELECT: Select[tuple[object, ...]] = select(
 ).join(keys, keys.c.id == rotations.c.new_key_id)
 _FIND = _SELECT.where(rotations.c.id == bindparam("rotation_id"))
 _OF_NEW_KEY = _SELECT.where(rotations.c.new_key_id == bindparam("new_key_id"))
-_superseded_keys = (
-    select(rotations.c.new_key_id)
-    .where(
-        rotations.c.old_key_id == bindparam("root_id"),
-        rotations.c.state == RotationState.SUPERSEDED,
-    )
-    .cte("superseded_keys", recursive=True)
+# A key, and all that superseded rotations connect it with, up and down.
+_family = select(cast(bindparam("old_key_id"), Integer).label("key_id")).cte(
+    "family", recursive=True
 )
-_superseded_keys = _superseded_keys.union(
-    select(rotations.c.new_key_id)
-    .join(_superseded_keys, rotations.c.old_key_id == _superseded_keys.c.new_key_id)
+_made_of_family = rotations.c.old_key_id == _family.c.key_id
+_family = _family.union(
+    select(case((_made_of_family, rotations.c.new_key_id), else_=rotations.c.old_key_id))
+    .join(_family, or_(_made_of_family, rotations.c.new_key_id == _family.c.key_id))
     .where(rotations.c.state == RotationState.SUPERSEDED)
 )
-_COMPETING = _SELECT.where(
-    or_(
-        rotations.c.old_key_id == bindparam("root_id"),
-        rotations.c.old_key_id.in_(select(_superseded_keys.c.new_key_id)),
-    )
-).order_by(rotations.c.opened_at_utc, rotations.c.new_key_id)
+_COMPETING = _SELECT.where(rotations.c.old_key_id.in_(select(_family.c.key_id))).order_by(
+    rotations.c.opened_at_utc, rotations.c.new_key_id
+)
 _CONFIRMED = (
     select(rotations.c.old_key_id, rotations.c.new_key_id)
     .where(rotations.c.state == RotationState.CONFIRMED)
@@ -81,6 +77,7 @@ _CONFIRM = (
         state=RotationState.CONFIRMED,
         confirmed_at_utc=bindparam("now"),
         overlap_end_utc=bindparam("overlap_end"),
+        destinations=bindparam("told"),
     )
 )
 _ENDED = (
@@ -151,10 +148,7 @@ def competing(connection: Connection, old_key_id: int) -> list[Rotation]:
     successor until they die; if the old key is such a candidate itself, they are those of the
     key that it was to replace.
     """
-    root_id = old_key_id
-    while (origin := of_new_key(connection, root_id)) and origin.state is RotationState.SUPERSEDED:
-        root_id = origin.old_key_id
-    rows = connection.execute(_COMPETING, {"root_id": root_id}).mappings()
+    rows = connection.execute(_COMPETING, {"old_key_id": old_key_id}).mappings()
     return [_rotation(row) for row in rows]
 
 
@@ -193,10 +187,15 @@ def set_state(connection: Connection, rotation_id: UUID, state: RotationState) -
 
 
 def confirm(
-    connection: Connection, rotation_id: UUID, now: datetime, overlap_end: datetime
+    connection: Connection,
+    rotation_id: UUID,
+    now: datetime,
+    overlap_end: datetime,
+    destinations: Sequence[DestinationOutcome] | None,
 ) -> None:
-    """Write a confirmation and the overlap's end that it fixed."""
-    bound = {"this_id": rotation_id, "now": now, "overlap_end": overlap_end}
+    """Write a confirmation, the overlap's end that it fixed, and what it told of destinations."""
+    told = None if destinations is None else [each.to_json() for each in destinations]
+    bound = {"this_id": rotation_id, "now": now, "overlap_end": overlap_end, "told": told}
     connection.execute(_CONFIRM, bound)
 
 

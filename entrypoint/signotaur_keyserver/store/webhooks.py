@@ -1,6 +1,6 @@
 """Statements on webhooks and their deliveries. Deliveries are queued with the event's change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -60,24 +60,26 @@ def remove(connection: Connection, webhook_id: int) -> None:
     connection.execute(delete(webhooks).where(webhooks.c.id == webhook_id))
 
 
-def queue(connection: Connection, now: datetime, event_id: int, event: Event) -> None:
-    """Queue an event for every webhook that wants it."""
-    notified = webhook_type(event)
-    if notified is None:
+def queue(connection: Connection, now: datetime, written: Mapping[int, Event]) -> None:
+    """Queue events, by their ids, for every webhook that wants them."""
+    notified = {event_id: webhook_type(event) for event_id, event in written.items()}
+    if not any(notified.values()):
         return
-    for webhook in every(connection):
-        if webhook.wants(notified):
-            body = payload(notified, event_id, now, event)
-            connection.execute(
-                insert(webhook_deliveries).values(
-                    webhook_id=webhook.id,
-                    type=notified.value,
-                    payload=body,
-                    created_at_utc=now,
-                    attempts=0,
-                    next_attempt_at_utc=now,
+    present = every(connection)
+    for event_id, kind in notified.items():
+        for webhook in present:
+            if kind is not None and webhook.wants(kind):
+                body = payload(kind, event_id, now, written[event_id])
+                connection.execute(
+                    insert(webhook_deliveries).values(
+                        webhook_id=webhook.id,
+                        type=kind.value,
+                        payload=body,
+                        created_at_utc=now,
+                        attempts=0,
+                        next_attempt_at_utc=now,
+                    )
                 )
-            )
 
 
 def due(connection: Connection, now: datetime, limit: int) -> list[Delivery]:

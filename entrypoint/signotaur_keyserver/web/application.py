@@ -4,9 +4,11 @@ from fastapi import FastAPI
 
 from signotaur_keyserver.web import (
     certificate_pages,
+    delivery_pages,
     event_pages,
     key_list_pages,
     key_pages,
+    key_policy_pages,
     overlap_pages,
     policy_pages,
     profile_pages,
@@ -28,12 +30,14 @@ _MODULES = (
     event_pages.routes,
     key_list_pages.routes,
     key_pages.routes,
+    key_policy_pages.routes,
     overlap_pages.routes,
     rotation_pages.routes,
     certificate_pages.routes,
     settings_pages.routes,
     policy_pages.routes,
     webhook_pages.routes,
+    delivery_pages.routes,
 )
 ROUTES: tuple[Route, ...] = tuple(route for routes in _MODULES for route in routes.all)
 """Every page, form and call of people."""

@@ -9,6 +9,7 @@ from signotaur_keyserver.domain.authorization import Action
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.service import key_changes, key_overview
 from signotaur_keyserver.service.key_changes import CreatedKey
+from signotaur_keyserver.service.policies import policy_of
 from signotaur_keyserver.web.key_list_pages import NewKeyAnswer, actor_of, lifetime_options
 from signotaur_keyserver.web.key_views import KeyView, LinkView, key_view, link_view
 from signotaur_keyserver.web.routes import AfterChange, Routes
@@ -162,6 +163,8 @@ def page_about(visit: Visit, template: str, status: int = 200, **values: object)
         links=links,
         now=found.now,
         may_change=visit.may_change(Action.CHANGE_KEYS, found.key.owner_id),
+        may_change_policy=visit.may(Action.CHANGE_KEY_POLICIES),
+        policy=policy_of(found.key),
         **shown,
     )
 

@@ -1,5 +1,6 @@
 """Keys and rotations in the words of pages and calls: never a digest, never a secret."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,6 +9,7 @@ from signotaur_keyserver.domain.records import Key, Rotation
 from signotaur_keyserver.service.key_overview import Link
 from signotaur_keyserver.store.key_list import Listed, Use
 from signotaur_wire.keyformat import PREFIX
+from signotaur_wire.members import Json
 from signotaur_wire.messages import RotationState
 
 _HINT_LENGTH = 6
@@ -60,6 +62,14 @@ class DeletableView:
 
 
 @dataclass(frozen=True)
+class DestinationView:
+    """A destination of a rotation: its kind, and how it got the new key, never its name."""
+
+    kind: str
+    outcome: str
+
+
+@dataclass(frozen=True)
 class RotationView:
     """A rotation. It is named by its new key, which no other rotation has."""
 
@@ -75,6 +85,8 @@ class RotationView:
     overlap_changed_at: datetime | None
     """When a person changed the end."""
     auto_revoke: bool
+    destinations: tuple[DestinationView, ...] | None
+    """How each got the new key, as the client told it; null: it did not tell."""
     new_key_used: bool
     """Whether the new key was used, so that it may be in a destination."""
 
@@ -149,6 +161,7 @@ def rotation_view(rotation: Rotation, now: datetime) -> RotationView:
         overlap_end=rotation.overlap_end_utc,
         overlap_changed_at=rotation.overlap_changed_at_utc,
         auto_revoke=rotation.auto_revoke,
+        destinations=_destinations(rotation.destinations),
         new_key_used=rotation.new_first_used_at_utc is not None,
     )
 
@@ -159,6 +172,12 @@ def link_view(link: Link, now: datetime) -> LinkView:
     uses = tuple(_use_view(use) for use in link.late_uses)
     shown = key_view(link.key, link.status, now)
     return LinkView(shown, made, link.in_overlap, link.extension_days, uses)
+
+
+def _destinations(stored: Sequence[Json] | None) -> tuple[DestinationView, ...] | None:
+    if stored is None:
+        return None
+    return tuple(DestinationView(str(each["kind"]), str(each["outcome"])) for each in stored)
 
 
 def _use_view(use: Use) -> UseView:

@@ -1,6 +1,6 @@
 """The server's policy: a section of the settings, and its form for administrators."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -43,14 +43,14 @@ class PolicySection:
 
 def section(visit: Visit) -> PolicySection:
     """Return what the settings show of the policy."""
-    policy = _body(policies.show_policy(visit.database))
+    policy = body_of(policies.show_policy(visit.database))
     return PolicySection(policy, visit.may(Action.CHANGE_SETTINGS))
 
 
 @routes.page("/settings/policy", Action.CHANGE_SETTINGS)
 def policy_page(visit: Visit) -> Response:
     """Show the form of the policy."""
-    body = _body(policies.show_policy(visit.database))
+    body = body_of(policies.show_policy(visit.database))
     typed = {camel(name): "" if value is None else value for name, value in vars(body).items()}
     return _page(visit, typed | {"networks": "\n".join(body.networks)})
 
@@ -60,7 +60,7 @@ def change_policy(visit: Visit) -> Response:
     """Change the policy. What it limits holds at the next request."""
     try:
         body = visit.read(PolicyBody)
-        _change(visit, replace(body, networks=tuple(" ".join(body.networks).split())))
+        _change(visit, replace(body, networks=split(body.networks)))
     except RefusedError as refused:
         pairs: Any = visit.body
         return _page(visit, dict(pairs), faults_of(refused))
@@ -70,7 +70,7 @@ def change_policy(visit: Visit) -> Response:
 @routes.call("GET", "/api/v1/settings/policy", Action.SEE_SETTINGS, answer=PolicyBody)
 def get_policy(visit: Visit) -> Response:
     """Return the server's policy."""
-    return visit.answer(_body(policies.show_policy(visit.database)))
+    return visit.answer(body_of(policies.show_policy(visit.database)))
 
 
 @routes.call(
@@ -82,7 +82,7 @@ def get_policy(visit: Visit) -> Response:
 )
 def put_policy(visit: Visit) -> Response:
     """Replace the server's policy: a member that is left out does not limit any more."""
-    return visit.answer(_body(_change(visit, visit.read(PolicyBody))))
+    return visit.answer(body_of(_change(visit, visit.read(PolicyBody))))
 
 
 def _change(visit: Visit, body: PolicyBody) -> Policy:
@@ -90,8 +90,18 @@ def _change(visit: Visit, body: PolicyBody) -> Policy:
     try:
         return policies.set_policy(visit.database, by=visit.person, **changes)
     except PolicyRefusedError as refused:
-        text = str(refused)
-        raise invalid_fields({camel(refused.field): f"{text[:1].upper()}{text[1:]}."}) from None
+        raise field_refusal(refused) from None
+
+
+def field_refusal(refused: PolicyRefusedError) -> RefusedError:
+    """Return the refusal that names the field at fault."""
+    text = str(refused)
+    return invalid_fields({camel(refused.field): f"{text[:1].upper()}{text[1:]}."})
+
+
+def split(networks: Sequence[str]) -> tuple[str, ...]:
+    """Return the networks of a form, which are one on each line."""
+    return tuple(" ".join(networks).split())
 
 
 def _page(
@@ -104,5 +114,6 @@ def _page(
     )
 
 
-def _body(policy: Policy) -> PolicyBody:
+def body_of(policy: Policy) -> PolicyBody:
+    """Describe a policy."""
     return PolicyBody(**vars(policy) | {"networks": policy.networks or ()})

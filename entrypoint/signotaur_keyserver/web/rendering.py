@@ -29,7 +29,7 @@ def visible(value: object) -> object:
     """Return a text with a mark for each character that has no picture or turns the line round."""
     if value is None:
         return "\N{EN DASH}"
-    if not isinstance(value, str) or isinstance(value, Markup):
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
         return value
     return "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in value

@@ -20,6 +20,7 @@ from signotaur_keyserver.domain.webhooks import WebhookType
 from signotaur_keyserver.service import webhooks
 from signotaur_keyserver.service.administration import AdministrationError
 from signotaur_keyserver.service.webhooks import WebhookOverview
+from signotaur_keyserver.web.delivery_pages import RECENT, DeliveryView, latest
 from signotaur_keyserver.web.routes import Routes
 from signotaur_keyserver.web.visit import Visit, faults_of
 
@@ -80,12 +81,15 @@ class WebhooksSection:
     """What the settings show."""
 
     webhooks: tuple[WebhookView, ...]
+    deliveries: tuple[DeliveryView, ...]
+    """The latest of all webhooks, newest first."""
     may_change: bool
 
 
 def section(visit: Visit) -> WebhooksSection:
     """Return what the settings show of webhooks."""
-    return WebhooksSection(_views(visit), visit.may(Action.CHANGE_SETTINGS))
+    may_change = visit.may(Action.CHANGE_SETTINGS)
+    return WebhooksSection(_views(visit), latest(visit, RECENT), may_change)
 
 
 @routes.page("/settings/webhooks/new", Action.CHANGE_SETTINGS)
