@@ -132,6 +132,16 @@ def test_an_approle_signs_in(job: Job) -> None:
     assert "0d6ea6d2" not in said
 
 
+def test_a_token_that_ends_between_check_and_delivery_is_asked_for_again(job: Job) -> None:
+    sink = job.sink()
+    sink.check()
+    [token] = [text for text in job.masked if text.startswith(("s.", "hvs."))]
+    job.place.server.forget_token(token)
+    sink.deliver(delivery(KEY))
+    assert job.place.read() == KEY
+    assert len(job.issuer.issued) == 2
+
+
 @pytest.mark.parametrize(
     ("claims", "reason"),
     [

@@ -288,4 +288,5 @@ _ACCESS = Access(
     prefix="",
     temporary=TEMPORARY | {_NOT_CONSISTENT},
     denied_statuses=(FORBIDDEN,),
+    unknown_statuses=(FORBIDDEN,),  # Vault documents no other status for a token that ended
 )
