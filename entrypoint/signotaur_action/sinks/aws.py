@@ -20,10 +20,13 @@ from signotaur_action.sinks.aws_identity import ROLE, aws_sign_in
 from signotaur_action.sinks.aws_signature import AwsSignature
 from signotaur_action.sinks.base import SinkContext, SinkError, require_name
 from signotaur_action.sinks.store import Access, Store, token_of
+from signotaur_action.sinks.token_end import ends_soon, is_refused, moment_of
 from signotaur_wire.members import Json
 
 _REGION = r"[a-z]{2,8}(-[a-z0-9]+)+"
 _REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_ENDS = ("AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_EXPIRATION")
+"""Where tools that start a session leave its end."""
 _NOT_ALLOWED = "AccessDeniedException"
 _NOT_KNOWN = (
     "ExpiredTokenException",
@@ -54,6 +57,8 @@ class AwsService(Store):
         sign_in = aws_sign_in(kind, context, service, self.region)
         access = aws_access(service, title, self.region, context.environ)
         signature = None if sign_in else _signature(kind, access, service, self.region, context)
+        named = (context.environ.get(name, "") for name in _ENDS)
+        self._end = None if sign_in else next(filter(None, map(moment_of, named)), None)
         super().__init__(kind, access, context, signature, sign_in=sign_in)
 
     def invoke(self, action: str, body: Json, *, hide: Collection[Secret] = ()) -> Answer:
@@ -68,6 +73,12 @@ class AwsService(Store):
     def is_unknown(self, answer: Answer) -> bool:
         """See ``Store``."""
         return error_name(answer) in _NOT_KNOWN
+
+    def session_concerns(self, answer: Answer) -> list[str]:
+        """Return a warning if the session of the environment ends soon, or its key is refused."""
+        if self.is_unknown(answer):
+            return is_refused("AWS")
+        return ends_soon("AWS", self._end, answer.server_time)
 
 
 def not_allowed(answer: Answer) -> bool:

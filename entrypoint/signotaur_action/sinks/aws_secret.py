@@ -74,7 +74,14 @@ class AwsSecretSink:
                 )
             if self._require_success(answer).member("DeletedDate") is not None:
                 raise StoreRefusedError("the secret is scheduled for deletion")
-            return self._concerns(self._found())
+            return [*self._concerns(self._found()), *self._manager.session_concerns(answer)]
+
+    def token_concerns(self) -> Sequence[str]:
+        """See ``ports.TokenHolder``."""
+        if self._manager.signs_in:
+            return []
+        with check_faults(self.name, NEXT):
+            return self._manager.session_concerns(self._call("DescribeSecret"))
 
     def deliver(self, delivery: Delivery) -> None:
         """See ``ports.Sink``."""

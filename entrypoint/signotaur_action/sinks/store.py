@@ -152,6 +152,11 @@ class Store:
             answer = send(self._credential)
         return answer
 
+    @property
+    def signs_in(self) -> bool:
+        """Whether the run gets its token itself, so that none is stored."""
+        return self._sign_in is not None
+
     def post_anonymously(self, path: str, body: Json, hide: Collection[Secret]) -> Answer:
         """Send a request without a credential, for a sign-in at the store itself."""
         return self._client.call("POST", path, Anonymous(), body, hide=hide)
