@@ -4,6 +4,7 @@ Each has what the contract suite wants of a store (``environ``, ``tokens``, ``he
 tests of all three together need besides.
 """
 
+import re
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
@@ -15,6 +16,7 @@ from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkContext
 from support.clock import VirtualClock
 from support.providers.buildkite import Buildkite
+from support.providers.exchange import Call, Fault, Reply, Request
 from support.providers.gitlab import GitLab
 from support.providers.openbao import OpenBao, OpenBaoFront
 from support.providers.standin import StandIn
@@ -84,6 +86,22 @@ class StoreHarness(ABC, Generic[Server]):
     @abstractmethod
     def read(self) -> str:
         """Return the key, past the API."""
+
+    def is_write(self, call: Call | Request) -> bool:
+        """Return whether a request writes a key."""
+        return (
+            call.method in ("PUT", "POST")
+            and re.search("/(secrets|variables|data)/", call.path) is not None
+        )
+
+    def refuse_writes(self, status: int) -> Fault:
+        """Return a fault that takes no key, for a reason of its own."""
+        told = {"message": "not now", "errors": ["not now"], "error": {"message": "not now"}}
+
+        def fault(call: Call) -> Reply | None:
+            return Reply(status, told) if self.is_write(call) else None
+
+        return fault
 
     def context(
         self, *, seconds: float = 20, ca_file: Path | None = None, **environ: str
