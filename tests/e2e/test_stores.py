@@ -21,7 +21,6 @@ from support.providers.stores import (
     OLDER,
     BuildkiteHarness,
     GitlabHarness,
-    OpenBaoHarness,
     OpenBaoOverTls,
     StoreHarness,
     VaultHarness,
@@ -33,7 +32,6 @@ MAKES: dict[str, Make] = {
     "gitlab": GitlabHarness,
     "gitlab hidden": partial(GitlabHarness, hidden=True),
     "vault": VaultHarness,
-    "openbao": OpenBaoHarness,
     "buildkite": BuildkiteHarness,
     "aws": AwsSecretHarness,
     "aws field": partial(AwsSecretHarness, field="KEY"),
@@ -46,8 +44,7 @@ MAKES: dict[str, Make] = {
 
 @pytest.fixture(params=MAKES.values(), ids=list(MAKES))
 def place(request: pytest.FixtureRequest) -> Iterator[StoreHarness[Any]]:
-    behind = (None, request.getfixturevalue("openbao")) if request.param is OpenBaoHarness else ()
-    with request.param(*behind) as opened:
+    with request.param() as opened:
         yield opened
 
 
@@ -131,7 +128,7 @@ def test_one_run_delivers_to_three_stores_and_resumes_where_it_failed(
 def test_a_sealed_openbao_is_refused_and_an_unsealed_one_gets_the_key(
     client: ClientHarness, key: str, openbao: OpenBao
 ) -> None:
-    with OpenBaoOverTls(None, openbao) as place:
+    with OpenBaoOverTls() as place:
         openbao.seal()
         refused = rotate(client, key, "--emit-secret", place.text, env=place.environ)
         assert_explained(refused, 11, "Vault is sealed", "BAO_ADDR")

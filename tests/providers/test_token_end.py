@@ -17,10 +17,10 @@ from signotaur_action.sinks.token_end import (
     moment_of,
 )
 from support.providers.amazon_place import AmazonPlace, AwsParameterHarness, AwsSecretHarness
+from support.providers.exchange import fail
 from support.providers.github import GitHub
 from support.providers.openbao import OpenBao
-from support.providers.stores import GitlabHarness, OpenBaoHarness, VaultHarness
-from support.providers.vault import Vault
+from support.providers.stores import GitlabHarness, VaultHarness
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 DAY = 24 * 3600
@@ -93,16 +93,14 @@ def test_gitlab(days: int, warnings: int) -> None:
 )
 def test_vault(lifetime: int, left: int, warnings: int) -> None:
     with VaultHarness() as place:
-        vault = place.server
-        assert isinstance(vault, Vault)
-        token = vault.tokens[place.token]
-        vault.tokens[place.token] = replace(token, lifetime=lifetime * DAY, left=left * DAY)
+        told = {"data": {"creation_ttl": lifetime * DAY, "ttl": left * DAY}}
+        place.server.faults.append(fail("GET", "/lookup-self", 200, body=told))
         found = place.sink().check()
     assert len([text for text in found if "The token for Vault ends on" in text]) == warnings
 
 
 def test_openbaos_own_answer_is_read(openbao: OpenBao) -> None:
-    with OpenBaoHarness(None, openbao) as place:
+    with VaultHarness() as place:
         assert list(place.sink().check()) == []
         answer = requests.get(
             f"{openbao.url}/v1/auth/token/lookup-self",
@@ -140,8 +138,8 @@ def test_a_time_in_a_variable(text: str, moment: datetime | None) -> None:
 # What guard asks for
 
 
-def test_a_vault_token_that_ended_is_told_from_one_that_may_not_look(openbao: OpenBao) -> None:
-    with OpenBaoHarness(None, openbao) as place:
+def test_a_vault_token_that_ended_is_told_from_one_that_may_not_look() -> None:
+    with VaultHarness() as place:
         sink = place.sink()
         assert isinstance(sink, TokenHolder)
         assert list(sink.token_concerns()) == []

@@ -60,7 +60,7 @@ class Job:
 
 @pytest.fixture
 def job(openbao: OpenBao) -> Iterator[Job]:
-    with OpenBaoOverTls(None, openbao) as place, IdTokens() as issuer:
+    with OpenBaoOverTls() as place, IdTokens() as issuer:
         openbao.must("PUT", "sys/policies/acl/rotation", {"policy": json.dumps(POLICY)})
         for path in ("jwt", "kubernetes"):  # the wire is the same; who reviews the token is not
             enable(openbao, path, "jwt")
