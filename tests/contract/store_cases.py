@@ -19,7 +19,6 @@ from support.providers.kubernetes_place import KubernetesHarness
 from support.providers.stores import (
     BuildkiteHarness,
     GitlabHarness,
-    OpenBaoHarness,
     OpenBaoOverTls,
     StoreHarness,
     VaultHarness,
@@ -40,9 +39,7 @@ def _store(place: SinkHarness) -> StoreHarness[Any]:
     return place.store
 
 
-def _served(
-    name: str, kind: str, make: Callable[..., StoreHarness[Any]], server: str = ""
-) -> SinkCase:
+def _served(name: str, kind: str, make: Callable[..., StoreHarness[Any]]) -> SinkCase:
     return SinkCase(
         name,
         lambda place: emitter(_store(place).text, place.context()),
@@ -52,7 +49,6 @@ def _served(
         readable=kind not in ("github-secret", "buildkite-secret"),
         kinds=(kind,),
         store=make,
-        server=server,
     )
 
 
@@ -76,8 +72,7 @@ STORE_CASES = (
     _github("codespaces", ",repo=acme/product,app=codespaces", "codespaces", _REPOSITORY),
     _served("gitlab variable", "gitlab-var", partial(GitlabHarness, raw=True)),
     _served("vault field", "vault", VaultHarness),
-    _served("openbao field", "vault", OpenBaoOverTls, "openbao"),
-    _served("openbao field behind a front", "vault", OpenBaoHarness, "openbao"),
+    _served("vault field over TLS", "vault", OpenBaoOverTls),
     _served("buildkite secret", "buildkite-secret", BuildkiteHarness),
     _served("amazon secret", "aws-secret", AwsSecretHarness),
     _served("field of an amazon secret", "aws-secret", partial(AwsSecretHarness, field="KEY")),

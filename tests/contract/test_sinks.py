@@ -36,11 +36,10 @@ def case(request: pytest.FixtureRequest) -> SinkCase:
 
 
 @pytest.fixture
-def place(tmp_path: Path, case: SinkCase, request: pytest.FixtureRequest) -> Iterator[SinkHarness]:
+def place(tmp_path: Path, case: SinkCase) -> Iterator[SinkHarness]:
     folder = tmp_path / "place"
     folder.mkdir()
-    behind = [request.getfixturevalue(case.server)] if case.server else []
-    with case.store(folder, *behind) if case.store else nullcontext() as store:
+    with case.store(folder) if case.store else nullcontext() as store:
         place = SinkHarness(folder, store)
         if case.before is not None:
             place.file.write_bytes(case.before)

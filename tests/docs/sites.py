@@ -22,8 +22,9 @@ from support.providers.amazon import REGION, Amazon
 from support.providers.buildkite import Buildkite
 from support.providers.exchange import fail
 from support.providers.gitlab import GitLab
+from support.providers.openbao import shared_openbao
+from support.providers.openbao_front import OpenBaoFront
 from support.providers.standin import StandIn
-from support.providers.vault import Vault
 
 CLIENT = Path(sys.executable).parent / "signotaur-action"
 PROGRAMS = Path(__file__).parent / "programs.py"
@@ -261,9 +262,9 @@ class VaultSite(ServiceSite):
     def __init__(self, folder: Path, server: KeyServer) -> None:
         super().__init__(folder, server)
         self.add_program("vault")
-        self.service: Vault = Vault()
-        rights = ("read", "create", "update")
-        self._token = self.service.add_token(policy={"secret/data/ci/signotaur": rights})
+        self.service: OpenBaoFront = OpenBaoFront(shared_openbao())
+        policy = {"secret/data/ci/signotaur": ("read", "create", "update")}
+        self._token = self.service.add_token("ci-token-AAAAAAAAAAAAAAAAAAAAAAAA", policy)
 
     def put(self, key: str) -> None:
         """See ``Site``."""

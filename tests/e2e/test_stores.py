@@ -1,4 +1,4 @@
-"""Whole runs of the client that deliver to stores: GitLab, Vault, OpenBao, Buildkite."""
+"""Whole runs of the client that deliver to stores, each alone and some together."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,13 +11,16 @@ import pytest
 
 from e2e.client_harness import ClientHarness, assert_explained
 from support.client import Finished
+from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
+from support.providers.azure_place import AzureKeyVaultHarness
 from support.providers.exchange import fail
+from support.providers.google_place import GcpSecretHarness
+from support.providers.kubernetes_place import KubernetesHarness
 from support.providers.openbao import OpenBao
 from support.providers.stores import (
     OLDER,
     BuildkiteHarness,
     GitlabHarness,
-    OpenBaoHarness,
     OpenBaoOverTls,
     StoreHarness,
     VaultHarness,
@@ -29,15 +32,19 @@ MAKES: dict[str, Make] = {
     "gitlab": GitlabHarness,
     "gitlab hidden": partial(GitlabHarness, hidden=True),
     "vault": VaultHarness,
-    "openbao": OpenBaoHarness,
     "buildkite": BuildkiteHarness,
+    "aws": AwsSecretHarness,
+    "aws field": partial(AwsSecretHarness, field="KEY"),
+    "aws parameter": AwsParameterHarness,
+    "azure": AzureKeyVaultHarness,
+    "google": GcpSecretHarness,
+    "kubernetes": KubernetesHarness,
 }
 
 
 @pytest.fixture(params=MAKES.values(), ids=list(MAKES))
 def place(request: pytest.FixtureRequest) -> Iterator[StoreHarness[Any]]:
-    behind = (None, request.getfixturevalue("openbao")) if request.param is OpenBaoHarness else ()
-    with request.param(*behind) as opened:
+    with request.param() as opened:
         yield opened
 
 
@@ -66,11 +73,7 @@ def test_a_key_is_delivered_and_armed(
 def test_a_store_that_fails_is_finished_by_the_same_command(
     client: ClientHarness, key: str, place: StoreHarness[Any]
 ) -> None:
-    body = {"message": "not now", "errors": ["not now"]}
-    place.server.faults += [
-        fail(method, "(variables|data|secrets)", 409, body=body, times=100)
-        for method in ("PUT", "POST")
-    ]
+    place.server.faults.append(place.refuse_writes(422))
     done = rotate(client, key, "--emit-secret", place.text, env=place.environ)
     assert done.code == 12, done.said
     assert "could not be written" in done.err
@@ -125,7 +128,7 @@ def test_one_run_delivers_to_three_stores_and_resumes_where_it_failed(
 def test_a_sealed_openbao_is_refused_and_an_unsealed_one_gets_the_key(
     client: ClientHarness, key: str, openbao: OpenBao
 ) -> None:
-    with OpenBaoOverTls(None, openbao) as place:
+    with OpenBaoOverTls() as place:
         openbao.seal()
         refused = rotate(client, key, "--emit-secret", place.text, env=place.environ)
         assert_explained(refused, 11, "Vault is sealed", "BAO_ADDR")

@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 
-from support.providers.openbao import OpenBao
 from support.providers.stores import (
     BuildkiteHarness,
     GitlabHarness,
-    OpenBaoHarness,
     StoreHarness,
     VaultHarness,
 )
@@ -22,26 +20,14 @@ MAKES: dict[str, Make] = {
     "gitlab group": partial(GitlabHarness, owner="acme"),
     "gitlab scope": partial(GitlabHarness, scope="review/*"),
     "vault": VaultHarness,
-    "openbao": OpenBaoHarness,
     "buildkite": BuildkiteHarness,
 }
 
 
-def _made_by(kind: Make, request: pytest.FixtureRequest) -> Make:
-    if kind is OpenBaoHarness:
-        bao: OpenBao = request.getfixturevalue("openbao")
-        return partial(kind, None, bao)
-    return kind
-
-
 @pytest.fixture(params=MAKES.values(), ids=list(MAKES))
 def make(request: pytest.FixtureRequest) -> Make:
-    return _made_by(request.param, request)
-
-
-@pytest.fixture(params=[VaultHarness, OpenBaoHarness], ids=["stand-in", "openbao"])
-def make_vault(request: pytest.FixtureRequest) -> Make:
-    return _made_by(request.param, request)
+    chosen: Make = request.param
+    return chosen
 
 
 @pytest.fixture
@@ -63,14 +49,12 @@ def new_place(make: Make, opened: ExitStack) -> StoreHarness[Any]:
 
 
 @pytest.fixture
-def vault(make_vault: Make) -> Iterator[VaultHarness]:
-    with make_vault() as place:
-        assert isinstance(place, VaultHarness)
+def vault() -> Iterator[VaultHarness]:
+    with VaultHarness() as place:
         yield place
 
 
 @pytest.fixture
-def new_vault(make_vault: Make) -> Iterator[VaultHarness]:
-    with make_vault(new=True) as place:
-        assert isinstance(place, VaultHarness)
+def new_vault() -> Iterator[VaultHarness]:
+    with VaultHarness(new=True) as place:
         yield place

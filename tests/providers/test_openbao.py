@@ -7,13 +7,14 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
+import requests
 
 from contract.harness import delivery
 from providers.store_checks import KEY, not_delivered, refused
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkError
 from support.providers.openbao import OpenBao
-from support.providers.stores import NAME, NEIGHBOUR, OLDER, OpenBaoOverTls
+from support.providers.stores import NAME, NEIGHBOUR, OLDER, OpenBaoOverTls, VaultHarness
 
 PAGE = (Path(__file__).parents[2] / "docs" / "destinations" / "vault.md").read_text()
 DATA = "secret/data/ci/signotaur"
@@ -23,7 +24,7 @@ DENIED = "refuses the token (403: "
 @pytest.fixture
 def place(openbao: OpenBao) -> Iterator[OpenBaoOverTls]:
     """A place whose token has the policy of the page, and not the default one."""
-    with OpenBaoOverTls(None, openbao) as place:
+    with OpenBaoOverTls() as place:
         [policy] = re.findall("```text\n(path .*?)```", PAGE, re.DOTALL)
         openbao.must("POST", "sys/policies/acl/of-the-page", {"policy": policy})
         place.token = issue(openbao, "of-the-page", no_default_policy=True)
@@ -46,6 +47,16 @@ def quoted(said: str) -> str:
 
 def test_the_page_names_the_version_that_was_run(openbao: OpenBao) -> None:
     assert f"OpenBao {openbao.version}" in PAGE
+
+
+@pytest.mark.parametrize("body", [{"data": {}, "cas": 1}, {"data": {}, "options": {"force": True}}])
+def test_a_request_that_vault_does_not_describe_fails_its_test(body: dict[str, object]) -> None:
+    """OpenBao itself ignores what it does not know."""
+    place = VaultHarness()
+    url = f"{place.server.url}/v1/secret/data/app"
+    own = {"X-Vault-Token": place.server.root}
+    with pytest.raises(AssertionError, match="against the service's rules"), place:
+        requests.post(url, json=body, headers=own, timeout=60)
 
 
 def test_the_policy_of_the_page_is_enough(place: OpenBaoOverTls) -> None:

@@ -1,5 +1,6 @@
 """The token of a store that ends soon is reported before it stops a rotation."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -7,11 +8,19 @@ import pytest
 import requests
 
 from providers.github_harness import PERMISSIONS, TOKEN, GithubHarness, furnish
-from signotaur_action.sinks.token_end import end_of_day, end_of_github_token, ends_soon
+from signotaur_action.errors import DestinationRefusedError
+from signotaur_action.ports import TokenHolder
+from signotaur_action.sinks.token_end import (
+    end_of_day,
+    end_of_github_token,
+    ends_soon,
+    moment_of,
+)
+from support.providers.amazon_place import AmazonPlace, AwsParameterHarness, AwsSecretHarness
+from support.providers.exchange import fail
 from support.providers.github import GitHub
 from support.providers.openbao import OpenBao
-from support.providers.stores import GitlabHarness, OpenBaoHarness, VaultHarness
-from support.providers.vault import Vault
+from support.providers.stores import GitlabHarness, VaultHarness
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 DAY = 24 * 3600
@@ -84,16 +93,14 @@ def test_gitlab(days: int, warnings: int) -> None:
 )
 def test_vault(lifetime: int, left: int, warnings: int) -> None:
     with VaultHarness() as place:
-        vault = place.server
-        assert isinstance(vault, Vault)
-        token = vault.tokens[place.token]
-        vault.tokens[place.token] = replace(token, lifetime=lifetime * DAY, left=left * DAY)
+        told = {"data": {"creation_ttl": lifetime * DAY, "ttl": left * DAY}}
+        place.server.faults.append(fail("GET", "/lookup-self", 200, body=told))
         found = place.sink().check()
     assert len([text for text in found if "The token for Vault ends on" in text]) == warnings
 
 
 def test_openbaos_own_answer_is_read(openbao: OpenBao) -> None:
-    with OpenBaoHarness(None, openbao) as place:
+    with VaultHarness() as place:
         assert list(place.sink().check()) == []
         answer = requests.get(
             f"{openbao.url}/v1/auth/token/lookup-self",
@@ -102,3 +109,44 @@ def test_openbaos_own_answer_is_read(openbao: OpenBao) -> None:
             verify=str(openbao.ca_file),
         )
         assert {"creation_ttl", "ttl"} <= set(answer.json()["data"])
+
+
+@pytest.mark.parametrize("make", [AwsSecretHarness, AwsParameterHarness])
+def test_a_session_of_aws(make: Callable[[], AmazonPlace]) -> None:
+    with make() as place:
+        for name in ("AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_EXPIRATION"):
+            ends = {name: f"{datetime.now(UTC) + timedelta(hours=8):%Y-%m-%dT%H:%M:%SZ}"}
+            [concern] = place.sink(**ends).check()
+            assert concern.startswith("The token for AWS ends on 20")
+        assert list(place.sink(AWS_CREDENTIAL_EXPIRATION="soon").check()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-12-01T09:30:00Z", datetime(2026, 12, 1, 9, 30, tzinfo=UTC)),
+        ("2026-12-01T09:30:00+02:00", datetime(2026, 12, 1, 7, 30, tzinfo=UTC)),
+        ("2026-12-01T09:30:00", None),
+        ("0001-01-01T00:00:00+23:00", None),
+        ("soon", None),
+    ],
+)
+def test_a_time_in_a_variable(text: str, moment: datetime | None) -> None:
+    assert moment_of(text) == moment
+
+
+# What guard asks for
+
+
+def test_a_vault_token_that_ended_is_told_from_one_that_may_not_look() -> None:
+    with VaultHarness() as place:
+        sink = place.sink()
+        assert isinstance(sink, TokenHolder)
+        assert list(sink.token_concerns()) == []
+        rights = {"secret/data/ci/signotaur": place.rights}
+        place.server.add_token(place.token, rights, default=False)
+        with pytest.raises(DestinationRefusedError, match="it needs read on auth/token/lookup"):
+            sink.token_concerns()
+        place.revoke()
+        [concern] = sink.token_concerns()
+        assert concern.startswith("Vault refuses the token: it ended, was revoked")

@@ -61,7 +61,6 @@ def test_the_root_token_may_write(vault: VaultHarness) -> None:
 
 
 def test_an_unknown_token_is_reported_as_such(vault: VaultHarness) -> None:
-    """Vault adds "invalid token" to the reason; OpenBao keeps it to itself."""
     said = refused(vault, vault.sink(VAULT_TOKEN="hvs.other")).what
     assert "refuses the token (403: " in said
     assert "permission denied" in said

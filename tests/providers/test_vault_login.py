@@ -60,7 +60,7 @@ class Job:
 
 @pytest.fixture
 def job(openbao: OpenBao) -> Iterator[Job]:
-    with OpenBaoOverTls(None, openbao) as place, IdTokens() as issuer:
+    with OpenBaoOverTls() as place, IdTokens() as issuer:
         openbao.must("PUT", "sys/policies/acl/rotation", {"policy": json.dumps(POLICY)})
         for path in ("jwt", "kubernetes"):  # the wire is the same; who reviews the token is not
             enable(openbao, path, "jwt")
@@ -130,6 +130,16 @@ def test_an_approle_signs_in(job: Job) -> None:
     said = job.refused(**wrong)
     assert "invalid" in said
     assert "0d6ea6d2" not in said
+
+
+def test_a_token_that_ends_between_check_and_delivery_is_asked_for_again(job: Job) -> None:
+    sink = job.sink()
+    sink.check()
+    [token] = [text for text in job.masked if text.startswith(("s.", "hvs."))]
+    job.place.server.forget_token(token)
+    sink.deliver(delivery(KEY))
+    assert job.place.read() == KEY
+    assert len(job.issuer.issued) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,18 @@
 """Destinations of several kinds in one run: what each holds, and how each fails for a while."""
 
-import re
 import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from support.providers.exchange import Call, Reply, fail
+from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
+from support.providers.azure_place import AzureKeyVaultHarness
+from support.providers.exchange import Call, Reply
 from support.providers.github_place import GithubHarness
+from support.providers.google_place import GcpSecretHarness
+from support.providers.kubernetes_place import KubernetesHarness
 from support.providers.stores import GitlabHarness, StoreHarness, VaultHarness
-
-ALWAYS = 1_000
-_WRITTEN = r"/(secrets|variables|data)/"
-"""In the path of every request by which a key is written; a PUT or a POST."""
-
-
-def _is_write(method: str, path: str) -> bool:
-    return method in ("PUT", "POST") and re.search(_WRITTEN, path) is not None
 
 
 class Destination(ABC):
@@ -202,7 +197,7 @@ class Store(Destination):
     def writes(self) -> int:
         """See ``Destination``."""
         return sum(
-            _is_write(each.method, each.path) and each.status in (200, 201, 204)
+            self.place.is_write(each) and each.status in (200, 201, 204)
             for each in self.place.server.requests
         )
 
@@ -217,9 +212,7 @@ class Store(Destination):
 
     def fail(self) -> None:
         """See ``Destination``."""
-        body = {"message": "not now", "errors": ["not now"]}
-        for method in ("PUT", "POST"):
-            self.place.server.faults.append(fail(method, _WRITTEN, 403, body=body, times=ALWAYS))
+        self.place.server.faults.append(self.place.refuse_writes(403))
 
     def lose_proof(self) -> None:
         """See ``Destination``. Whatever is asked after a write gets no answer that says a thing."""
@@ -227,7 +220,7 @@ class Store(Destination):
 
         def fault(call: Call) -> Reply | None:
             nonlocal written
-            if _is_write(call.method, call.path):
+            if self.place.is_write(call):
                 written = True
             elif written:
                 return Reply(403, {"message": "not now", "errors": ["not now"]})
@@ -248,5 +241,11 @@ KINDS: dict[str, Make] = {
     "github": lambda _, key: Store(GithubHarness(new=True), key),
     "gitlab": lambda _, key: Store(GitlabHarness(new=True), key),
     "vault": lambda _, key: Store(VaultHarness(new=True), key),
+    "aws": lambda _, key: Store(AwsSecretHarness(new=True), key),
+    "aws field": lambda _, key: Store(AwsSecretHarness(new=True, field="KEY"), key),
+    "aws parameter": lambda _, key: Store(AwsParameterHarness(new=True), key),
+    "azure": lambda _, key: Store(AzureKeyVaultHarness(new=True), key),
+    "google": lambda _, key: Store(GcpSecretHarness(new=True), key),
+    "kubernetes": lambda _, key: Store(KubernetesHarness(new=True), key),
     "command": Command,
 }

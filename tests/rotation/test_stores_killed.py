@@ -24,9 +24,20 @@ from support.kill import Ended, Nursery
 from support.providers.exchange import Call, Drop, Reply
 
 DONE = 0
-KILLS = 5
+KILLS = 8
 """Requests at which a run is killed, for each machine and source: before them and after them."""
-ORDER = ("github", "gitlab", "command", "vault", "file")
+ORDER = (
+    "github",
+    "gitlab",
+    "command",
+    "vault",
+    "aws",
+    "aws parameter",
+    "azure",
+    "google",
+    "kubernetes",
+    "file",
+)
 
 
 @dataclass

@@ -34,6 +34,7 @@ REVEALS = {
     "signotaur_action/ci/masks.py",
     "signotaur_action/reporting/rotation.py",  # the JSON object, when it is asked for
     "signotaur_action/github/sealed_box.py",  # GitHub gets nothing but the box
+    "signotaur_action/sinks/aws_identity.py",  # the form that carries an ID token
     "signotaur_action/sinks/aws_parameter.py",
     "signotaur_action/sinks/aws_secret.py",
     "signotaur_action/sinks/aws_signature.py",  # signs with it

@@ -1,6 +1,6 @@
 """``guard``: is this key good for a while longer? It only reads, and ends with 0 or 13."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,7 +11,13 @@ from signotaur_action.commands.runner import (
     warn_of_access,
 )
 from signotaur_action.console.console import Console
-from signotaur_action.errors import ExitCode, ServerError, SignotaurError, UsageError
+from signotaur_action.errors import (
+    DestinationRefusedError,
+    ExitCode,
+    ServerError,
+    SignotaurError,
+    UsageError,
+)
 from signotaur_action.github.expiry_issue import ExpiryIssue, IssueError
 from signotaur_action.github.rest import GitHubRest
 from signotaur_action.http import HttpError
@@ -20,6 +26,7 @@ from signotaur_action.key_server.signing import HttpSigningService
 from signotaur_action.model import CertificateSelector, KeyInfo
 from signotaur_action.options.common import (
     CERTIFICATE_EXPIRING_WITHIN,
+    EMIT_SECRET,
     FAIL_IF_EXPIRING_WITHIN,
     MAX_AGE,
     REPORT_ISSUE,
@@ -34,11 +41,13 @@ from signotaur_action.policy.expiry import (
     parse_window,
     verdict,
     with_certificate,
+    with_tokens,
 )
-from signotaur_action.ports import Clock
+from signotaur_action.ports import Clock, Sink, TokenHolder
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.guard import expiry_issue, guard_report
 from signotaur_action.settings.certificate import SELECTORS, certificate_selector
+from signotaur_action.settings.destinations import named_destinations
 from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.key import KeySource, key_source, require_no_arguments
 from signotaur_action.settings.layers import Settings
@@ -51,6 +60,7 @@ _LIMITS = (
     WARN_IF_EXPIRING_WITHIN,
     MAX_AGE,
     CERTIFICATE_EXPIRING_WITHIN,
+    EMIT_SECRET,
 )
 _UNCHANGED = "Unchanged: the guard only reads."
 
@@ -79,6 +89,8 @@ class Guard:
     server: ServerAddress
     limits: Limits
     certificate: CertificateLimit | None
+    destinations: Sequence[Sink]
+    """Whose tokens are watched."""
     issue: IssuePlace | None
 
 
@@ -87,7 +99,7 @@ def run(invocation: Invocation) -> ExitCode:
 
     def work(settings: Settings, console: Console, report: Report) -> ExitCode:
         with keys_after_failure(_UNCHANGED):
-            command = _read(settings, invocation.clock)
+            command = _read(settings, console, invocation.clock)
             console.mask(command.source.key)
             warn_of_access(settings, command.server, console)
             return _guard(command, invocation, console, report)
@@ -99,6 +111,7 @@ def _guard(command: Guard, invocation: Invocation, console: Console, report: Rep
     report.check()
     service = HttpKeyService(command.server, invocation.clock)
     found = _judged(command, service.describe(command.source.key), invocation.clock)
+    found = with_tokens(found, _token_concerns(command.destinations, console))
     _annotate(found, console)
     issue = _keep_issue(command, found, invocation.environ, console)
     publish(report, guard_report(found, issue))
@@ -116,6 +129,20 @@ def _judged(command: Guard, key: KeyInfo, clock: Clock) -> Verdict:
     except CertificateUnreadableError as error:
         raise ServerError(f"{service.address} sent no valid certificate: {error}.") from None
     return with_certificate(found, certificate, command.certificate.window)
+
+
+def _token_concerns(destinations: Sequence[Sink], console: Console) -> Sequence[str]:
+    """Return what is wrong with tokens; the same token may be for several destinations."""
+    concerns: list[str] = []
+    for sink in destinations:
+        if not isinstance(sink, TokenHolder):
+            console.note(f"{sink.name}: the end of a token for it is not known, or it needs none.")
+            continue
+        try:
+            concerns += sink.token_concerns()
+        except DestinationRefusedError as fault:
+            console.warn(f"The token could not be checked: {fault.what}")
+    return list(dict.fromkeys(concerns))
 
 
 def _annotate(found: Verdict, console: Console) -> None:
@@ -145,7 +172,7 @@ def _keep_issue(
         return ""
 
 
-def _read(settings: Settings, clock: Clock) -> Guard:
+def _read(settings: Settings, console: Console, clock: Clock) -> Guard:
     source = key_source(settings)
     require_no_arguments(settings)
     server = server_address(settings)
@@ -158,10 +185,11 @@ def _read(settings: Settings, clock: Clock) -> Guard:
     certificate = _certificate_limit(settings)
     if not any(map(settings.is_given, _LIMITS)):
         settings.faults.append("the guard needs a limit, such as --fail-if-expiring-within 7d")
+    sinks = named_destinations(settings, console, source, clock)
     issue = _issue_place(settings, clock) if settings.flag(REPORT_ISSUE) else None
     if settings.faults or source is None:
         raise UsageError(settings.faults)
-    return Guard(source, server, limits, certificate, issue)
+    return Guard(source, server, limits, certificate, sinks, issue)
 
 
 def _certificate_limit(settings: Settings) -> CertificateLimit | None:

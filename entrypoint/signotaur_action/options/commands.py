@@ -127,6 +127,7 @@ COMMANDS: dict[str, Command] = {
             sign.THUMBPRINT,
             sign.SUBJECT,
             REPORT_ISSUE,
+            EMIT_SECRET,
             GITHUB_TOKEN,
             *_CONNECTION,
             *_OUTPUT,

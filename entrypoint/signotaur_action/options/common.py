@@ -136,7 +136,8 @@ EMIT_SECRET = declare(
     group=DESTINATION,
     metavar="KIND:NAME",
     repeatable=True,
-    help="Deliver the new key to a secret store or a CI system; docs/destinations lists the kinds.",
+    help="Deliver the new key to a secret store or a CI system (guard: watch the token for it); "
+    "docs/destinations lists the kinds.",
 )
 GITHUB_TOKEN = declare(
     "github-token",

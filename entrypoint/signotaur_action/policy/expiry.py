@@ -6,6 +6,7 @@ time decides, never the runner's.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -16,6 +17,7 @@ from signotaur_wire.durations import parse_duration
 from signotaur_wire.members import format_time
 from signotaur_wire.messages import RotationState
 
+_NEW_TOKEN = "Make a new token, and put it where the rotation takes it from."  # noqa: S105 - words
 _SHARE = re.compile(r"(?P<percent>100|[1-9]?[0-9])%")
 
 
@@ -72,11 +74,13 @@ class Verdict:
     findings: tuple[str, ...]
     next_step: str
     limit_passed: bool
-    """Whether key or certificate is near its end or too old by the limits, not by a rotation."""
+    """Whether key, certificate or a store's token is near its end, or the key too old."""
     certificate: CertificateInfo | None = None
     """The certificate that was judged too."""
     only_certificate: bool = False
     """Whether the certificate alone is the reason of the failure."""
+    only_tokens: bool = False
+    """Whether the tokens of stores alone are the reason of the warning."""
 
     @property
     def days_left(self) -> int | None:
@@ -128,6 +132,21 @@ def with_certificate(found: Verdict, certificate: CertificateInfo, window: Windo
         next_step=renew if found.level is Level.GOOD else f"{found.next_step} {renew}",
         limit_passed=True,
         only_certificate=not found.limit_passed,
+    )
+
+
+def with_tokens(found: Verdict, concerns: Sequence[str]) -> Verdict:
+    """Return the verdict on a key and on the tokens for the stores that get the next one."""
+    if not concerns:
+        return found
+    good = found.level is Level.GOOD
+    return replace(
+        found,
+        level=max(found.level, Level.WARNING),
+        findings=(*found.findings, *concerns),
+        next_step=_NEW_TOKEN if good else f"{found.next_step} {_NEW_TOKEN}",
+        limit_passed=True,
+        only_tokens=good,
     )
 
 

@@ -12,6 +12,7 @@ from signotaur_action.reporting.report_content import ReportContent, Rows
 from signotaur_wire.members import Json, format_optional_time, format_time
 
 _ONLY_CERTIFICATE = "The certificate must be renewed."
+_ONLY_TOKENS = "The token for a destination needs attention."
 _HEADLINES = {
     Level.GOOD: "The key is good.",
     Level.WARNING: "The key needs attention.",
@@ -26,7 +27,7 @@ def guard_report(verdict: Verdict, issue: str = "") -> ReportContent:
     left = "" if days is None else str(days)
     certificate = verdict.certificate
     return ReportContent(
-        headline=_ONLY_CERTIFICATE if verdict.only_certificate else _HEADLINES[verdict.level],
+        headline=_headline(verdict),
         rows=(
             *key_rows(verdict.key),
             ("Days left", left or "no end"),
@@ -60,6 +61,12 @@ def guard_report(verdict: Verdict, issue: str = "") -> ReportContent:
     )
 
 
+def _headline(verdict: Verdict) -> str:
+    if verdict.only_tokens:
+        return _ONLY_TOKENS
+    return _ONLY_CERTIFICATE if verdict.only_certificate else _HEADLINES[verdict.level]
+
+
 def _certificate_rows(certificate: CertificateInfo) -> Rows:
     return (
         ("Certificate", f"{escape_untrusted(certificate.shown_name)} ({certificate.thumbprint})"),
@@ -89,6 +96,8 @@ def expiry_issue(verdict: Verdict, environ: Mapping[str, str]) -> Issue:
 
 def _title(verdict: Verdict) -> str:
     certificate, ends_at = verdict.certificate, verdict.key.ends_at
+    if verdict.only_tokens:
+        return f"A token for the destinations of signing key {verdict.key.name} needs attention"
     if verdict.only_certificate and certificate is not None:
         name = escape_untrusted(certificate.selector.value)
         return f"Signing certificate {name} ends on {certificate.ends_at:%Y-%m-%d}"

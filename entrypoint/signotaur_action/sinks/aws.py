@@ -7,16 +7,26 @@ header. The refusals have one status, 400, and a name in ``__type``.
 import re
 from collections.abc import Collection, Mapping
 
-from signotaur_action.http import Answer, limit_pause
+from signotaur_action.http import Answer
 from signotaur_action.model import Secret
+from signotaur_action.sinks.aws_access import (
+    KEY_ID,
+    SECRET_KEY,
+    SESSION,
+    aws_access,
+    error_name,
+)
+from signotaur_action.sinks.aws_identity import ROLE, aws_sign_in
 from signotaur_action.sinks.aws_signature import AwsSignature
 from signotaur_action.sinks.base import SinkContext, SinkError, require_name
 from signotaur_action.sinks.store import Access, Store, token_of
+from signotaur_action.sinks.token_end import ends_soon, is_refused, moment_of
 from signotaur_wire.members import Json
 
 _REGION = r"[a-z]{2,8}(-[a-z0-9]+)+"
 _REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
-_KEY_ID, _SECRET_KEY, _SESSION = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
+_ENDS = ("AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_EXPIRATION")
+"""Where tools that start a session leave its end."""
 _NOT_ALLOWED = "AccessDeniedException"
 _NOT_KNOWN = (
     "ExpiredTokenException",
@@ -27,12 +37,9 @@ _NOT_KNOWN = (
     "OptInRequired",
     "UnrecognizedClientException",
 )
-_THROTTLED = ("ThrottlingException", "TooManyUpdates")
-_PAUSE = 2.0
-"""Amazon does not tell when a limit ends; its limits are per second."""
 NEXT = (
-    "Fix AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, the region or the policy, "
-    "then run the command again."
+    "Fix AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or AWS_ROLE_ARN and what "
+    "that role trusts, the region or the policy, then run the command again."
 )
 
 
@@ -46,27 +53,13 @@ class AwsService(Store):
 
         ``service``: as its host and a signature name it; ``title``: as messages do.
         """
-        environ = context.environ
-        self.region = _region(kind, settings, environ)
-        missing = [name for name in (_KEY_ID, _SECRET_KEY) if not environ.get(name, "").strip()]
-        if missing:
-            raise SinkError(
-                f"{kind}: these must be set in the environment: {' and '.join(missing)}, the "
-                "credentials of a role or a user"
-            )
-        for name in (_KEY_ID, _SESSION):
-            if not re.fullmatch("[!-~]*", environ.get(name, "").strip()):
-                raise SinkError(f"{kind}: {name} contains characters that are not valid in it")
-        access = _access(service, title, self.region, environ)
-        signature = AwsSignature(
-            environ[_KEY_ID].strip(),
-            token_of(kind, access, context),
-            context.secret_of(_SESSION),
-            self.region,
-            service,
-            context.servers().clock,
-        )
-        super().__init__(kind, access, context, signature)
+        self.region = _region(kind, settings, context.environ)
+        sign_in = aws_sign_in(kind, context, service, self.region)
+        access = aws_access(service, title, self.region, context.environ)
+        signature = None if sign_in else _signature(kind, access, service, self.region, context)
+        named = (context.environ.get(name, "") for name in _ENDS)
+        self._end = None if sign_in else next(filter(None, map(moment_of, named)), None)
+        super().__init__(kind, access, context, signature, sign_in=sign_in)
 
     def invoke(self, action: str, body: Json, *, hide: Collection[Secret] = ()) -> Answer:
         """Call an action, as ``secretsmanager.PutSecretValue``."""
@@ -77,10 +70,15 @@ class AwsService(Store):
         """See ``Store``."""
         return error_name(answer) in (_NOT_ALLOWED, *_NOT_KNOWN)
 
+    def is_unknown(self, answer: Answer) -> bool:
+        """See ``Store``."""
+        return error_name(answer) in _NOT_KNOWN
 
-def error_name(answer: Answer) -> str:
-    """Return what a refusal is called; empty where it has no name."""
-    return answer.text("__type").rpartition("#")[2] if answer.refused else ""
+    def session_concerns(self, answer: Answer) -> list[str]:
+        """Return a warning if the session of the environment ends soon, or its key is refused."""
+        if self.is_unknown(answer):
+            return is_refused("AWS")
+        return ends_soon("AWS", self._end, answer.server_time)
 
 
 def not_allowed(answer: Answer) -> bool:
@@ -97,25 +95,25 @@ def _region(kind: str, settings: Mapping[str, str], environ: Mapping[str, str]) 
     return region
 
 
-def _access(service: str, title: str, region: str, environ: Mapping[str, str]) -> Access:
-    own = f"AWS_ENDPOINT_URL_{title.upper().replace(' ', '_')}"
-    zone = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    return Access(
-        store=f"AWS {title}",
-        address=own if environ.get(own) else "AWS_ENDPOINT_URL",
-        token=_SECRET_KEY,
-        token_hint="the secret key of a role or a user",  # noqa: S106 - a description
-        error_text=_words,
-        default_url=f"https://{service}.{region}.{zone}",
-        ca_file_variable="AWS_CA_BUNDLE",
-        pause=_pause,
+def _signature(
+    kind: str, access: Access, service: str, region: str, context: SinkContext
+) -> AwsSignature:
+    """Return the credentials of the environment. Raises SinkError."""
+    environ = context.environ
+    missing = [name for name in (KEY_ID, SECRET_KEY) if not environ.get(name, "").strip()]
+    if missing:
+        raise SinkError(
+            f"{kind}: these must be set in the environment: {' and '.join(missing)}, the "
+            f"credentials of a role or a user; or {ROLE} and an ID token"
+        )
+    for name in (KEY_ID, SESSION):
+        if not re.fullmatch("[!-~]*", environ.get(name, "").strip()):
+            raise SinkError(f"{kind}: {name} contains characters that are not valid in it")
+    return AwsSignature(
+        environ[KEY_ID].strip(),
+        token_of(kind, access, context),
+        context.secret_of(SESSION),
+        region,
+        service,
+        context.servers().clock,
     )
-
-
-def _words(answer: Answer) -> str:
-    said = answer.text("message") or answer.text("Message")
-    return ": ".join(filter(None, (error_name(answer), said)))
-
-
-def _pause(answer: Answer) -> float | None:
-    return _PAUSE if error_name(answer) in _THROTTLED else limit_pause(answer)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from signotaur_action.http import Answer
 from signotaur_action.model import Delivery, Secret
-from signotaur_action.sinks.aws import NEXT, AwsService, error_name, not_allowed
+from signotaur_action.sinks.aws import NEXT, AwsService, not_allowed
+from signotaur_action.sinks.aws_access import error_name
 from signotaur_action.sinks.base import SinkContext, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_wire.members import Json
@@ -46,19 +47,16 @@ class AwsParameterSink:
         """See ``ports.Sink``. Amazon does not tell who may write before somebody writes."""
         with check_faults(self.name, NEXT):
             found = self._found()
-            kept = self._kept()
-        if not found.may_read:
-            concerns = [f"{self.name} may not be read; its version will verify the delivery."]
-        elif not found.exists:
-            return [f"{self.name} does not exist yet; it will be created."]
-        else:
-            concerns = []
-        if kept is None and "key" not in self._settings:
-            concerns.append(
-                f"{self.name}: ssm:DescribeParameters is not allowed, so the account's default KMS "
-                "key will encrypt it, unless key= names another one."
-            )
-        return concerns
+            described = self._described()
+            kept = self._kept(described)
+        return [*self._concerns(found, kept), *self._manager.session_concerns(described)]
+
+    def token_concerns(self) -> Sequence[str]:
+        """See ``ports.TokenHolder``."""
+        if self._manager.signs_in:
+            return []
+        with check_faults(self.name, NEXT):
+            return self._manager.session_concerns(self._described())
 
     def deliver(self, delivery: Delivery) -> None:
         """See ``ports.Sink``."""
@@ -72,12 +70,25 @@ class AwsParameterSink:
         with delivery_faults(self.name, "read"):
             return self._found().value
 
+    def _concerns(self, found: _Found, kept: Mapping[str, str] | None) -> list[str]:
+        if found.may_read and not found.exists:
+            return [f"{self.name} does not exist yet; it will be created."]
+        concerns = []
+        if not found.may_read:
+            concerns.append(f"{self.name} may not be read; its version will verify the delivery.")
+        if kept is None and "key" not in self._settings:
+            concerns.append(
+                f"{self.name}: ssm:DescribeParameters is not allowed, so the account's default KMS "
+                "key will encrypt it, unless key= names another one."
+            )
+        return concerns
+
     def _put(self, key: Secret) -> None:
         body: Json = {
             "Value": key.reveal(),
             "Type": _TYPE,
             "Overwrite": True,
-            **(self._kept() or {}),
+            **(self._kept(self._described()) or {}),
         }
         if "key" in self._settings:
             body["KeyId"] = self._settings["key"]
@@ -102,11 +113,13 @@ class AwsParameterSink:
             )
         return _Found(Secret(value) if value else None, exists=True)
 
-    def _kept(self) -> Mapping[str, str] | None:
-        """Return what a write must say to keep it; None where it may not be known."""
+    def _described(self) -> Answer:
         name = self._parameter.rpartition(":parameter")[2]  # of an ARN, the path in it
         only = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
-        answer = self._call("DescribeParameters", ParameterFilters=only)
+        return self._call("DescribeParameters", ParameterFilters=only)
+
+    def _kept(self, answer: Answer) -> Mapping[str, str] | None:
+        """Return what a write must say to keep it; None where it may not be known."""
         if not_allowed(answer):
             return None
         found = self._manager.require_success(answer, "ssm:DescribeParameters").member("Parameters")

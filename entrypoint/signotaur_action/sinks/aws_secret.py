@@ -11,7 +11,8 @@ from uuid import uuid5
 
 from signotaur_action.http import Answer
 from signotaur_action.model import Delivery, Secret
-from signotaur_action.sinks.aws import NEXT, AwsService, error_name, not_allowed
+from signotaur_action.sinks.aws import NEXT, AwsService, not_allowed
+from signotaur_action.sinks.aws_access import error_name
 from signotaur_action.sinks.base import SinkContext, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.members import require_writable, texts
@@ -73,7 +74,14 @@ class AwsSecretSink:
                 )
             if self._require_success(answer).member("DeletedDate") is not None:
                 raise StoreRefusedError("the secret is scheduled for deletion")
-            return self._concerns(self._found())
+            return [*self._concerns(self._found()), *self._manager.session_concerns(answer)]
+
+    def token_concerns(self) -> Sequence[str]:
+        """See ``ports.TokenHolder``."""
+        if self._manager.signs_in:
+            return []
+        with check_faults(self.name, NEXT):
+            return self._manager.session_concerns(self._call("DescribeSecret"))
 
     def deliver(self, delivery: Delivery) -> None:
         """See ``ports.Sink``."""

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
 
-from signotaur_action.github.rest import NOT_FOUND, GitHubRest, github_refusal
+from signotaur_action.github.rest import NOT_FOUND, UNAUTHORIZED, GitHubRest, github_refusal
 from signotaur_action.http import Answer, HttpError
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.github_scope import KIND, SETTINGS, secret_scope
-from signotaur_action.sinks.token_end import end_of_github_token, ends_soon
+from signotaur_action.sinks.token_end import end_of_github_token, ends_soon, is_refused
 from signotaur_wire.members import Json
 
 _NEXT = (
@@ -62,8 +62,15 @@ class GithubSecretSink:
             answer = self._ask(f"{self._scope.secrets}/public-key")
             self._require_classic_scope(answer)
             self._public_key = _public_key(answer)
-            end = end_of_github_token(answer.headers.get(_TOKEN_END, ""))
-            return [*self._concerns(), *ends_soon("GitHub", end, answer.server_time)]
+            return [*self._concerns(), *_token_concerns(answer)]
+
+    def token_concerns(self) -> Sequence[str]:
+        """See ``ports.TokenHolder``. GitHub tells the end of a token in every answer."""
+        with check_faults(self.name, _NEXT):
+            answer = self._github.call("GET", f"{self._scope.secrets}/public-key")
+            if answer.status == UNAUTHORIZED:
+                return is_refused("GitHub")
+            return _token_concerns(self._require_success(answer))
 
     def deliver(self, delivery: Delivery) -> None:
         """See ``ports.Sink``. The secret's time of change proves that GitHub took the key."""
@@ -167,6 +174,11 @@ class GithubSecretSink:
             needed = f"the scope {self._scope.classic}" if is_classic else self._scope.permission
             raise StoreRefusedError(github_refusal(answer, needed))
         return answer
+
+
+def _token_concerns(answer: Answer) -> list[str]:
+    end = end_of_github_token(answer.headers.get(_TOKEN_END, ""))
+    return ends_soon("GitHub", end, answer.server_time)
 
 
 def _github(context: SinkContext) -> GitHubRest:

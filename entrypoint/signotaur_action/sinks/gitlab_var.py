@@ -15,7 +15,7 @@ from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.store import CONFLICT, NOT_FOUND, Access, Store, collect_faults
-from signotaur_action.sinks.token_end import end_of_day, ends_soon
+from signotaur_action.sinks.token_end import end_of_day, ends_soon, is_refused
 from signotaur_wire.members import Json
 
 KIND = "gitlab-var"
@@ -24,6 +24,7 @@ _NAME = r"[A-Za-z0-9_]{1,255}"
 _PATH = r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*"
 _SCOPE = r"[A-Za-z0-9_/${}. *-]{1,255}"
 _EVERYWHERE = "*"
+_OWN_TOKEN = "/personal_access_tokens/self"  # noqa: S105 - a path
 _NEXT = (
     "Fix the problem above, or set GITLAB_TOKEN to a token with write access, then run the "
     "command again."
@@ -85,10 +86,17 @@ class GitlabVarSink:
         """See ``ports.Sink``. Only who may write a project's variables may read them."""
         with check_faults(self.name, _NEXT):
             found = self._found()
-            token = self._gitlab.call("GET", "/personal_access_tokens/self")
+            token = self._gitlab.call("GET", _OWN_TOKEN)
             _require_scope(token)
-        end = end_of_day(token.text("expires_at"))
-        return [*self._concerns(found), *ends_soon("GitLab", end, token.server_time)]
+        return [*self._concerns(found), *_token_concerns(token)]
+
+    def token_concerns(self) -> Sequence[str]:
+        """See ``ports.TokenHolder``."""
+        with check_faults(self.name, _NEXT):
+            token = self._gitlab.call("GET", _OWN_TOKEN)
+            if self._gitlab.is_unknown(token):
+                return is_refused("GitLab")
+            return _token_concerns(self._require_success(token))
 
     def deliver(self, delivery: Delivery) -> None:
         """See ``ports.Sink``."""
@@ -168,6 +176,10 @@ class GitlabVarSink:
 
     def _require_success(self, answer: Answer) -> Answer:
         return self._gitlab.require_success(answer, self._place.needs)
+
+
+def _token_concerns(token: Answer) -> list[str]:
+    return ends_soon("GitLab", end_of_day(token.text("expires_at")), token.server_time)
 
 
 def _require_scope(token: Answer) -> None:

@@ -61,6 +61,8 @@ class Access:
     temporary: Collection[int] = TEMPORARY
     denied_statuses: Collection[int] = (UNAUTHORIZED, FORBIDDEN, NOT_FOUND)
     """What the store answers to a token that is not allowed something."""
+    unknown_statuses: Collection[int] = (UNAUTHORIZED,)
+    """What the store answers to a token that it does not accept, or no longer: a new one may be."""
     pause: Callable[[Answer], float | None] = limit_pause
     """Returns for how many seconds a rate limit holds; None where none does."""
 
@@ -100,7 +102,7 @@ class Store:
 
         ``also_trusted``: files of authorities besides the one that the environment names.
         ``credential``: what is used instead of the token in its header. ``sign_in``: gets it before
-        the first call, and again where the store refuses it, because it ended in the meantime.
+        the first call, and again where the store no longer accepts it, because it ended.
         """
         self._access = access
         self._sign_in = sign_in
@@ -126,13 +128,14 @@ class Store:
         self,
         method: str,
         path: str,
-        body: Json | None = None,
+        body: Json | bytes | None = None,
         *,
         hide: Collection[Secret] = (),
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send a request; ``path`` comes from ``join_path``, with a query or without.
 
+        ``body``: bytes are sent as they are; ``headers`` must name their Content-Type.
         Raises StoreRefusedError where the sign-in is refused.
         """
 
@@ -144,10 +147,15 @@ class Store:
         if isinstance(self._credential, Anonymous):
             self._credential = self._sign_in(self)
         answer = send(self._credential)
-        if self.denied(answer):
+        if self.is_unknown(answer):
             self._credential = self._sign_in(self)
             answer = send(self._credential)
         return answer
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether the run gets its token itself, so that none is stored."""
+        return self._sign_in is not None
 
     def post_anonymously(self, path: str, body: Json, hide: Collection[Secret]) -> Answer:
         """Send a request without a credential, for a sign-in at the store itself."""
@@ -172,6 +180,10 @@ class Store:
     def denied(self, answer: Answer) -> bool:
         """Return whether the store refuses the token, or what the token may do."""
         return answer.status in self._access.denied_statuses
+
+    def is_unknown(self, answer: Answer) -> bool:
+        """Return whether the store does not accept the token, or no longer."""
+        return answer.status in self._access.unknown_statuses
 
     def _refusal(self, answer: Answer, needs: str, redactions: Collection[str]) -> str:
         return refusal_text(

@@ -30,6 +30,24 @@ def end_of_day(text: str) -> datetime | None:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
+def moment_of(text: str) -> datetime | None:
+    """Parse an ISO 8601 time with its zone, as in AWS's variables; None where it is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def is_refused(store: str) -> list[str]:
+    """Return the warning that a store no longer accepts the token."""
+    text = (
+        f"{store} refuses the token: it ended, was revoked, or lost its rights. Replace it, or the "
+        "next rotation cannot store its key."
+    )
+    return [text]
+
+
 def ends_soon(store: str, end: datetime | None, now: datetime) -> list[str]:
     """Return the warning that a token ends within 14 days; empty where there is none to give."""
     if end is None or not _MADE_FOR_A_RUN < end - now <= _SOON:

@@ -6,34 +6,30 @@ secrets, too, and appear in no message.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from signotaur_action.http import TEMPORARY, Answer
+from signotaur_action.http import Answer
 from signotaur_action.http.address import join_path
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.members import require_writable, texts
-from signotaur_action.sinks.store import FORBIDDEN, NOT_FOUND, Access, Store, collect_faults
-from signotaur_action.sinks.token_end import ends_soon
-from signotaur_action.sinks.vault_login import METHOD, chosen_login, vault_sign_in
+from signotaur_action.sinks.store import FORBIDDEN, NOT_FOUND, collect_faults
+from signotaur_action.sinks.token_end import ends_soon, is_refused
+from signotaur_action.sinks.vault_access import KIND, vault_store, vault_variables
+from signotaur_action.sinks.vault_login import METHOD
 
-KIND = "vault"
 _SETTINGS = ("mount",)
 _PART = r"(?!\.{1,2}(?:/|$))[^/,\x00-\x20\x7f-\U0010ffff]+"
 """Visible ASCII; not . or .., which would lead to another path."""
 _PATH = rf"{_PART}(?:/{_PART})*(?<!\.)"
 _FIELD = r"[^#,\x00-\x20\x7f-\U0010ffff]+"
-_NAMESPACE = r"[!-~]+"
-_PREFIXES = ("BAO_", "VAULT_")
-"""OpenBao's own tools read both. Two that differ are refused: a token may belong elsewhere."""
 _TRIES = 5
 """How often others may write the secret between our reading and our writing."""
+_OWN_TOKEN = "/v1/auth/token/lookup-self"  # noqa: S105 - a path
 _SHORT_LIFE = 14 * 24 * 3600
 """Seconds. A token of a sign-in ends sooner than this by design."""
 _NOT_CURRENT = "check-and-set parameter did not match"
-_NOT_CONSISTENT = 412
-"""Vault Enterprise: this node has not yet heard of what another one wrote."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +79,10 @@ class VaultSink:
     durable = True
 
     def __init__(self, argument: str, context: SinkContext) -> None:
-        self._place, self._vault = collect_faults(lambda: _place(argument), lambda: _vault(context))
-        names = _variables(context.environ)
+        self._place, self._vault = collect_faults(
+            lambda: _place(argument), lambda: vault_store(context)
+        )
+        names = vault_variables(context.environ)
         signs_in = bool(context.environ.get(METHOD))
         access = "the VAULT_AUTH_ variables, the rules of the role" if signs_in else names["TOKEN"]
         self._next = (
@@ -102,7 +100,21 @@ class VaultSink:
             if not found.version:
                 self._require_versions()
             self._require_right("update" if found.version else "create")
-            return [*self._concerns(found), *self._token_concerns()]
+            token = self._vault.call("GET", _OWN_TOKEN)
+            return [*self._concerns(found), *self._token_concerns(token)]
+
+    def token_concerns(self) -> Sequence[str]:
+        """See ``ports.TokenHolder``. A good token may lack the right to look at itself."""
+        if self._vault.signs_in:
+            return []
+        with check_faults(self.name, self._next):
+            token = self._vault.call("GET", _OWN_TOKEN)
+            if not token.refused:
+                return self._token_concerns(token)
+            if self._vault.denied(self._vault.call("GET", self._place.data)):
+                return is_refused("Vault")
+            self._vault.require_success(token, "read on auth/token/lookup-self")
+        return []
 
     def deliver(self, delivery: Delivery) -> None:
         """See ``ports.Sink``."""
@@ -155,9 +167,8 @@ class VaultSink:
             return [f"{self.name}: the secret does not have this field yet; it will be added."]
         return []
 
-    def _token_concerns(self) -> Sequence[str]:
+    def _token_concerns(self, answer: Answer) -> Sequence[str]:
         """Warn of a token that ends; one that was made for less than the warning's time is fine."""
-        answer = self._vault.call("GET", "/v1/auth/token/lookup-self")
         data = answer.member("data")
         about = data if isinstance(data, dict) else {}
         lifetime, left = about.get("creation_ttl"), about.get("ttl")
@@ -225,67 +236,6 @@ def _place(argument: str) -> _Place:
     return _Place(mount, path, field)
 
 
-def _vault(context: SinkContext) -> Store:
-    """Return the way to the server. Raises SinkError."""
-    names = _variables(context.environ)
-    headers = {"X-Vault-Request": "true"}
-    variable = names["NAMESPACE"]
-    namespace = context.environ.get(variable, "")
-    if namespace:
-        require_name(f"{KIND}: {variable}", namespace, _NAMESPACE, "letters, digits and signs")
-        headers["X-Vault-Namespace"] = namespace
-    access = replace(
-        _ACCESS,
-        address=names["ADDR"],
-        token=names["TOKEN"],
-        ca_file_variable=names["CACERT"],
-        headers=headers,
-    )
-    login = chosen_login(KIND, context, context.environ.get(access.address, "").rstrip("/"))
-    if login is None:
-        return Store(KIND, access, context)
-    if context.environ.get(access.token):
-        raise SinkError(f"{KIND}: {access.token} and {METHOD} are both set; unset one of them")
-    return Store(KIND, access, context, sign_in=vault_sign_in(login, context))
-
-
-def _variables(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Return which variable tells what. Raises SinkError where two of them disagree."""
-    names: dict[str, str] = {}
-    faults: list[str] = []
-    for what in ("ADDR", "TOKEN", "NAMESPACE", "CACERT"):
-        given = {
-            name: value
-            for prefix in _PREFIXES
-            if (value := environ.get(name := f"{prefix}{what}", "").strip())
-        }
-        names[what] = next(iter(given), f"VAULT_{what}")
-        if len(set(given.values())) > 1:
-            faults.append(f"{' and '.join(given)} are both set, and differ; unset one of them")
-    if faults:
-        raise SinkError(f"{KIND}: {'; '.join(faults)}")
-    return names
-
-
 def _version(metadata: object) -> int | None:
     version = metadata.get("version") if isinstance(metadata, dict) else None
     return version if isinstance(version, int) else None
-
-
-def _words(answer: Answer) -> str:
-    errors = answer.member("errors")
-    return "; ".join(map(str, errors)) if isinstance(errors, list) else ""
-
-
-_ACCESS = Access(
-    store="Vault",
-    address="VAULT_ADDR",
-    token="VAULT_TOKEN",  # noqa: S106 - a variable's name
-    token_hint="a token whose policy grants read, create and update on MOUNT/data/PATH",  # noqa: S106
-    error_text=_words,
-    ca_file_variable="VAULT_CACERT",
-    header="X-Vault-Token",
-    prefix="",
-    temporary=TEMPORARY | {_NOT_CONSISTENT},
-    denied_statuses=(FORBIDDEN,),
-)

@@ -1,13 +1,15 @@
 """Amazon's doorstep before moto: who calls, with which signature, and what they may do.
 
 moto does the services' work, but lets everybody in. botocore, Amazon's own library, says what the
-signature of a request has to be. Refusals are those of Amazon's documentation.
+signature of a request has to be. Refusals are those of Amazon's documentation. Amazon's token
+service answers in JSON to those who accept that; moto wants to be asked for it by a member.
 """
 
 import json
 import re
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qs, urlencode
 from uuid import uuid4
 
 from botocore.auth import SigV4Auth
@@ -15,6 +17,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from support.providers.exchange import Call, Reply
+from support.providers.id_tokens import ISSUER, claims_of
 from support.providers.moto import ask_moto
 from support.providers.standin import StandIn
 from support.tls import Certificate
@@ -24,8 +27,11 @@ _SCOPE = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([a-z0-9-]+)/([a-z]+)/aws4_request, "
     r"SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})"
 )
+ROLE = "arn:aws:iam::123456789012:role/rotation"
+AUDIENCE = "sts.amazonaws.com"
 _SKEW = 300
 _JSON = "application/x-amz-json-1.1"
+_FORM = "application/x-www-form-urlencoded"
 
 
 class Amazon(StandIn):
@@ -36,6 +42,8 @@ class Amazon(StandIn):
         self.callers: dict[str, tuple[str, str]] = {}
         self.denied: set[str] = set()
         """Actions that the policy of every caller denies."""
+        self.subjects: set[str] = set()
+        """Of the ID tokens that the role trusts."""
 
     def add_caller(self, key_id: str, secret_key: str, session_token: str = "") -> None:
         """Let somebody in."""
@@ -62,6 +70,8 @@ class Amazon(StandIn):
         """Refuse who may not do it; let moto answer all others."""
         if call.method != "POST" or call.path != "/":
             self.violation(f"{call.method} {call.path}: these services are called by POST /")
+        if call.headers.get("content-type") == _FORM:
+            return self._assume_role(call)
         if call.headers.get("content-type") != _JSON:
             self.violation(f"a body of type {call.headers.get('content-type')!r}")
         refusal = self._refusal(call)
@@ -70,6 +80,26 @@ class Amazon(StandIn):
         names = ("authorization", "x-amz-target", "x-amz-date", "content-type")
         headers = {name: call.headers[name] for name in names}
         status, content, kind = ask_moto("POST", "/", call.body, headers)
+        return Reply(status, content, {"Content-Type": kind})
+
+    def _assume_role(self, call: Call) -> Reply:
+        """Check the form and the ID token; let moto make the session."""
+        form = {name: values[-1] for name, values in parse_qs(call.body.decode()).items()}
+        if call.headers.get("accept") != "application/json" or "authorization" in call.headers:
+            self.violation("a sign-in accepts JSON, and has no signature")
+        claims = claims_of(form["WebIdentityToken"])
+        if claims["iss"] != ISSUER or claims["aud"] not in (AUDIENCE, [AUDIENCE]):
+            return _sts_refused(400, "InvalidIdentityToken", "Incorrect token audience")
+        if claims["exp"] < self.now().timestamp():
+            return _sts_refused(400, "ExpiredTokenException", "Token expired")
+        if form["RoleArn"] != ROLE or claims["sub"] not in self.subjects:
+            text = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+            return _sts_refused(403, "AccessDenied", text)
+        body = urlencode(form | {"ContentType": "JSON"}).encode()
+        status, content, kind = ask_moto("POST", "/", body, {"Content-Type": _FORM})
+        made = json.loads(content)["AssumeRoleWithWebIdentityResponse"]
+        session = made["AssumeRoleWithWebIdentityResult"]["Credentials"]
+        self.add_caller(session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
         return Reply(status, content, {"Content-Type": kind})
 
     def _refusal(self, call: Call) -> Reply | None:
@@ -110,6 +140,10 @@ class Amazon(StandIn):
 
 def _refused(name: str, text: str) -> Reply:
     return Reply(400, {"__type": name, "message": text})
+
+
+def _sts_refused(status: int, name: str, text: str) -> Reply:
+    return Reply(status, {"Error": {"Code": name, "Message": text, "Type": "Sender"}})
 
 
 def new_name() -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from support.providers.amazon import REGION, Amazon, new_name
+from support.providers.exchange import Call, Request
 from support.providers.stores import NEIGHBOUR, StoreHarness
 from support.tls import Certificate
 
@@ -33,6 +34,10 @@ class AmazonPlace(StoreHarness[Amazon]):
             "AWS_SECRET_ACCESS_KEY": self.token,
             "AWS_SESSION_TOKEN": self.session,
         }
+
+    def is_write(self, call: Call | Request) -> bool:
+        """See ``StoreHarness``."""
+        return call.headers.get("x-amz-target", "").endswith((".PutSecretValue", ".PutParameter"))
 
     def grant(self) -> None:
         """See ``StoreHarness``."""

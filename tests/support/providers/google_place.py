@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from support.providers.exchange import Call, Request
 from support.providers.google_cloud import ADD, PROJECT, READ, Caller, GoogleCloud, Version
 from support.providers.stores import StoreHarness
 from support.tls import Certificate
@@ -31,6 +32,10 @@ class GcpSecretHarness(StoreHarness[GoogleCloud]):
         names = ("SECRETMANAGER", "STS", "IAMCREDENTIALS")
         urls = {f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name}": self.server.url for name in names}
         return urls | {"CLOUDSDK_AUTH_ACCESS_TOKEN": self.token}
+
+    def is_write(self, call: Call | Request) -> bool:
+        """See ``StoreHarness``."""
+        return call.path.endswith(":addVersion")
 
     def grant(self) -> None:
         """See ``StoreHarness``."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from support.providers.exchange import Call, Request
 from support.providers.kubernetes import NAMESPACE, Kubernetes
 from support.providers.stores import NEIGHBOUR, StoreHarness
 from support.tls import Certificate
@@ -28,6 +29,10 @@ class KubernetesHarness(StoreHarness[Kubernetes]):
     def environ(self) -> dict[str, str]:
         """See ``StoreHarness``."""
         return {"KUBERNETES_API_URL": self.server.url, "KUBERNETES_TOKEN": self.token}
+
+    def is_write(self, call: Call | Request) -> bool:
+        """See ``StoreHarness``."""
+        return call.method == "PATCH"
 
     def grant(self) -> None:
         """See ``StoreHarness``."""

@@ -44,13 +44,18 @@ class Description:
     def check(self, method: str, path: str, request: Any, status: int, response: Any) -> list[str]:
         """Return what does not fit; bodies are parsed JSON, or None where there is none."""
         place = self.operation(method, path)
+        answered = [] if place is None else self._check_response(place, status, response)
+        return [
+            *self.check_request(method, path, request),
+            *(f"{method} {path}: {each}" for each in answered),
+        ]
+
+    def check_request(self, method: str, path: str, request: Any) -> list[str]:
+        """Return what does not fit in a request alone."""
+        place = self.operation(method, path)
         if place is None:
             return [f"{method} {path}: no such operation"]
-        problems = [
-            *self._check_query(place, path),
-            *self._check_request(place, request),
-            *self._check_response(place, status, response),
-        ]
+        problems = [*self._check_query(place, path), *self._check_request(place, request)]
         return [f"{method} {path}: {each}" for each in problems]
 
     def _check_query(self, place: tuple[str, ...], path: str) -> list[str]:

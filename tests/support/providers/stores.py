@@ -4,6 +4,7 @@ Each has what the contract suite wants of a store (``environ``, ``tokens``, ``he
 tests of all three together need besides.
 """
 
+import re
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
@@ -15,11 +16,11 @@ from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkContext
 from support.clock import VirtualClock
 from support.providers.buildkite import Buildkite
+from support.providers.exchange import Call, Fault, Reply, Request
 from support.providers.gitlab import GitLab
-from support.providers.openbao import OpenBao, OpenBaoFront
+from support.providers.openbao import shared_openbao
+from support.providers.openbao_front import OpenBaoFront
 from support.providers.standin import StandIn
-from support.providers.vault import Vault
-from support.providers.vault_server import VaultServer
 from support.tls import Certificate
 
 NAME = "SIGNOTAUR_API_KEY"
@@ -84,6 +85,22 @@ class StoreHarness(ABC, Generic[Server]):
     @abstractmethod
     def read(self) -> str:
         """Return the key, past the API."""
+
+    def is_write(self, call: Call | Request) -> bool:
+        """Return whether a request writes a key."""
+        return (
+            call.method in ("PUT", "POST")
+            and re.search("/(secrets|variables|data)/", call.path) is not None
+        )
+
+    def refuse_writes(self, status: int) -> Fault:
+        """Return a fault that takes no key, for a reason of its own."""
+        told = {"message": "not now", "errors": ["not now"], "error": {"message": "not now"}}
+
+        def fault(call: Call) -> Reply | None:
+            return Reply(status, told) if self.is_write(call) else None
+
+        return fault
 
     def context(
         self, *, seconds: float = 20, ca_file: Path | None = None, **environ: str
@@ -156,8 +173,11 @@ class GitlabHarness(StoreHarness[GitLab]):
         return value
 
 
-class VaultHarness(StoreHarness[VaultServer]):
-    """A field of secret/ci/signotaur, beside another field."""
+class VaultHarness(StoreHarness[OpenBaoFront]):
+    """A field of secret/ci/signotaur, beside another field; OpenBao behind a front is the server.
+
+    All of a worker share the server, which begins anew with each: only one is open at a time.
+    """
 
     readable = True
     text = f"vault:secret/ci/signotaur#{NAME}"
@@ -169,10 +189,9 @@ class VaultHarness(StoreHarness[VaultServer]):
     def __init__(
         self, _: Path | None = None, *, new: bool = False, tls: Certificate | None = None
     ) -> None:
-        super().__init__(self._server(tls), "ci-token-AAAAAAAAAAAAAAAAAAAAAAAA", new=new)
-
-    def _server(self, tls: Certificate | None) -> VaultServer:
-        return Vault(tls=tls)
+        self.bao = shared_openbao()
+        server = OpenBaoFront(self.bao, tls=tls)
+        super().__init__(server, "ci-token-AAAAAAAAAAAAAAAAAAAAAAAA", new=new)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -201,18 +220,7 @@ class VaultHarness(StoreHarness[VaultServer]):
         return value
 
 
-class OpenBaoHarness(VaultHarness):
-    """The same in OpenBao's own server, behind a front that can commit faults."""
-
-    def __init__(self, folder: Path | None, bao: OpenBao, **how: Any) -> None:
-        self.bao = bao
-        super().__init__(folder, **how)
-
-    def _server(self, tls: Certificate | None) -> VaultServer:
-        return OpenBaoFront(self.bao, tls=tls)
-
-
-class OpenBaoOverTls(OpenBaoHarness):
+class OpenBaoOverTls(VaultHarness):
     """The same with nothing before the server, found by the variables of OpenBao's own tools."""
 
     token_variable = "BAO_TOKEN"
