@@ -13,6 +13,7 @@ from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
 from support.providers.azure_place import AzureKeyVaultHarness
 from support.providers.exchange import Fault as ServerFault
 from support.providers.exchange import drop, fail
+from support.providers.gitea import GiteaHarness
 from support.providers.github_place import GithubHarness
 from support.providers.google_place import GcpSecretHarness
 from support.providers.kubernetes_place import KubernetesHarness
@@ -28,6 +29,8 @@ from support.providers.stores import (
 Kind = TypeVar("Kind")
 _REPOSITORY = "repos/acme/product"
 _ALWAYS = 1_000
+UNREADABLE = ("github-secret", "buildkite-secret", "gitea-secret")
+"""The kinds whose store never shows the key."""
 
 
 def _behind(place: SinkHarness, kind: type[Kind]) -> Kind:
@@ -49,7 +52,7 @@ def _served(
         lambda place: _store(place).read(),
         durable=True,
         writes_file=False,
-        readable=kind not in ("github-secret", "buildkite-secret"),
+        readable=kind not in UNREADABLE,
         kinds=(kind,),
         store=make,
         server=server,
@@ -85,6 +88,8 @@ STORE_CASES = (
     _served("azure key vault", "azure-key-vault", AzureKeyVaultHarness),
     _served("google cloud secret", "gcp-secret", GcpSecretHarness),
     _served("entry of a kubernetes secret", "kubernetes", KubernetesHarness),
+    _served("gitea secret", "gitea-secret", GiteaHarness),
+    _served("gitea secret of an organization", "gitea-secret", partial(GiteaHarness, owner="acme")),
     SinkCase(
         "command", _command, lambda place: place.file.read_text(),
         durable=True, writes_file=False, readable=False, kinds=("command",), store=Program,

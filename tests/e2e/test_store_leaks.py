@@ -24,6 +24,7 @@ from support.keyserver import KeyServer
 from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
 from support.providers.azure_place import AzureKeyVaultHarness
 from support.providers.exchange import Call, Reply
+from support.providers.gitea import GiteaHarness
 from support.providers.github_place import REPOSITORY, GithubHarness
 from support.providers.google_place import GcpSecretHarness
 from support.providers.kubernetes_place import KubernetesHarness
@@ -121,6 +122,7 @@ def harness(front: Front, plain_server: KeyServer, tmp_path: Path) -> Iterator[L
         AzureKeyVaultHarness(new=True),
         KubernetesHarness(new=True),
         GcpSecretHarness(new=True),
+        GiteaHarness(new=True),
     ]
     before = "what-stood-there-before"
     with ExitStack() as stack:

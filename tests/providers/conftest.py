@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from support.providers.gitea import GiteaHarness
 from support.providers.openbao import OpenBao
 from support.providers.stores import (
     BuildkiteHarness,
@@ -24,6 +25,7 @@ MAKES: dict[str, Make] = {
     "vault": VaultHarness,
     "openbao": OpenBaoHarness,
     "buildkite": BuildkiteHarness,
+    "gitea": GiteaHarness,
 }
 
 

@@ -43,6 +43,7 @@ REVEALS = {
     "signotaur_action/sinks/continua.py",
     "signotaur_action/sinks/env_file.py",
     "signotaur_action/sinks/github_job.py",
+    "signotaur_action/sinks/gitea_secret.py",
     "signotaur_action/sinks/gitlab_var.py",
     "signotaur_action/sinks/key_file.py",
     "signotaur_action/sinks/stdout.py",

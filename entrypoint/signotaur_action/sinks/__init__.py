@@ -18,6 +18,7 @@ from signotaur_action.sinks.command import CommandSink
 from signotaur_action.sinks.continua import ContinuaSink
 from signotaur_action.sinks.env_file import EnvFileSink
 from signotaur_action.sinks.gcp_secret import GcpSecretSink
+from signotaur_action.sinks.gitea_secret import GiteaSecretSink
 from signotaur_action.sinks.github_job import GithubEnvSink, GithubOutputSink
 from signotaur_action.sinks.github_secret import GithubSecretSink
 from signotaur_action.sinks.gitlab_var import GitlabVarSink
@@ -56,6 +57,7 @@ EMITTERS: dict[str, Callable[[str, SinkContext], Sink]] = {
     "azure-key-vault": AzureKeyVaultSink,
     "gcp-secret": GcpSecretSink,
     "kubernetes": KubernetesSink,
+    "gitea-secret": GiteaSecretSink,
     "azure": AzureSink,
     "teamcity": TeamcitySink,
     "key-file": _key_file,
