@@ -10,6 +10,7 @@ from contract.program import Program
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
 from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
+from support.providers.azure_devops import AzureDevopsHarness
 from support.providers.azure_place import AzureKeyVaultHarness
 from support.providers.exchange import Fault as ServerFault
 from support.providers.exchange import drop, fail
@@ -29,7 +30,7 @@ from support.providers.stores import (
 Kind = TypeVar("Kind")
 _REPOSITORY = "repos/acme/product"
 _ALWAYS = 1_000
-UNREADABLE = ("github-secret", "buildkite-secret", "gitea-secret")
+UNREADABLE = ("github-secret", "buildkite-secret", "gitea-secret", "azure-devops-var")
 """The kinds whose store never shows the key."""
 
 
@@ -90,6 +91,7 @@ STORE_CASES = (
     _served("entry of a kubernetes secret", "kubernetes", KubernetesHarness),
     _served("gitea secret", "gitea-secret", GiteaHarness),
     _served("gitea secret of an organization", "gitea-secret", partial(GiteaHarness, owner="acme")),
+    _served("variable of an azure devops group", "azure-devops-var", AzureDevopsHarness),
     SinkCase(
         "command", _command, lambda place: place.file.read_text(),
         durable=True, writes_file=False, readable=False, kinds=("command",), store=Program,

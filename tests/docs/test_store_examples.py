@@ -1,6 +1,7 @@
 """The example on the page of a store is run as it is printed, over the store's stand-in."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,15 @@ from docs.pages import BLOCKS
 from docs.sites import CLIENT
 from e2e.client_harness import Ledger
 from support.keyserver import KeyServer
+from support.providers.azure_devops import AzureDevopsHarness
 from support.providers.gitea import GiteaHarness
 from support.providers.stores import OLDER, StoreHarness
 
 EXAMPLES = [block["text"] for block in BLOCKS if block["mark"] == "store"]
-PLACES: dict[str, type[StoreHarness[Any]]] = {"gitea-secret": GiteaHarness}
+PLACES: dict[str, Callable[[], StoreHarness[Any]]] = {
+    "gitea-secret": GiteaHarness,
+    "azure-devops-var": AzureDevopsHarness,
+}
 
 
 def kind_of(example: str) -> str:

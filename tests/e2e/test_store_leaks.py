@@ -22,6 +22,7 @@ from rotation.stores import Command, File, Store
 from support.front import Exchange, Front
 from support.keyserver import KeyServer
 from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
+from support.providers.azure_devops import AzureDevopsHarness
 from support.providers.azure_place import AzureKeyVaultHarness
 from support.providers.exchange import Call, Reply
 from support.providers.gitea import GiteaHarness
@@ -123,6 +124,7 @@ def harness(front: Front, plain_server: KeyServer, tmp_path: Path) -> Iterator[L
         KubernetesHarness(new=True),
         GcpSecretHarness(new=True),
         GiteaHarness(new=True),
+        AzureDevopsHarness(new=True),
     ]
     before = "what-stood-there-before"
     with ExitStack() as stack:

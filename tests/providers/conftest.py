@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from support.providers.azure_devops import AzureDevopsHarness
 from support.providers.gitea import GiteaHarness
 from support.providers.openbao import OpenBao
 from support.providers.stores import (
@@ -26,6 +27,7 @@ MAKES: dict[str, Make] = {
     "openbao": OpenBaoHarness,
     "buildkite": BuildkiteHarness,
     "gitea": GiteaHarness,
+    "azure devops": AzureDevopsHarness,
 }
 
 

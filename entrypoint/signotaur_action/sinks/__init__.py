@@ -11,6 +11,7 @@ from signotaur_action.ports import Sink
 from signotaur_action.sinks.aws_parameter import AwsParameterSink
 from signotaur_action.sinks.aws_secret import AwsSecretSink
 from signotaur_action.sinks.azure import AzureSink
+from signotaur_action.sinks.azure_devops_var import AzureDevopsVarSink
 from signotaur_action.sinks.azure_key_vault import AzureKeyVaultSink
 from signotaur_action.sinks.base import SinkContext, SinkError, require_name
 from signotaur_action.sinks.buildkite_secret import BuildkiteSecretSink
@@ -58,6 +59,7 @@ EMITTERS: dict[str, Callable[[str, SinkContext], Sink]] = {
     "gcp-secret": GcpSecretSink,
     "kubernetes": KubernetesSink,
     "gitea-secret": GiteaSecretSink,
+    "azure-devops-var": AzureDevopsVarSink,
     "azure": AzureSink,
     "teamcity": TeamcitySink,
     "key-file": _key_file,
