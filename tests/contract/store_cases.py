@@ -17,6 +17,7 @@ from support.providers.exchange import drop, fail
 from support.providers.gitea import GiteaHarness
 from support.providers.github_place import GithubHarness
 from support.providers.google_place import GcpSecretHarness
+from support.providers.jenkins import JenkinsHarness
 from support.providers.kubernetes_place import KubernetesHarness
 from support.providers.stores import (
     BuildkiteHarness,
@@ -30,7 +31,13 @@ from support.providers.stores import (
 Kind = TypeVar("Kind")
 _REPOSITORY = "repos/acme/product"
 _ALWAYS = 1_000
-UNREADABLE = ("github-secret", "buildkite-secret", "gitea-secret", "azure-devops-var")
+UNREADABLE = (
+    "github-secret",
+    "buildkite-secret",
+    "gitea-secret",
+    "azure-devops-var",
+    "jenkins-credential",
+)
 """The kinds whose store never shows the key."""
 
 
@@ -92,6 +99,11 @@ STORE_CASES = (
     _served("gitea secret", "gitea-secret", GiteaHarness),
     _served("gitea secret of an organization", "gitea-secret", partial(GiteaHarness, owner="acme")),
     _served("variable of an azure devops group", "azure-devops-var", AzureDevopsHarness),
+    _served("jenkins credential", "jenkins-credential", JenkinsHarness),
+    _served(
+        "jenkins credential of a folder", "jenkins-credential",
+        partial(JenkinsHarness, folder="team/my product", domain="signing"),
+    ),
     SinkCase(
         "command", _command, lambda place: place.file.read_text(),
         durable=True, writes_file=False, readable=False, kinds=("command",), store=Program,

@@ -14,12 +14,14 @@ from e2e.client_harness import Ledger
 from support.keyserver import KeyServer
 from support.providers.azure_devops import AzureDevopsHarness
 from support.providers.gitea import GiteaHarness
+from support.providers.jenkins import JenkinsHarness
 from support.providers.stores import OLDER, StoreHarness
 
 EXAMPLES = [block["text"] for block in BLOCKS if block["mark"] == "store"]
 PLACES: dict[str, Callable[[], StoreHarness[Any]]] = {
     "gitea-secret": GiteaHarness,
     "azure-devops-var": AzureDevopsHarness,
+    "jenkins-credential": JenkinsHarness,
 }
 
 

@@ -28,6 +28,7 @@ from support.providers.exchange import Call, Reply
 from support.providers.gitea import GiteaHarness
 from support.providers.github_place import REPOSITORY, GithubHarness
 from support.providers.google_place import GcpSecretHarness
+from support.providers.jenkins import JenkinsHarness
 from support.providers.kubernetes_place import KubernetesHarness
 from support.providers.stores import BuildkiteHarness, GitlabHarness, StoreHarness, VaultHarness
 
@@ -125,6 +126,7 @@ def harness(front: Front, plain_server: KeyServer, tmp_path: Path) -> Iterator[L
         GcpSecretHarness(new=True),
         GiteaHarness(new=True),
         AzureDevopsHarness(new=True),
+        JenkinsHarness(new=True),
     ]
     before = "what-stood-there-before"
     with ExitStack() as stack:

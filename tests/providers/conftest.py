@@ -9,6 +9,7 @@ import pytest
 
 from support.providers.azure_devops import AzureDevopsHarness
 from support.providers.gitea import GiteaHarness
+from support.providers.jenkins import JenkinsHarness
 from support.providers.openbao import OpenBao
 from support.providers.stores import (
     BuildkiteHarness,
@@ -28,6 +29,7 @@ MAKES: dict[str, Make] = {
     "buildkite": BuildkiteHarness,
     "gitea": GiteaHarness,
     "azure devops": AzureDevopsHarness,
+    "jenkins": JenkinsHarness,
 }
 
 

@@ -46,6 +46,7 @@ REVEALS = {
     "signotaur_action/sinks/github_job.py",
     "signotaur_action/sinks/gitea_secret.py",
     "signotaur_action/sinks/gitlab_var.py",
+    "signotaur_action/sinks/jenkins_credential.py",
     "signotaur_action/sinks/key_file.py",
     "signotaur_action/sinks/stdout.py",
     "signotaur_action/sinks/store.py",  # looks whether a header can carry the token

@@ -23,6 +23,7 @@ from signotaur_action.sinks.gitea_secret import GiteaSecretSink
 from signotaur_action.sinks.github_job import GithubEnvSink, GithubOutputSink
 from signotaur_action.sinks.github_secret import GithubSecretSink
 from signotaur_action.sinks.gitlab_var import GitlabVarSink
+from signotaur_action.sinks.jenkins_credential import JenkinsCredentialSink
 from signotaur_action.sinks.key_file import KeyFileSink
 from signotaur_action.sinks.kubernetes import KubernetesSink
 from signotaur_action.sinks.teamcity import TeamcitySink
@@ -60,6 +61,7 @@ EMITTERS: dict[str, Callable[[str, SinkContext], Sink]] = {
     "kubernetes": KubernetesSink,
     "gitea-secret": GiteaSecretSink,
     "azure-devops-var": AzureDevopsVarSink,
+    "jenkins-credential": JenkinsCredentialSink,
     "azure": AzureSink,
     "teamcity": TeamcitySink,
     "key-file": _key_file,

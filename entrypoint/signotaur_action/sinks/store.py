@@ -58,6 +58,8 @@ class Access:
     header: str = "Authorization"
     prefix: str = "Bearer "
     headers: Mapping[str, str] = field(default_factory=dict)
+    text_type: str = ""
+    """The Content-Type of answers that are text, and not JSON."""
     temporary: Collection[int] = TEMPORARY
     denied_statuses: Collection[int] = (UNAUTHORIZED, FORBIDDEN, NOT_FOUND)
     """What the store answers to a token that is not allowed something."""
@@ -115,6 +117,7 @@ class Store:
             repeatable=("GET", "PUT", "POST", "PATCH"),
             temporary=access.temporary,
             headers=access.headers,
+            text_type=access.text_type,
             json_only=False,
             verbatim=True,
             longest_answer=4 * 1024 * 1024,  # a hundred secrets with their policies
@@ -126,12 +129,14 @@ class Store:
         self,
         method: str,
         path: str,
-        body: Json | None = None,
+        body: Json | bytes | None = None,
         *,
         hide: Collection[Secret] = (),
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send a request; ``path`` comes from ``join_path``, with a query or without.
+
+        ``body``: of bytes, ``headers`` must name the Content-Type.
 
         Raises StoreRefusedError where the sign-in is refused.
         """
