@@ -27,6 +27,7 @@ from support.providers.stores import (
     StoreHarness,
     VaultHarness,
 )
+from support.providers.teamcity import TeamcityHarness
 
 Kind = TypeVar("Kind")
 _REPOSITORY = "repos/acme/product"
@@ -37,6 +38,7 @@ UNREADABLE = (
     "gitea-secret",
     "azure-devops-var",
     "jenkins-credential",
+    "teamcity-param",
 )
 """The kinds whose store never shows the key."""
 
@@ -104,6 +106,7 @@ STORE_CASES = (
         "jenkins credential of a folder", "jenkins-credential",
         partial(JenkinsHarness, folder="team/my product", domain="signing"),
     ),
+    _served("teamcity parameter", "teamcity-param", TeamcityHarness),
     SinkCase(
         "command", _command, lambda place: place.file.read_text(),
         durable=True, writes_file=False, readable=False, kinds=("command",), store=Program,

@@ -16,11 +16,13 @@ from support.providers.azure_devops import AzureDevopsHarness
 from support.providers.gitea import GiteaHarness
 from support.providers.jenkins import JenkinsHarness
 from support.providers.stores import OLDER, StoreHarness
+from support.providers.teamcity import TeamcityHarness
 
 EXAMPLES = [block["text"] for block in BLOCKS if block["mark"] == "store"]
 PLACES: dict[str, Callable[[], StoreHarness[Any]]] = {
     "gitea-secret": GiteaHarness,
     "azure-devops-var": AzureDevopsHarness,
+    "teamcity-param": TeamcityHarness,
     "jenkins-credential": JenkinsHarness,
 }
 

@@ -31,6 +31,7 @@ from support.providers.google_place import GcpSecretHarness
 from support.providers.jenkins import JenkinsHarness
 from support.providers.kubernetes_place import KubernetesHarness
 from support.providers.stores import BuildkiteHarness, GitlabHarness, StoreHarness, VaultHarness
+from support.providers.teamcity import TeamcityHarness
 
 PRINTED = ("azure:KEY", "azure:KEY,output=true", "teamcity:env.KEY")
 SHOWN = (
@@ -126,6 +127,7 @@ def harness(front: Front, plain_server: KeyServer, tmp_path: Path) -> Iterator[L
         GcpSecretHarness(new=True),
         GiteaHarness(new=True),
         AzureDevopsHarness(new=True),
+        TeamcityHarness(new=True),
         JenkinsHarness(new=True),
     ]
     before = "what-stood-there-before"

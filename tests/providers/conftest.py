@@ -18,6 +18,7 @@ from support.providers.stores import (
     StoreHarness,
     VaultHarness,
 )
+from support.providers.teamcity import TeamcityHarness
 
 Make = Callable[..., StoreHarness[Any]]
 MAKES: dict[str, Make] = {
@@ -29,6 +30,7 @@ MAKES: dict[str, Make] = {
     "buildkite": BuildkiteHarness,
     "gitea": GiteaHarness,
     "azure devops": AzureDevopsHarness,
+    "teamcity": TeamcityHarness,
     "jenkins": JenkinsHarness,
 }
 

@@ -51,6 +51,7 @@ REVEALS = {
     "signotaur_action/sinks/stdout.py",
     "signotaur_action/sinks/store.py",  # looks whether a header can carry the token
     "signotaur_action/sinks/teamcity.py",
+    "signotaur_action/sinks/teamcity_param.py",
     "signotaur_action/sinks/template.py",
     "signotaur_action/sinks/entra.py",
     "signotaur_action/sinks/id_token.py",

@@ -27,6 +27,7 @@ from signotaur_action.sinks.jenkins_credential import JenkinsCredentialSink
 from signotaur_action.sinks.key_file import KeyFileSink
 from signotaur_action.sinks.kubernetes import KubernetesSink
 from signotaur_action.sinks.teamcity import TeamcitySink
+from signotaur_action.sinks.teamcity_param import TeamcityParamSink
 from signotaur_action.sinks.template import TemplateSink
 from signotaur_action.sinks.vault import VaultSink
 
@@ -62,6 +63,7 @@ EMITTERS: dict[str, Callable[[str, SinkContext], Sink]] = {
     "gitea-secret": GiteaSecretSink,
     "azure-devops-var": AzureDevopsVarSink,
     "jenkins-credential": JenkinsCredentialSink,
+    "teamcity-param": TeamcityParamSink,
     "azure": AzureSink,
     "teamcity": TeamcitySink,
     "key-file": _key_file,
