@@ -194,3 +194,8 @@ def test_a_place_that_cannot_be_is_a_fault(jenkins: JenkinsHarness, text: str) -
 def test_a_user_is_needed(jenkins: JenkinsHarness, user: str) -> None:
     with pytest.raises(SinkError, match="JENKINS_USER_ID must be the user"):
         jenkins.sink(JENKINS_USER_ID=user)
+
+
+def test_a_job_tells_the_address(jenkins: JenkinsHarness) -> None:
+    sink = jenkins.sink(JENKINS_SERVER_URL="", JENKINS_URL=f"{jenkins.server.url}/")
+    assert list(sink.check()) == []

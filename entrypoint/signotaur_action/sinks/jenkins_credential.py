@@ -7,7 +7,7 @@ never comes back, and nothing says when it changed: the delivery is proved by Je
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.sax.saxutils import escape
 
 from signotaur_action.http import Answer, BasicCredential
@@ -77,7 +77,7 @@ class JenkinsCredentialSink:
     def __init__(self, argument: str, context: SinkContext) -> None:
         self._place, self._jenkins = collect_faults(
             lambda: _place(argument),
-            lambda: Store(KIND, _ACCESS, context, _credential(context)),
+            lambda: _store(context),
         )
         where = f" of {self._place.in_words}" if self._place.in_words else ""
         self.name = f"Jenkins credential {self._place.identity}{where}"
@@ -167,8 +167,14 @@ def _place(argument: str) -> _Place:
     return _Place(identity, folder, domain)
 
 
-def _credential(context: SinkContext) -> BasicCredential:
-    token = token_of(KIND, _ACCESS, context)
+def _store(context: SinkContext) -> Store:
+    # JENKINS_URL is set in jobs. Elsewhere it would make this run look like a job.
+    access = replace(_ACCESS, default_url=context.environ.get("JENKINS_URL", ""))
+    return Store(KIND, access, context, _credential(access, context))
+
+
+def _credential(access: Access, context: SinkContext) -> BasicCredential:
+    token = token_of(KIND, access, context)
     user = context.environ.get(USER, "").strip()
     if not re.fullmatch("[^:\x00-\x1f]+", user):
         raise SinkError(f"{KIND}: {USER} must be the user that the token belongs to")
@@ -192,7 +198,7 @@ def _error_text(answer: Answer) -> str:
 
 _ACCESS = Access(
     store="Jenkins",
-    address="JENKINS_URL",
+    address="JENKINS_SERVER_URL",
     token="JENKINS_API_TOKEN",  # noqa: S106 - a variable's name
     token_hint=f"an API token of the user {USER}",
     error_text=_error_text,

@@ -137,7 +137,7 @@ class JenkinsHarness(StoreHarness[Jenkins]):
 
     readable = False
     token_variable = "JENKINS_API_TOKEN"
-    address_variable = "JENKINS_URL"
+    address_variable = "JENKINS_SERVER_URL"
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class JenkinsHarness(StoreHarness[Jenkins]):
     @property
     def environ(self) -> dict[str, str]:
         """See ``StoreHarness``."""
-        address = {"JENKINS_URL": f"{self.server.url}/", "JENKINS_USER_ID": USER}
+        address = {"JENKINS_SERVER_URL": f"{self.server.url}/", "JENKINS_USER_ID": USER}
         return address | {"JENKINS_API_TOKEN": self.token}
 
     def grant(self) -> None:
