@@ -12,6 +12,7 @@ from signotaur_action.sinks import emitter
 from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
 from support.providers.azure_devops import AzureDevopsHarness
 from support.providers.azure_place import AzureKeyVaultHarness
+from support.providers.circleci import CircleciHarness
 from support.providers.exchange import Fault as ServerFault
 from support.providers.exchange import drop, fail
 from support.providers.gitea import GiteaHarness
@@ -39,6 +40,7 @@ UNREADABLE = (
     "azure-devops-var",
     "jenkins-credential",
     "teamcity-param",
+    "circleci-env",
 )
 """The kinds whose store never shows the key."""
 
@@ -107,6 +109,8 @@ STORE_CASES = (
         partial(JenkinsHarness, folder="team/my product", domain="signing"),
     ),
     _served("teamcity parameter", "teamcity-param", TeamcityHarness),
+    _served("circleci context", "circleci-env", CircleciHarness),
+    _served("circleci project", "circleci-env", partial(CircleciHarness, project=True)),
     SinkCase(
         "command", _command, lambda place: place.file.read_text(),
         durable=True, writes_file=False, readable=False, kinds=("command",), store=Program,

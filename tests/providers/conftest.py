@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from support.providers.azure_devops import AzureDevopsHarness
+from support.providers.circleci import CircleciHarness
 from support.providers.gitea import GiteaHarness
 from support.providers.jenkins import JenkinsHarness
 from support.providers.openbao import OpenBao
@@ -30,6 +31,7 @@ MAKES: dict[str, Make] = {
     "buildkite": BuildkiteHarness,
     "gitea": GiteaHarness,
     "azure devops": AzureDevopsHarness,
+    "circleci": CircleciHarness,
     "teamcity": TeamcityHarness,
     "jenkins": JenkinsHarness,
 }

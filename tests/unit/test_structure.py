@@ -40,6 +40,7 @@ REVEALS = {
     "signotaur_action/sinks/azure_devops_var.py",
     "signotaur_action/sinks/azure_key_vault.py",
     "signotaur_action/sinks/buildkite_secret.py",
+    "signotaur_action/sinks/circleci_env.py",
     "signotaur_action/sinks/command.py",  # a program's standard input
     "signotaur_action/sinks/continua.py",
     "signotaur_action/sinks/env_file.py",

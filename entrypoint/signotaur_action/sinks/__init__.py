@@ -15,6 +15,7 @@ from signotaur_action.sinks.azure_devops_var import AzureDevopsVarSink
 from signotaur_action.sinks.azure_key_vault import AzureKeyVaultSink
 from signotaur_action.sinks.base import SinkContext, SinkError, require_name
 from signotaur_action.sinks.buildkite_secret import BuildkiteSecretSink
+from signotaur_action.sinks.circleci_env import CircleciEnvSink
 from signotaur_action.sinks.command import CommandSink
 from signotaur_action.sinks.continua import ContinuaSink
 from signotaur_action.sinks.env_file import EnvFileSink
@@ -64,6 +65,7 @@ EMITTERS: dict[str, Callable[[str, SinkContext], Sink]] = {
     "azure-devops-var": AzureDevopsVarSink,
     "jenkins-credential": JenkinsCredentialSink,
     "teamcity-param": TeamcityParamSink,
+    "circleci-env": CircleciEnvSink,
     "azure": AzureSink,
     "teamcity": TeamcitySink,
     "key-file": _key_file,
