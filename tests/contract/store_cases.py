@@ -12,6 +12,7 @@ from signotaur_action.sinks import emitter
 from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
 from support.providers.azure_devops import AzureDevopsHarness
 from support.providers.azure_place import AzureKeyVaultHarness
+from support.providers.bitbucket import BitbucketHarness
 from support.providers.circleci import CircleciHarness
 from support.providers.exchange import Fault as ServerFault
 from support.providers.exchange import drop, fail
@@ -41,6 +42,7 @@ UNREADABLE = (
     "jenkins-credential",
     "teamcity-param",
     "circleci-env",
+    "bitbucket-var",
 )
 """The kinds whose store never shows the key."""
 
@@ -111,6 +113,15 @@ STORE_CASES = (
     _served("teamcity parameter", "teamcity-param", TeamcityHarness),
     _served("circleci context", "circleci-env", CircleciHarness),
     _served("circleci project", "circleci-env", partial(CircleciHarness, project=True)),
+    _served("bitbucket variable", "bitbucket-var", BitbucketHarness),
+    _served(
+        "bitbucket variable of a deployment", "bitbucket-var",
+        partial(BitbucketHarness, owner="acme/app:Production EU"),
+    ),
+    _served(
+        "bitbucket variable of a workspace", "bitbucket-var",
+        partial(BitbucketHarness, owner="acme"),
+    ),
     SinkCase(
         "command", _command, lambda place: place.file.read_text(),
         durable=True, writes_file=False, readable=False, kinds=("command",), store=Program,

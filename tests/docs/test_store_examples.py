@@ -13,6 +13,7 @@ from docs.sites import CLIENT
 from e2e.client_harness import Ledger
 from support.keyserver import KeyServer
 from support.providers.azure_devops import AzureDevopsHarness
+from support.providers.bitbucket import BitbucketHarness
 from support.providers.circleci import CircleciHarness
 from support.providers.gitea import GiteaHarness
 from support.providers.jenkins import JenkinsHarness
@@ -23,6 +24,7 @@ EXAMPLES = [block["text"] for block in BLOCKS if block["mark"] == "store"]
 PLACES: dict[str, Callable[[], StoreHarness[Any]]] = {
     "gitea-secret": GiteaHarness,
     "azure-devops-var": AzureDevopsHarness,
+    "bitbucket-var": BitbucketHarness,
     "circleci-env": CircleciHarness,
     "teamcity-param": TeamcityHarness,
     "jenkins-credential": JenkinsHarness,

@@ -24,6 +24,7 @@ from support.keyserver import KeyServer
 from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
 from support.providers.azure_devops import AzureDevopsHarness
 from support.providers.azure_place import AzureKeyVaultHarness
+from support.providers.bitbucket import BitbucketHarness
 from support.providers.circleci import CircleciHarness
 from support.providers.exchange import Call, Reply
 from support.providers.gitea import GiteaHarness
@@ -128,6 +129,7 @@ def harness(front: Front, plain_server: KeyServer, tmp_path: Path) -> Iterator[L
         GcpSecretHarness(new=True),
         GiteaHarness(new=True),
         AzureDevopsHarness(new=True),
+        BitbucketHarness(new=True),
         CircleciHarness(new=True),
         TeamcityHarness(new=True),
         JenkinsHarness(new=True),

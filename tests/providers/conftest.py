@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from support.providers.azure_devops import AzureDevopsHarness
+from support.providers.bitbucket import BitbucketHarness
 from support.providers.circleci import CircleciHarness
 from support.providers.gitea import GiteaHarness
 from support.providers.jenkins import JenkinsHarness
@@ -31,6 +32,7 @@ MAKES: dict[str, Make] = {
     "buildkite": BuildkiteHarness,
     "gitea": GiteaHarness,
     "azure devops": AzureDevopsHarness,
+    "bitbucket": BitbucketHarness,
     "circleci": CircleciHarness,
     "teamcity": TeamcityHarness,
     "jenkins": JenkinsHarness,

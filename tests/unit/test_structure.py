@@ -39,6 +39,7 @@ REVEALS = {
     "signotaur_action/sinks/azure.py",
     "signotaur_action/sinks/azure_devops_var.py",
     "signotaur_action/sinks/azure_key_vault.py",
+    "signotaur_action/sinks/bitbucket_var.py",
     "signotaur_action/sinks/buildkite_secret.py",
     "signotaur_action/sinks/circleci_env.py",
     "signotaur_action/sinks/command.py",  # a program's standard input

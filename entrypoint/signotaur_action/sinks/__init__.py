@@ -14,6 +14,7 @@ from signotaur_action.sinks.azure import AzureSink
 from signotaur_action.sinks.azure_devops_var import AzureDevopsVarSink
 from signotaur_action.sinks.azure_key_vault import AzureKeyVaultSink
 from signotaur_action.sinks.base import SinkContext, SinkError, require_name
+from signotaur_action.sinks.bitbucket_var import BitbucketVarSink
 from signotaur_action.sinks.buildkite_secret import BuildkiteSecretSink
 from signotaur_action.sinks.circleci_env import CircleciEnvSink
 from signotaur_action.sinks.command import CommandSink
@@ -66,6 +67,7 @@ EMITTERS: dict[str, Callable[[str, SinkContext], Sink]] = {
     "jenkins-credential": JenkinsCredentialSink,
     "teamcity-param": TeamcityParamSink,
     "circleci-env": CircleciEnvSink,
+    "bitbucket-var": BitbucketVarSink,
     "azure": AzureSink,
     "teamcity": TeamcitySink,
     "key-file": _key_file,
