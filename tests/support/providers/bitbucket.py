@@ -111,8 +111,8 @@ class BitbucketHarness(StoreHarness[Bitbucket]):
         tls: Certificate | None = None,
     ) -> None:
         self.owner = owner
-        repository, _, deployment = owner.partition(":")
-        more = f",deployment={deployment}" if deployment else ""
+        repository, *deployment = owner.split(":")
+        more = f",deployment={deployment[0]}" if deployment else ""
         where = f"repo={repository}{more}" if "/" in owner else f"workspace={owner}"
         self.text = f"bitbucket-var:{NAME},{where}"
         super().__init__(Bitbucket(tls=tls), "ATCTT3xFfGN0AAAAAAAAAAAAAAAAAAAA", new=new)
