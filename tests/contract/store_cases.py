@@ -10,11 +10,16 @@ from contract.program import Program
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
 from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
+from support.providers.azure_devops import AzureDevopsHarness
 from support.providers.azure_place import AzureKeyVaultHarness
+from support.providers.bitbucket import BitbucketHarness
+from support.providers.circleci import CircleciHarness
 from support.providers.exchange import Fault as ServerFault
 from support.providers.exchange import drop, fail
+from support.providers.gitea import GiteaHarness
 from support.providers.github_place import GithubHarness
 from support.providers.google_place import GcpSecretHarness
+from support.providers.jenkins import JenkinsHarness
 from support.providers.kubernetes_place import KubernetesHarness
 from support.providers.stores import (
     BuildkiteHarness,
@@ -23,10 +28,22 @@ from support.providers.stores import (
     StoreHarness,
     VaultHarness,
 )
+from support.providers.teamcity import TeamcityHarness
 
 Kind = TypeVar("Kind")
 _REPOSITORY = "repos/acme/product"
 _ALWAYS = 1_000
+UNREADABLE = (
+    "github-secret",
+    "buildkite-secret",
+    "gitea-secret",
+    "azure-devops-var",
+    "jenkins-credential",
+    "teamcity-param",
+    "circleci-env",
+    "bitbucket-var",
+)
+"""The kinds whose store never shows the key."""
 
 
 def _behind(place: SinkHarness, kind: type[Kind]) -> Kind:
@@ -46,7 +63,7 @@ def _served(name: str, kind: str, make: Callable[..., StoreHarness[Any]]) -> Sin
         lambda place: _store(place).read(),
         durable=True,
         writes_file=False,
-        readable=kind not in ("github-secret", "buildkite-secret"),
+        readable=kind not in UNREADABLE,
         kinds=(kind,),
         store=make,
     )
@@ -80,6 +97,26 @@ STORE_CASES = (
     _served("azure key vault", "azure-key-vault", AzureKeyVaultHarness),
     _served("google cloud secret", "gcp-secret", GcpSecretHarness),
     _served("entry of a kubernetes secret", "kubernetes", KubernetesHarness),
+    _served("gitea secret", "gitea-secret", GiteaHarness),
+    _served("gitea secret of an organization", "gitea-secret", partial(GiteaHarness, owner="acme")),
+    _served("variable of an azure devops group", "azure-devops-var", AzureDevopsHarness),
+    _served("jenkins credential", "jenkins-credential", JenkinsHarness),
+    _served(
+        "jenkins credential of a folder", "jenkins-credential",
+        partial(JenkinsHarness, folder="team/my product", domain="signing"),
+    ),
+    _served("teamcity parameter", "teamcity-param", TeamcityHarness),
+    _served("circleci context", "circleci-env", CircleciHarness),
+    _served("circleci project", "circleci-env", partial(CircleciHarness, project=True)),
+    _served("bitbucket variable", "bitbucket-var", BitbucketHarness),
+    _served(
+        "bitbucket variable of a deployment", "bitbucket-var",
+        partial(BitbucketHarness, owner="acme/app:Production EU"),
+    ),
+    _served(
+        "bitbucket variable of a workspace", "bitbucket-var",
+        partial(BitbucketHarness, owner="acme"),
+    ),
     SinkCase(
         "command", _command, lambda place: place.file.read_text(),
         durable=True, writes_file=False, readable=False, kinds=("command",), store=Program,

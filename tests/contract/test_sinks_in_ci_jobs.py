@@ -104,7 +104,7 @@ def test_a_job_inside_the_job_of_another_system_is_still_read(message: str, tmp_
         ("GitHub Actions", "github-secret, github-output (for later steps of this job), vault"),
         ("GitLab CI/CD", "works there: gitlab-var, vault"),
         ("Buildkite", "works there: buildkite-secret, vault"),
-        ("Jenkins", "works there: vault"),
+        ("Jenkins", "works there: jenkins-credential, vault"),
     ],
 )
 def test_the_next_step_names_what_works_there(job: str, works: str, tmp_path: Path) -> None:

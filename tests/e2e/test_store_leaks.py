@@ -22,12 +22,18 @@ from rotation.stores import Command, File, Store
 from support.front import Exchange, Front
 from support.keyserver import KeyServer
 from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
+from support.providers.azure_devops import AzureDevopsHarness
 from support.providers.azure_place import AzureKeyVaultHarness
+from support.providers.bitbucket import BitbucketHarness
+from support.providers.circleci import CircleciHarness
 from support.providers.exchange import Call, Reply
+from support.providers.gitea import GiteaHarness
 from support.providers.github_place import REPOSITORY, GithubHarness
 from support.providers.google_place import GcpSecretHarness
+from support.providers.jenkins import JenkinsHarness
 from support.providers.kubernetes_place import KubernetesHarness
 from support.providers.stores import BuildkiteHarness, GitlabHarness, StoreHarness, VaultHarness
+from support.providers.teamcity import TeamcityHarness
 
 PRINTED = ("azure:KEY", "azure:KEY,output=true", "teamcity:env.KEY")
 SHOWN = (
@@ -121,6 +127,12 @@ def harness(front: Front, plain_server: KeyServer, tmp_path: Path) -> Iterator[L
         AzureKeyVaultHarness(new=True),
         KubernetesHarness(new=True),
         GcpSecretHarness(new=True),
+        GiteaHarness(new=True),
+        AzureDevopsHarness(new=True),
+        BitbucketHarness(new=True),
+        CircleciHarness(new=True),
+        TeamcityHarness(new=True),
+        JenkinsHarness(new=True),
     ]
     before = "what-stood-there-before"
     with ExitStack() as stack:

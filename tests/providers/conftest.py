@@ -7,12 +7,18 @@ from typing import Any
 
 import pytest
 
+from support.providers.azure_devops import AzureDevopsHarness
+from support.providers.bitbucket import BitbucketHarness
+from support.providers.circleci import CircleciHarness
+from support.providers.gitea import GiteaHarness
+from support.providers.jenkins import JenkinsHarness
 from support.providers.stores import (
     BuildkiteHarness,
     GitlabHarness,
     StoreHarness,
     VaultHarness,
 )
+from support.providers.teamcity import TeamcityHarness
 
 Make = Callable[..., StoreHarness[Any]]
 MAKES: dict[str, Make] = {
@@ -21,6 +27,12 @@ MAKES: dict[str, Make] = {
     "gitlab scope": partial(GitlabHarness, scope="review/*"),
     "vault": VaultHarness,
     "buildkite": BuildkiteHarness,
+    "gitea": GiteaHarness,
+    "azure devops": AzureDevopsHarness,
+    "bitbucket": BitbucketHarness,
+    "circleci": CircleciHarness,
+    "teamcity": TeamcityHarness,
+    "jenkins": JenkinsHarness,
 }
 
 

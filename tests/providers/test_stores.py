@@ -60,7 +60,7 @@ def test_the_token_is_in_its_header_alone(place: StoreHarness[Any]) -> None:
         assert place.token not in request.path
         assert place.token.encode() not in request.body
         assert KEY not in request.path
-        assert [place.token in text for text in request.headers.values()].count(True) == 1
+        assert [place.header_token in text for text in request.headers.values()].count(True) == 1
 
 
 # How it is written

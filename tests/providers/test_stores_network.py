@@ -11,7 +11,7 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from contract.harness import delivery
-from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
+from providers.store_checks import ALWAYS, KEY, WRITTEN, not_delivered, refused, written
 from signotaur_action.http import Answer, limit_pause
 from signotaur_action.http.answer import retry_after, server_time
 from signotaur_action.sinks import emitter
@@ -39,9 +39,7 @@ def test_a_rate_limit_is_waited_for(place: StoreHarness[Any], seconds: int) -> N
 
 
 def test_a_write_that_is_limited_comes_again(place: StoreHarness[Any]) -> None:
-    place.server.faults += [
-        fail(method, "(variables|data|secrets)", 429, body=b"Retry later") for method in WRITES
-    ]
+    place.server.faults += [fail(method, WRITTEN, 429, body=b"Retry later") for method in WRITES]
     place.sink(seconds=150).deliver(delivery(KEY))
     assert place.read() == KEY
     assert place.clock.slept == [10.0]
@@ -140,7 +138,7 @@ def test_an_unrelated_answer_is_not_a_success(
 def test_a_write_without_effect_is_not_a_success(place: StoreHarness[Any], body: bytes) -> None:
     """As by a proxy that answers 200 to everything."""
     place.server.faults += [
-        fail(method, "(variables|data|secrets)", 200, body=body, times=ALWAYS) for method in WRITES
+        fail(method, WRITTEN, 200, body=body, times=ALWAYS) for method in WRITES
     ]
     not_delivered(place)
 

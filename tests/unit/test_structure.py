@@ -39,17 +39,23 @@ REVEALS = {
     "signotaur_action/sinks/aws_secret.py",
     "signotaur_action/sinks/aws_signature.py",  # signs with it
     "signotaur_action/sinks/azure.py",
+    "signotaur_action/sinks/azure_devops_var.py",
     "signotaur_action/sinks/azure_key_vault.py",
+    "signotaur_action/sinks/bitbucket_var.py",
     "signotaur_action/sinks/buildkite_secret.py",
+    "signotaur_action/sinks/circleci_env.py",
     "signotaur_action/sinks/command.py",  # a program's standard input
     "signotaur_action/sinks/continua.py",
     "signotaur_action/sinks/env_file.py",
     "signotaur_action/sinks/github_job.py",
+    "signotaur_action/sinks/gitea_secret.py",
     "signotaur_action/sinks/gitlab_var.py",
+    "signotaur_action/sinks/jenkins_credential.py",
     "signotaur_action/sinks/key_file.py",
     "signotaur_action/sinks/stdout.py",
     "signotaur_action/sinks/store.py",  # looks whether a header can carry the token
     "signotaur_action/sinks/teamcity.py",
+    "signotaur_action/sinks/teamcity_param.py",
     "signotaur_action/sinks/template.py",
     "signotaur_action/sinks/entra.py",
     "signotaur_action/sinks/id_token.py",

@@ -11,7 +11,13 @@ from signotaur_action.http.api_profile import TEMPORARY, ApiProfile
 from signotaur_action.http.client import HttpClient
 from signotaur_action.http.errors import HttpError, HttpErrorKind
 from signotaur_action.http.refusal import refusal_text
-from signotaur_action.http.sender import Authentication, Credential, Request, Sender
+from signotaur_action.http.sender import (
+    Authentication,
+    BasicCredential,
+    Credential,
+    Request,
+    Sender,
+)
 from signotaur_action.http.store_access import StoreAccess
 from signotaur_action.http.time_budget import Deadline, TimeBudget, TimeLimit
 
@@ -21,6 +27,7 @@ __all__ = [
     "Answer",
     "ApiProfile",
     "Authentication",
+    "BasicCredential",
     "Credential",
     "Deadline",
     "HttpClient",

@@ -29,6 +29,8 @@ class ApiProfile:
     verbatim: bool = False
     """Whether successful answers are not redacted, because the caller writes parts of them back.
     Do not show their texts. All other answers are redacted."""
+    text_type: str = ""
+    """A Content-Type whose successful answers are text: the document is a string then."""
     longest_answer: int = MAX_BODY_BYTES
     """In bytes."""
     pause: Callable[[Answer], float | None] = lambda _answer: None

@@ -85,6 +85,8 @@ class HttpClient:
         success = _FIRST_SUCCESS <= reply.status < _FIRST_REDIRECT
         if success and not (reply.content or self._profile.json_only):
             return None
+        if success and _content_type(reply) == (self._profile.text_type or None):
+            return reply.content.decode(errors="replace")
         try:
             document = json.loads(reply.content)
             return document if success and self._profile.verbatim else redaction.document(document)
@@ -98,6 +100,10 @@ class HttpClient:
             "address?",
             HttpErrorKind.CONTENT,
         )
+
+
+def _content_type(reply: Reply) -> str:
+    return reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
 def _encoded(body: Json) -> bytes:

@@ -1,5 +1,6 @@
 """Sends a request until it is answered: tries, the pauses between them, and size limits."""
 
+import base64
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,6 +64,27 @@ class Credential:
     def headers(self, _url: str, _request: "Request") -> Mapping[str, str]:
         """See ``Authentication``."""
         return {self.header: f"{self.prefix}{self.secret.reveal()}"}
+
+
+@dataclass(frozen=True)
+class BasicCredential:
+    """A user, who may be empty, and a token or password (RFC 7617)."""
+
+    user: str
+    secret: Secret
+
+    @property
+    def secrets(self) -> Sequence[Secret]:
+        """See ``Authentication``."""
+        return [self.secret, Secret(self._encoded)]
+
+    def headers(self, _url: str, _request: "Request") -> Mapping[str, str]:
+        """See ``Authentication``."""
+        return {"Authorization": f"Basic {self._encoded}"}
+
+    @property
+    def _encoded(self) -> str:
+        return base64.b64encode(f"{self.user}:{self.secret.reveal()}".encode()).decode()
 
 
 @dataclass(frozen=True)

@@ -12,20 +12,26 @@ from signotaur_action.ports import Sink
 from signotaur_action.sinks.aws_parameter import AwsParameterSink
 from signotaur_action.sinks.aws_secret import AwsSecretSink
 from signotaur_action.sinks.azure import AzureSink
+from signotaur_action.sinks.azure_devops_var import AzureDevopsVarSink
 from signotaur_action.sinks.azure_key_vault import AzureKeyVaultSink
 from signotaur_action.sinks.base import SinkContext, SinkError, require_name
+from signotaur_action.sinks.bitbucket_var import BitbucketVarSink
 from signotaur_action.sinks.buildkite_secret import BuildkiteSecretSink
+from signotaur_action.sinks.circleci_env import CircleciEnvSink
 from signotaur_action.sinks.command import CommandSink
 from signotaur_action.sinks.continua import ContinuaSink
 from signotaur_action.sinks.env_file import EnvFileSink
 from signotaur_action.sinks.gcp_secret import GcpSecretSink
+from signotaur_action.sinks.gitea_secret import GiteaSecretSink
 from signotaur_action.sinks.github_job import GithubEnvSink, GithubOutputSink
 from signotaur_action.sinks.github_secret import GithubSecretSink
 from signotaur_action.sinks.gitlab_var import GitlabVarSink
+from signotaur_action.sinks.jenkins_credential import JenkinsCredentialSink
 from signotaur_action.sinks.key_file import KeyFileSink
 from signotaur_action.sinks.kubernetes import KubernetesSink
 from signotaur_action.sinks.stdout import StdoutSink
 from signotaur_action.sinks.teamcity import TeamcitySink
+from signotaur_action.sinks.teamcity_param import TeamcityParamSink
 from signotaur_action.sinks.template import TemplateSink
 from signotaur_action.sinks.vault import VaultSink
 
@@ -58,6 +64,12 @@ EMITTERS: dict[str, Callable[[str, SinkContext], Sink]] = {
     "azure-key-vault": AzureKeyVaultSink,
     "gcp-secret": GcpSecretSink,
     "kubernetes": KubernetesSink,
+    "gitea-secret": GiteaSecretSink,
+    "azure-devops-var": AzureDevopsVarSink,
+    "jenkins-credential": JenkinsCredentialSink,
+    "teamcity-param": TeamcityParamSink,
+    "circleci-env": CircleciEnvSink,
+    "bitbucket-var": BitbucketVarSink,
     "azure": AzureSink,
     "teamcity": TeamcitySink,
     "key-file": _key_file,

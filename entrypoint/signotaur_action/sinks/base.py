@@ -75,8 +75,9 @@ def require_name(kind: str, name: str, pattern: str, description: str) -> None:
 
 _WORKS_THERE = {
     System.GITHUB: "github-secret, github-output (for later steps of this job)",
-    System.AZURE: "azure",
-    System.TEAMCITY: "teamcity",
+    System.AZURE: "azure, azure-devops-var",
+    System.TEAMCITY: "teamcity, teamcity-param",
+    System.JENKINS: "jenkins-credential",
     System.GITLAB: "gitlab-var",
     System.BUILDKITE: "buildkite-secret",
 }

@@ -13,6 +13,7 @@ from signotaur_action.http.address import join_path
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
+from signotaur_action.sinks.pages import numbered_pages
 from signotaur_action.sinks.store import (
     CONFLICT,
     FORBIDDEN,
@@ -119,19 +120,13 @@ class BuildkiteSecretSink:
 
     def _identity(self) -> str | None:
         """Return the secret's id; None if there is no such secret. Only the list has it."""
-        page = 0
-        while True:
-            page += 1
-            path = f"{self._place.path()}?per_page={_PAGE}&page={page}"
-            answer = self._require_success(self._buildkite.call("GET", path))
-            listed = answer.document
-            if not (isinstance(listed, list) and all(isinstance(each, dict) for each in listed)):
-                raise StoreRefusedError("Buildkite does not list the cluster's secrets")
-            for each in listed:
-                if each.get("key") == self._place.key:
-                    return _id(each)
-            if len(listed) < _PAGE and 'rel="next"' not in answer.headers.get("Link", ""):
-                return None
+        for each in numbered_pages(self._list, "per_page", _PAGE, "the cluster's secrets"):
+            if each.get("key") == self._place.key:
+                return _id(each)
+        return None
+
+    def _list(self, query: str) -> Answer:
+        return self._require_success(self._buildkite.call("GET", self._place.path() + query))
 
     def _require_success(self, answer: Answer) -> Answer:
         return self._buildkite.require_success(answer, _NEEDS)

@@ -58,6 +58,8 @@ class Access:
     header: str = "Authorization"
     prefix: str = "Bearer "
     headers: Mapping[str, str] = field(default_factory=dict)
+    text_type: str = ""
+    """The Content-Type of answers that are text, and not JSON."""
     temporary: Collection[int] = TEMPORARY
     denied_statuses: Collection[int] = (UNAUTHORIZED, FORBIDDEN, NOT_FOUND)
     """What the store answers to a token that is not allowed something."""
@@ -117,6 +119,7 @@ class Store:
             repeatable=("GET", "PUT", "POST", "PATCH"),
             temporary=access.temporary,
             headers=access.headers,
+            text_type=access.text_type,
             json_only=False,
             verbatim=True,
             longest_answer=4 * 1024 * 1024,  # a hundred secrets with their policies
@@ -136,6 +139,7 @@ class Store:
         """Send a request; ``path`` comes from ``join_path``, with a query or without.
 
         ``body``: bytes are sent as they are; ``headers`` must name their Content-Type.
+
         Raises StoreRefusedError where the sign-in is refused.
         """
 

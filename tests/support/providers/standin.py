@@ -51,7 +51,7 @@ class StandIn(ABC):
 
     def caller(self, call: Call) -> str:
         """Tell callers apart, for what they were told to wait."""
-        names = ("authorization", "private-token", "job-token", "x-vault-token")
+        names = ("authorization", "private-token", "job-token", "x-vault-token", "circle-token")
         return next((call.headers[name] for name in names if name in call.headers), "")
 
     def now(self) -> datetime:

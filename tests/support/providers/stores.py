@@ -62,6 +62,11 @@ class StoreHarness(ABC, Generic[Server]):
         """The variables by which the sink finds the store."""
 
     @property
+    def header_token(self) -> str:
+        """The token as its header carries it."""
+        return self.token
+
+    @property
     def tokens(self) -> dict[str, Secret]:
         """Nothing: the token is in a variable."""
         return {}
