@@ -6,7 +6,12 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from datetime import timedelta
 from pathlib import Path
 
-from signotaur_action.errors import KeyExpiringError, SigningRefusedError, SignotaurError
+from signotaur_action.errors import (
+    CertificateExpiredError,
+    KeyExpiringError,
+    SigningRefusedError,
+    SignotaurError,
+)
 from signotaur_action.model import Secret
 from signotaur_action.policy.expiry import Level, Limits, verdict
 from signotaur_action.ports import (
@@ -99,10 +104,9 @@ class SigningRun:
                 next_step="Select another certificate, or ask the administrator of the server.",
             ) from None
         if certificate.ends_at <= self._clock.now():
-            raise SigningRefusedError(
+            raise CertificateExpiredError(
                 f"The certificate {certificate.subject} expired on "
-                f"{format_time(certificate.ends_at)}.",
-                next_step="Select another certificate, or ask the administrator of the server.",
+                f"{format_time(certificate.ends_at)}."
             )
         return certificate
 
