@@ -177,7 +177,7 @@ def test_all_problems_are_reported_at_once_and_nothing_is_sent(
 @pytest.mark.parametrize(
     ("given", "arguments", "said"),
     [
-        ({}, [], "no files to sign"),
+        ({}, [], "no files are named"),
         ({}, ["!*.dll"], "excludes files, but no files are named"),
         ({}, ["a.exe", "!a.*"], "the !patterns exclude every file"),
         ({"base_directory": "nowhere"}, ["a.exe"], "nowhere is not a folder"),
@@ -197,7 +197,7 @@ def test_bad_usage(
     settings = Settings({"label": "production"} | given, {})
     signing_settings.signing_plan(settings)
     signing_settings.timestamp_servers(settings, VirtualClock())
-    signing_settings.files_to_sign(settings, arguments)
+    signing_settings.named_files(settings, arguments)
     assert len(settings.faults) == 1
     assert said in settings.faults[0]
 
