@@ -101,6 +101,13 @@ class SigningRefusedError(SignotaurError):
     keys = NOTHING_SIGNED
 
 
+class CertificateExpiredError(SigningRefusedError):
+    """The certificate to sign with has expired."""
+
+    code = ExitCode.EXPIRING
+    next = "Add the renewed certificate to the server, or select another one."
+
+
 class KeyExpiringError(SignotaurError):
     """The key ends within the window that was given."""
 

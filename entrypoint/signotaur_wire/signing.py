@@ -7,9 +7,10 @@ with problem documents as everywhere. Source: the vendor's open client for this 
 
 import base64
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
-from signotaur_wire.members import Json, Members, WireError
+from signotaur_wire.members import Json, Members, WireError, format_time
 from signotaur_wire.paths import API
 
 CERT_GET = f"{API}/cert/get"
@@ -73,15 +74,20 @@ class CertificateAnswer:
     certificate: bytes = b""
     """The certificate, DER."""
     thumbprint: str = ""
+    expired_at: datetime | None = None
+    """When the certificate expired, if that is why there is none. Ours, not the vendor's."""
 
     def to_json(self) -> Json:
-        """Return the answer as a JSON object."""
-        return {
+        """Return the answer as a JSON object; ``expiredAt`` is in no other refusal."""
+        answer: Json = {
             "result": self.result,
             "message": self.message,
             "certificate": _encoded(self.certificate),
             "thumbprint": self.thumbprint or None,
         }
+        if self.expired_at is not None:
+            answer["expiredAt"] = format_time(self.expired_at)
+        return answer
 
     @classmethod
     def from_json(cls, value: object) -> "CertificateAnswer":
@@ -92,6 +98,7 @@ class CertificateAnswer:
             message=members.optional_text("message") or "",
             certificate=_decoded(members, "certificate"),
             thumbprint=members.optional_text("thumbprint") or "",
+            expired_at=members.optional_time("expiredAt"),
         )
 
 

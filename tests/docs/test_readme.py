@@ -185,6 +185,8 @@ COMMANDS = {
     "guard": ("guard",),
     "auth set-key": ("auth", "set-key"),
     "sign": ("sign",),
+    "verify": ("verify",),
+    "timestamp": ("timestamp",),
     "config": ("config",),
     "init": ("init",),
 }

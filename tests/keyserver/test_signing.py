@@ -299,6 +299,9 @@ def test_an_expired_certificate_is_refused_with_its_date(world: World) -> None:
     message = f"The certificate expired at {format_time(added.not_after_utc)}."
     assert _outcomes(world.now, key, added.thumbprint) == ["", ""]
     assert _outcomes(later, key, added.thumbprint) == [message, message]
+    told = get_certificate(later, key, label="production")
+    assert told["expiredAt"] == format_time(added.not_after_utc)
+    assert CertificateAnswer.from_json(told).expired_at == added.not_after_utc
 
 
 def test_a_certificate_of_tomorrow_is_refused_with_its_date(world: World) -> None:

@@ -1,5 +1,6 @@
 """A timestamp authority over HTTP around ``openssl ts``, and what certificates it needs."""
 
+import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -42,6 +43,11 @@ class Authority:
         (folder / "serial").write_text("01\n")
         (folder / "tsa.cnf").write_text(_CONFIGURATION.format(folder=folder))
         self._lock = threading.Lock()
+
+    @property
+    def encoded(self) -> bytes:
+        """Its certificate, DER."""
+        return ssl.PEM_cert_to_DER_cert(self.certificate.read_text())
 
     def answer(self, request: bytes) -> tuple[int, bytes]:
         """Return status and body of a timestamp."""

@@ -1,5 +1,6 @@
 """Sign files with a key of the test's own and the client's own parts, without a server."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,23 +32,48 @@ _HASHES = {
 
 
 class LocalSigner:
-    """A key and its certificate, which signs itself."""
+    """A key and its certificate, which signs itself unless an issuer is given.
 
-    def __init__(self, private: PrivateKey | None = None, name: str = "local") -> None:
+    It is valid from yesterday on, for 31 days.
+    """
+
+    def __init__(
+        self,
+        private: PrivateKey | None = None,
+        name: str = "local",
+        *,
+        issuer: "LocalSigner | None" = None,
+        usages: Sequence[x509.ObjectIdentifier] = (ExtendedKeyUsageOID.CODE_SIGNING,),
+        is_authority: bool = False,
+        sends_chain: bool = True,
+    ) -> None:
         self.private = private or ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self._issuer = issuer or self
+        self._sends_chain = sends_chain
+        self.subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         now = datetime.now(UTC)
-        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING])
-        made = (
-            x509.CertificateBuilder(subject, subject, self.private.public_key(), 7)
+        builder = (
+            x509.CertificateBuilder(self._issuer.subject, self.subject)
+            .public_key(self.private.public_key())
+            .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=1))
             .not_valid_after(now + timedelta(days=30))
-            .add_extension(usage, critical=False)
-            .sign(self.private, hashes.SHA256())
         )
+        if usages:
+            builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        if is_authority:
+            limits = x509.BasicConstraints(ca=True, path_length=None)
+            builder = builder.add_extension(limits, critical=True)
+        made = builder.sign(self._issuer.private, hashes.SHA256())
         self.encoded = made.public_bytes(Encoding.DER)
         self.pem = made.public_bytes(Encoding.PEM)
         self.certificate = SigningCertificate.read(self.encoded)
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        """The certificates between its own and the root, DER."""
+        issuer = self._issuer
+        return () if issuer._issuer is issuer else (issuer.encoded, *issuer.chain)
 
     def sign(
         self,
@@ -57,19 +83,25 @@ class LocalSigner:
         servers: tuple[TimestampServer, ...] = (),
     ) -> FileResult:
         """Sign one file whose format needs no program."""
-        plan = SigningPlan(CertificateSelector("label", "local"), algorithm, on_signed=on_signed)
+        plan = SigningPlan(
+            CertificateSelector("label", "local"),
+            algorithm,
+            on_signed=on_signed,
+            more_certificates=self.chain if self._sends_chain else (),
+        )
         signer = FileSigner(
             plan,
             self.certificate,
             SupportedFormats(None),
             FileCheck(on_signed, "", reads_signatures=False),
             TimestampClient(servers, algorithm),
-            self._signature,
+            self.sign_digest,
             VirtualClock(),
         )
         return signer.sign(file)
 
-    def _signature(self, request: DigestToSign) -> bytes:
+    def sign_digest(self, request: DigestToSign) -> bytes:
+        """Return the signature of a digest, as the server makes it."""
         known = Prehashed(_HASHES[request.algorithm])
         if isinstance(self.private, rsa.RSAPrivateKey):
             return self.private.sign(request.digest, padding.PKCS1v15(), known)

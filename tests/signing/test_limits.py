@@ -1,6 +1,7 @@
 """What osslsigncode may use, and what becomes of a file when it is ended."""
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +12,17 @@ from signing.harness import SigningServer, judge
 from signing.programs import program_called
 
 MIB = 1 << 20
+
+
+def can_cut_off() -> bool:
+    """Whether a user like this one may make a network namespace."""
+    if not Path("/usr/bin/unshare").exists():
+        return False
+    tries = (["unshare", kind, "true"] for kind in ("-n", "-rn"))
+    return any(
+        subprocess.run(each, capture_output=True, timeout=60, check=False).returncode == 0
+        for each in tries
+    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows the limits of a process")
@@ -35,6 +47,19 @@ def test_its_limits_follow_the_size_of_the_file(
     # The units are those of the shell's ulimit.
     assert 0 <= 256 * MIB + 6 * size - int(limits["Max address space"]) < 1024
     assert 0 <= 16 * MIB + 2 * size - int(limits["Max file size"]) < 512
+
+
+@pytest.mark.skipif(not can_cut_off(), reason="this user may make no network namespace")
+def test_it_has_no_network(signer: SigningServer, work: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "program"
+    program = program_called(
+        "osslsigncode 2.9", folder, f"cat /proc/net/dev > '{folder}/interfaces-'$1"
+    )
+    done = signer.sign("--label", "production", samples.cabinet(work / "a.cab"), PATH=program.path)
+    assert done.code == 0, done.err
+    for command in ("extract-data", "attach-signature", "extract-signature"):
+        shown = (folder / f"interfaces-{command}").read_text()
+        assert re.findall(r"(?m)^ *(\S+):", shown) == ["lo"], command
 
 
 def test_large_files_are_signed_within_the_limits(signer: SigningServer, work: Path) -> None:

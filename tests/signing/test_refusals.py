@@ -24,6 +24,7 @@ from signotaur_action.settings import sign as signing_settings
 from signotaur_action.settings.layers import Settings
 from signotaur_action.signing.osslsigncode import Osslsigncode
 from support import mounts
+from support.client import run_client
 from support.clock import VirtualClock
 
 
@@ -59,8 +60,17 @@ def test_an_expired_certificate(signer: SigningServer, work: Path) -> None:
         if done.code:
             break
         done = signer.sign("--label", "short", "--replace", "--trust-existing-signatures", file)
-    assert done.code == 1
-    assert "expired" in done.err
+    assert done.code == 13, done.err
+    assert "The certificate with the label short expired on 20" in done.err
+    assert "Nothing was signed" in done.err
+    assert "Next: Add the renewed certificate to the server, or select another one." in done.err
+    limit = "--certificate-expiring-within=30d"
+    guarded = run_client(
+        "guard", *signer.server.options, "--label", "short", limit,
+        env={"SIGNOTAUR_API_KEY": signer.key},
+    )  # fmt: skip
+    assert guarded.code == 13
+    assert "The certificate with the label short expired on 20" in guarded.err
 
 
 def test_a_file_that_cannot_be_written_is_reported_and_the_others_signed(
@@ -167,7 +177,7 @@ def test_all_problems_are_reported_at_once_and_nothing_is_sent(
 @pytest.mark.parametrize(
     ("given", "arguments", "said"),
     [
-        ({}, [], "no files to sign"),
+        ({}, [], "no files are named"),
         ({}, ["!*.dll"], "excludes files, but no files are named"),
         ({}, ["a.exe", "!a.*"], "the !patterns exclude every file"),
         ({"base_directory": "nowhere"}, ["a.exe"], "nowhere is not a folder"),
@@ -187,7 +197,7 @@ def test_bad_usage(
     settings = Settings({"label": "production"} | given, {})
     signing_settings.signing_plan(settings)
     signing_settings.timestamp_servers(settings, VirtualClock())
-    signing_settings.files_to_sign(settings, arguments)
+    signing_settings.named_files(settings, arguments)
     assert len(settings.faults) == 1
     assert said in settings.faults[0]
 

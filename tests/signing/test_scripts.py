@@ -14,7 +14,7 @@ from signotaur_action.key_server.signing import HttpSigningService
 from signotaur_action.model import CertificateSelector, Secret
 from signotaur_action.settings.encodings import codec_name, known_codec
 from signotaur_action.settings.layers import Settings
-from signotaur_action.settings.sign import files_to_sign, retries_on_failure
+from signotaur_action.settings.sign import named_files, retries_on_failure
 from signotaur_wire.signing import CertificateAnswer, SignAnswer
 from support.clock import VirtualClock
 from support.front import Front, answering, times
@@ -160,7 +160,7 @@ def test_a_file_list_is_read_in_its_encoding(
     (work / "list").write_bytes(write(f"{NAME}\r\n"))
     given = {"file_list": str(work / "list"), "base_directory": str(work)}
     settings = Settings(given | ({"encoding": encoding} if encoding else {}), {})
-    assert files_to_sign(settings, []) == [work / NAME]
+    assert named_files(settings, []) == [work / NAME]
     assert settings.faults == []
 
 
@@ -177,5 +177,5 @@ def test_a_wrong_encoding_is_a_fault(work: Path, encoding: str | None, fault: st
     (work / "list").write_bytes(NAME.encode("latin-1"))
     given = {"file_list": str(work / "list"), "base_directory": str(work), "encoding": encoding}
     settings = Settings(given, {})
-    files_to_sign(settings, [])
+    named_files(settings, [])
     assert fault.format(work / "list") in settings.faults

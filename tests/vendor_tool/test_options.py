@@ -27,6 +27,10 @@ DOCUMENTED = {
     "--timestamp-digest --fallback-timestamp-server --max-degree-of-parallelism "
     "--fail-if-expiring-within --allow-untrusted --auto-self-update --update-mode "
     "--retries-on-failure --encoding",
+    "verify": "--file-list --revocation-mode --strict-lifetime --ignore-untrusted-root "
+    "--max-degree-of-parallelism",
+    "timestamp": "--timestamp-server --timestamp-digest --fallback-timestamp-server "
+    "--max-degree-of-parallelism",
     "all": "--no-color --no-colour --theme --verbose --no-banner",
 }
 """The options in the public pages of the tool, by their long names."""

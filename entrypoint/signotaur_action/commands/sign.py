@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from signotaur_action.commands.on_files import arguments_of, file_access
 from signotaur_action.commands.runner import (
     keys_after_failure,
     publish,
@@ -32,14 +33,11 @@ from signotaur_action.settings.key import KeySource, key_source
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import server_address
 from signotaur_action.settings.sign import (
-    files_to_sign,
+    named_files,
     retries_on_failure,
     signing_plan,
     timestamp_servers,
 )
-from signotaur_action.signing.file_check import FileCheck
-from signotaur_action.signing.formats import SupportedFormats, needs_osslsigncode
-from signotaur_action.signing.osslsigncode import Osslsigncode
 from signotaur_action.signing.plan import SigningPlan
 from signotaur_action.signing.run import SigningRun
 from signotaur_action.signing.timestamp_client import TimestampClient
@@ -101,15 +99,18 @@ def _sign(
 
 def _signing_run(command: Sign, invocation: Invocation, console: Console) -> SigningRun:
     plan, clock = command.plan, invocation.clock
-    is_needed = any(map(needs_osslsigncode, command.files))
-    program = Osslsigncode.find(invocation.environ) if is_needed else None
-    reads_signatures = plan.trust_signatures or bool(program and program.reads_signatures_safely)
+    access = file_access(
+        command.files,
+        invocation.environ,
+        plan.on_signed,
+        trust_signatures=plan.trust_signatures,
+    )
     return SigningRun(
         plan,
         HttpKeyService(command.server, clock),
         HttpSigningService(command.server, clock),
-        SupportedFormats(program),
-        FileCheck(plan.on_signed, program.name if program else "", reads_signatures),
+        access.formats,
+        access.check,
         TimestampClient(command.timestamp_servers, plan.timestamp_algorithm),
         console,
         clock,
@@ -121,12 +122,7 @@ def _read(settings: Settings, invocation: Invocation) -> Sign:
     server = replace(server_address(settings), retries=retries_on_failure(settings))
     plan = signing_plan(settings)
     servers = timestamp_servers(settings, invocation.clock)
-    files = files_to_sign(settings, _arguments(invocation))
+    files = named_files(settings, arguments_of(invocation))
     if settings.faults or source is None or plan is None:
         raise UsageError(settings.faults)
     return Sign(source, server, plan, files, servers)
-
-
-def _arguments(invocation: Invocation) -> list[str]:
-    given = invocation.given.get("files")
-    return [str(each) for each in given] if isinstance(given, list | tuple) else []

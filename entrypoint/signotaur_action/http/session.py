@@ -64,6 +64,11 @@ def _trusting(files: Sequence[Path]) -> ssl.SSLContext:
     return context
 
 
+def usual_authorities() -> Path:
+    """Return the PEM file of the authorities that are trusted where no others are given."""
+    return Path(requests.utils.DEFAULT_CA_BUNDLE_PATH)
+
+
 def new_session(
     proxy: str | None, limits: WaitLimits, *, also_trusted: Sequence[Path] = ()
 ) -> requests.Session:

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from signotaur_action.ci.text import escape_untrusted
-from signotaur_action.errors import ServerError, SigningRefusedError, UnauthorizedError
+from signotaur_action.errors import (
+    CertificateExpiredError,
+    ServerError,
+    SigningRefusedError,
+    UnauthorizedError,
+)
 from signotaur_action.http import (
     TEMPORARY,
     TOO_MANY,
@@ -24,7 +29,7 @@ from signotaur_action.key_server.problems import refusal
 from signotaur_action.model import CertificateSelector, DigestToSign, Secret
 from signotaur_action.ports import Clock
 from signotaur_wire import signing
-from signotaur_wire.members import Json
+from signotaur_wire.members import Json, format_time
 from signotaur_wire.signing import (
     CertificateAnswer,
     CertificateRequest,
@@ -64,6 +69,11 @@ class HttpSigningService:
             value = normal_thumbprint(value)
         body = CertificateRequest(_CLIENT, **{selector.kind: value})
         answer = self._call(CertificateAnswer.from_json, signing.CERT_GET, key, body.to_json())
+        if answer.expired_at is not None:
+            raise CertificateExpiredError(
+                f"The certificate with the {selector.kind} {escape_untrusted(selector.value)} "
+                f"expired on {format_time(answer.expired_at)}."
+            )
         if answer.result != signing.DONE or not answer.certificate:
             raise SigningRefusedError(
                 f"{self.address} has no usable certificate with the {selector.kind} "

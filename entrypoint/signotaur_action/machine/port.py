@@ -166,8 +166,8 @@ class Machine(Protocol):
     def limited(self, command: Sequence[str], limits: Limits) -> Sequence[str]:
         """Return the command that starts a program with these limits, and without core dumps.
 
-        Lower limits of this process are kept. Where a system lacks a limit, the
-        program runs without it.
+        It also has no network. Lower limits of this process are kept. Where a system lacks a
+        limit, or does not let this user cut a program off, the program runs without it.
         """
 
     def end_program(self, program: "subprocess.Popen[bytes]") -> None:

@@ -23,6 +23,11 @@ _NO_FOLLOW = os.O_NOFOLLOW | _CLOSE
 _KILLED = 128
 _BLOCK, _KIB = 512, 1024
 """The units of the shell's limits for files and memory."""
+_WITHOUT_NETWORK = (
+    "{ for cut in -n -rn; do /usr/bin/unshare $cut /bin/true 2>/dev/null "
+    '&& exec /usr/bin/unshare $cut "$@"; done; exec "$@"; }'
+)
+"""Becomes the program in a new network namespace: as root, else as root of a user namespace."""
 
 
 def sync_to_disk(descriptor: int) -> None:
@@ -228,7 +233,8 @@ class Posix:
         """See ``port.Machine``. The shell sets the limits and becomes the program.
 
         So they apply from its first instruction on. ``preexec_fn`` is not safe in a process with
-        threads, and ``resource.prlimit`` would come after the program has started.
+        threads, and ``resource.prlimit`` would come after the program has started. Few containers
+        let a program be cut off from the network.
         """
         options = [
             ("c", resource.RLIMIT_CORE, 0, _BLOCK),
@@ -242,7 +248,7 @@ class Posix:
             f"ulimit -{option} {_at_most(kind, limit) // unit}"
             for option, kind, limit, unit in options
         ]
-        return ["/bin/sh", "-c", " && ".join([*steps, 'exec "$@"']), "sh", *command]
+        return ["/bin/sh", "-c", f"{' && '.join(steps)} && {_WITHOUT_NETWORK}", "sh", *command]
 
     def end_program(self, program: "subprocess.Popen[bytes]") -> None:
         """See ``port.Machine``."""

@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 
-from signotaur_action.options import init, sign
+from signotaur_action.options import init, sign, verify
 from signotaur_action.options.common import (
     AGAIN,
     ALLOW_UNTRUSTED,
@@ -84,6 +84,19 @@ _KEY = (API_KEY, API_KEY_FILE, API_KEY_NAME, SIGN_SERVER)
 _CONNECTION = (ALLOW_UNTRUSTED, CA_FILE, TIMEOUT)
 _OUTPUT = (JSON, DEBUG)
 
+_FILES = (
+    sign.FILE_LIST,
+    sign.ENCODING,
+    sign.BASE_DIRECTORY,
+    sign.TRUST_EXISTING_SIGNATURES,
+    sign.MAX_DEGREE_OF_PARALLELISM,
+)
+_NAMED_FILES = Arguments(
+    "files",
+    "FILES",
+    "Files: paths, patterns with * ? ** and, to leave files out, !PATTERN.",
+)
+
 COMMANDS: dict[str, Command] = {
     "rotate-key": Command(
         "Rotate an API key: the old and the new one both work during the overlap.",
@@ -160,11 +173,32 @@ COMMANDS: dict[str, Command] = {
             *_CONNECTION,
             *_OUTPUT,
         ),
-        Arguments(
-            "files",
-            "FILES",
-            "Files to sign: paths, patterns with * ? ** and, to leave files out, !PATTERN.",
+        _NAMED_FILES,
+    ),
+    "verify": Command(
+        "Verify the signatures of files, their certificates and their timestamps.",
+        "verify",
+        (
+            *_FILES,
+            verify.REVOCATION_MODE,
+            verify.STRICT_LIFETIME,
+            verify.IGNORE_UNTRUSTED_ROOT,
+            CA_FILE,
+            *_OUTPUT,
         ),
+        _NAMED_FILES,
+    ),
+    "timestamp": Command(
+        "Add a timestamp to files that are signed already.",
+        "timestamp",
+        (
+            *_FILES,
+            sign.TIMESTAMP_SERVER,
+            sign.TIMESTAMP_DIGEST,
+            sign.FALLBACK_TIMESTAMP_SERVER,
+            *_OUTPUT,
+        ),
+        _NAMED_FILES,
     ),
     "auth set-key": Command(
         "Store an API key in a file without showing it.",

@@ -1,4 +1,4 @@
-"""The options that only ``sign`` takes."""
+"""The options of ``sign``; ``verify``, ``timestamp`` and ``guard`` take some of them."""
 
 from signotaur_action.options.declare import LIMITS, declare
 
@@ -79,7 +79,7 @@ MAX_DEGREE_OF_PARALLELISM = declare(
     group=_FILES,
     metavar="NUMBER",
     default="4",
-    help="Files to sign at the same time, 1 to 64.",
+    help="Files to work on at the same time, 1 to 64.",
 )
 FILE_DIGEST = declare(
     "file-digest",

@@ -9,13 +9,14 @@ from signotaur_action.signing.outcomes import FileResult, FileStatus, Outcome
 from signotaur_action.signing.plan import OnSigned
 
 _SHOWN = 20
+_STATUSES = (FileStatus.SIGNED, FileStatus.SKIPPED, FileStatus.FAILED, FileStatus.UNTRIED)
 
 
 def signing_report(outcome: Outcome) -> ReportContent:
     """Return the report when every file is signed."""
     seconds = f"{outcome.took.total_seconds():.1f} s"
     return ReportContent(
-        headline=f"{_counted(outcome.count(FileStatus.SIGNED))} signed in {seconds}.",
+        headline=f"{counted(outcome.count(FileStatus.SIGNED))} signed in {seconds}.",
         rows=(
             ("Certificate", outcome.thumbprint),
             ("Signed already", str(outcome.count(FileStatus.SKIPPED))),
@@ -28,29 +29,19 @@ def signing_report(outcome: Outcome) -> ReportContent:
 
 def signing_outputs(outcome: Outcome) -> dict[str, str]:
     """Return the step's outputs."""
-    return {status.value: str(outcome.count(status)) for status in FileStatus}
+    return {status.value: str(outcome.count(status)) for status in _STATUSES}
 
 
 def signing_document(outcome: Outcome) -> dict[str, object]:
     """Return the object of ``--json``."""
-    counts = {status.value: outcome.count(status) for status in FileStatus}
-    files = [
-        {"path": str(each.path), "result": each.status.value, "reason": each.reason}
-        for each in outcome.files
-    ]
-    return {**counts, "thumbprint": outcome.thumbprint, "files": files}
+    counts = {status.value: outcome.count(status) for status in _STATUSES}
+    return {**counts, "thumbprint": outcome.thumbprint, "files": file_objects(outcome)}
 
 
 def not_all_signed(
     outcome: Outcome, cause: SignotaurError | None, on_signed: OnSigned
 ) -> SigningIncompleteError:
     """Return the error for an outcome in which files failed, each of which it names."""
-    failed = [
-        each for each in outcome.files if each.status in (FileStatus.FAILED, FileStatus.UNTRIED)
-    ]
-    lines = [_line(each) for each in failed[:_SHOWN]]
-    if len(failed) > _SHOWN:
-        lines.append(f"- and {len(failed) - _SHOWN} more")
     again = (
         "Run the same command again: it skips the files that are already signed."
         if on_signed is OnSigned.SKIP
@@ -59,19 +50,35 @@ def not_all_signed(
     fix = "Fix the problem that is shown for each file." if cause is None else cause.next
     next_step = again if fix == SAME_COMMAND else f"{fix} {again}"
     return SigningIncompleteError(
-        "\n".join(
-            [f"{len(failed)} of {_counted(len(outcome.files))} could not be signed:", *lines]
-        ),
-        keys=f"The key in use is unchanged. {_counted(outcome.count(FileStatus.SIGNED))} signed by "
+        failures(outcome, "could not be signed"),
+        keys=f"The key in use is unchanged. {counted(outcome.count(FileStatus.SIGNED))} signed by "
         "this run; the files that failed are unchanged.",
         next_step=next_step,
         code=None if cause is None else cause.code,
     )
 
 
+def failures(outcome: Outcome, what: str) -> str:
+    """Return how many files failed, and why each did; ``what`` is what could not be done."""
+    failed = [each for each in outcome.files if each.has_failed]
+    lines = [_line(each) for each in failed[:_SHOWN]]
+    if len(failed) > _SHOWN:
+        lines.append(f"- and {len(failed) - _SHOWN} more")
+    return "\n".join([f"{len(failed)} of {counted(len(outcome.files))} {what}:", *lines])
+
+
+def file_objects(outcome: Outcome) -> list[dict[str, str]]:
+    """Return what became of each file, for JSON."""
+    return [
+        {"path": str(each.path), "result": each.status.value, "reason": each.reason}
+        for each in outcome.files
+    ]
+
+
 def _line(result: FileResult) -> str:
     return f"- {escape_own_line(str(result.path))}: {result.reason}"
 
 
-def _counted(count: int) -> str:
+def counted(count: int) -> str:
+    """Return a number of files."""
     return f"{count} file{'' if count == 1 else 's'}"

@@ -1,4 +1,7 @@
-"""The settings that only ``sign`` has: certificate, files, options. Collects every fault."""
+"""The settings of ``sign``: certificate, files, options. Collects every fault.
+
+``verify`` and ``timestamp`` take some of them.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,7 +57,7 @@ def signing_plan(settings: Settings) -> SigningPlan | None:
     plan = SigningPlan(
         selector=selector or CertificateSelector("label", ""),
         algorithm=digest,
-        timestamp_algorithm=settings.checked(TIMESTAMP_DIGEST, _digest, digest),
+        timestamp_algorithm=timestamp_digest(settings, digest),
         on_signed=_on_signed(settings),
         trust_signatures=settings.flag(TRUST_EXISTING_SIGNATURES),
         description=Description(
@@ -62,9 +65,19 @@ def signing_plan(settings: Settings) -> SigningPlan | None:
         ),
         more_certificates=settings.checked(ADDITIONAL_CERTIFICATES, _certificates, ()),
         window=settings.checked(FAIL_IF_EXPIRING_WITHIN, parse_window, None),
-        parallelism=settings.checked(MAX_DEGREE_OF_PARALLELISM, _parallelism, PARALLELISM_DEFAULT),
+        parallelism=parallelism(settings),
     )
     return None if selector is None else plan
+
+
+def parallelism(settings: Settings) -> int:
+    """Return how many files are worked on at the same time."""
+    return settings.checked(MAX_DEGREE_OF_PARALLELISM, _parallelism, PARALLELISM_DEFAULT)
+
+
+def timestamp_digest(settings: Settings, fallback: DigestAlgorithm) -> DigestAlgorithm:
+    """Return the digest of a signature that timestamp servers get."""
+    return settings.checked(TIMESTAMP_DIGEST, _digest, fallback)
 
 
 def timestamp_servers(settings: Settings, clock: Clock) -> list[HttpTimestampServer]:
@@ -86,7 +99,7 @@ def timestamp_servers(settings: Settings, clock: Clock) -> list[HttpTimestampSer
     return [HttpTimestampServer(url, clock, proxy_for(url, settings.environ)) for _, url in named]
 
 
-def files_to_sign(settings: Settings, arguments: Sequence[str]) -> list[Path]:
+def named_files(settings: Settings, arguments: Sequence[str]) -> list[Path]:
     """Return the files that arguments and ``--file-list`` name."""
     base = Path(settings.text(BASE_DIRECTORY))
     if not base.is_dir():
@@ -97,7 +110,7 @@ def files_to_sign(settings: Settings, arguments: Sequence[str]) -> list[Path]:
     listed = settings.checked(FILE_LIST, lambda text: _listed(text, encoding), nothing)
     patterns = [*filter(None, arguments), *listed]
     if not patterns:
-        settings.faults.append("no files to sign: give file names or --file-list")
+        settings.faults.append("no files are named; give file names or --file-list")
         return []
     try:
         return matching(patterns, base)

@@ -7,6 +7,7 @@ are verified by the library cryptography.
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, cast
 
 from asn1crypto import pem as asn1_pem
@@ -41,6 +42,8 @@ _RSA_WITH = {
     DigestAlgorithm.SHA512: "1.2.840.113549.1.1.13",
 }
 _CURVES = [("named", name) for name in ("secp256r1", "secp384r1", "secp521r1")]
+_REMEMBERED = 64
+"""Certificates that are not read again: most files of a run have the same few."""
 _RSA = "1.2.840.113549.1.1.1"
 _ECDSA = {
     DigestAlgorithm.SHA256: "1.2.840.10045.4.3.2",
@@ -66,6 +69,7 @@ class SigningCertificate:
     key: RSAPublicKey | EllipticCurvePublicKey
 
     @classmethod
+    @lru_cache(_REMEMBERED)
     def read(cls, encoded: bytes) -> "SigningCertificate":
         """Read DER. Raises CertificateError."""
         try:

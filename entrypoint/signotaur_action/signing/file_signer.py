@@ -4,19 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from signotaur_action.errors import (
-    SignotaurError,
-    os_reason,
-)
+from signotaur_action.errors import SignotaurError
 from signotaur_action.model import DigestToSign
 from signotaur_action.ports import Clock, FileFormats
 from signotaur_action.signing import replacement
 from signotaur_action.signing.cat_files import is_catalog
 from signotaur_action.signing.certificate import SigningCertificate
 from signotaur_action.signing.cms import Attributes, Unsigned
-from signotaur_action.signing.der import DerError
 from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.indirect_data import IndirectData
+from signotaur_action.signing.on_copy import changed_by_copy
 from signotaur_action.signing.outcomes import FileResult, FileStatus, FormatError
 from signotaur_action.signing.plan import OnSigned, SigningPlan
 from signotaur_action.signing.signed_message import verified
@@ -39,17 +36,7 @@ class FileSigner:
 
     def sign(self, path: Path) -> FileResult:
         """Sign a file, or leave it unchanged. Raises SignotaurError if no file can be signed."""
-        file = path.resolve()
-        try:
-            with replacement.temporary_folder_beside(file) as folder:
-                return self._sign(path, file, folder)
-        except (FormatError, DerError) as fault:
-            reason = (
-                str(fault) if replacement.has_space_for_copy(file) else "no space left on its disk"
-            )
-            return FileResult(path, FileStatus.FAILED, reason)
-        except OSError as error:
-            return FileResult(path, FileStatus.FAILED, os_reason(error))
+        return changed_by_copy(path, lambda file, folder: self._sign(path, file, folder))
 
     def _sign(self, path: Path, file: Path, folder: Path) -> FileResult:
         is_signed = self.check.is_signed(file)

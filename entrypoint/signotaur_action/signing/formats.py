@@ -11,7 +11,7 @@ from signotaur_action.signing.pe_files import PeFiles
 from signotaur_action.signing.script_files import ScriptFiles, is_script
 from signotaur_wire.signing import DigestAlgorithm
 
-_SUPPORTED = "sign supports PE, MSI, CAB, CAT and PowerShell files"
+_SUPPORTED = "PE, MSI, CAB, CAT and PowerShell files are"
 _NOT_SUPPORTED = (".appx", ".appxbundle", ".msix", ".msixbundle", ".js", ".vbs", ".wsf")
 
 

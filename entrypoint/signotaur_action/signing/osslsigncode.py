@@ -1,9 +1,8 @@
 """The program osslsigncode, which reads and writes the file formats. Only this module starts it.
 
 It never gets a key: it computes the digest of a file, and later puts a finished signature into a
-copy of it. It needs no network, but nothing cuts it off: that takes privileges that a job lacks.
-Its environment is empty, it runs in a new folder, and its time, memory and files are limited in
-proportion to the file.
+copy of it. Its environment is empty, it runs in a new folder, and its time, memory and files are
+limited in proportion to the file. It has no network where the system lets a job cut it off.
 """
 
 import re

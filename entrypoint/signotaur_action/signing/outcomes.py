@@ -1,4 +1,4 @@
-"""The outcome of a run of ``sign``: one result for each file."""
+"""The outcome of a run of ``sign``, ``verify`` or ``timestamp``: one result for each file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +8,15 @@ from pathlib import Path
 
 
 class FormatError(Exception):
-    """One file cannot be signed. The message says why."""
+    """One file cannot be signed, timestamped or trusted. The message says why."""
 
 
 class FileStatus(StrEnum):
-    """The outcome for one file; it is unchanged unless ``SIGNED``."""
+    """The outcome for one file; only ``SIGNED`` and ``TIMESTAMPED`` change it."""
 
     SIGNED = "signed"
+    TIMESTAMPED = "timestamped"
+    VERIFIED = "verified"
     SKIPPED = "skipped"
     FAILED = "failed"
     UNTRIED = "untried"
@@ -27,15 +29,22 @@ class FileResult:
     path: Path
     status: FileStatus
     reason: str = ""
+    """Why; for a verified file, who signed it."""
+
+    @property
+    def has_failed(self) -> bool:
+        """Return whether the file is not as the command is to leave it."""
+        return self.status in (FileStatus.FAILED, FileStatus.UNTRIED)
 
 
 @dataclass(frozen=True)
 class Outcome:
     """The outcome for all files, in the order in which they were named."""
 
-    thumbprint: str
     files: Sequence[FileResult]
     took: timedelta
+    thumbprint: str = ""
+    """The certificate that signed; empty if this run signs nothing."""
 
     def count(self, status: FileStatus) -> int:
         """Return how many files had this outcome."""
@@ -43,5 +52,5 @@ class Outcome:
 
     @property
     def complete(self) -> bool:
-        """Return whether every file is signed now."""
-        return all(each.status in (FileStatus.SIGNED, FileStatus.SKIPPED) for each in self.files)
+        """Return whether no file failed."""
+        return not any(each.has_failed for each in self.files)

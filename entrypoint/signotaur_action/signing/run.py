@@ -1,12 +1,15 @@
 """The use case: check the files and the key, fetch the certificate, sign files in parallel."""
 
-import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from datetime import timedelta
 from pathlib import Path
 
-from signotaur_action.errors import KeyExpiringError, SigningRefusedError, SignotaurError
+from signotaur_action.errors import (
+    CertificateExpiredError,
+    KeyExpiringError,
+    SigningRefusedError,
+    SignotaurError,
+)
 from signotaur_action.model import Secret
 from signotaur_action.policy.expiry import Level, Limits, verdict
 from signotaur_action.ports import (
@@ -17,14 +20,13 @@ from signotaur_action.ports import (
     SigningService,
 )
 from signotaur_action.signing.certificate import CertificateError, SigningCertificate
+from signotaur_action.signing.every_file import EveryFile
 from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.file_signer import FileSigner
-from signotaur_action.signing.outcomes import FileResult, FileStatus, Outcome
+from signotaur_action.signing.outcomes import Outcome
 from signotaur_action.signing.plan import SigningPlan
 from signotaur_action.signing.timestamp_client import TimestampClient
 from signotaur_wire.members import format_time
-
-_UNTRIED = "not tried because of the earlier failure"
 
 
 class SigningRun:
@@ -49,8 +51,7 @@ class SigningRun:
         self._timestamp_client = timestamp_client
         self._display = display
         self._clock = clock
-        self._stopped = threading.Event()
-        self._cause: SignotaurError | None = None
+        self._every_file: EveryFile | None = None
 
     def sign(self, key: Secret, files: Sequence[Path]) -> Outcome:
         """Sign the files. Raises KeyExpiringError, SigningRefusedError and others if none can be.
@@ -71,14 +72,15 @@ class SigningRun:
             lambda request: self._service.sign(key, request),
             self._clock,
         )
-        results = self._sign_all(signer, files)
+        self._every_file = EveryFile(signer.sign, self._plan.parallelism, self._display)
+        results = self._every_file.run(files)
         took = timedelta(seconds=self._clock.monotonic() - began)
-        return Outcome(certificate.thumbprint, results, took)
+        return Outcome(results, took, certificate.thumbprint)
 
     @property
     def cause(self) -> SignotaurError | None:
         """What ended the run before all files were tried, such as a server that died."""
-        return self._cause
+        return None if self._every_file is None else self._every_file.cause
 
     def _guard(self, key: Secret) -> None:
         if self._plan.window is None:
@@ -99,41 +101,8 @@ class SigningRun:
                 next_step="Select another certificate, or ask the administrator of the server.",
             ) from None
         if certificate.ends_at <= self._clock.now():
-            raise SigningRefusedError(
+            raise CertificateExpiredError(
                 f"The certificate {certificate.subject} expired on "
-                f"{format_time(certificate.ends_at)}.",
-                next_step="Select another certificate, or ask the administrator of the server.",
+                f"{format_time(certificate.ends_at)}."
             )
         return certificate
-
-    def _sign_all(self, signer: FileSigner, files: Sequence[Path]) -> list[FileResult]:
-        pool = ThreadPoolExecutor(self._plan.parallelism, thread_name_prefix="sign")
-        try:
-            futures = [pool.submit(self._sign_one, signer, file) for file in files]
-            for number, future in enumerate(as_completed(futures), start=1):
-                self._report(future, number, len(files))
-            return [future.result() for future in futures]
-        finally:
-            self._stopped.set()
-            pool.shutdown(cancel_futures=True)
-            self._display.progress("")
-
-    def _sign_one(self, signer: FileSigner, file: Path) -> FileResult:
-        if self._stopped.is_set():
-            return FileResult(file, FileStatus.UNTRIED, _UNTRIED)
-        try:
-            return signer.sign(file)
-        except SigningRefusedError as refused:  # perhaps only for this file
-            return FileResult(file, FileStatus.FAILED, refused.what)
-        except SignotaurError as error:
-            self._cause = self._cause or error
-            self._stopped.set()
-            return FileResult(file, FileStatus.FAILED, error.what)
-
-    def _report(self, future: Future[FileResult], number: int, count: int) -> None:
-        result = future.result()
-        line = f"{result.status}: {result.path}" + (f" ({result.reason})" if result.reason else "")
-        if self._display.is_live and result.status is FileStatus.SIGNED:
-            self._display.progress(f"{number} of {count}  {result.path}")
-        else:
-            self._display.note(line)

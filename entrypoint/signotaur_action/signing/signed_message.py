@@ -22,7 +22,7 @@ from signotaur_wire.signing import DigestAlgorithm
 
 _NESTED = der.oid("1.3.6.1.4.1.311.2.4.1")
 _TIMESTAMP = der.oid(TIMESTAMP)
-_VERSION = der.integer(1)
+_SIGNER_VERSION = der.integer(1)
 _DEPTH = 1
 """Signatures beside the first are inside it; no signer puts more inside those."""
 _TOO_DEEP = "its signature is inside one that is itself beside another"
@@ -30,9 +30,27 @@ _ALGORITHMS = {der.oid(number): algorithm for algorithm, number in DIGEST.items(
 
 
 @dataclass(frozen=True)
+class ContentKind:
+    """A kind of content that messages sign."""
+
+    type: bytes
+    """Its object identifier, DER."""
+    tag: int
+    """The first byte of the content; a signature covers what is behind tag and length."""
+    version: bytes
+    """The version of the messages, DER."""
+
+
+FILE = ContentKind(der.oid(INDIRECT_DATA), der.SEQUENCE, der.integer(1))
+CATALOG = ContentKind(der.oid("1.3.6.1.4.1.311.10.1"), der.SEQUENCE, der.integer(1))
+TIMESTAMP_INFO = ContentKind(der.oid("1.2.840.113549.1.9.16.1.4"), der.OCTETS, der.integer(3))
+
+
+@dataclass(frozen=True)
 class SignedMessage:
     """The parts of a message, DER, as they are in it."""
 
+    version: bytes
     content_info: bytes
     digests: bytes
     certificates: tuple[bytes, ...]
@@ -44,10 +62,10 @@ class SignedMessage:
     """Attributes that the signature does not cover: each with its type and values."""
 
     @classmethod
-    def read(cls, message: bytes) -> "SignedMessage":
+    def read(cls, message: bytes, kind: ContentKind = FILE) -> "SignedMessage":
         """Read a message with one signer. Raises DerError, and FormatError for other forms."""
         try:
-            kind, wrapped = der.children(message)
+            name, wrapped = der.children(message)
             [body] = der.children(wrapped, der.tag(0))
             version, digests, content_info, *more, signers = der.children(body)
             [signer] = der.children(signers, der.SET)
@@ -56,12 +74,22 @@ class SignedMessage:
             raise der.DerError("its signature is not a PKCS #7 message with one signer") from None
         is_unsigned = der.is_tagged(1, last)
         fixed = tuple(parts if is_unsigned else [*parts, last])
-        if (kind, version) != (der.oid(SIGNED_DATA), _VERSION) or len(fixed) != 6:  # noqa: PLR2004
+        if (name, version) != (der.oid(SIGNED_DATA), kind.version) or len(fixed) != 6:  # noqa: PLR2004
             raise der.DerError("its signature is not PKCS #7 signed data")
         lists = [der.children(part, der.tag(0)) for part in more if der.is_tagged(0, part)]
         certificates = tuple(each for found in lists for each in found)
         attributes = _attributes(last, 1) if is_unsigned else ()
-        return cls(content_info, digests, certificates, tuple(more), fixed, attributes)
+        return cls(version, content_info, digests, certificates, tuple(more), fixed, attributes)
+
+    @property
+    def content(self) -> bytes:
+        """What it signs, DER. Raises DerError."""
+        try:
+            _name, wrapped = der.children(self.content_info)
+            [content] = der.children(wrapped, der.tag(0))
+        except ValueError:
+            raise der.DerError("its signature covers nothing") from None
+        return content
 
     @property
     def signature(self) -> bytes:
@@ -80,13 +108,31 @@ class SignedMessage:
 
     def with_unsigned(self, kind: bytes, value: bytes) -> bytes:
         """Return the message with one more value of an attribute that its signature ignores."""
+        return self._with((*self.unsigned, (kind, (value,))))
+
+    def with_timestamps(self, timestamp: Callable[[bytes], bytes]) -> bytes:
+        """Return the message with a timestamp for each signature in it that has none.
+
+        ``timestamp`` returns the token for a signature.
+        """
+        changed = [
+            (name, tuple(self.read(each).with_timestamps(timestamp) for each in values))
+            if name == _NESTED
+            else (name, values)
+            for name, values in self.unsigned
+        ]
+        if not self.timestamps:
+            changed.append((_TIMESTAMP, (timestamp(self.signature),)))
+        return self._with(changed)
+
+    def _with(self, unsigned: Sequence[tuple[bytes, tuple[bytes, ...]]]) -> bytes:
         found: dict[bytes, list[bytes]] = {}
-        for name, values in (*self.unsigned, (kind, (value,))):
+        for name, values in unsigned:
             found.setdefault(name, []).extend(values)
         attributes = [der.sequence(name, der.set_of(*values)) for name, values in found.items()]
         signer = der.sequence(*self.signer, der.tagged(1, b"".join(sorted(attributes))))
         body = der.sequence(
-            _VERSION, self.digests, self.content_info, *self.more, der.set_of(signer)
+            self.version, self.digests, self.content_info, *self.more, der.set_of(signer)
         )
         return der.sequence(der.oid(SIGNED_DATA), der.tagged(0, body))
 
@@ -135,24 +181,27 @@ def verified(
         raise FormatError("its signature uses SHA-1 or MD5, which prove nothing any more")
     if digest(data.algorithm) != data.digest:
         raise FormatError("it was changed after it was signed")
-    found = [(_signer(signed), signed)]
+    found = [(signer_of(signed, FILE), signed)]
     for each in signed.nested:
         found += verified(each, digest, depth=depth + 1)
     return found
 
 
-def _signer(signed: SignedMessage) -> SigningCertificate:
-    """Return the certificate that a message was signed with. Raises FormatError if it was not."""
-    version, issuer_and_serial, used, attributes, kind, _ = signed.signer
+def signer_of(signed: SignedMessage, kind: ContentKind) -> SigningCertificate:
+    """Return the certificate that a message of this kind was signed with.
+
+    Raises FormatError and DerError if it is not a signature of its content.
+    """
+    version, issuer_and_serial, used, attributes, name, _ = signed.signer
     algorithm = _digest_algorithm(used)
     named = [_digest_algorithm(each) for each in der.children(signed.digests, der.SET)]
-    if version != _VERSION or named != [algorithm]:
+    if version != _SIGNER_VERSION or named != [algorithm]:
         raise FormatError("its signature names digests that it does not use")
     if not der.is_tagged(0, attributes):
         raise FormatError("its signature has no signed attributes")
-    _check_attributes(_attributes(attributes, 0), signed.content_info, algorithm)
+    _check_attributes(_attributes(attributes, 0), signed, kind, algorithm)
     certificate = _certificate(issuer_and_serial, signed.certificates)
-    if kind not in certificate.accepted_algorithms(algorithm):
+    if name not in certificate.accepted_algorithms(algorithm):
         raise FormatError("its signature uses an algorithm that its certificate has no key for")
     covered = digest_of(der.set_of(*der.children(attributes, der.tag(0))), algorithm)
     if not certificate.verifies(signed.signature, covered, algorithm):
@@ -162,16 +211,17 @@ def _signer(signed: SignedMessage) -> SigningCertificate:
 
 def _check_attributes(
     attributes: tuple[tuple[bytes, tuple[bytes, ...]], ...],
-    content_info: bytes,
+    signed: SignedMessage,
+    kind: ContentKind,
     algorithm: DigestAlgorithm,
 ) -> None:
-    kind, wrapped = der.children(content_info)
-    covered = digest_of(der.contents(der.contents(wrapped, der.tag(0)), der.SEQUENCE), algorithm)
+    covered = digest_of(der.contents(signed.content, kind.tag), algorithm)
+    name = der.children(signed.content_info)[0]
     once = dict(attributes)
     if (
-        kind != der.oid(INDIRECT_DATA)
+        name != kind.type
         or len(once) != len(attributes)
-        or once.get(der.oid(CONTENT_TYPE)) != (kind,)
+        or once.get(der.oid(CONTENT_TYPE)) != (name,)
         or once.get(der.oid(MESSAGE_DIGEST)) != (der.octets(covered),)
     ):
         raise FormatError("its signature is one of something else")

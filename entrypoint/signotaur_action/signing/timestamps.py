@@ -1,12 +1,19 @@
-"""RFC 3161 timestamps: the request, and the token in its response. Bytes in and out."""
+"""RFC 3161 timestamps: the request, the token in its response, a token in a file.
+
+Bytes in and out.
+"""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from asn1crypto import cms, tsp
 
 from signotaur_action.signing import der
+from signotaur_action.signing.certificate import SigningCertificate
 from signotaur_action.signing.cms import digest_of
+from signotaur_action.signing.outcomes import FormatError
+from signotaur_action.signing.signed_message import TIMESTAMP_INFO, SignedMessage, signer_of
 from signotaur_wire.signing import DigestAlgorithm
 
 _GRANTED = (b"\x00", b"\x01")
@@ -63,6 +70,38 @@ class _Token:
             content["message_imprint"]["hashed_message"].native,
             content["nonce"].native,
         )
+
+
+@dataclass(frozen=True)
+class Timestamp:
+    """A timestamp whose own signature is right."""
+
+    moment: datetime
+    authority: SigningCertificate
+    certificates: tuple[bytes, ...]
+    """What came with it, DER."""
+
+
+def stamped(token: bytes, signature: bytes) -> Timestamp:
+    """Return the timestamp in a token, if it is one of this signature.
+
+    Raises FormatError and DerError. Whether to trust its authority is another question.
+    """
+    signed = SignedMessage.read(token, TIMESTAMP_INFO)
+    authority = signer_of(signed, TIMESTAMP_INFO)
+    try:
+        info = tsp.TSTInfo.load(der.contents(signed.content), strict=True)
+        imprint = info["message_imprint"]
+        algorithm = DigestAlgorithm(imprint["hash_algorithm"]["algorithm"].native.upper())
+        digest, moment = imprint["hashed_message"].native, info["gen_time"].native
+        is_complete = moment.tzinfo is not None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise FormatError("it is damaged, or uses a digest that proves nothing any more") from None
+    if digest != digest_of(signature, algorithm):
+        raise FormatError("it is a timestamp of another signature")
+    if not is_complete:
+        raise FormatError("it does not say in which time zone it was made")
+    return Timestamp(moment, authority, signed.certificates)
 
 
 def _imprint(signature: bytes, algorithm: DigestAlgorithm) -> dict[str, Any]:

@@ -26,7 +26,9 @@ async def get_certificate(request: Request, caller: Using, body: CertificateBody
         answer = await context.read(find_certificate, context.database, caller, body)
     except CertificateRefusedError as refused:
         context.refusals.add(certificate_refused(caller, body, refused, source_of(request)))
-        answer = signing.CertificateAnswer(signing.FAILED, str(refused))
+        answer = signing.CertificateAnswer(
+            signing.FAILED, str(refused), expired_at=refused.expired_at
+        )
     return JSONResponse(answer.to_json())
 
 

@@ -28,6 +28,7 @@ _RULES: dict[str, Schema] = {
     "signedData": _BASE64 | {"description": "The raw signature: PKCS#1 v1.5, or ECDSA as DER."},
 }
 _ANSWER_RULES = _RULES | {"thumbprint": {"type": ["string", "null"]}}
+_OPTIONAL = "expiredAt"
 # Base64 of exactly as many bytes as the digest has.
 _DIGESTS = {
     DigestAlgorithm.SHA256: "^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$",
@@ -48,7 +49,7 @@ def components() -> dict[str, Schema]:
 
 def _answer(message: type) -> Schema:
     schema = message_schema(message, _ANSWER_RULES, _NAMES)
-    return schema | {"required": list(schema["properties"])}
+    return schema | {"required": [name for name in schema["properties"] if name != _OPTIONAL]}
 
 
 def _sign_request() -> Schema:

@@ -27,6 +27,8 @@ class CertificateRefusedError(Exception):
         self.level = level
         self.certificate = certificate
         """Which it was, for the event alone."""
+        self.expired_at: datetime | None = None
+        """When it expired, if that is the reason."""
 
 
 def select(
@@ -63,7 +65,9 @@ def require_valid(certificate: Certificate, now: datetime) -> None:
         raise CertificateRefusedError(message, Level.WARNING, certificate)
     if state is CertificateState.EXPIRED:
         message = f"The certificate expired at {format_time(certificate.not_after_utc)}."
-        raise CertificateRefusedError(message, Level.WARNING, certificate)
+        refused = CertificateRefusedError(message, Level.WARNING, certificate)
+        refused.expired_at = certificate.not_after_utc
+        raise refused
     if state is CertificateState.NOT_YET_VALID:
         message = f"The certificate is not valid before {format_time(certificate.not_before_utc)}."
         raise CertificateRefusedError(message, Level.WARNING, certificate)

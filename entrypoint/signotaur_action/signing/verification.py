@@ -1,0 +1,117 @@
+"""Verify one file: its digest, each signature in it, their certificates and timestamps."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from signotaur_action.errors import os_reason
+from signotaur_action.ports import Clock, FileFormats
+from signotaur_action.signing import der
+from signotaur_action.signing.cat_files import is_catalog
+from signotaur_action.signing.certificate import SigningCertificate
+from signotaur_action.signing.cms import Unsigned
+from signotaur_action.signing.file_check import FileCheck
+from signotaur_action.signing.indirect_data import IndirectData
+from signotaur_action.signing.outcomes import FileResult, FileStatus, FormatError
+from signotaur_action.signing.signed_message import CATALOG, SignedMessage, signer_of, verified
+from signotaur_action.signing.timestamps import stamped
+from signotaur_action.signing.trust import Trust, Usage, ends_with_certificate
+from signotaur_wire.members import format_time
+from signotaur_wire.signing import DigestAlgorithm
+
+NOT_SIGNED = "it is not signed"
+_CLOCKS_DIFFER = timedelta(minutes=5)
+"""How far the clock of a timestamp authority may be ahead of ours."""
+
+Signatures = Sequence[tuple[SigningCertificate, SignedMessage]]
+"""The certificate and the message of each signature in a file."""
+
+
+@dataclass(frozen=True)
+class FileVerifier:
+    """Verifies files, one per call; threads may share it."""
+
+    trust: Trust
+    formats: FileFormats
+    check: FileCheck
+    clock: Clock
+    strict_lifetime: bool = False
+    """Accept no signature whose certificate has ended, even with a timestamp."""
+
+    def verify(self, path: Path) -> FileResult:
+        """Verify a file, which stays as it is. ``FAILED`` means: do not trust it."""
+        try:
+            with tempfile.TemporaryDirectory(prefix="signotaur-") as folder:
+                signers = self._verify(path.resolve(), Path(folder))
+        except (FormatError, der.DerError) as fault:
+            return FileResult(path, FileStatus.FAILED, str(fault))
+        except OSError as error:
+            return FileResult(path, FileStatus.FAILED, os_reason(error))
+        return FileResult(path, FileStatus.VERIFIED, "; ".join(signers))
+
+    def _verify(self, file: Path, folder: Path) -> list[str]:
+        message = (
+            b"" if self.check.is_signed(file) is False else self.formats.signature(file, folder)
+        )
+        if not message:
+            raise FormatError(NOT_SIGNED)
+        found = signatures(self.formats, file, message, folder)
+        return [self._trusted(certificate, signed) for certificate, signed in found]
+
+    def _trusted(self, certificate: SigningCertificate, signed: SignedMessage) -> str:
+        """Return who signed, and when. Raises FormatError if that is not to be trusted."""
+        stamped_at = self._stamped_at(signed)
+        is_strict = self.strict_lifetime or ends_with_certificate(certificate.encoded)
+        moment = self.clock.now() if stamped_at is None or is_strict else stamped_at
+        self.trust.require(certificate.encoded, signed.certificates, moment, Usage.CODE)
+        when = "no timestamp" if stamped_at is None else f"timestamp {format_time(stamped_at)}"
+        return f"{certificate.subject}, {when}"
+
+    def _stamped_at(self, signed: SignedMessage) -> datetime | None:
+        """Return the time of the earliest timestamp; every one must be right."""
+        moments = []
+        for token in signed.timestamps:
+            try:
+                moments.append(self._moment(token, signed.signature))
+            except (FormatError, der.DerError) as fault:
+                raise FormatError(f"its timestamp is not valid: {fault}") from None
+        return min(moments, default=None)
+
+    def _moment(self, token: bytes, signature: bytes) -> datetime:
+        stamp = stamped(token, signature)
+        if stamp.moment > self.clock.now() + _CLOCKS_DIFFER:
+            raise FormatError(f"it is of {format_time(stamp.moment)}, which is to come")
+        self.trust.require(
+            stamp.authority.encoded, stamp.certificates, stamp.moment, Usage.TIMESTAMPS
+        )
+        return stamp.moment
+
+
+def signatures(formats: FileFormats, file: Path, message: bytes, folder: Path) -> Signatures:
+    """Return every signature of a file. Raises FormatError if one is not right, or of another file.
+
+    Whether to trust the certificates is another question.
+    """
+    if is_catalog(file):
+        catalog = SignedMessage.read(message, CATALOG)
+        return [(signer_of(catalog, CATALOG), catalog)]
+
+    @cache
+    def content(algorithm: DigestAlgorithm) -> IndirectData:
+        unsigned = formats.content(file, algorithm, folder)
+        return IndirectData.read(Unsigned.read(unsigned, algorithm).content_info)
+
+    found = verified(message, lambda algorithm: content(algorithm).digest)
+    for _, signed in found:
+        data = IndirectData.read(signed.content_info)
+        if data.algorithm and _kind(data) != _kind(content(data.algorithm)):
+            raise FormatError("its signature is one of a file of another format")
+    return found
+
+
+def _kind(data: IndirectData) -> bytes:
+    """Return the object identifier of the kind of file; what follows differs between signers."""
+    return der.first(der.contents(data.kind))[0]

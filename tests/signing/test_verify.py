@@ -1,0 +1,449 @@
+"""``verify``: what signers made, judged as others judge it, and what is not to be trusted."""
+
+import subprocess
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.x509 import ObjectIdentifier
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from signing import samples
+from signing.authority import Authority, served
+from signing.harness import SigningServer, judge
+from signing.local import LocalSigner
+from signotaur_action.key_server.signing import HttpTimestampServer
+from signotaur_action.model import DigestToSign
+from signotaur_action.signing import der
+from signotaur_action.signing.cms import TIMESTAMP, Unsigned
+from signotaur_action.signing.file_check import FileCheck
+from signotaur_action.signing.formats import SupportedFormats
+from signotaur_action.signing.indirect_data import SCRIPT, unsigned_message
+from signotaur_action.signing.outcomes import FileResult, FileStatus, FormatError
+from signotaur_action.signing.pe_files import PeFiles
+from signotaur_action.signing.pe_image import PeImage
+from signotaur_action.signing.plan import Description, OnSigned
+from signotaur_action.signing.signed_message import SignedMessage
+from signotaur_action.signing.trust import Trust, Usage
+from signotaur_action.signing.verification import FileVerifier
+from signotaur_wire.signing import DigestAlgorithm
+from support.client import Finished, run_client
+from support.clock import VirtualClock
+from support.in_process import run_here
+
+LIFETIME_SIGNING = ObjectIdentifier("1.3.6.1.4.1.311.10.3.13")
+TWO_MONTHS = timedelta(days=60).total_seconds()
+CODE, SERVER = ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.SERVER_AUTH
+CHECKSUM = range(0x40 + 88, 0x40 + 92)
+
+
+@pytest.fixture(scope="module")
+def local() -> LocalSigner:
+    return LocalSigner()
+
+
+@pytest.fixture(scope="module")
+def root() -> LocalSigner:
+    return LocalSigner(name="root", usages=(), is_authority=True)
+
+
+def verify(*arguments: str | Path, trusted: Path | None = None, **env: str) -> Finished:
+    given = () if trusted is None else ("--ca-file", trusted)
+    return run_client("verify", *given, *arguments, env=env)
+
+
+def verdict(
+    file: Path, *roots: bytes, after: float = 0, strict: bool = False, ignore: bool = False
+) -> FileResult:
+    """Verify a file that needs no program, some seconds from now."""
+    clock = VirtualClock()
+    clock.sleep(after)
+    check = FileCheck(OnSigned.REPLACE, "", reads_signatures=False)
+    trust = Trust.of(roots, ignores_roots=ignore)
+    formats = SupportedFormats(None)
+    return FileVerifier(trust, formats, check, clock, strict_lifetime=strict).verify(file)
+
+
+def signed_with_timestamp(file: Path, signer: LocalSigner, authority: Authority) -> Path:
+    with served(authority.answer) as (url, _):
+        server = HttpTimestampServer(url, VirtualClock())
+        assert signer.sign(file, servers=(server,)).status is FileStatus.SIGNED
+    return file
+
+
+# What signers made
+
+
+def test_what_sign_made_is_verified_as_others_verify_it(
+    signer: SigningServer, authority: Authority, work: Path
+) -> None:
+    files = samples.one_of_each(work)
+    with served(authority.answer) as (url, _):
+        assert signer.sign("--label", "production", "--tr", url, *files).code == 0
+    trusted = work / "trusted.pem"
+    trusted.write_bytes(signer.trusted.read_bytes() + authority.certificate.read_bytes())
+    done = verify("--json", "--trust-existing-signatures", *files, trusted=trusted)
+
+    assert done.code == 0, done.err
+    assert (done.json["verified"], done.json["failed"]) == (len(files), 0)
+    assert done.json["files"][0]["reason"].startswith("Common Name: production, timestamp 20")
+    assert "Revocation: not checked" in done.err
+    for file in files:
+        assert judge(file, signer.trusted, "-TSA-CAfile", authority.certificate).good, file
+    subprocess.run(
+        ["sbverify", "--cert", signer.trusted, files[0]],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+
+
+def test_an_old_osslsigncode_gets_no_signed_file(signer: SigningServer, work: Path) -> None:
+    files = samples.for_osslsigncode(work)
+    assert signer.sign("--label", "production", *files).code == 0
+    done = verify("--json", *files, trusted=signer.trusted)
+    assert done.code == 1
+    assert {each["result"] for each in done.json["files"]} == {"failed"}
+    assert done.err.count("it contains a signature, which osslsigncode 2.") == 4
+
+
+def test_a_changed_installer_and_cabinet(signer: SigningServer, work: Path) -> None:
+    installer, cabinet = samples.for_osslsigncode(work)
+    assert signer.sign("--label", "production", installer, cabinet).code == 0
+    for file, marker in ((installer, b"K\0V\0"), (cabinet, samples.MARKER[:20])):
+        content = file.read_bytes()
+        at = content.find(marker) if marker in content else len(content) // 2
+        changed = bytearray(content)
+        changed[at] ^= 1
+        file.write_bytes(changed)
+        done = verify("--trust-existing-signatures", file, trusted=signer.trusted)
+        assert (done.code, judge(file, signer.trusted).good) == (1, False), done.said
+
+
+def test_every_signature_in_a_file_must_be_right(work: Path, local: LocalSigner) -> None:
+    file = samples.launcher(work / "a.exe")
+    other = LocalSigner(name="other")
+    assert local.sign(file).status is FileStatus.SIGNED
+    assert other.sign(file, OnSigned.APPEND).status is FileStatus.SIGNED
+    both = verdict(file, local.encoded, other.encoded)
+    assert both.reason == "Common Name: local, no timestamp; Common Name: other, no timestamp"
+    for roots in ((local.encoded,), (other.encoded,)):
+        assert verdict(file, *roots).status is FileStatus.FAILED
+
+
+# Changed files
+
+
+def sample(file: Path) -> Path:
+    match file.suffix:
+        case ".exe":
+            return samples.tiny_pe(file)
+        case ".ps1":
+            return samples.script(file)
+        case _:
+            return samples.catalogue(file)
+
+
+@pytest.mark.parametrize("name", ["a.exe", "a.ps1", "a.cat"])
+def test_no_changed_byte_is_verified(
+    tools: None,  # noqa: ARG001
+    local: LocalSigner,
+    work: Path,
+    name: str,
+) -> None:
+    file = sample(work / name)
+    assert local.sign(file).status is FileStatus.SIGNED
+    assert verdict(file, local.encoded).status is FileStatus.VERIFIED
+    content, verified = file.read_bytes(), set()
+    for at in range(len(content)):
+        changed = bytearray(content)
+        changed[at] ^= 1 << at % 8
+        file.write_bytes(changed)
+        if verdict(file, local.encoded).status is FileStatus.VERIFIED:
+            verified.add(at)
+    # Authenticode does not cover the checksum in the header of a program.
+    assert verified == (set(CHECKSUM) if name == "a.exe" else set())
+
+
+@pytest.mark.parametrize("name", ["a.exe", "a.ps1", "a.cat"])
+def test_a_truncated_file_is_not_verified(local: LocalSigner, work: Path, name: str) -> None:
+    file = sample(work / name)
+    assert local.sign(file).status is FileStatus.SIGNED
+    content = file.read_bytes()
+    for length in (0, 1, 3, 63, 64, 200, len(content) // 2, len(content) - 1):
+        file.write_bytes(content[:length])
+        result = verdict(file, local.encoded)
+        assert result.status is FileStatus.FAILED, length
+        assert result.reason
+
+
+def test_no_changed_byte_of_an_issuer_is_verified(work: Path, root: LocalSigner) -> None:
+    """The signature does not cover it."""
+    between = LocalSigner(name="between", issuer=root, is_authority=True)
+    file = samples.tiny_pe(work / "a.exe")
+    assert LocalSigner(name="x", issuer=between).sign(file).status is FileStatus.SIGNED
+    assert verdict(file, root.encoded).status is FileStatus.VERIFIED
+    content = file.read_bytes()
+    start = content.index(between.encoded)
+    for at in range(start, start + len(between.encoded)):
+        changed = bytearray(content)
+        changed[at] ^= 1 << at % 8
+        file.write_bytes(changed)
+        assert verdict(file, root.encoded).status is FileStatus.FAILED, at - start
+
+
+def test_a_signature_of_another_kind_of_file_is_refused(local: LocalSigner, work: Path) -> None:
+    file = samples.tiny_pe(work / "a.exe")
+    with file.open("rb") as stream:
+        digest = PeImage.read(stream).digest(DigestAlgorithm.SHA256)
+    unsigned = Unsigned.read(
+        unsigned_message(SCRIPT, digest, DigestAlgorithm.SHA256), DigestAlgorithm.SHA256
+    )
+    attributes = unsigned.attributes(VirtualClock().now(), Description())
+    request = DigestToSign(attributes.digest, DigestAlgorithm.SHA256, "", file.name, 0)
+    message = attributes.signed(local.sign_digest(request), local.certificate)
+    out = work / "b.exe"
+    PeFiles().attach(file, message, out, certificate=local.pem, nested=False)
+    assert "of a file of another format" in verdict(out, local.encoded).reason
+
+
+# Bad input
+
+
+def test_files_that_are_not_signed_fail(work: Path, local: LocalSigner) -> None:
+    signed = samples.tiny_pe(work / "signed.exe")
+    assert local.sign(signed).status is FileStatus.SIGNED
+    unsigned = [samples.tiny_pe(work / "a.exe"), samples.script(work / "a.ps1"),
+                samples.catalogue(work / "a.cat")]  # fmt: skip
+    text = work / "a.txt"
+    text.write_text("words")
+    trusted = work / "trusted.pem"
+    trusted.write_bytes(local.pem)
+    before = {file: file.read_bytes() for file in work.iterdir()}
+
+    done = verify("--json", signed, *unsigned, text, trusted=trusted)
+    assert done.code == 1
+    reasons = {Path(each["path"]).name: each["reason"] for each in done.json["files"]}
+    assert {reasons[each.name] for each in unsigned} == {"it is not signed"}
+    assert "its format is not supported" in reasons["a.txt"]
+    assert (done.json["verified"], done.json["failed"]) == (1, 4)
+    assert "4 of 5 files could not be verified:" in done.err
+    assert "This command uses no key." in done.err
+    assert before == {file: file.read_bytes() for file in work.iterdir()}
+
+
+def test_bad_usage_is_reported_at_once(work: Path) -> None:
+    (work / "none.pem").write_text("no certificate")
+    done = verify(
+        "--revocation-mode", "Online", "missing.exe", "--base-directory", work,
+        trusted=work / "none.pem",
+    )  # fmt: skip
+    assert done.code == 10
+    assert "missing.exe does not exist" in done.err
+    assert "--revocation-mode: Online is not supported" in done.err
+    assert "--ca-file: " in done.err
+    assert "it contains no certificate in PEM or DER" in done.err
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [("Offline", "Offline is not supported"), ("Never", "it must be NoCheck"), ("nocheck", "")],
+)
+def test_a_revocation_mode_is_honoured_or_refused(work: Path, mode: str, said: str) -> None:
+    done = verify("--revocation-mode", mode, samples.tiny_pe(work / "a.exe"))
+    assert done.code == (10 if said else 1)
+    assert said in done.err
+
+
+# Whom to trust
+
+
+def test_a_chain_leads_to_a_root_that_is_trusted(work: Path, root: LocalSigner) -> None:
+    between = LocalSigner(name="between", issuer=root, is_authority=True)
+    signer = LocalSigner(name="signer", issuer=between)
+    file = samples.launcher(work / "a.exe")
+    assert signer.sign(file).status is FileStatus.SIGNED
+    assert verdict(file, root.encoded).status is FileStatus.VERIFIED
+    assert verdict(file, between.encoded).status is FileStatus.VERIFIED
+    stranger = LocalSigner(name="root", usages=(), is_authority=True)
+    assert "is not trusted" in verdict(file, stranger.encoded).reason
+    assert "no root is trusted" in verdict(file).reason
+
+    # Its root is not in the file, so there is none to ignore.
+    assert verdict(file, stranger.encoded, ignore=True).status is FileStatus.FAILED
+    stray = LocalSigner(name="stray", issuer=between, sends_chain=False)
+    assert stray.sign(file, OnSigned.REPLACE).status is FileStatus.SIGNED
+    assert "its issuer is CN=between" in verdict(file, root.encoded).reason
+
+
+def issuer(root: LocalSigner, *usages: ObjectIdentifier, is_authority: bool = True) -> LocalSigner:
+    return LocalSigner(name="between", issuer=root, usages=usages, is_authority=is_authority)
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (lambda root: LocalSigner(issuer=issuer(root, CODE)), ""),
+        (lambda root: LocalSigner(issuer=issuer(root)), ""),
+        (lambda root: LocalSigner(issuer=issuer(root, is_authority=False)), "basicConstraints"),
+        (
+            lambda root: LocalSigner(issuer=issuer(root, SERVER)),
+            "an issuer is not for signing code",
+        ),
+        (lambda root: LocalSigner(issuer=root, usages=[SERVER]), "it is not for signing code"),
+        (lambda root: LocalSigner(issuer=root, usages=[]), "missing required extension"),
+    ],
+)
+def test_certificates_for_something_else_are_refused(
+    work: Path, root: LocalSigner, made: Callable[[LocalSigner], LocalSigner], reason: str
+) -> None:
+    file = samples.tiny_pe(work / "a.exe")
+    assert made(root).sign(file).status is FileStatus.SIGNED
+    result = verdict(file, root.encoded)
+    assert (result.status is FileStatus.VERIFIED) is (not reason), result.reason
+    assert reason in result.reason
+
+
+def test_the_usual_roots_are_trusted_unless_others_are_given(
+    work: Path, local: LocalSigner
+) -> None:
+    file = samples.tiny_pe(work / "a.exe")
+    assert local.sign(file).status is FileStatus.SIGNED
+    trusted = work / "trusted.pem"
+    trusted.write_bytes(local.pem)
+    assert verify(file).code == 1
+    assert "it is a root of its own, and not a trusted one" in verify(file).err
+    assert verify(file, SIGNOTAUR_CA_FILE=str(trusted)).code == 0
+
+    ignored = verify("--ignore-untrusted-root", file)
+    assert ignored.code == 0
+    assert "does not prove who signed the files" in ignored.err
+    file.write_bytes(file.read_bytes().replace(samples.MARKER, samples.MARKER.upper()))
+    assert verify("--ignore-untrusted-root", file).code == 1
+
+
+# Time
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("after", [0, TWO_MONTHS])
+def test_a_timestamp_keeps_a_signature_good_when_its_certificate_has_expired(
+    tools: None,  # noqa: ARG001
+    work: Path,
+    authority: Authority,
+    local: LocalSigner,
+    stamped: bool,  # noqa: FBT001
+    strict: bool,  # noqa: FBT001
+    after: float,
+) -> None:
+    file = samples.launcher(work / "a.exe")
+    if stamped:
+        signed_with_timestamp(file, local, authority)
+    else:
+        assert local.sign(file).status is FileStatus.SIGNED
+    roots = (local.encoded, authority.encoded)
+    result = verdict(file, *roots, after=after, strict=strict)
+
+    is_good = not after or (stamped and not strict)
+    assert (result.status is FileStatus.VERIFIED) is is_good, result.reason
+    assert is_good or "the certificate CN=local is valid from 20" in result.reason
+    if not strict:
+        trusted = work / "trusted.pem"
+        trusted.write_bytes(local.pem)
+        moment = str(int(VirtualClock().now().timestamp() + after))
+        others = judge(file, trusted, "-TSA-CAfile", authority.certificate, "-time", moment)
+        assert others.good is is_good, others.told
+
+
+def test_strict_lifetime_on_the_command_line(
+    work: Path, authority: Authority, local: LocalSigner
+) -> None:
+    file = signed_with_timestamp(samples.tiny_pe(work / "a.exe"), local, authority)
+    trusted = work / "trusted.pem"
+    trusted.write_bytes(local.pem + authority.certificate.read_bytes())
+    clock = VirtualClock()
+    clock.sleep(TWO_MONTHS)
+    given = ("verify", "--ca-file", trusted, file)
+    assert run_here(*given, env={}, clock=clock).code == 0
+    refused = run_here(*given, "--strict-lifetime", env={}, clock=clock)
+    assert refused.code == 1
+    assert "the certificate CN=local is valid from 20" in refused.err
+
+
+def test_a_certificate_for_its_lifetime_alone(work: Path, authority: Authority) -> None:
+    short = LocalSigner(usages=[CODE, LIFETIME_SIGNING])
+    file = signed_with_timestamp(samples.tiny_pe(work / "a.exe"), short, authority)
+    roots = (short.encoded, authority.encoded)
+    assert verdict(file, *roots).status is FileStatus.VERIFIED
+    assert verdict(file, *roots, after=TWO_MONTHS).status is FileStatus.FAILED
+
+
+def test_a_timestamp_of_the_future_is_refused(
+    work: Path, authority: Authority, local: LocalSigner
+) -> None:
+    file = signed_with_timestamp(samples.tiny_pe(work / "a.exe"), local, authority)
+    result = verdict(file, local.encoded, authority.encoded, after=-3600)
+    assert "which is to come" in result.reason
+
+
+# Timestamps
+
+
+def with_token(file: Path, token: bytes) -> Path:
+    """Put a timestamp into a signed program, as anybody can."""
+    with file.open("rb") as stream:
+        signed = SignedMessage.read(PeImage.read(stream).message())
+    out = file.with_name("stamped.exe")
+    out.unlink(missing_ok=True)
+    message = signed.with_unsigned(der.oid(TIMESTAMP), token)
+    PeFiles().attach(file, message, out, certificate=b"", nested=False)
+    return out
+
+
+def token_of(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        [token] = SignedMessage.read(PeImage.read(stream).message()).timestamps
+    return token
+
+
+def test_a_timestamp_must_be_trusted_and_of_this_signature(
+    work: Path, authority: Authority, local: LocalSigner
+) -> None:
+    roots = (local.encoded, authority.encoded)
+    stamped = signed_with_timestamp(samples.tiny_pe(work / "a.exe"), local, authority)
+    assert verdict(stamped, *roots).status is FileStatus.VERIFIED
+    assert "its timestamp is not valid: the certificate CN=TSA" in verdict(
+        stamped, local.encoded).reason  # fmt: skip
+
+    other = samples.tiny_pe(work / "b.exe", b"other")
+    assert local.sign(other).status is FileStatus.SIGNED
+    token = token_of(stamped)
+    moved = verdict(with_token(other, token), *roots, after=TWO_MONTHS)
+    assert "it is a timestamp of another signature" in moved.reason
+    assert "its timestamp is not valid" in verdict(with_token(other, der.NULL), *roots).reason
+
+
+def test_no_changed_byte_of_a_timestamp_is_verified(
+    work: Path, authority: Authority, local: LocalSigner
+) -> None:
+    stamped = signed_with_timestamp(samples.tiny_pe(work / "a.exe"), local, authority)
+    plain = samples.tiny_pe(work / "plain.exe")
+    token = token_of(stamped)
+    with stamped.open("rb") as stream:
+        message = PeImage.read(stream).message()
+    for at in range(0, len(token), 3):
+        changed = bytearray(token)
+        changed[at] ^= 1 << at % 8
+        out = work / "changed.exe"
+        out.unlink(missing_ok=True)
+        whole = message.replace(token, bytes(changed))
+        PeFiles().attach(plain, whole, out, certificate=b"", nested=False)
+        result = verdict(out, local.encoded, authority.encoded, after=TWO_MONTHS)
+        assert result.status is FileStatus.FAILED, at
+
+
+def test_an_authority_must_be_one_for_timestamps(local: LocalSigner) -> None:
+    moment = VirtualClock().now()
+    Trust.of([local.encoded]).require(local.encoded, (), moment, Usage.CODE)
+    with pytest.raises(FormatError, match="it is not for timestamps"):
+        Trust.of([local.encoded]).require(local.encoded, (), moment, Usage.TIMESTAMPS)
