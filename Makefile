@@ -16,7 +16,7 @@ LOCKER := .cache/locker
 # What the key server is compared with; benchmarks/peers.py knows this folder.
 BENCH := .cache/bench
 
-WORKFLOWS := $(wildcard .github/workflows/*.yml .github/workflow-templates/*.yml examples/github/*.yml)
+WORKFLOWS := $(wildcard .github/workflows/*.yml .github/workflow-templates/*.yml examples/github/*.yml examples/fleet/rotate.yml)
 ISSUE_FORMS := $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 DEPENDABOT := $(wildcard .github/dependabot.yml)
 ACTIONS := $(wildcard action.yml */action.yml .github/actions/*/action.yml)

@@ -56,7 +56,7 @@ def run_program(
                 stderr=subprocess.STDOUT if merged else subprocess.PIPE,
                 start_new_session=True,  # so that all of it can be ended
             )
-        tail = _Tail(program.stdout if merged else program.stderr)
+        tail = Tail(program.stdout if merged else program.stderr)
         tail.start()
         code: int | None = program.wait(seconds)
         tail.join(_GRACE_SECONDS)
@@ -86,7 +86,7 @@ def last_lines(output: bytes, *keys: Secret) -> str:
     return f": {' / '.join(map(escape_untrusted, lines))}" if lines else ""
 
 
-class _Tail(threading.Thread):
+class Tail(threading.Thread):
     """Reads a program's output and keeps the end of it, however long it is."""
 
     def __init__(self, stream: IO[bytes] | None) -> None:

@@ -55,6 +55,7 @@ def test_no_example_is_left_out() -> None:
         "openssl rand -base64 24",
         "name: Rotate the signing key",
         "- uses: OWNER/signotaur-action/cli@",
+        "defaults:\n",
     }
     for each in BLOCKS:
         assert any(each["text"].startswith(start) for start in dealt_with), each["text"]
@@ -181,6 +182,7 @@ def test_the_key_servers_commands_work_unchanged(tmp_path: Path) -> None:
 
 COMMANDS = {
     "rotate-key": ("rotate-key",),
+    "rotate-fleet": ("rotate-fleet",),
     "confirm-rotation": ("confirm-rotation",),
     "guard": ("guard",),
     "auth set-key": ("auth", "set-key"),
@@ -256,7 +258,9 @@ def test_the_output_table_is_what_a_rotation_sets(
     assert done.code == 0, done.said
     written = re.findall(r"^(\S+)<<ghadelimiter_", outputs.read_text(), re.MULTILINE)
     of_the_guard = {"state", "days-left", "certificate-thumbprint", "certificate-expires-at"}
-    assert {*written, *of_the_guard} == {row[0].strip("`") for row in table("outputs")}
+    assert {*written, *of_the_guard, "failed-keys"} == {
+        row[0].strip("`") for row in table("outputs")
+    }
 
 
 def test_the_json_members_are_the_documented_ones(

@@ -21,6 +21,7 @@ BIN = Path(sys.executable).parent
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())
 OWN = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 EXAMPLES = sorted((ROOT / "examples" / "github").glob("*.yml"))
+FLEET = ROOT / "examples" / "fleet" / "rotate.yml"
 STARTERS = sorted((ROOT / ".github" / "workflow-templates").glob("*.yml"))
 MANUAL_WORKFLOWS = workflows()
 LONGEST_OWN_LIMIT = 60
@@ -42,7 +43,7 @@ def described(option: Option) -> str:
     return (option.input_help or option.help).rstrip(".") + (f" ({note})" if note else "")
 
 
-@pytest.mark.parametrize("path", [*OWN, *EXAMPLES, *STARTERS], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*OWN, *EXAMPLES, *STARTERS, FLEET], ids=lambda path: path.name)
 def test_a_workflow_keeps_the_rules(path: Path) -> None:
     workflow = load(path)
     assert workflow["permissions"] == {}
@@ -154,7 +155,7 @@ def test_the_manuals_workflows_pass_githubs_schema_and_zizmor(text: str, tmp_pat
 
 
 def test_every_option_is_an_input_of_its_name_and_help() -> None:
-    commands = ("rotate-key", "confirm-rotation", "guard")
+    commands = ("rotate-key", "rotate-fleet", "confirm-rotation", "guard")
     taken = {option.name: option for command in commands for option in options_of(command)}
     declared = {name: {"description": described(taken[name])} for name in OPTIONS if name in taken}
     inputs = dict(ACTION["inputs"])

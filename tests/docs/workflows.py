@@ -80,8 +80,9 @@ class Job:
         inputs = {
             f"INPUT_{name.upper()}": self.filled(str(value)) for name, value in step["with"].items()
         }
+        env = {name: self.filled(str(value)) for name, value in step.get("env", {}).items()}
         files = self._files()
-        done = run_client(env={**self.env, **inputs, **files}, cwd=self.folder)
+        done = run_client(env={**self.env, **env, **inputs, **files}, cwd=self.folder)
         self.log += done.said
         self._read_outputs(step, files)
         return done.code

@@ -75,7 +75,7 @@ def run(invocation: Invocation) -> ExitCode:
     """Rotate the key and report it; every failure is reported too. Returns the exit code."""
 
     def work(settings: Settings, console: Console, report: Report) -> ExitCode:
-        command = _read(settings, console, invocation.clock)
+        command = read_settings(settings, console, invocation.clock)
         console.mask(command.source.key)
         warn_of_access(settings, command.server, console)
         _warn_of_places(command.sinks, invocation.environ, console)
@@ -169,7 +169,8 @@ def _warn_of_journals(command: RotateKey, journal: FileJournal, console: Console
 # Settings
 
 
-def _read(settings: Settings, console: Console, clock: Clock) -> RotateKey:
+def read_settings(settings: Settings, console: Console, clock: Clock) -> RotateKey:
+    """Return the checked settings; nothing is sent. Raises UsageError, InvalidOverlapError."""
     source = key_source(settings)
     require_no_arguments(settings)
     server = server_address(settings)

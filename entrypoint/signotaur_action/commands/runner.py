@@ -78,6 +78,12 @@ def keys_after_failure(keys: str, *, but: type[SignotaurError] | tuple[()] = ())
 
 def warn_of_access(settings: Settings, server: ServerAddress, console: Console) -> None:
     """Warn of secrets on the command line and of a server that is not checked, every time."""
+    warn_of_arguments(settings, console)
+    warn_of_trust(server, console)
+
+
+def warn_of_arguments(settings: Settings, console: Console) -> None:
+    """Warn of secrets on the command line, every time."""
     if settings.is_on_command_line(API_KEY):
         console.warn(
             "--api-key shows the key in process lists and shell histories; "
@@ -88,7 +94,6 @@ def warn_of_access(settings: Settings, server: ServerAddress, console: Console) 
             "--github-token shows the token in process lists and shell histories; "
             "prefer the variable GH_TOKEN."
         )
-    warn_of_trust(server, console)
 
 
 def warn_of_trust(server: ServerAddress, console: Console) -> None:

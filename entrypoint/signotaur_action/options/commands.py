@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 
-from signotaur_action.options import init, sign, verify
+from signotaur_action.options import fleet, init, sign, verify
 from signotaur_action.options.common import (
     AGAIN,
     ALLOW_UNTRUSTED,
@@ -121,6 +121,23 @@ COMMANDS: dict[str, Command] = {
             *_CONNECTION,
             *_OUTPUT,
         ),
+    ),
+    "rotate-fleet": Command(
+        "Rotate the keys that a file lists, each as rotate-key does; one report for all.",
+        "rotate_fleet",
+        (
+            fleet.FLEET_FILE,
+            fleet.ONLY,
+            fleet.PARALLEL,
+            fleet.STARTS_PER_MINUTE,
+            SIGN_SERVER,
+            DRY_RUN,
+            GITHUB_TOKEN,
+            STATE_DIR,
+            *_CONNECTION,
+            *_OUTPUT,
+        ),
+        Arguments("file", "[FILE]", "YAML file that lists the keys to rotate."),
     ),
     "confirm-rotation": Command(
         "Confirm a deferred rotation with its new key, once every system has the key.",
