@@ -3,10 +3,15 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import pytest
 
+from e2e.client_harness import ClientHarness
+from proof.leak_harness import LeakHarness
 from proof.matrix import Record, recorded
+from support.front import Front
+from support.keyserver import KeyServer
 
 Proof = Callable[[str], AbstractContextManager[Record]]
 
@@ -26,3 +31,27 @@ def proof(capfd: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> 
                     sys.stderr.flush()
 
     return proof
+
+
+@pytest.fixture(scope="session")
+def scanned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyServer]:
+    """A server for leak scans alone, so that its database stays small enough to be searched."""
+    server = KeyServer(tmp_path_factory.mktemp("scanned") / "data", tls=False)
+    server.add_user("build")
+    with server:
+        yield server
+
+
+@pytest.fixture
+def new_harness(scanned: KeyServer, tmp_path: Path) -> Iterator[Callable[[str], LeakHarness]]:
+    """Make a run among canaries, in a folder of that name."""
+    with Front(scanned.url).running() as front:
+
+        def new(name: str) -> LeakHarness:
+            front.faults.clear()
+            front.requests.clear()
+            (tmp_path / name).mkdir()
+            client = ClientHarness(scanned, tmp_path / name)
+            return LeakHarness(client, front, client.ledger.add())
+
+        yield new

@@ -46,15 +46,15 @@ def _wait_until_closed(connection: socket.socket) -> None:
 
 
 class _Listener:
-    """Accepts connections on 127.0.0.1, each in its own thread. A context manager."""
+    """Accepts connections on one address, each in its own thread. A context manager."""
 
     scheme = "http"
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self.count = 0
         """Number of connections so far."""
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"{self.scheme}://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._socket = socket.create_server((host, 0))
+        self.url = f"{self.scheme}://{host}:{self._socket.getsockname()[1]}"
         self._served: list[tuple[threading.Thread, socket.socket]] = []
         self._acceptor = threading.Thread(target=self._accept)
         self._acceptor.start()
@@ -159,3 +159,34 @@ class Relay(_Listener):
                     if not part:
                         return
                     connection.sendall(part)
+
+
+class TlsRelay(_Listener):
+    """Speaks TLS with a certificate of the test, and passes on to a server without."""
+
+    scheme = "https"
+
+    def __init__(self, upstream: str, context: ssl.SSLContext, host: str = "127.0.0.1") -> None:
+        parts = urlsplit(upstream)
+        self._upstream = (parts.hostname, parts.port)
+        self._context = context
+        self.sent = b""
+        """What clients sent, decrypted."""
+        super().__init__(host)
+
+    def serve(self, connection: socket.socket) -> None:
+        """See ``_Listener``."""
+        connection.settimeout(_SHUTDOWN_TIMEOUT)
+        with (
+            self._context.wrap_socket(connection, server_side=True) as secure,
+            socket.create_connection(self._upstream) as server,
+        ):
+            while True:
+                # What TLS has decrypted already, select does not see.
+                ready = [secure] if secure.pending() else select([secure, server], [], [])[0]
+                for each, other in ((secure, server), (server, secure)):
+                    if each in ready:
+                        if not (part := each.recv(_PART)):
+                            return
+                        self.sent += part if each is secure else b""
+                        other.sendall(part)
