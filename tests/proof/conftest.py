@@ -6,7 +6,9 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
+from proof.lanes import Lanes
 from proof.matrix import Record, recorded
+from support.keyserver import KeyServer
 
 Proof = Callable[[str], AbstractContextManager[Record]]
 
@@ -26,3 +28,10 @@ def proof(capfd: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> 
                     sys.stderr.flush()
 
     return proof
+
+
+@pytest.fixture(scope="session")
+def lanes(shared_server: KeyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lanes]:
+    """Tries points side by side, against a server that other tests use, too."""
+    with Lanes(shared_server, tmp_path_factory.mktemp("lanes")) as lanes:
+        yield lanes
