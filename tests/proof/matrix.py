@@ -89,7 +89,7 @@ class Record:
 
     @contextmanager
     def point(self, label: str) -> Iterator[None]:
-        """Try one point: a failed assertion is a violation, and the next point is tried."""
+        """Try one point: what fails is a violation, and the next point is tried."""
         with _LOCK:
             self.points += 1
         with self.check(label):
@@ -97,11 +97,12 @@ class Record:
 
     @contextmanager
     def check(self, label: str) -> Iterator[None]:
-        """Let a failed assertion be a violation, and go on."""
+        """Let a failed assertion, or any failure of the harness, be a violation, and go on."""
         try:
             yield
-        except AssertionError as violation:
-            self.violations.append(f"{label}: {violation}"[:2000])
+        except Exception as violation:  # noqa: BLE001
+            kind = type(violation).__name__
+            self.violations.append(f"{label}: {kind}: {violation}"[:2000])
 
     @property
     def is_late(self) -> bool:

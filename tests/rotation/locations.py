@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Self
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from support.keys import Lineage
 from support.keyserver import KeyServer
@@ -163,6 +165,8 @@ class Oracle:
         self._server = server
         self._session = requests.Session()
         self._session.trust_env = False
+        for scheme in ("http://", "https://"):  # an idle connection may end while it is used again
+            self._session.mount(scheme, HTTPAdapter(max_retries=Retry(5)))
         self._ids: dict[str, int] = {}
 
     def accepts(self, key: str) -> bool:
