@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from e2e.client_harness import ClientHarness
+from proof.lanes import Lanes
 from proof.leak_harness import LeakHarness
 from proof.matrix import Record, recorded
 from support.front import Front
@@ -55,3 +56,10 @@ def new_harness(scanned: KeyServer, tmp_path: Path) -> Iterator[Callable[[str], 
             return LeakHarness(client, front, client.ledger.add())
 
         yield new
+
+
+@pytest.fixture(scope="session")
+def lanes(shared_server: KeyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lanes]:
+    """Tries points side by side, against a server that other tests use, too."""
+    with Lanes(shared_server, tmp_path_factory.mktemp("lanes")) as lanes:
+        yield lanes

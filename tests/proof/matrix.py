@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 from typing import TypeVar
 
@@ -21,6 +22,11 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".cache" / "proof"
 FULL = os.environ.get("SIGNOTAUR_PROOF") == "full"
 SEED = int(os.environ.get("SIGNOTAUR_FAULT_SEED", "20260301"))
+
+MINUTES = float(os.environ.get("SIGNOTAUR_PROOF_MINUTES", "inf"))
+"""How long a part may try points; the report counts those that were tried."""
+_LOCK = Lock()
+"""Points are tried side by side."""
 
 Point = TypeVar("Point")
 
@@ -84,18 +90,37 @@ class Record:
     """How often each thing happened that is no violation."""
     violations: list[str] = field(default_factory=list)
     seconds: float = 0
+    began: float = field(default_factory=monotonic)
     full: bool = FULL
     seed: int = SEED
     commit: str = ""
 
     @contextmanager
     def point(self, label: str) -> Iterator[None]:
-        """Try one point: a failed assertion is a violation, and the next point is tried."""
-        self.points += 1
+        """Try one point: what fails is a violation, and the next point is tried."""
+        with _LOCK:
+            self.points += 1
+        with self.check(label):
+            yield
+
+    @contextmanager
+    def check(self, label: str) -> Iterator[None]:
+        """Let a failed assertion, or any failure of the harness, be a violation, and go on."""
         try:
             yield
-        except AssertionError as violation:
-            self.violations.append(f"{label}: {violation}"[:2000])
+        except Exception as violation:  # noqa: BLE001
+            kind = type(violation).__name__
+            self.violations.append(f"{label}: {kind}: {violation}"[:2000])
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time for this part is over."""
+        return monotonic() - self.began > MINUTES * 60
+
+    def count(self, outcome: str) -> None:
+        """Count something that happened."""
+        with _LOCK:
+            self.outcomes[outcome] += 1
 
     def __str__(self) -> str:
         told = "".join(f", {count} {what}" for what, count in sorted(self.outcomes.items()))
@@ -108,14 +133,13 @@ def recorded(matrix: str, part: str, folder: Path = FOLDER) -> Iterator[Record]:
     """Record a part of a matrix in a folder, and fail at the end if there were violations."""
     assert matrix in GOALS
     record = Record(matrix, part, commit=_commit())
-    began = monotonic()
     try:
         yield record
     except BaseException as failure:
         record.violations.append(f"ended by {type(failure).__name__}: {failure}"[:2000])
         raise
     finally:
-        record.seconds = round(monotonic() - began, 1)
+        record.seconds = round(monotonic() - record.began, 1)
         _append(record, folder)
     assert record.violations == [], "\n".join(record.violations)
 
