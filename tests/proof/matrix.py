@@ -53,7 +53,7 @@ GOALS = {
     "planted leaks": Goal(30, "leaks"),
     "destination files": Goal(60, "cells"),
     "TLS and proxies": Goal(50, "cells"),
-    "parsers": Goal(500_000, "inputs"),
+    "parsers": Goal(200_000, "inputs"),
     "requests to the server": Goal(20_000, "requests"),
     "rules removed": Goal(13, "rules"),
     "naive rotators": Goal(400, "faults"),

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
 from threading import Event
@@ -133,11 +133,9 @@ def _after_work(exchange: Exchange, kind: str, place: int, attempt: Attempt) -> 
 
 
 @pytest.fixture
-def attempts(
-    plain_server: KeyServer, front: Front, tmp_path: Path
-) -> Iterator[Callable[[str], Attempt]]:
+def attempts(plain_server: KeyServer, front: Front, tmp_path: Path) -> Callable[[str], Attempt]:
     count = iter(range(10_000))
-    yield lambda name: Attempt(plain_server, front, tmp_path / str(next(count)), ROTATORS[name])
+    return lambda name: Attempt(plain_server, front, tmp_path / str(next(count)), ROTATORS[name])
 
 
 @pytest.mark.parametrize("name", ROTATORS)

@@ -12,7 +12,7 @@ from proof.conftest import Proof
 from proof.matrix import SEED, Record, amount
 from property import test_ci_text_properties, test_dotenv_properties, test_parser_properties
 
-SAMPLE, FULL = 20, 20_000
+SAMPLE, FULL = 20, 10_000
 """Inputs for each property."""
 MODULES = (test_ci_text_properties, test_dotenv_properties, test_parser_properties)
 
