@@ -50,7 +50,7 @@ LOCK = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_NO_INDEX \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test run-tests coverage image image-check lint docs bench screenshots golden templates lock clean
+.PHONY: help install demo check test run-tests proof coverage image image-check lint docs bench screenshots golden templates lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -93,6 +93,13 @@ test: install ## check, then run every test
 run-tests:
 	@if docker version >/dev/null 2>&1; then $(MAKE) --no-print-directory image; fi
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+# One part of it: make proof PROOF=tests/proof/test_kill_lines.py
+PROOF ?= tests/proof tests/keyserver/test_openapi.py
+proof: install ## every fault that docs/proof.md counts, not a sample (hours)
+	@PYTHON="$(PYTHON)" sh scripts/system-packages test
+	status=0; SIGNOTAUR_PROOF=full $(BIN)/python -m pytest $(PYTEST_FLAGS) --timeout=0 $(PROOF) || status=$$?; \
+	PYTHONPATH=tests $(BIN)/python -m proof.report && exit $$status
 
 # With the tests of one folder: make coverage COVERED=tests/unit REPORT=--fail-under=0
 # Five tests look at what a process loads or may write, and fail where coverage is in it. So the

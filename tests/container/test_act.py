@@ -8,7 +8,7 @@ import pytest
 
 from container.act import HERE, JOB_IMAGE, OWN, Act, name_the_image
 from docs.pages import ROOT, block
-from e2e.key_encodings import leaks
+from support.key_encodings import leaks
 from support.keyserver import KeyServer
 from support.tls import Authority
 

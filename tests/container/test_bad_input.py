@@ -7,8 +7,8 @@ import pytest
 
 from e2e.client_harness import Ledger
 from e2e.github_step import StepResult
-from e2e.key_encodings import leaks
 from support.container import ContainerJob
+from support.key_encodings import leaks
 
 NOTHING_SENT = "Keys: Nothing was sent to the server; the key in use is unchanged."
 

@@ -16,9 +16,9 @@ import docker
 import pytest
 
 from e2e.client_harness import Ledger
-from e2e.key_encodings import leaks
 from support.client import BARE
 from support.container import ACTION_IMAGE
+from support.key_encodings import leaks
 from support.keyserver import KeyServer
 
 ROOT = Path(__file__).parents[2]

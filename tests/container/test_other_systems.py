@@ -12,7 +12,6 @@ import pytest
 from docker.models.containers import Container
 
 from e2e.client_harness import Ledger
-from e2e.key_encodings import leaks
 from support.container import (
     SERVER_IMAGE,
     Ran,
@@ -22,6 +21,7 @@ from support.container import (
     output_of,
     run,
 )
+from support.key_encodings import leaks
 from support.keyserver import KeyServer
 from support.mounts import require_root
 

@@ -10,8 +10,8 @@ import pytest
 
 from e2e.client_harness import Ledger, days_from_now, near
 from e2e.github_step import StepResult
-from e2e.key_encodings import files_below, leaks
 from support.container import RUNNER_UID, ContainerJob, ended, environment_of
+from support.key_encodings import files_below, leaks
 from support.keyserver import KeyServer
 from support.runner import Step, parse_command, read_lines
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from e2e.client_harness import Ledger
-from e2e.key_encodings import leaks
 from support.container import ContainerJob
+from support.key_encodings import leaks
 from support.providers.github import GitHub
 
 TOKEN = "github_pat_of-the-rotation-0123456789"

@@ -15,7 +15,7 @@ from docs.file_sites import CrontabSite, SystemdSite
 from docs.other_ci import EXAMPLES, Ran, crontab, read, read_yaml, run, unit_command, unit_settings
 from docs.sites import AwsSite, AzureSite, BuildkiteSite, GitlabSite, Site, TeamcitySite, VaultSite
 from e2e.client_harness import Ledger
-from e2e.key_encodings import leaks
+from support.key_encodings import leaks
 from support.keyserver import KeyServer
 
 SITES = (

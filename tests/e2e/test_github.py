@@ -10,8 +10,9 @@ import pytest
 
 from e2e.client_harness import ClientHarness, Ledger, bearer, days_from_now, near
 from e2e.github_step import GithubStep, StepResult
-from e2e.key_encodings import key_encodings, leaks
+from signotaur_action.ci.masks import SHORTEST
 from support.front import Exchange, Fault, Front, answering
+from support.key_encodings import key_encodings, leaks
 from support.keyserver import KeyServer
 from support.runner import Step, parse_command, read_lines
 
@@ -110,14 +111,13 @@ def test_masks_come_first(job: GithubStep, key: str) -> None:
     for mask in masks:
         covered.masker.add_mask(mask)
     for name, text in key_encodings(key).items():
-        if name not in _NEVER_MASKED:
+        if name not in _NEVER_MASKED and len(text) >= SHORTEST:
             assert b"***" in covered.masker.mask(text.decode("latin-1")).encode(), name
 
 
 # A runner masks whole texts: parts and free forms of the key have no mask of their own.
 _NEVER_MASKED = {
-    "first half of the secret",
-    "second half of the secret",
+    "rot13",
     "hex with colons",
     "percent",
     "python",

@@ -17,9 +17,9 @@ import pytest
 
 from e2e.client_harness import ClientHarness
 from e2e.github_step import GithubStep
-from e2e.key_encodings import files_below, leaks
 from rotation.stores import Command, File, Store
 from support.front import Exchange, Front
+from support.key_encodings import files_below, leaks
 from support.keyserver import KeyServer
 from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
 from support.providers.azure_devops import AzureDevopsHarness

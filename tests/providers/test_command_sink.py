@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from contract.harness import delivery
-from e2e.key_encodings import leaks
 from signotaur_action import process
 from signotaur_action.errors import DeliveryError, DestinationRefusedError
 from signotaur_action.http import StoreAccess, TimeBudget
@@ -24,6 +23,7 @@ from signotaur_action.sinks.base import SinkContext
 from signotaur_action.sinks.command import CommandSink
 from signotaur_wire import keyformat
 from support.client import start_client
+from support.key_encodings import leaks
 from support.keyserver import KeyServer
 
 BODY = "sig_0123456789ABCDE_" + "Qk7xT" * 8 + "z9R"

@@ -2,11 +2,9 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from rotation.fault_harness import FaultHarness
 from rotation.locations import SEED, Oracle
 from support.keyserver import KeyServer
 from support.kill import Nursery
@@ -23,14 +21,6 @@ def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
 def oracle(shared_server: KeyServer) -> Oracle:
     """Asks the shared server past the client."""
     return Oracle(shared_server)
-
-
-@pytest.fixture
-def harness(
-    shared_server: KeyServer, oracle: Oracle, nursery: Nursery, tmp_path: Path
-) -> FaultHarness:
-    """Places with fresh keys of the shared server, and runs that a fault may cut."""
-    return FaultHarness(shared_server, oracle, nursery, tmp_path)
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """The harness of the fault tests: run a place's command, look at what it left, run it again."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from rotation.locations import LOCATIONS, Expected, KeyLocation, Oracle
-from support.client import Finished, run_client
-from support.keys import add_keys, lineages
+from rotation.locations import KEY, Expected, KeyLocation, Oracle
 from support.keyserver import KeyServer
 from support.kill import Ended, Nursery
 
@@ -22,35 +20,31 @@ class FaultHarness:
     server: KeyServer
     oracle: Oracle
     nursery: Nursery
-    folder: Path
 
-    def places(self, kind: str, count: int) -> Iterator[tuple[str, KeyLocation]]:
-        """Yield that many places of a kind, each with a fresh key, and the keys' names."""
-        names = [f"{self.folder.name} {number}" for number in range(count)]
-        for number, key in enumerate(add_keys(self.server, names)):
-            folder = self.folder / str(number)
-            folder.mkdir()
-            yield names[number], LOCATIONS[kind](folder, key)
-
-    def undisturbed(self, kind: str, run: Callable[[KeyLocation], Ended | Finished]) -> None:
-        """Let ``run`` run the command of a place that counts for nothing."""
-        folder = self.folder / "undisturbed"
-        folder.mkdir()
-        (key,) = add_keys(self.server, [f"{self.folder.name} undisturbed"])
-        ended = run(LOCATIONS[kind](folder, key))
-        assert ended.code == DONE, ended.err
-
-    def run(self, place: KeyLocation, *, kill_at: int | None = None) -> Ended:
-        """Run the place's command, to a line or to its end."""
-        ended = self.nursery.run(self._command(place), place.env | SAME_RUN, kill_at=kill_at)
-        self._look(place, ended.out)
+    def run(
+        self,
+        place: KeyLocation,
+        *,
+        kill_at: int | None = None,
+        counted: bool = False,
+        tracer: Sequence[str] = (),
+    ) -> Ended:
+        """Run the place's command, to a line, under strace or to its end, and look at its keys."""
+        ended = self.nursery.run(
+            ("rotate-key", *place.arguments, *self.server.options),
+            place.env | SAME_RUN,
+            kill_at=kill_at,
+            counted=counted or kill_at is not None,
+            tracer=tracer,
+        )
+        place.printed.append(ended.out)
+        assert not re.search(KEY, ended.err), "a key on stderr"
+        assert self.oracle.accepts(place.held()), "locked out"
         return ended
 
-    def run_under(self, place: KeyLocation, *prefix: str) -> Finished:
-        """Run the place's command under another program."""
-        ended = run_client(*self._command(place), env=place.env | SAME_RUN, prefix=prefix)
-        self._look(place, ended.out)
-        return ended
+    def check_nothing_is_lost(self, place: KeyLocation) -> None:
+        """Fail if the server made a successor that neither a file nor the destination has."""
+        assert self.oracle.lost(place.key, place.keys()) is None, "lost a key"
 
     def is_over(self, place: KeyLocation) -> bool:
         """Return whether the rotation that was asked for is finished, report and all."""
@@ -73,16 +67,3 @@ class FaultHarness:
     ) -> Expected:
         """Return what the server must show of a place in the end."""
         return Expected(name, self.oracle.id_of(place.held()), rotations, candidates)
-
-    def check_server(self, expectations: list[Expected]) -> None:
-        """Fail unless the server shows all that."""
-        found = lineages(self.server)
-        for expected in expectations:
-            expected.check(found[expected.name])
-
-    def _command(self, place: KeyLocation) -> tuple[str | Path, ...]:
-        return ("rotate-key", *place.arguments, *self.server.options)
-
-    def _look(self, place: KeyLocation, printed: str) -> None:
-        place.printed.append(printed)
-        assert self.oracle.accepts(place.held()), "locked out"

@@ -7,11 +7,14 @@ server with what it finds.
 import os
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from support.keys import Lineage
 from support.keyserver import KeyServer
@@ -19,11 +22,11 @@ from support.keyserver import KeyServer
 FACTOR = int(os.environ.get("SIGNOTAUR_FAULT_FACTOR", "1"))
 """How many times as many fault points to try as CI does."""
 SEED = int(os.environ.get("SIGNOTAUR_FAULT_SEED", "20260301"))
-_KEY = r"sig_[0-9A-Za-z]{15}_[0-9A-Za-z]{49}"
+KEY = r"sig_[0-9A-Za-z]{15}_[0-9A-Za-z]{49}"
 _CONTINUA = re.compile(
-    rf"^@@continua\[setServerVariable name='Key' value='({_KEY})'\]$", re.MULTILINE
+    rf"^@@continua\[setServerVariable name='Key' value='({KEY})'\]$", re.MULTILINE
 )
-_PRINTED = re.compile(rf"^({_KEY})$", re.MULTILINE)
+_PRINTED = re.compile(rf"^({KEY})$", re.MULTILINE)
 _NEIGHBOUR = "# kept\nOTHER='of a value'\n"
 _JOURNALS = "*.rotation"
 
@@ -41,6 +44,12 @@ class KeyLocation:
         self.key = key
         self.printed: list[str] = []
         """What each run of the command printed."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
     @property
     def env(self) -> dict[str, str]:
@@ -65,6 +74,12 @@ class KeyLocation:
         """Return whether no cut rotation is remembered."""
         return all(not path.read_bytes().strip() for path in self.folder.rglob(_JOURNALS))
 
+    def keys(self) -> set[str]:
+        """Return every key that anything contains: files, what was printed, the destination."""
+        files = (path for path in self.folder.rglob("*") if path.is_file())
+        texts = [path.read_bytes().decode(errors="replace") for path in files]
+        return {self.held(), *re.findall(KEY, "\n".join([*texts, *self.printed]))}
+
     def _wanted(self) -> Sequence[Path]:
         return []
 
@@ -85,7 +100,7 @@ class KeyFile(KeyLocation):
     def held(self) -> str:
         """Return the file's key."""
         text = self.file.read_text()
-        assert re.fullmatch(rf"{_KEY}\n", text), f"torn: {text!r}"
+        assert re.fullmatch(rf"{KEY}\n", text), f"torn: {text!r}"
         return text.strip()
 
     def _wanted(self) -> Sequence[Path]:
@@ -104,7 +119,7 @@ class DotenvFile(KeyFile):
     def held(self) -> str:
         """Return the variable's key."""
         text = self.file.read_text()
-        match = re.fullmatch(rf"SIGNOTAUR_API_KEY=({_KEY})\n{re.escape(_NEIGHBOUR)}", text)
+        match = re.fullmatch(rf"SIGNOTAUR_API_KEY=({KEY})\n{re.escape(_NEIGHBOUR)}", text)
         assert match is not None, f"torn: {text!r}"
         return match[1]
 
@@ -150,6 +165,9 @@ class Oracle:
         self._server = server
         self._session = requests.Session()
         self._session.trust_env = False
+        for scheme in ("http://", "https://"):  # an idle connection may end while it is used again
+            self._session.mount(scheme, HTTPAdapter(max_retries=Retry(5)))
+        self._ids: dict[str, int] = {}
 
     def accepts(self, key: str) -> bool:
         """Return whether the server accepts a key now."""
@@ -157,7 +175,24 @@ class Oracle:
 
     def id_of(self, key: str) -> int:
         """Return a key's id."""
-        return int(self._ask(key).json()["id"])
+        if key not in self._ids:
+            self._ids[key] = int(self._ask(key).json()["id"])
+        return self._ids[key]
+
+    def lost(self, key: str, found: Iterable[str]) -> int | None:
+        """Return the id of a key's successor, if it is none of the keys that were found."""
+        rotation = self._ask(key).json()["rotation"]
+        if rotation is None or rotation["oldKeyId"] != self.id_of(key):
+            return None
+        successor = int(rotation["newKeyId"])
+        return next((None for each in found if self._has_id(each, successor)), successor)
+
+    def has_rotation(self, key: str) -> bool:
+        """Return whether a key takes part in a rotation."""
+        return self._ask(key).json()["rotation"] is not None
+
+    def _has_id(self, key: str, number: int) -> bool:
+        return (key in self._ids or self.accepts(key)) and self.id_of(key) == number
 
     def is_confirmed_successor(self, key: str) -> bool:
         """Return whether a key replaced another one for good."""

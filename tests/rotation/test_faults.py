@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from rotation.locations import Expected, KeyFile, Oracle
-from support.front import Exchange, Fault, Front, answering, lost_answer, times
+from support.call_faults import CALLS, altered, at, dripping, torn, twice
+from support.front import Exchange, Front, answering, lost_answer
 from support.keys import add_keys, lineages
 from support.keyserver import KeyServer
 from support.kill import Ended, Nursery
@@ -62,30 +63,8 @@ def client(
     return ClientBehindFront(plain_server, front, nursery, fresh_name, KeyFile(folder, key))
 
 
-CALLS = {
-    "self": ("GET", "/keys/self", 0),
-    "rotation": ("PUT", "/rotations/", 0),
-    "verify": ("GET", "/keys/self", 1),
-    "confirmation": ("PUT", "/confirmation", 0),
-}
-"""The calls of a run: method, part of the path, and how many like it come before."""
 EVERY_CALL = pytest.mark.parametrize("call", CALLS)
 OPENED = ("verify", "confirmation")
-
-
-def at(call: str, fault: Fault, count: int = 1) -> Fault:
-    """Commit a fault at one call of the run, ``count`` times."""
-    method, part, before = CALLS[call]
-    seen = 0
-
-    def here(exchange: Exchange) -> bool:
-        nonlocal seen
-        if exchange.method != method or part not in exchange.path:
-            return False
-        seen += 1
-        return seen > before and fault(exchange)
-
-    return times(count, here)
 
 
 def failed(call: str) -> int:
@@ -93,65 +72,8 @@ def failed(call: str) -> int:
     return NOT_DELIVERED if call in OPENED else FAILURE
 
 
-def altered(change: Callable[[bytes], bytes]) -> Fault:
-    """Let the server answer, and change the answer's body on its way."""
-
-    def fault(exchange: Exchange) -> bool:
-        status, headers, body = exchange.forward()
-        exchange.answer(status, headers, change(body))
-        return True
-
-    return fault
-
-
 def with_members(**members: object) -> Callable[[bytes], bytes]:
     return lambda body: json.dumps(json.loads(body) | members).encode()
-
-
-def torn(length: int) -> Fault:
-    """Send the whole answer's head and only the first bytes of its body."""
-
-    def fault(exchange: Exchange) -> bool:
-        send(exchange, *exchange.forward(), pace=0, upto=length)
-        exchange.drop()
-        return True
-
-    return fault
-
-
-def dripping(pace: float) -> Fault:
-    """Send an answer's body byte by byte."""
-
-    def fault(exchange: Exchange) -> bool:
-        send(exchange, *exchange.forward(), pace=pace)
-        return True
-
-    return fault
-
-
-def send(
-    exchange: Exchange,
-    status: int,
-    headers: dict[str, str],
-    body: bytes,
-    *,
-    pace: float,
-    upto: int | None = None,
-) -> None:
-    handler = exchange._handler
-    handler.send_response(status)
-    for name, value in (headers | {"Content-Length": str(len(body))}).items():
-        handler.send_header(name, value)
-    handler.end_headers()
-    if not pace:
-        handler.wfile.write(body[:upto])
-        return
-    for byte in body:
-        time.sleep(pace)
-        try:
-            handler.wfile.write(bytes([byte]))
-        except OSError:  # the client has gone
-            return
 
 
 # Lost
@@ -239,12 +161,7 @@ def test_a_wait_beyond_the_time_limit_ends_the_run_at_once(
 def test_a_request_that_arrives_twice_counts_once(
     client: ClientBehindFront, call: str, answered: int
 ) -> None:
-    def twice(exchange: Exchange) -> bool:
-        answers = [exchange.forward(), exchange.forward()]
-        exchange.answer(*answers[answered])
-        return True
-
-    client.front.faults.append(at(call, twice))
+    client.front.faults.append(at(call, twice(answered)))
     ended = client.run()
     assert ended.code == DONE, ended.err
     client.check()

@@ -17,15 +17,10 @@ from uuid import uuid4
 import pytest
 
 from rotation.locations import FACTOR, SEED, KeyFile, Oracle
-from signotaur_action.files.journal import JournalPlace
 from signotaur_action.http import ApiProfile, Credential, Deadline, HttpClient
 from signotaur_action.key_server import HttpKeyService, ServerAddress
 from signotaur_action.model import RotationIntent, Secret
-from signotaur_action.rotation import Rotated, RotationPlan, RotationRun
-from signotaur_action.sinks import emitter
-from signotaur_action.sinks.base import SinkContext
 from support.clock import VirtualClock
-from support.fakes import RecordingProgressLog
 from support.keys import add_keys, lineages
 from support.keyserver import KeyServer
 from support.kill import Nursery
@@ -118,51 +113,6 @@ def test_an_answer_that_is_cut_at_any_byte_is_asked_for_again(
     offsets = cut_offsets(answer)
     with ThreadPoolExecutor(PARALLEL) as pool:
         list(pool.map(try_at, [offsets[n::PARALLEL] for n in range(PARALLEL)]))
-
-
-# Whole rotations against the real server, of which one connection carries all answers
-
-
-@EVERY_CUT
-@pytest.mark.parametrize("kind", ["plain_server", "shared_server"], ids=["plain", "tls"])
-def test_a_rotation_in_which_an_answer_is_cut_makes_one_key(
-    kind: str, request: pytest.FixtureRequest, tmp_path: Path, fresh_name: str, how: Cut
-) -> None:
-    """With TLS, the handshake is cut too, and TLS records instead of lines."""
-    server: KeyServer = request.getfixturevalue(kind)
-    names = [f"{fresh_name} {number}" for number in range(17)]
-    first, *keys = add_keys(server, names)
-    offsets = range(0, undisturbed := rotated(server, tmp_path, first), undisturbed // len(keys))
-
-    def try_at(key: str, offset: int) -> None:
-        rotated(server, tmp_path, key, (offset, how))
-
-    with ThreadPoolExecutor(len(keys)) as pool:
-        list(pool.map(try_at, keys, offsets))
-    assert_one_new_key_each(server, names)
-
-
-def rotated(server: KeyServer, folder: Path, key: str, cut: tuple[int, Cut] | None = None) -> int:
-    """Rotate a key into a file and return how many bytes the server sent."""
-    file = folder / f"{key}.txt"
-    sink = emitter(f"key-file:{file}", SinkContext(lambda _text: None, {}))
-    with Relay(server.url) as relay:
-        if cut:
-            relay.cut_next(*cut)
-        address = ServerAddress(
-            relay.url,
-            ca_file=server.ca_file if server.tls else None,
-            read_timeout=timedelta(seconds=2),
-        )
-        service = HttpKeyService(address, VirtualClock())
-        run = RotationRun(RotationPlan(7), service, [sink], RecordingProgressLog())
-        with JournalPlace(file).locked(Secret(key), relay.url) as journal:
-            outcome = run.rotate(Secret(key), journal)
-            journal.clear()
-        assert relay.count >= (2 if cut else 1), cut
-    assert isinstance(outcome, Rotated)
-    assert Secret(file.read_text().strip()) == outcome.key
-    return len(relay.received)
 
 
 def assert_one_new_key_each(server: KeyServer, names: list[str]) -> None:

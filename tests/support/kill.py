@@ -2,16 +2,18 @@
 
 Run as a program this file is the nursery: a process with the client loaded, which forks a child
 for every run, so that a run costs no start of Python. A child counts the lines it executes in
-the parts that matter and kills itself, with SIGKILL, before the n-th. ``Nursery`` is the handle
-that tests hold.
+the parts that matter and kills itself, with SIGKILL, before the n-th; or strace is attached to it
+before it begins. ``Nursery`` is the handle that tests hold.
 """
 
+import ctypes
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -28,6 +30,7 @@ PARTS = (
     "vendor_tool",
 )
 """The packages of the client whose lines count."""
+_PR_SET_PTRACER = 0x59616D61
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,13 @@ class Nursery:
         env: Mapping[str, str],
         *,
         kill_at: int | None = None,
+        counted: bool = True,
+        tracer: Sequence[str] = (),
     ) -> Ended:
-        """Run the client and wait; ``kill_at`` is the line before which it dies."""
+        """Run the client and wait; ``kill_at`` is the line before which it dies.
+
+        ``tracer`` is an strace command that is attached first. Lines are not ``counted`` then.
+        """
         assert self._process is not None
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -80,6 +88,8 @@ class Nursery:
             "arguments": [str(argument) for argument in arguments],
             "env": dict(env),
             "killAt": kill_at,
+            "counted": counted and not tracer,
+            "tracer": list(tracer),
             "out": str(self._out),
             "err": str(self._err),
             "lines": str(self._lines),
@@ -101,12 +111,39 @@ def _serve() -> None:
 
     for line in sys.stdin:
         order = json.loads(line)
+        gate, opener = os.pipe()
         child = os.fork()
         if child == 0:
+            os.close(opener)
+            _wait_for_tracer(gate, order)
             os._exit(_be_the_run(cli, order))
+        os.close(gate)
+        tracer = _attached(child, order["tracer"]) if order["tracer"] else None
+        os.close(opener)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if tracer is not None:
+            tracer.wait()
         sys.stdout.write(f"{code}\n")
         sys.stdout.flush()
+
+
+def _wait_for_tracer(gate: int, order: dict[str, Any]) -> None:
+    """Wait until the gate is closed, and let any process of this user trace this one."""
+    if order["tracer"]:
+        anybody = ctypes.c_ulong(-1)
+        ctypes.CDLL(None).prctl(_PR_SET_PTRACER, anybody, 0, 0, 0)
+        os.read(gate, 1)
+    os.close(gate)
+
+
+def _attached(child: int, words: list[str]) -> "subprocess.Popen[bytes]":
+    tracer = subprocess.Popen([*words, "-p", str(child)], stdin=subprocess.DEVNULL)
+    while "\nTracerPid:\t0\n" in Path(f"/proc/{child}/status").read_text():
+        if tracer.poll() is not None:
+            os.kill(child, signal.SIGKILL)
+            raise RuntimeError(f"no tracer: {words}")
+        time.sleep(0.001)
+    return tracer
 
 
 def _be_the_run(cli: Any, order: dict[str, Any]) -> int:
@@ -119,7 +156,8 @@ def _be_the_run(cli: Any, order: dict[str, Any]) -> int:
         for number in (1, 2)
     )
     counter = _Counter(Path(cli.__file__).parent, order["killAt"])
-    sys.settrace(counter.enter)
+    if order["counted"]:
+        sys.settrace(counter.enter)
     code: int = cli.main(order["arguments"])
     sys.settrace(None)
     Path(order["lines"]).write_text(str(counter.lines))

@@ -3,19 +3,43 @@
 import socket
 import ssl
 import struct
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 from select import select
+from time import sleep
 from typing import Self
 from urllib.parse import urlsplit
 
 from support.tls import Certificate
 
 _PART = 65536
+_NEVER = sys.maxsize
 _SHUTDOWN_TIMEOUT = 60.0
 """Seconds to wait for a peer that does nothing; no test waits that long."""
+_DELAY = 0.1
+
+
+class Damage(Enum):
+    """What happens to one byte of an answer that is complete otherwise."""
+
+    DROPPED = "dropped"
+    TWICE = "twice"
+    FLIPPED = "flipped"
+    DELAYED = "delayed"
+
+    def of(self, byte: bytes) -> bytes:
+        """Return what is sent instead of the byte."""
+        if self is Damage.DELAYED:
+            sleep(_DELAY)
+        damaged = {
+            Damage.DROPPED: b"",
+            Damage.TWICE: byte * 2,
+            Damage.FLIPPED: bytes([byte[0] ^ 1]),
+        }
+        return damaged.get(self, byte)
 
 
 class Cut(Enum):
@@ -46,15 +70,15 @@ def _wait_until_closed(connection: socket.socket) -> None:
 
 
 class _Listener:
-    """Accepts connections on 127.0.0.1, each in its own thread. A context manager."""
+    """Accepts connections on one address, each in its own thread. A context manager."""
 
     scheme = "http"
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self.count = 0
         """Number of connections so far."""
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"{self.scheme}://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._socket = socket.create_server((host, 0))
+        self.url = f"{self.scheme}://{host}:{self._socket.getsockname()[1]}"
         self._served: list[tuple[threading.Thread, socket.socket]] = []
         self._acceptor = threading.Thread(target=self._accept)
         self._acceptor.start()
@@ -121,24 +145,24 @@ class ScriptedServer(_Listener):
 
 
 class Relay(_Listener):
-    """Forwards bytes in both directions and cuts the answers on chosen connections."""
+    """Forwards bytes in both directions; cuts or damages the answers on chosen connections."""
 
     def __init__(self, upstream: str) -> None:
         parts = urlsplit(upstream)
         self.scheme = parts.scheme
         self._upstream = (parts.hostname, parts.port)
-        self._cut: tuple[int, Cut] | None = None
+        self._cut: tuple[int, Cut | Damage] | None = None
         self.received = b""
         """What the server sent on the last connection, including what was cut off."""
         super().__init__()
 
-    def cut_next(self, after: int, how: Cut) -> None:
-        """Cut the next connection after so many bytes from the server."""
+    def cut_next(self, after: int, how: Cut | Damage) -> None:
+        """Cut the next connection after so many bytes from the server, or damage the next byte."""
         self._cut = (after, how)
 
     def serve(self, connection: socket.socket) -> None:
         """See ``_Listener``."""
-        after, how = self._cut or (None, Cut.FIN)
+        after, how = self._cut or (_NEVER, Cut.FIN)
         self._cut = None
         self.received = b""
         with socket.create_connection(self._upstream) as server:
@@ -152,10 +176,44 @@ class Relay(_Listener):
                     part = server.recv(_PART)
                     before = len(self.received)
                     self.received += part
-                    if after is not None and len(self.received) > after:
+                    if before <= after < len(self.received):
                         connection.sendall(part[: after - before])
-                        cut(connection, how)
-                        return
-                    if not part:
+                        if isinstance(how, Cut):
+                            cut(connection, how)
+                            return
+                        byte, part = part[after - before :][:1], part[after - before + 1 :]
+                        part = how.of(byte) + part
+                    elif not part:
                         return
                     connection.sendall(part)
+
+
+class TlsRelay(_Listener):
+    """Speaks TLS with a certificate of the test, and passes on to a server without."""
+
+    scheme = "https"
+
+    def __init__(self, upstream: str, context: ssl.SSLContext, host: str = "127.0.0.1") -> None:
+        parts = urlsplit(upstream)
+        self._upstream = (parts.hostname, parts.port)
+        self._context = context
+        self.sent = b""
+        """What clients sent, decrypted."""
+        super().__init__(host)
+
+    def serve(self, connection: socket.socket) -> None:
+        """See ``_Listener``."""
+        connection.settimeout(_SHUTDOWN_TIMEOUT)
+        with (
+            self._context.wrap_socket(connection, server_side=True) as secure,
+            socket.create_connection(self._upstream) as server,
+        ):
+            while True:
+                # What TLS has decrypted already, select does not see.
+                ready = [secure] if secure.pending() else select([secure, server], [], [])[0]
+                for each, other in ((secure, server), (server, secure)):
+                    if each in ready:
+                        if not (part := each.recv(_PART)):
+                            return
+                        self.sent += part if each is secure else b""
+                        other.sendall(part)

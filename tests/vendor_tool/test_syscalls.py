@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from rotation.locations import points
-from rotation.system_calls import Call, calls_in, logged_to
 from support.client import Finished, run_client
 from support.keyserver import KeyServer
+from support.system_calls import Call, calls_in, logged_to
 from vendor_tool.conftest import ToolClient
 
 KILLED, DONE, UNFINISHED, STILL_RUNNING = -9, 0, 12, 14

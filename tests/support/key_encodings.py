@@ -1,7 +1,10 @@
 """Every way in which a key could stand in a text without being seen as the key."""
 
 import base64
+import codecs
 import json
+import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -14,8 +17,7 @@ def key_encodings(key: str) -> dict[str, bytes]:
     found = {
         "raw": raw,
         "secret part": secret,
-        "first half of the secret": secret[:21],
-        "second half of the secret": secret[22:],
+        "rot13": codecs.encode(key, "rot13").encode(),
         "hex": raw.hex().encode(),
         "HEX": raw.hex().upper().encode(),
         "hex with colons": raw.hex(":").encode(),
@@ -37,7 +39,13 @@ def key_encodings(key: str) -> dict[str, bytes]:
             found[f"base64{name} at {alignment}"] = core
             found[f"base64url{name} at {alignment}"] = core.translate(_URL_SAFE)
     assert quote(key, safe="") == key  # else there would be one more
+    for start in range(len(secret) - _WINDOW + 1):
+        found[f"from character {start} of the secret"] = secret[start : start + _WINDOW]
     return found
+
+
+_WINDOW = 12
+"""So many characters of a key in a row are a leak."""
 
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -55,9 +63,20 @@ def leaks(key: str, places: Mapping[str, bytes]) -> list[str]:
     return [
         f"{place}: {name}"
         for place, content in places.items()
+        for part in (content, *_unpacked(content))
         for name, text in encoded.items()
-        if text in content
+        if text in part
     ]
+
+
+def _unpacked(content: bytes) -> Iterator[bytes]:
+    """Yield what is packed by gzip anywhere in a content."""
+    for begin in re.finditer(rb"\x1f\x8b\x08", content):
+        unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            yield unpacker.decompress(content[begin.start() :], 1 << 20)
+        except zlib.error:  # these three bytes began nothing
+            continue
 
 
 def files_below(*folders: Path) -> dict[str, bytes]:

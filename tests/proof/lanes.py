@@ -1,0 +1,87 @@
+"""Points of a matrix tried side by side, each with a fresh key in a place of its own."""
+
+import random
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from queue import Queue
+from typing import Self, TypeVar
+
+from proof.destinations import EVERY
+from proof.matrix import SEED, Record, amount
+from rotation.fault_harness import DONE, FaultHarness
+from rotation.locations import Expected, KeyLocation, Oracle
+from support.keys import add_keys, lineages
+from support.keyserver import KeyServer
+from support.kill import Ended, Nursery
+
+LANES = amount(2, 8)
+"""A run mostly waits: for a disk, for the server, for its turn on a busy machine."""
+Point = TypeVar("Point")
+Attempt = Callable[[FaultHarness, KeyLocation, str, Point], Expected]
+"""Cuts a run at a point and finishes it; returns what the server must show of that name then."""
+
+
+class Lanes:
+    """Harnesses, of which each tries one point at a time. Use it as a context manager."""
+
+    def __init__(self, server: KeyServer, folder: Path) -> None:
+        self._server = server
+        self.folder = folder
+        self._free: Queue[FaultHarness] = Queue()
+        self._stack = ExitStack()
+        self._number = count().__next__
+
+    def __enter__(self) -> Self:
+        for number in range(LANES):
+            folder = self.folder / f"nursery-{number}"
+            folder.mkdir()
+            nursery = self._stack.enter_context(Nursery(folder))
+            self._free.put(FaultHarness(self._server, Oracle(self._server), nursery))
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._stack.close()
+
+    def undisturbed(self, kind: str, run: Callable[[FaultHarness, KeyLocation], Ended]) -> Ended:
+        """Let ``run`` run the command of a place that counts for nothing."""
+        name = f"undisturbed {self._number()}"
+        (key,) = add_keys(self._server, [name])
+        harness = self._free.get()
+        with EVERY[kind](self.folder / name, key) as place:
+            ended = run(harness, place)
+        self._free.put(harness)
+        assert ended.code == DONE, ended.err
+        return ended
+
+    def try_each(
+        self, record: Record, kind: str, points: Sequence[Point], attempt: Attempt[Point]
+    ) -> None:
+        """Try points in a place of this kind, then compare what the server shows.
+
+        They are tried in a random order, so that those before the time is over are a fair sample.
+        """
+        names = [f"{kind} {self._number()}" for _ in points]
+        points = random.Random(SEED).sample(points, len(points))  # noqa: S311
+        expectations: list[Expected] = []
+
+        def one(point: Point, name: str, key: str) -> None:
+            if record.is_late:
+                return
+            harness, folder = self._free.get(), self.folder / name
+            try:
+                with record.point(f"{kind}, {point}"), EVERY[kind](folder, key) as place:
+                    expectations.append(attempt(harness, place, name, point))
+                    shutil.rmtree(folder)
+            finally:
+                self._free.put(harness)
+
+        with ThreadPoolExecutor(LANES) as pool:
+            list(pool.map(one, points, names, add_keys(self._server, names)))
+        found = lineages(self._server)
+        for expected in expectations:
+            with record.check(expected.name):
+                expected.check(found[expected.name])

@@ -1,0 +1,221 @@
+"""A rotation whose answers the network cuts, drops, delays, doubles or changes, at any byte.
+
+The client's rotation, journal and HTTP against the real server, in this process: pauses take no
+time. What a rotation cannot finish because of the fault, the same rotation finishes without it.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count, pairwise, product
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from proof.conftest import Proof
+from proof.matrix import Record, amount, chosen
+from rotation.locations import Oracle
+from signotaur_action.errors import SignotaurError
+from signotaur_action.files.journal import JournalPlace
+from signotaur_action.key_server import HttpKeyService, ServerAddress
+from signotaur_action.model import Secret
+from signotaur_action.rotation import Rotated, RotationPlan, RotationRun
+from signotaur_action.sinks import emitter
+from signotaur_action.sinks.base import SinkContext
+from support.call_faults import CALLS, at, dripping, twice
+from support.clock import VirtualClock
+from support.fakes import RecordingProgressLog
+from support.front import Exchange, Fault, Front, answering, lost_answer
+from support.keys import add_keys, lineages
+from support.keyserver import KeyServer
+from support.wire import Cut, Damage, Relay
+
+MATRIX = "network"
+PARALLEL = amount(8, 16)
+T = TypeVar("T")
+_NUMBERS = count()
+
+
+@dataclass
+class Rotation:
+    """The rotation of one key into a file, which may be tried again with the same journal."""
+
+    server: KeyServer
+    folder: Path
+    name: str
+    key: str
+
+    def __post_init__(self) -> None:
+        self.file = self.folder / f"{self.name}.txt"
+        self.file.write_text(f"{self.key}\n")
+        self.file.chmod(0o600)
+
+    def run(self, url: str) -> None:
+        """Rotate through a URL. Raises SignotaurError."""
+        sink = emitter(f"key-file:{self.file}", SinkContext(lambda _text: None, {}))
+        address = ServerAddress(
+            url,
+            ca_file=self.server.ca_file if self.server.tls else None,
+            read_timeout=timedelta(seconds=2),
+        )
+        service = HttpKeyService(address, VirtualClock())
+        run = RotationRun(RotationPlan(7), service, [sink], RecordingProgressLog())
+        held = Secret(self.file.read_text().strip())
+        with JournalPlace(self.file).locked(held, url) as journal:
+            outcome = run.rotate(held, journal)
+            journal.clear()
+        assert isinstance(outcome, Rotated)
+        assert self.file.read_text().strip() != self.key
+
+    def journals(self) -> list[Path]:
+        """Return what is left of its journal."""
+        return list(self.folder.glob(f".{self.file.name}*.rotation"))
+
+    def try_under(self, record: Record, url: str) -> None:
+        """Rotate under a fault; if that did not finish, once more, when the fault is over."""
+        oracle = Oracle(self.server)
+        try:
+            self.run(url)
+            record.count("finished at once")
+        except SignotaurError:
+            record.count("finished by the next run")
+            assert oracle.accepts(self.file.read_text().strip()), "locked out"
+            self.run(url)
+        assert oracle.is_confirmed_successor(self.file.read_text().strip())
+
+
+Point = tuple[int, Cut | Damage]
+
+
+@dataclass
+class Rotations:
+    """Rotations of fresh keys, of which each meets one fault."""
+
+    server: KeyServer
+    folder: Path
+
+    def answers(self) -> list[range]:
+        """Return where the answers to the calls are among the bytes of one connection."""
+        (rotation,) = self._fresh(1)
+        with Relay(self.server.url) as relay:
+            rotation.run(relay.url)
+            assert relay.count == 1
+            received = relay.received
+        starts = [found.start() for found in re.finditer(rb"HTTP/1\.1 ", received)]
+        ranges = [range(*each) for each in pairwise([*starts, len(received)])]
+        assert len(ranges) == len(CALLS)
+        return ranges
+
+    def length(self) -> int:
+        """Return how many bytes an undisturbed rotation receives."""
+        (rotation,) = self._fresh(1)
+        with Relay(self.server.url) as relay:
+            rotation.run(relay.url)
+            return len(relay.received)
+
+    def try_bytes(self, record: Record, points: Sequence[Point]) -> None:
+        """Damage one byte of each rotation, or cut its connection there."""
+
+        def one(point: Point, rotation: Rotation) -> None:
+            with Relay(self.server.url) as relay, record.point(str(point)):
+                relay.cut_next(*point)
+                rotation.try_under(record, relay.url)
+                assert relay.count > 0
+
+        self._try_each(record, points, one)
+
+    def try_calls(self, record: Record, points: Sequence[tuple[str, str]]) -> None:
+        """Let each rotation meet the named fault at the named call."""
+
+        def one(point: tuple[str, str], rotation: Rotation) -> None:
+            call, fault = point
+            with Front(self.server.url).running() as front, record.point(f"{fault} at {call}"):
+                front.faults.append(at(call, FAULTS[fault]))
+                rotation.try_under(record, front.url)
+
+        self._try_each(record, points, one)
+
+    def _try_each(
+        self, record: Record, points: Sequence[T], one: Callable[[T, Rotation], None]
+    ) -> None:
+        rotations = self._fresh(len(points))
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            list(pool.map(one, points, rotations))
+        found = lineages(self.server)
+        for point, rotation in zip(points, rotations, strict=True):
+            lineage = found[rotation.name]
+            with record.check(str(point)):
+                assert (len(lineage.ids), lineage.confirmed) == (2, 1), "not one candidate"
+                assert rotation.journals() == [], "a journal is left"
+
+    def _fresh(self, number: int) -> list[Rotation]:
+        names = [f"{self.folder.name} {next(_NUMBERS)}" for _ in range(number)]
+        keys = add_keys(self.server, names)
+        return [Rotation(self.server, self.folder, *each) for each in zip(names, keys, strict=True)]
+
+
+def after(fault: Fault) -> Fault:
+    """Let the server do its work before the fault."""
+
+    def done(exchange: Exchange) -> bool:
+        exchange.forward()
+        return fault(exchange)
+
+    return done
+
+
+FAULTS: dict[str, Fault] = {
+    "502 before": answering(502, b"<html>", Content_Type="text/html"),
+    "502 after": after(answering(502, b"<html>", Content_Type="text/html")),
+    "503 before": answering(503, Retry_After="1"),
+    "504 before": answering(504, b""),
+    "504 after": after(answering(504, b"")),
+    "429": answering(429, Retry_After="1"),
+    "lost": lost_answer("", ""),
+    "twice, the first answer": twice(0),
+    "twice, the second answer": twice(1),
+    "drip": dripping(0.001),
+}
+BYTES: dict[Cut | Damage, tuple[int, int | None]] = {
+    Cut.FIN: (10, None),
+    Cut.RESET: (10, 250),
+    Cut.STALL: (6, 200),
+    Damage.DROPPED: (10, 200),
+    Damage.TWICE: (10, 200),
+    Damage.FLIPPED: (10, 250),
+    Damage.DELAYED: (4, 50),
+}
+"""How many bytes a fault hits, in the sample and in the full run."""
+
+
+@pytest.mark.parametrize("how", BYTES, ids=lambda how: how.value)
+def test_a_fault_at_a_byte_of_the_answers_that_count_makes_one_key(
+    plain_server: KeyServer, tmp_path: Path, how: Cut | Damage, proof: Proof
+) -> None:
+    rotations = Rotations(plain_server, tmp_path)
+    _, rotation, _, confirmation = rotations.answers()
+    sample, full = BYTES[how]
+    offsets = chosen([*rotation, *confirmation], sample, how.value, full)
+    with proof(MATRIX) as record:
+        rotations.try_bytes(record, [(offset, how) for offset in offsets])
+
+
+@pytest.mark.parametrize("how", BYTES, ids=lambda how: how.value)
+def test_a_fault_at_a_byte_of_tls_makes_one_key(
+    shared_server: KeyServer, tmp_path: Path, how: Cut | Damage, proof: Proof
+) -> None:
+    """The handshake is hit, too, and TLS records instead of lines."""
+    rotations = Rotations(shared_server, tmp_path)
+    offsets = chosen(range(rotations.length()), 3, f"{how.value} tls", 40)
+    with proof(MATRIX) as record:
+        rotations.try_bytes(record, [(offset, how) for offset in offsets])
+
+
+def test_a_fault_at_a_call_makes_one_key(
+    plain_server: KeyServer, tmp_path: Path, proof: Proof
+) -> None:
+    with proof(MATRIX) as record:
+        Rotations(plain_server, tmp_path).try_calls(record, list(product(CALLS, FAULTS)))
