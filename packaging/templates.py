@@ -34,7 +34,7 @@ DESCRIPTIONS = {
     "rotate": "Rotates the key of the code-signing server when it is due, into an environment.",
     "rotate-called": "Rotates the key when it is due, by the workflow that comes with the action.",
     "rotate-deferred": "Rotates the key when it is due; a step of your own stores it.",
-    "rotate-image": "Rotates the key when it is due, by the image alone: nothing is fetched or built.",
+    "rotate-image": "Rotates the key when it is due, by the image alone; nothing is built.",
     "rotate-self-hosted": "Rotates the key of the code-signing server in a file on its runner.",
     "rotate-when-due": "Signs, and rotates the key on the way when it is due, without a schedule.",
 }

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from e2e.github_step import GithubStep
-from e2e.key_encodings import files_below, leaks
 from fleet.harness import Fleet
+from support.key_encodings import files_below, leaks
 from support.runner import Step, parse_command, read_lines
 
 

@@ -111,7 +111,7 @@ OTHERS: dict[str, Callable[[Path, str], KeyLocation]] = {
     **{
         case.name: partial(StoreLocation, _store(case.store))
         for case in STORE_CASES
-        if case.store is not None and not case.server
+        if case.store is not None
     },
 }
 """The destinations beyond those of ``rotation.locations``."""
