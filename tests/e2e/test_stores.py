@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,12 @@ import pytest
 
 from e2e.client_harness import ClientHarness, assert_explained
 from support.client import Finished
+from support.providers.amazon import REGION, ROLE
 from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
 from support.providers.azure_place import AzureKeyVaultHarness
-from support.providers.exchange import fail
+from support.providers.exchange import Call, fail
 from support.providers.google_place import GcpSecretHarness
+from support.providers.id_tokens import JOB, IdTokens
 from support.providers.kubernetes_place import KubernetesHarness
 from support.providers.openbao import OpenBao
 from support.providers.stores import (
@@ -138,6 +140,70 @@ def test_a_sealed_openbao_is_refused_and_an_unsealed_one_gets_the_key(
         assert done.code == 0, done.said
         assert client.server.accepts(place.read())
         assert place.token not in done.said
+
+
+# Without a stored key
+
+
+@contextmanager
+def trusted_job() -> Iterator[tuple[AwsSecretHarness, IdTokens, dict[str, str]]]:
+    """Open a place, the issuer of a job that may write it as a role, and the job's variables."""
+    with AwsSecretHarness() as place, IdTokens() as issuer:
+        place.revoke()
+        place.server.subjects.add(JOB["sub"])
+        job = {"AWS_REGION": REGION, "AWS_ROLE_ARN": ROLE, "AWS_ENDPOINT_URL": place.server.url}
+        yield place, issuer, {**job, **issuer.environ}
+
+
+def test_a_job_becomes_a_role_and_masks_what_it_is_given(client: ClientHarness, key: str) -> None:
+    with trusted_job() as (place, issuer, env):
+        job = {"SIGNOTAUR_API_KEY": key, "GITHUB_ACTIONS": "true", **env}
+        done = client.rotate("--emit-secret", place.text, env=job)
+        assert done.code == 0, done.said
+        assert client.server.accepts(place.read())
+        masked = [line for line in done.said.splitlines() if line.startswith("::add-mask::")]
+        shown = "\n".join({*done.said.splitlines()} - {*masked})
+        [(secret_key, session)] = place.server.callers.values()
+        for token in (*issuer.issued, secret_key, session):
+            assert f"::add-mask::{token}" in masked
+            assert token not in shown
+            files = [path for path in client.folder.rglob("*") if path.is_file()]
+            assert not [path for path in files if token.encode() in path.read_bytes()]
+
+
+def test_a_job_that_the_role_does_not_trust_rotates_nothing(
+    client: ClientHarness, key: str
+) -> None:
+    with trusted_job() as (place, issuer, env):
+        issuer.claims["sub"] = "repo:acme/other:environment:signing"
+        before = client.ledger.state()
+        done = rotate(client, key, "--emit-secret", place.text, env=env)
+        assert_explained(done, 11, "refuses the token", "AWS_ROLE_ARN")
+        assert client.ledger.state() == before
+        assert place.read() == OLDER
+
+
+def test_a_session_that_ends_before_the_delivery_is_finished_by_the_same_command(
+    client: ClientHarness, key: str
+) -> None:
+    with trusted_job() as (place, _, env):
+
+        def end(call: Call) -> None:
+            if place.is_write(call):
+                place.revoke()
+                place.server.subjects.clear()
+
+        place.server.faults.append(end)
+        done = rotate(client, key, "--emit-secret", place.text, env=env)
+        assert done.code == 12, done.said
+        assert "AWS STS refuses the token (403: AccessDenied" in done.err
+        assert place.read() == OLDER
+        assert client.server.accepts(key)
+        place.server.faults.clear()
+        place.server.subjects.add(JOB["sub"])
+        done = rotate(client, key, "--emit-secret", place.text, env=env)
+        assert done.code == 0, done.said
+        assert client.server.accepts(place.read())
 
 
 # Certificate authorities
