@@ -16,13 +16,13 @@ from docs.other_ci import (
     run_gitlab,
     search_path,
 )
-from docs.teamcity import TOKEN, Teamcity
 from support.keyserver import KeyServer
 from support.providers.amazon import REGION, Amazon
 from support.providers.buildkite import Buildkite
 from support.providers.exchange import fail
 from support.providers.gitlab import GitLab
 from support.providers.standin import StandIn
+from support.providers.teamcity import PROJECT, Teamcity, Token
 from support.providers.vault import Vault
 
 CLIENT = Path(sys.executable).parent / "signotaur-action"
@@ -222,22 +222,26 @@ class TeamcitySite(ServiceSite):
     def __init__(self, folder: Path, server: KeyServer) -> None:
         super().__init__(folder, server)
         self.service: Teamcity = Teamcity()
+        self._token = "a-token-that-may-edit-the-project"
+        self.repair()
 
     def put(self, key: str) -> None:
         """See ``Site``."""
-        self.service.value = key
+        parameter = {"name": f"env.{NAME}", "value": key, "type": {"rawValue": "password"}}
+        self.service.projects[PROJECT].parameters[f"env.{NAME}"] = parameter
 
     def held(self) -> str:
         """See ``Site``."""
-        return self.service.value
+        value: str = self.service.projects[PROJECT].parameters[f"env.{NAME}"]["value"]
+        return value
 
     def refuse(self) -> None:
         """See ``Site``."""
-        self.service.forbidden = True
+        self.service.tokens[self._token] = Token(edit=False)
 
     def repair(self) -> None:
         """See ``Site``."""
-        self.service.forbidden = False
+        self.service.tokens[self._token] = Token()
 
     def rotate(self) -> Ran:
         """See ``Site``."""
@@ -245,7 +249,7 @@ class TeamcitySite(ServiceSite):
             "SIGNOTAUR_SERVER": self.server.url,
             NAME: self.held(),
             "TEAMCITY_URL": self.service.url,
-            "TEAMCITY_TOKEN": TOKEN,
+            "TEAMCITY_TOKEN": self._token,
         }
         script = str(EXAMPLES / "teamcity" / "rotate.sh")
         return run([script], self.env | parameters, self.folder)
