@@ -16,7 +16,6 @@ from docs.other_ci import (
     run_gitlab,
     search_path,
 )
-from docs.teamcity import TOKEN, Teamcity
 from support.keyserver import KeyServer
 from support.providers.amazon import REGION, Amazon
 from support.providers.buildkite import Buildkite
@@ -25,6 +24,7 @@ from support.providers.gitlab import GitLab
 from support.providers.openbao import shared_openbao
 from support.providers.openbao_front import OpenBaoFront
 from support.providers.standin import StandIn
+from support.providers.teamcity import PROJECT, Teamcity, Token
 
 CLIENT = Path(sys.executable).parent / "signotaur-action"
 PROGRAMS = Path(__file__).parent / "programs.py"
@@ -223,22 +223,26 @@ class TeamcitySite(ServiceSite):
     def __init__(self, folder: Path, server: KeyServer) -> None:
         super().__init__(folder, server)
         self.service: Teamcity = Teamcity()
+        self._token = "a-token-that-may-edit-the-project"
+        self.repair()
 
     def put(self, key: str) -> None:
         """See ``Site``."""
-        self.service.value = key
+        parameter = {"name": f"env.{NAME}", "value": key, "type": {"rawValue": "password"}}
+        self.service.projects[PROJECT].parameters[f"env.{NAME}"] = parameter
 
     def held(self) -> str:
         """See ``Site``."""
-        return self.service.value
+        value: str = self.service.projects[PROJECT].parameters[f"env.{NAME}"]["value"]
+        return value
 
     def refuse(self) -> None:
         """See ``Site``."""
-        self.service.forbidden = True
+        self.service.tokens[self._token] = Token(edit=False)
 
     def repair(self) -> None:
         """See ``Site``."""
-        self.service.forbidden = False
+        self.service.tokens[self._token] = Token()
 
     def rotate(self) -> Ran:
         """See ``Site``."""
@@ -246,7 +250,7 @@ class TeamcitySite(ServiceSite):
             "SIGNOTAUR_SERVER": self.server.url,
             NAME: self.held(),
             "TEAMCITY_URL": self.service.url,
-            "TEAMCITY_TOKEN": TOKEN,
+            "TEAMCITY_TOKEN": self._token,
         }
         script = str(EXAMPLES / "teamcity" / "rotate.sh")
         return run([script], self.env | parameters, self.folder)

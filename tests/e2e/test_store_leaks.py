@@ -95,7 +95,11 @@ class LeakHarness:
         found = [leak for key in self.keys for leak in leaks(key, places)]
         # The job's own variables, which the program may need: not what only this command got.
         places.pop(str(self.client.folder / "environ"), None)
-        tokens = [each.place.token.encode() for each in self.stores]
+        tokens = [
+            text.encode()
+            for each in self.stores
+            for text in (each.place.token, each.place.header_token)
+        ]
         return found + [name for name, text in places.items() if any(map(text.count, tokens))]
 
     def sent_astray(self) -> list[str]:

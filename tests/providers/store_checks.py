@@ -13,7 +13,6 @@ from support.providers.stores import NEIGHBOUR, OLDER, StoreHarness
 BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
 KEY = BODY + keyformat.checksum(BODY)
 ALWAYS = 1_000
-WRITTEN = "(variable|data|secret|credential|parameter|envvar)"
 """In the path of every request that writes a key."""
 
 

@@ -67,6 +67,15 @@ def test_an_accepted_key_that_the_list_does_not_show_is_reported(new_gitea: Gite
     assert "does not show the secret" in not_delivered(new_gitea).what
 
 
+@pytest.mark.parametrize("described", ["1e999", "[1]", '""', "null"])
+def test_a_description_that_is_no_text_is_not_sent(gitea: GiteaHarness, described: str) -> None:
+    body = f'[{{"name": "{NAME}", "description": {described}}}]'.encode()
+    gitea.server.faults.append(fail("GET", "", 200, body=body, times=9))
+    gitea.sink().deliver(delivery(KEY))
+    [request] = gitea.server.calls("PUT")
+    assert request.json == {"data": KEY}
+
+
 # What is refused
 
 

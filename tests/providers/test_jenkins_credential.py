@@ -58,6 +58,16 @@ def test_a_folder_and_a_domain_have_credentials_of_their_own(folder: str) -> Non
         assert not folder or f"folder {folder}, domain signing" in sink.name
 
 
+@pytest.mark.parametrize("charset", ["utf-8", "iso-8859-1"])
+def test_a_description_in_another_language_stays(jenkins: JenkinsHarness, charset: str) -> None:
+    credentials = jenkins.server.domains[jenkins.place]
+    credentials[NAME] = credentials[NAME].replace("for &lt;signing&gt;", "für Prüfungen")
+    jenkins.server.charset = charset
+    jenkins.sink().deliver(delivery(KEY))
+    assert "<description>für Prüfungen</description>" in jenkins.held()
+    assert jenkins.read() == KEY
+
+
 # Forged requests
 
 

@@ -86,7 +86,7 @@ class HttpClient:
         if success and not (reply.content or self._profile.json_only):
             return None
         if success and _content_type(reply) == (self._profile.text_type or None):
-            return reply.content.decode(errors="replace")
+            return _decoded(reply.content)
         try:
             document = json.loads(reply.content)
             return document if success and self._profile.verbatim else redaction.document(document)
@@ -104,6 +104,14 @@ class HttpClient:
 
 def _content_type(reply: Reply) -> str:
     return reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def _decoded(content: bytes) -> str:
+    """Return text; what is not UTF-8 is ISO-8859-1, which Java servers send where none is named."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("iso-8859-1")
 
 
 def _encoded(body: Json) -> bytes:

@@ -81,8 +81,9 @@ class GiteaSecretSink:
 
     def _put(self, key: Secret, found: Mapping[str, object] | None) -> None:
         body: Json = {"data": key.reveal()}
-        if found is not None and found.get("description"):
-            body["description"] = found["description"]
+        described = (found or {}).get("description")
+        if isinstance(described, str) and described:
+            body["description"] = described
         answer = self._gitea.call("PUT", self._place.path(self._place.name), body, hide=[key])
         if self._require_success(answer).status not in (_CREATED, _CHANGED):
             raise StoreRefusedError("Gitea answered, but does not say that the secret changed")

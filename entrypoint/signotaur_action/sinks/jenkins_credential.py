@@ -115,7 +115,7 @@ class JenkinsCredentialSink:
         return self._require_success(answer)
 
     def _post(self, path: str, xml: str, key: Secret) -> Answer:
-        headers = {**self._crumb(), "Content-Type": "application/xml"}
+        headers = {**self._crumb(), "Content-Type": "application/xml;charset=utf-8"}
         return self._jenkins.call("POST", path, xml.encode(), hide=[key], headers=headers)
 
     def _crumb(self) -> Mapping[str, str]:

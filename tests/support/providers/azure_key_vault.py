@@ -12,13 +12,11 @@ from typing import Any
 from urllib.parse import parse_qs
 from uuid import uuid4
 
+from support.providers.described import DescribedStandIn, RefusedError
 from support.providers.exchange import Call, Reply
 from support.providers.id_tokens import claims_of
-from support.providers.openapi import Description
-from support.providers.standin import StandIn
 from support.tls import Certificate
 
-DESCRIPTION = Path(__file__).parents[2] / "data" / "azure_key_vault_api.json"
 TENANT = "11111111-1111-1111-1111-111111111111"
 APPLICATION = "22222222-2222-2222-2222-222222222222"
 SCOPE = "https://vault.azure.net/.default"
@@ -36,17 +34,18 @@ class Secret:
     deleted: bool = False
 
 
-class _RefusedError(Exception):
+class _RefusedError(RefusedError):
     def __init__(self, status: int, code: str, inner: str = "") -> None:
-        super().__init__(status, code)
         error: dict[str, Any] = {"code": code, "message": f"{code}: refused."}
         if inner:
             error["innererror"] = {"code": inner}
-        self.reply = Reply(status, {"error": error})
+        super().__init__(status, {"error": error})
 
 
-class AzureKeyVault(StandIn):
+class AzureKeyVault(DescribedStandIn):
     """One vault, and one application that may sign in. ``rights`` are those of its role there."""
+
+    description = Path(__file__).parents[2] / "data" / "azure_key_vault_api.json"
 
     def __init__(self, *, tls: Certificate | None = None) -> None:
         super().__init__(tls=tls)
@@ -56,7 +55,6 @@ class AzureKeyVault(StandIn):
         self.rights = {"get", "set"}
         self.secrets: dict[str, Secret] = {}
         self.tokens: set[str] = set()
-        self._description = Description(DESCRIPTION)
 
     def put(self, name: str, value: str, **members: Any) -> None:
         """Store a version, as somebody did in the portal."""
@@ -70,17 +68,10 @@ class AzureKeyVault(StandIn):
             return dict(found.versions[-1]) if found and not found.deleted else None
 
     def handle(self, call: Call) -> Reply:
-        """Answer a call, and check both sides of it."""
+        """See ``StandIn``. The sign-in is another service, whose description is only prose."""
         if call.segments[1:] == ["oauth2", "v2.0", "token"]:
             return self._sign_in(call)
-        body = call.json if call.body else None
-        try:
-            reply = self._serve(call, body or {})
-        except _RefusedError as refused:
-            reply = refused.reply
-        for text in self._description.check(call.method, call.path, body, reply.status, reply.body):
-            self.violation(text)
-        return reply
+        return super().handle(call)
 
     def _sign_in(self, call: Call) -> Reply:
         form = {name: values[-1] for name, values in parse_qs(call.body.decode()).items()}
@@ -106,7 +97,8 @@ class AzureKeyVault(StandIn):
         claims = claims_of(form["client_assertion"])
         return claims["aud"] == AUDIENCE and claims["sub"] in self.subjects
 
-    def _serve(self, call: Call, body: dict[str, Any]) -> Reply:
+    def serve(self, call: Call, body: Any) -> Reply:
+        """See ``DescribedStandIn``."""
         token = call.headers.get("authorization", "").removeprefix("Bearer ")
         if token not in self.tokens:
             raise _RefusedError(401, "Unauthorized")

@@ -14,13 +14,11 @@ from uuid import uuid4
 
 from google_crc32c import value as crc32c
 
+from support.providers.described import DescribedStandIn, RefusedError
 from support.providers.exchange import Call, Reply
 from support.providers.id_tokens import claims_of
-from support.providers.openapi import Description
-from support.providers.standin import StandIn
 from support.tls import Certificate
 
-DESCRIPTION = Path(__file__).parents[2] / "data" / "google_cloud_api.json"
 PROJECT = "release-builds"
 PROVIDER = "projects/1234567890/locations/global/workloadIdentityPools/ci-pool/providers/github"
 ACCOUNT = "rotation@release-builds.iam.gserviceaccount.com"
@@ -44,14 +42,15 @@ class Caller:
     federated: bool = False
 
 
-class _RefusedError(Exception):
+class _RefusedError(RefusedError):
     def __init__(self, code: int, status: str, message: str) -> None:
-        super().__init__(code, status)
-        self.reply = Reply(code, {"error": {"code": code, "status": status, "message": message}})
+        super().__init__(code, {"error": {"code": code, "status": status, "message": message}})
 
 
-class GoogleCloud(StandIn):
+class GoogleCloud(DescribedStandIn):
     """One project. ``subjects`` are those of the ID tokens that the provider takes."""
+
+    description = Path(__file__).parents[2] / "data" / "google_cloud_api.json"
 
     def __init__(self, *, tls: Certificate | None = None) -> None:
         super().__init__(tls=tls)
@@ -60,20 +59,9 @@ class GoogleCloud(StandIn):
         self.account_rights = {ADD, READ}
         self.may_impersonate = True
         self.secrets: dict[str, list[Version]] = {}
-        self._description = Description(DESCRIPTION)
 
-    def handle(self, call: Call) -> Reply:
-        """Answer a call, and check both sides of it."""
-        body = call.json if call.body else None
-        try:
-            reply = self._serve(call, body or {})
-        except _RefusedError as refused:
-            reply = refused.reply
-        for text in self._description.check(call.method, call.path, body, reply.status, reply.body):
-            self.violation(text)
-        return reply
-
-    def _serve(self, call: Call, body: dict[str, Any]) -> Reply:
+    def serve(self, call: Call, body: Any) -> Reply:
+        """See ``DescribedStandIn``."""
         if call.route == "/v1/token":
             return self._exchange(body)
         token = call.headers.get("authorization", "").removeprefix("Bearer ")

@@ -41,6 +41,7 @@ class Jenkins(StandIn):
         self.tokens: dict[str, Token] = {}
         self.crumbs = True
         """Whether Jenkins protects itself against forged requests."""
+        self.charset = "utf-8"
         self.domains: dict[tuple[str, str], dict[str, str]] = {("", "_"): {}}
 
     def throttle(self, seconds: int = 1, *, times: int = 1) -> None:
@@ -87,7 +88,9 @@ class Jenkins(StandIn):
     ) -> Reply:
         if action == "api/json" and call.query == {"tree": "urlName"}:
             return Reply(200, {"_class": "…$DomainWrapper", "urlName": domain})
-        if call.method == "POST" and call.headers.get("content-type") != "application/xml":
+        if call.method == "POST" and (
+            call.headers.get("content-type") != "application/xml;charset=utf-8"
+        ):
             self.violation(f"{call.method} {call.route}: not XML")
         if action == "createCredentials":
             self._require(token, "Create")
@@ -105,7 +108,8 @@ class Jenkins(StandIn):
                 r"<\1>\n    <secret-redacted/>\n  </\1>",
                 credentials[identity],
             )
-            return Reply(200, xml.encode(), {"Content-Type": "application/xml;charset=utf-8"})
+            kind = {"Content-Type": f"application/xml;charset={self.charset}"}
+            return Reply(200, xml.encode(self.charset), kind)
         self._require(token, "Update")
         _parsed(call.body)
         credentials[identity] = call.body.decode()

@@ -9,30 +9,25 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from support.providers.described import DescribedStandIn, RefusedError
 from support.providers.exchange import Call, Reply
-from support.providers.openapi import Description
-from support.providers.standin import StandIn
 from support.tls import Certificate
 
-DESCRIPTION = Path(__file__).parents[2] / "data" / "kubernetes_api.json"
 NAMESPACE = "builds"
 _APPLY = "application/apply-patch+yaml"
 
 
-class _RefusedError(Exception):
+class _RefusedError(RefusedError):
     def __init__(self, status: int, reason: str, message: str) -> None:
-        super().__init__(status, reason)
-        self.reply = Reply(
-            status,
-            {
-                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-                "message": message, "reason": reason, "code": status,
-            },
-        )  # fmt: skip
+        about = {"message": message, "reason": reason, "code": status}
+        kind = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+        super().__init__(status, kind | about)
 
 
-class Kubernetes(StandIn):
+class Kubernetes(DescribedStandIn):
     """One namespace. ``tokens``: the verbs on its Secrets that each token's account has."""
+
+    description = Path(__file__).parents[2] / "data" / "kubernetes_api.json"
 
     def __init__(self, *, tls: Certificate | None = None) -> None:
         super().__init__(tls=tls)
@@ -40,7 +35,6 @@ class Kubernetes(StandIn):
         self.reviews = True
         """Whether accounts may ask for their own rights."""
         self.secrets: dict[str, dict[str, Any]] = {}
-        self._description = Description(DESCRIPTION)
 
     def put(self, name: str, **data: str) -> dict[str, Any]:
         """Make a Secret, as somebody did with kubectl."""
@@ -52,18 +46,8 @@ class Kubernetes(StandIn):
         """Return an entry of a Secret, decoded."""
         return base64.b64decode(self.secrets[name]["data"][key]).decode()
 
-    def handle(self, call: Call) -> Reply:
-        """Answer a call, and check both sides of it."""
-        body = call.json if call.body else None
-        try:
-            reply = self._serve(call, body or {})
-        except _RefusedError as refused:
-            reply = refused.reply
-        for text in self._description.check(call.method, call.path, body, reply.status, reply.body):
-            self.violation(text)
-        return reply
-
-    def _serve(self, call: Call, body: dict[str, Any]) -> Reply:
+    def serve(self, call: Call, body: Any) -> Reply:
+        """See ``DescribedStandIn``."""
         token = call.headers.get("authorization", "").removeprefix("Bearer ")
         if token not in self.tokens:
             raise _RefusedError(401, "Unauthorized", "Unauthorized")

@@ -6,6 +6,7 @@ tests of all three together need besides.
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
@@ -26,6 +27,8 @@ from support.tls import Certificate
 NAME = "SIGNOTAUR_API_KEY"
 OLDER = "the-older-key-0123456789"
 NEIGHBOUR = "a-password-of-somebody-else"
+WRITTEN = "(variable|data|secret|credential|parameter|envvar)"
+"""What the path of a request that writes a key has, where a harness names nothing else."""
 
 Server = TypeVar("Server", bound=StandIn)
 
@@ -40,6 +43,10 @@ class StoreHarness(ABC, Generic[Server]):
     token_variable: str
     address_variable: str
     authorities_variable: str = ""
+    refusal: Mapping[str, Any] = {
+        "message": "not now", "errors": ["not now"], "error": {"message": "not now"}
+    }  # fmt: skip
+    """The answer of a store that takes no key, as most of them word it."""
 
     def __init__(self, server: Server, token: str, *, new: bool) -> None:
         self.server = server
@@ -93,17 +100,13 @@ class StoreHarness(ABC, Generic[Server]):
 
     def is_write(self, call: Call | Request) -> bool:
         """Return whether a request writes a key."""
-        return (
-            call.method in ("PUT", "POST")
-            and re.search("/(secrets|variables|data)/", call.path) is not None
-        )
+        return call.method in ("PUT", "POST") and re.search(WRITTEN, call.path) is not None
 
     def refuse_writes(self, status: int) -> Fault:
         """Return a fault that takes no key, for a reason of its own."""
-        told = {"message": "not now", "errors": ["not now"], "error": {"message": "not now"}}
 
         def fault(call: Call) -> Reply | None:
-            return Reply(status, told) if self.is_write(call) else None
+            return Reply(status, self.refusal) if self.is_write(call) else None
 
         return fault
 

@@ -5,7 +5,7 @@ Held to the published description (``tests/data/teamcity_api.json``).
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from support.providers.described import DescribedStandIn, RefusedError
 from support.providers.exchange import Call, Reply
@@ -75,6 +75,7 @@ class TeamcityHarness(StoreHarness[Teamcity]):
     text = f"teamcity-param:{NAME},project={PROJECT}"
     token_variable = "TEAMCITY_TOKEN"
     address_variable = "TEAMCITY_URL"
+    refusal: ClassVar = {"errors": [{"message": "not now"}]}
 
     def __init__(
         self, _: Path | None = None, *, new: bool = False, tls: Certificate | None = None
