@@ -15,6 +15,7 @@ from signotaur_keyserver.commands import (
     master_keys,
     policies,
     serve,
+    trusts,
     users,
     webhooks,
 )
@@ -43,6 +44,7 @@ app.add_typer(users.app, name="user")
 app.add_typer(keys.app, name="key")
 app.add_typer(certificates.app, name="cert")
 app.add_typer(events.app, name="events")
+app.add_typer(trusts.app, name="trust")
 app.add_typer(policies.app, name="policy")
 app.add_typer(webhooks.app, name="webhook")
 app.add_typer(master_keys.app, name="master-key")
