@@ -14,6 +14,7 @@ from signotaur_keyserver.web import (
     session_pages,
     settings_pages,
     static_routes,
+    trust_pages,
     user_pages,
     webhook_pages,
 )
@@ -34,6 +35,7 @@ _MODULES = (
     settings_pages.routes,
     policy_pages.routes,
     webhook_pages.routes,
+    trust_pages.routes,
 )
 ROUTES: tuple[Route, ...] = tuple(route for routes in _MODULES for route in routes.all)
 """Every page, form and call of people."""
