@@ -29,6 +29,7 @@ from signotaur_action.options.common import (
     JSON,
     MAX_AGE,
     NO_AUTO_REVOKE,
+    OIDC,
     OVERLAP_DAYS,
     REPORT_ISSUE,
     ROTATION_ID,
@@ -119,6 +120,7 @@ COMMANDS: dict[str, Command] = {
         "guard",
         (
             *_KEY,
+            OIDC,
             FAIL_IF_EXPIRING_WITHIN,
             WARN_IF_EXPIRING_WITHIN,
             MAX_AGE,
@@ -137,6 +139,7 @@ COMMANDS: dict[str, Command] = {
         "sign",
         (
             *_KEY,
+            OIDC,
             sign.THUMBPRINT,
             sign.LABEL,
             sign.SUBJECT,
