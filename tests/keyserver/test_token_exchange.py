@@ -25,6 +25,7 @@ from keyserver.exchanges import (
     trusting,
 )
 from keyserver.harness import NewKey, World, problem, wait_until
+from keyserver.processes import command
 from signotaur_keyserver.domain.trusts import ClaimRule
 from signotaur_keyserver.service import administration, trusts
 from signotaur_wire.exchange import ID_TOKEN
@@ -430,6 +431,10 @@ def test_keys_of_tokens_do_not_fill_lists_and_webhooks(world: World, issuer: Oid
     assert world.overview(1).key.deleted_at_utc is None
     world.sweep("25h")
     assert world.overview(1).key.deleted_at_utc is not None
+    other = world.key()
+    given = [f"--data-dir={world.file.parent}", f"--database={world.url}"]
+    (listed,) = json.loads(command("key", "list", "--json", *given).stdout)
+    assert listed["publicId"] in other
 
 
 def _remembered(world: World) -> int:
