@@ -30,6 +30,7 @@ _GROUPS: Mapping[str, str] = {
     "key": "keys",
     "cert": "certificates",
     "events": "events",
+    "trust": "trusts",
     "policy": "policies",
     "webhook": "webhooks",
     "master-key": "master_keys",

@@ -6,6 +6,7 @@ API = "/api/v1"
 KEYS_SELF = f"{API}/keys/self"
 ROTATION = f"{API}/rotations/{{rotation_id}}"
 LEAKS = f"{API}/leaks"
+TOKEN_EXCHANGE = f"{API}/token-exchange"
 CONFIRMATION = f"{ROTATION}/confirmation"
 
 

@@ -43,6 +43,8 @@ class Problem(StrEnum):
     MALFORMED_REQUEST = "malformed-request"
     """400 or 422. Members: fields, the names of the members at fault, never their values; and
     faults, what is wrong with each, from the calls of the web pages."""
+    INVALID_GRANT = "invalid-grant"
+    """400. The ID token of a token exchange is not accepted. Members: error, as RFC 6749 says."""
     SIGN_IN_REQUIRED = "sign-in-required"
     """401. Only a person who signed in may do this: no API key opens it."""
     SIGN_IN_REFUSED = "sign-in-refused"
@@ -54,6 +56,6 @@ class Problem(StrEnum):
     NOT_FOUND = "not-found"
     """404 or 405. No such path or method."""
     UNAVAILABLE = "unavailable"
-    """503. The database cannot be reached or is busy. With Retry-After."""
+    """503. The database, or the keys of a token's issuer, cannot be reached. With Retry-After."""
     INTERNAL_ERROR = "internal-error"
     """500. Nothing was changed: every change is one transaction."""

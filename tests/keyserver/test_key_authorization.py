@@ -29,6 +29,7 @@ from signotaur_wire.roles import AUDITOR, ROTATOR
 
 OPEN_TO_ALL = {("GET", path) for path in ("/healthz", "/readyz", "/metrics", "/openapi.json")}
 SIGNED_REPORTS = {("POST", paths.LEAKS)}
+ID_TOKENS = {("POST", paths.TOKEN_EXCHANGE)}
 OLD, NEW, OTHER = 1, 2, 3
 UNKNOWN, MISMATCH = Problem.UNKNOWN_ROTATION, Problem.ROTATION_MISMATCH
 BY_PARTY: dict[KeyCall, dict[int, Problem | None]] = {
@@ -95,7 +96,7 @@ def test_every_route_of_the_api_is_in_the_table() -> None:
     app = create_app(Database(sqlite_url(Path("none"))), Options())
     assert set(ALLOWED) == set(KeyCall)
     routes = set(_served(app.routes)) - {("HEAD", "/openapi.json")}
-    assert routes == {call.value for call in KeyCall} | OPEN_TO_ALL | SIGNED_REPORTS
+    assert routes == {call.value for call in KeyCall} | OPEN_TO_ALL | SIGNED_REPORTS | ID_TOKENS
 
 
 def _served(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:

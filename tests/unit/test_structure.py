@@ -29,6 +29,7 @@ REVEALS = {
     "signotaur_action/github/rest.py",  # looks at its characters
     "signotaur_action/ci/redaction.py",  # looks for it in what others say
     "signotaur_action/key_server/keys.py",  # the hash that the server is told
+    "signotaur_action/key_server/token_exchange.py",  # the form that carries the ID token
     "signotaur_action/http/sender.py",  # the header that carries it
     "signotaur_action/files/journal/file.py",
     "signotaur_action/ci/masks.py",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from signotaur_action.commands.run_key import RunKey, run_key
 from signotaur_action.commands.runner import (
     keys_after_failure,
     publish,
@@ -23,12 +24,13 @@ from signotaur_action.github.rest import GitHubRest
 from signotaur_action.http import HttpError
 from signotaur_action.key_server import HttpKeyService, ServerAddress
 from signotaur_action.key_server.signing import HttpSigningService
-from signotaur_action.model import CertificateSelector, KeyInfo
+from signotaur_action.model import CertificateSelector, KeyInfo, Secret
 from signotaur_action.options.common import (
     CERTIFICATE_EXPIRING_WITHIN,
     EMIT_SECRET,
     FAIL_IF_EXPIRING_WITHIN,
     MAX_AGE,
+    OIDC,
     REPORT_ISSUE,
     WARN_IF_EXPIRING_WITHIN,
 )
@@ -49,19 +51,14 @@ from signotaur_action.reporting.guard import expiry_issue, guard_report
 from signotaur_action.settings.certificate import SELECTORS, certificate_selector
 from signotaur_action.settings.destinations import named_destinations
 from signotaur_action.settings.invocation import Invocation
-from signotaur_action.settings.key import KeySource, key_source, require_no_arguments
+from signotaur_action.settings.key import require_no_arguments
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import github_token, server_address, store_access
 from signotaur_action.settings.tool import refuse_tool
 from signotaur_wire.durations import parse_duration
 
-_LIMITS = (
-    FAIL_IF_EXPIRING_WITHIN,
-    WARN_IF_EXPIRING_WITHIN,
-    MAX_AGE,
-    CERTIFICATE_EXPIRING_WITHIN,
-    EMIT_SECRET,
-)
+_OF_KEYS = (FAIL_IF_EXPIRING_WITHIN, WARN_IF_EXPIRING_WITHIN, MAX_AGE)
+_LIMITS = (*_OF_KEYS, CERTIFICATE_EXPIRING_WITHIN, EMIT_SECRET)
 _UNCHANGED = "Unchanged: the guard only reads."
 
 
@@ -85,7 +82,7 @@ class CertificateLimit:
 class Guard:
     """The checked settings of one ``guard``."""
 
-    source: KeySource
+    key: RunKey
     server: ServerAddress
     limits: Limits
     certificate: CertificateLimit | None
@@ -100,17 +97,19 @@ def run(invocation: Invocation) -> ExitCode:
     def work(settings: Settings, console: Console, report: Report) -> ExitCode:
         with keys_after_failure(_UNCHANGED):
             command = _read(settings, console, invocation.clock)
-            console.mask(command.source.key)
+            key = command.key()
             warn_of_access(settings, command.server, console)
-            return _guard(command, invocation, console, report)
+            return _guard(command, key, invocation, console, report)
 
     return run_with_report(invocation, work, outputs={"state": "unknown"}, document={"good": False})
 
 
-def _guard(command: Guard, invocation: Invocation, console: Console, report: Report) -> ExitCode:
+def _guard(
+    command: Guard, key: Secret, invocation: Invocation, console: Console, report: Report
+) -> ExitCode:
     report.check()
     service = HttpKeyService(command.server, invocation.clock)
-    found = _judged(command, service.describe(command.source.key), invocation.clock)
+    found = _judged(command, key, service.describe(key), invocation.clock)
     found = with_tokens(found, _token_concerns(command.destinations, console))
     _annotate(found, console)
     issue = _keep_issue(command, found, invocation.environ, console)
@@ -118,12 +117,12 @@ def _guard(command: Guard, invocation: Invocation, console: Console, report: Rep
     return ExitCode.EXPIRING if found.level is Level.FAILURE else ExitCode.DONE
 
 
-def _judged(command: Guard, key: KeyInfo, clock: Clock) -> Verdict:
-    found = verdict(key, command.limits)
+def _judged(command: Guard, key: Secret, described: KeyInfo, clock: Clock) -> Verdict:
+    found = verdict(described, command.limits)
     if command.certificate is None:
         return found
     service = HttpSigningService(command.server, clock)
-    encoded = service.certificate(command.source.key, command.certificate.selector)
+    encoded = service.certificate(key, command.certificate.selector)
     try:
         certificate = certificate_info(encoded, command.certificate.selector)
     except CertificateUnreadableError as error:
@@ -173,9 +172,9 @@ def _keep_issue(
 
 
 def _read(settings: Settings, console: Console, clock: Clock) -> Guard:
-    source = key_source(settings)
-    require_no_arguments(settings)
     server = server_address(settings)
+    key = run_key(settings, server, console, clock, _OF_KEYS)
+    require_no_arguments(settings)
     refuse_tool(settings, "guard")
     limits = Limits(
         fail_within=settings.checked(FAIL_IF_EXPIRING_WITHIN, parse_window, None),
@@ -183,13 +182,14 @@ def _read(settings: Settings, console: Console, clock: Clock) -> Guard:
         max_age=settings.checked(MAX_AGE, _age, None),
     )
     certificate = _certificate_limit(settings)
-    if not any(map(settings.is_given, _LIMITS)):
+    # With an identity there is always one: whether the server gives this job a key.
+    if not settings.flag(OIDC) and not any(map(settings.is_given, _LIMITS)):
         settings.faults.append("the guard needs a limit, such as --fail-if-expiring-within 7d")
-    sinks = named_destinations(settings, console, source, clock)
+    sinks = named_destinations(settings, console, clock)
     issue = _issue_place(settings, clock) if settings.flag(REPORT_ISSUE) else None
-    if settings.faults or source is None:
+    if settings.faults or key is None:
         raise UsageError(settings.faults)
-    return Guard(source, server, limits, certificate, sinks, issue)
+    return Guard(key, server, limits, certificate, sinks, issue)
 
 
 def _certificate_limit(settings: Settings) -> CertificateLimit | None:

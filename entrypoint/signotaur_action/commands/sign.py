@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from signotaur_action.commands.on_files import arguments_of, file_access
+from signotaur_action.commands.run_key import RunKey, run_key
 from signotaur_action.commands.runner import (
     keys_after_failure,
     publish,
@@ -20,6 +21,7 @@ from signotaur_action.errors import (
 )
 from signotaur_action.key_server import HttpKeyService, ServerAddress
 from signotaur_action.key_server.signing import HttpSigningService, HttpTimestampServer
+from signotaur_action.options.common import FAIL_IF_EXPIRING_WITHIN
 from signotaur_action.process import end_watchdog
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.signing import (
@@ -29,7 +31,6 @@ from signotaur_action.reporting.signing import (
     signing_report,
 )
 from signotaur_action.settings.invocation import Invocation
-from signotaur_action.settings.key import KeySource, key_source
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import server_address
 from signotaur_action.settings.sign import (
@@ -52,7 +53,7 @@ _INTERRUPTED = (
 class Sign:
     """The checked settings of one ``sign``."""
 
-    source: KeySource
+    key: RunKey
     server: ServerAddress
     plan: SigningPlan
     files: Sequence[Path]
@@ -65,10 +66,9 @@ def run(invocation: Invocation) -> ExitCode:
     document: dict[str, object] = {"signed": 0}
 
     def work(settings: Settings, console: Console, report: Report) -> ExitCode:
-        command = _read(settings, invocation)
+        command = _read(settings, console, invocation)
         warn_of_access(settings, command.server, console)
         end_watchdog()  # many files take time, and no lease is at stake
-        console.mask(command.source.key)
         try:
             _sign(command, invocation, console, report, (outputs, document))
         except StopSignal as stop:
@@ -89,7 +89,7 @@ def _sign(
     with keys_after_failure(NOTHING_SIGNED, but=UsageError):
         report.check()
         run = _signing_run(command, invocation, console)
-        outcome = run.sign(command.source.key, command.files)
+        outcome = run.sign(command.key(), command.files)
     if not outcome.complete:
         results[0].update(signing_outputs(outcome))
         results[1].update(signing_document(outcome))
@@ -117,12 +117,12 @@ def _signing_run(command: Sign, invocation: Invocation, console: Console) -> Sig
     )
 
 
-def _read(settings: Settings, invocation: Invocation) -> Sign:
-    source = key_source(settings)
+def _read(settings: Settings, console: Console, invocation: Invocation) -> Sign:
     server = replace(server_address(settings), retries=retries_on_failure(settings))
+    key = run_key(settings, server, console, invocation.clock, (FAIL_IF_EXPIRING_WITHIN,))
     plan = signing_plan(settings)
     servers = timestamp_servers(settings, invocation.clock)
     files = named_files(settings, arguments_of(invocation))
-    if settings.faults or source is None or plan is None:
+    if settings.faults or key is None or plan is None:
         raise UsageError(settings.faults)
-    return Sign(source, server, plan, files, servers)
+    return Sign(key, server, plan, files, servers)

@@ -32,7 +32,7 @@ _PROFILE = ApiProfile(
     repeatable=("GET", "PUT", "POST"),
     temporary=TEMPORARY | {TOO_MANY},
 )
-_NEXT_STEPS = {
+NEXT_STEPS = {
     HttpErrorKind.REDIRECT: "Set --sign-server to the server's own address.",
     HttpErrorKind.CERTIFICATE: "Set --ca-file to the certificate of the authority that signed "
     "it, or replace the server's certificate.",
@@ -56,7 +56,7 @@ class Transport:
         try:
             return self._client.call(method, path, Credential(key), body)
         except HttpError as fault:
-            raise ServerError(str(fault), next_step=_NEXT_STEPS.get(fault.kind)) from None
+            raise ServerError(str(fault), next_step=NEXT_STEPS.get(fault.kind)) from None
 
 
 def read_document(read: Callable[[object], T], answer: Answer, server: str) -> T:

@@ -29,6 +29,7 @@ from signotaur_action.options.common import (
     JSON,
     MAX_AGE,
     NO_AUTO_REVOKE,
+    OIDC,
     OVERLAP_DAYS,
     REPORT_ISSUE,
     ROTATION_ID,
@@ -149,6 +150,7 @@ COMMANDS: dict[str, Command] = {
         "guard",
         (
             *_KEY,
+            OIDC,
             FAIL_IF_EXPIRING_WITHIN,
             WARN_IF_EXPIRING_WITHIN,
             MAX_AGE,
@@ -168,6 +170,7 @@ COMMANDS: dict[str, Command] = {
         "sign",
         (
             *_KEY,
+            OIDC,
             sign.THUMBPRINT,
             sign.LABEL,
             sign.SUBJECT,

@@ -38,6 +38,11 @@ API_KEY_NAME = declare(
     default="SIGNOTAUR_API_KEY",
     help="Variable that contains the key, in a dotenv file or in the environment.",
 )
+OIDC = declare(
+    "oidc",
+    group=AUTHENTICATION,
+    help="Use no API key: the server gives one that lives minutes for the ID token of this job.",
+)
 SIGN_SERVER = declare(
     "sign-server",
     "-s",

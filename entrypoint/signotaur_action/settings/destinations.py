@@ -57,11 +57,9 @@ def destinations(
     return sorted(sinks, key=lambda sink: _is_source(sink, source))
 
 
-def named_destinations(
-    settings: Settings, output: Output, source: KeySource | None, clock: Clock
-) -> list[Sink]:
+def named_destinations(settings: Settings, output: Output, clock: Clock) -> list[Sink]:
     """Return the sinks of ``--emit-secret``, to look at; faults gather in ``settings``."""
-    context = sink_context(settings, output, clock, source)
+    context = sink_context(settings, output, clock)
     values = settings.texts(EMIT_SECRET)
     return [sink for each in values if (sink := _sink(EMIT_SECRET, each, settings, context))]
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import partial
 from time import monotonic
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from signotaur_keyserver.api import (
+    exchange_routes,
     faults,
     health_routes,
     key_routes,
@@ -38,6 +40,7 @@ from signotaur_keyserver.database.database import Database, DatabaseUnavailableE
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.pki.private_keys import PrivateKeys
+from signotaur_keyserver.service.issuer_keys import IssuerKeys
 from signotaur_keyserver.service.known_keys import KnownKeys
 from signotaur_keyserver.service.last_use import LastUses, write_uses
 from signotaur_keyserver.service.sweeper import Sweeper
@@ -48,6 +51,7 @@ _LAST_WRITES, _LAST_WRITE_PAUSE = 10, 0.1
 """How often, and seconds between, an ending server tries to write the uses of locked keys."""
 _LAST_USE_SECONDS = 30.0
 """Interval of the writes of last uses: none is more than a minute late, even at a slow one."""
+_EXCHANGES_AT_ONCE = 8
 _log = logging.getLogger(__name__)
 
 
@@ -112,6 +116,8 @@ def create_app(database: Database, options: Options) -> FastAPI:
         webhooks=_webhook_sender(database, options),
         signatures=SignatureCounts(),
         last_uses=LastUses(),
+        issuer_keys=IssuerKeys(options.clock),
+        exchanges=CapacityLimiter(_EXCHANGES_AT_ONCE),
         proxies=options.trusted_proxies,
     )
     # The documentation pages would load scripts from elsewhere.
@@ -122,6 +128,7 @@ def create_app(database: Database, options: Options) -> FastAPI:
     app.include_router(key_routes.router)
     app.include_router(signing_routes.router)
     app.include_router(leak_routes.router)
+    app.include_router(exchange_routes.router)
     app.include_router(health_routes.router)
     app.exception_handler(RefusedError)(faults.refused)
     app.exception_handler(DatabaseUnavailableError)(faults.unavailable)

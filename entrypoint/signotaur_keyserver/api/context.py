@@ -6,6 +6,7 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import ParamSpec, TypeVar, cast
 
+from anyio import CapacityLimiter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
@@ -16,6 +17,7 @@ from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.pki.leak_keys import LeakKeys
 from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.pki.private_keys import PrivateKeys
+from signotaur_keyserver.service.issuer_keys import IssuerKeys
 from signotaur_keyserver.service.known_keys import KnownKeys
 from signotaur_keyserver.service.last_use import LastUses, UseOrigin
 from signotaur_keyserver.service.log_text import sanitize
@@ -65,6 +67,9 @@ class Context:
     """None: this server sends no webhooks."""
     signatures: SignatureCounts
     last_uses: LastUses
+    issuer_keys: IssuerKeys
+    exchanges: CapacityLimiter
+    """Threads that look at ID tokens: an issuer that is slow keeps these from others, no more."""
     proxies: Networks
     """Proxies whose word on a client's address is believed."""
 

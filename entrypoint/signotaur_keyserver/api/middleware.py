@@ -29,7 +29,7 @@ FIXED_HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"
 _UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _OURS = re.compile(
     f"{paths.KEYS_SELF}|{paths.ROTATION.format(rotation_id=_UUID)}(?:/confirmation)?"
-    f"|{paths.LEAKS}|{signing.CERT_GET}|{signing.SIGN}"
+    f"|{paths.LEAKS}|{paths.TOKEN_EXCHANGE}|{signing.CERT_GET}|{signing.SIGN}"
     "|/healthz|/readyz|/metrics|/openapi.json"
 )
 _CLIENT_LEFT = 499

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from signotaur_keyserver.api import schemas, signing_schemas
+from signotaur_keyserver.api import exchange_schemas, schemas, signing_schemas
 from signotaur_wire.problems import MEDIA_TYPE, Problem
 from signotaur_wire.version import VERSION
 
@@ -150,6 +150,19 @@ LEAKS = operation(
     requestBody=json_body("LeakReport"),
     security=[{"leakSignature": []}],
 )
+TOKEN_EXCHANGE = operation(
+    {200: "The key."},
+    "ExchangeAnswer",
+    {
+        **ALWAYS,
+        400: (Problem.INVALID_GRANT, Problem.MALFORMED_REQUEST),
+        429: (Problem.RATE_LIMITED,),
+    },
+    requestBody={
+        "required": True,
+        "content": _content("application/x-www-form-urlencoded", named("ExchangeRequest")),
+    },
+)
 HEALTHZ = operation({200: "The process is up."}, "Status", ALWAYS)
 READYZ = operation({200: "Ready to serve."}, "Status", ALWAYS)
 METRICS = operation({}, "", {**ALWAYS, 401: (Problem.UNKNOWN_KEY,), 429: (Problem.RATE_LIMITED,)})
@@ -170,7 +183,10 @@ def describe(
             title="Signotaur key server", version=VERSION, routes=app.routes, summary=app.summary
         )
         schema["components"] = {
-            "schemas": schemas.components() | signing_schemas.components() | dict(more_schemas),
+            "schemas": schemas.components()
+            | signing_schemas.components()
+            | exchange_schemas.components()
+            | dict(more_schemas),
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer"},
                 "leakSignature": {

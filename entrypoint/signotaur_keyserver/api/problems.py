@@ -25,6 +25,7 @@ TITLES = {
     Problem.RATE_LIMITED: "Too many attempts",
     Problem.UNKNOWN_ROTATION: "Unknown rotation",
     Problem.MALFORMED_REQUEST: "Malformed request",
+    Problem.INVALID_GRANT: "Token not accepted",
     Problem.SIGN_IN_REQUIRED: "Sign-in required",
     Problem.SIGN_IN_REFUSED: "Sign-in refused",
     Problem.NOT_ALLOWED: "Not allowed",

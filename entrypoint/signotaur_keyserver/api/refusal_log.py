@@ -38,6 +38,7 @@ _EVENT_LEVELS = {
     Problem.ALREADY_ROTATED: Level.WARNING,
     Problem.ROTATION_MISMATCH: Level.WARNING,
     Problem.TOO_MANY_CANDIDATES: Level.WARNING,
+    Problem.INVALID_GRANT: Level.SECURITY,
 }
 _PER_SUBJECT = (5, 1 / 60)
 """Burst and refill per second of one address, and of one key and reason."""
@@ -78,7 +79,7 @@ class RefusalLog:
         """Note a refused request. Never blocks."""
         level = refused.level or _EVENT_LEVELS.get(refused.problem)
         if level is not None:
-            self.add(_event(level, refused.problem, source, key_id))
+            self.add(_event(level, refused, source, key_id))
 
     def add(self, event: Event) -> None:
         """Write the event of a refusal soon, or count it. Never blocks."""
@@ -127,13 +128,13 @@ def _subject(event: Event) -> _Subject:
     return (event.key_id, str(event.data.get("problem", event.type)))
 
 
-def _event(level: Level, problem: Problem, source: str | None, key_id: int | None) -> Event:
+def _event(level: Level, refused: RefusedError, source: str | None, key_id: int | None) -> Event:
     who = "An unauthenticated client" if key_id is None else f"Key {key_id}"
     return Event(
         level,
         EventType.REQUEST_REFUSED,
-        f"{who} was refused: {problem.value}.",
+        f"{who} was refused: {refused.problem.value}.",
         key_id=key_id,
         source=source,
-        data={"problem": problem.value},
+        data={"problem": refused.problem.value, **refused.data},
     )

@@ -164,6 +164,7 @@ def _problem() -> Schema:
                 "items": text,
                 "description": "malformed-request: names of the members at fault",
             },
+            "error": text | {"description": "of a token exchange: as RFC 6749 calls it"},
             "faults": {
                 "type": "object",
                 "additionalProperties": text,

@@ -49,6 +49,7 @@ class Action(Enum):
     SEE_EVENTS = "see events"
     SEE_SETTINGS = "see settings"
     SEE_WEBHOOKS = "see webhooks"
+    SEE_TRUSTS = "see trusts"
     CHANGE_SETTINGS = "change settings"
     SEE_KEYS = "see keys"
     CHANGE_KEYS = "change keys"
@@ -83,6 +84,7 @@ ALLOWED: Mapping[Action, Mapping[VisitorKind, Scope]] = {
     Action.SEE_EVENTS: _OWN_READER,
     Action.SEE_SETTINGS: {**_ANY_READER, VisitorKind.OWNER: Scope.ANY},
     Action.SEE_WEBHOOKS: _ANY_READER,
+    Action.SEE_TRUSTS: _ANY_READER,
     Action.CHANGE_SETTINGS: _ADMINISTRATOR,
     Action.SEE_KEYS: _OWN_READER,
     Action.CHANGE_KEYS: _OWN_WRITER,

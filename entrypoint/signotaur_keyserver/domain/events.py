@@ -72,6 +72,10 @@ class EventType(StrEnum):
     """The old key of a rotation was used after the confirmation."""
     WEBHOOK_ADDED = "webhook-added"
     WEBHOOK_REMOVED = "webhook-removed"
+    TRUST_ADDED = "trust-added"
+    TRUST_REMOVED = "trust-removed"
+    TOKEN_EXCHANGED = "token-exchanged"  # noqa: S105
+    """An ID token of a CI job became a key."""
     MASTER_KEY_ROTATED = "master-key-rotated"
     POLICY_CHANGED = "policy-changed"
     KEY_POLICY_CHANGED = "key-policy-changed"

@@ -104,6 +104,8 @@ class Key:
     """The server's policy; see ``domain.policy``."""
     deleted_at_utc: datetime | None = None
     """A deleted key is dead and no longer listed; lineage and events still refer to it."""
+    trust_id: int | None = None
+    """Of a key that was made for an ID token, and of its successors: whose tokens it trusts."""
 
     def state(self, now: datetime) -> KeyState:
         """Return what the key is at a moment; deadlines count whether or not a sweep ran."""

@@ -29,6 +29,7 @@ class RefusedError(Exception):
         retry_after: int | None = None,
         key_id: int | None = None,
         level: Level | None = None,
+        data: Json | None = None,
     ) -> None:
         super().__init__(f"{status} {problem.value}")
         self.problem = problem
@@ -41,6 +42,8 @@ class RefusedError(Exception):
         """The key that was used, when its holder proved to have it."""
         self.level = level
         """Level of the refusal's event, where it is not the usual one of its problem."""
+        self.data = data or {}
+        """What the event tells besides. The client does not get it."""
 
 
 def unknown_key() -> RefusedError:
@@ -223,6 +226,19 @@ def malformed(status: int, detail: str, fields: Sequence[str] = ()) -> RefusedEr
 def rate_limited(detail: str, wait: float) -> RefusedError:
     """Refuse a client that sends too many requests; ``wait`` is in seconds, until the next one."""
     return RefusedError(Problem.RATE_LIMITED, 429, detail, retry_after=max(1, ceil(wait)))
+
+
+def invalid_grant(detail: str, data: Json) -> RefusedError:
+    """Refuse an ID token; ``data`` is for the event, with the claims of a token that is genuine."""
+    members: Json = {"error": "invalid_grant"}
+    return RefusedError(Problem.INVALID_GRANT, 400, detail, members=members, data=data)
+
+
+def issuer_unavailable(wait: int, data: Json) -> RefusedError:
+    """Refuse while the keys of an issuer cannot be fetched; ``wait`` is in seconds."""
+    detail = "The keys of the token's issuer cannot be fetched now."
+    level = Level.WARNING
+    return RefusedError(Problem.UNAVAILABLE, 503, detail, retry_after=wait, level=level, data=data)
 
 
 def no_leaks() -> RefusedError:

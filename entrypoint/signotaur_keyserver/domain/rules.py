@@ -82,10 +82,12 @@ def successor_expiry(key: Key, lost: Sequence[Rotation], now: datetime) -> datet
 
     It lives as long as the old key was made to live and the server's policy allows, but never
     beyond a successor that it replaces: declaring keys lost must not lengthen anybody's access.
+    Nor beyond a key that was made for an ID token: a rotation is no new proof of identity.
     """
     life = policy.successor_life(key)
     full = None if life is None else now + life
-    limits = [full, *(rotation.new_expires_at_utc for rotation in lost)]
+    of_token = None if key.trust_id is None else key.expires_at_utc
+    limits = [full, of_token, *(rotation.new_expires_at_utc for rotation in lost)]
     return min((limit for limit in limits if limit is not None), default=None)
 
 

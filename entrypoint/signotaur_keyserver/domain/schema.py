@@ -136,7 +136,35 @@ keys = Table(
     Column("signatures_per_hour", Integer),
     Column("overlap_days_min", Integer),
     Column("overlap_days_max", Integer),
+    # The trust whose token the key was made for; successors have the same. No foreign key: SQLite
+    # would have to make this table again. Rows of trusts stay.
+    Column("trust_id", Integer, index=True),
     CheckConstraint("length(sha256) = 64", name="sha256_length"),
+)
+
+trusts = Table(
+    "trusts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("issuer", Text, nullable=False),
+    Column("audience", Text, nullable=False),
+    Column("rules", JSON, nullable=False),
+    Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("purpose", String(20), nullable=False),
+    Column("life_seconds", Integer, nullable=False),
+    Column("created_at_utc", UtcDateTime, nullable=False),
+    # JSON null and SQL NULL would be two ways to say nothing.
+    Column("jwks", JSON(none_as_null=True)),
+    Column("ca_pem", Text),
+    # Keys and events refer to a trust that was removed.
+    Column("removed_at_utc", UtcDateTime),
+)
+
+exchanged_tokens = Table(
+    "exchanged_tokens",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("expires_at_utc", UtcDateTime, nullable=False, index=True),
 )
 
 key_uses = Table(

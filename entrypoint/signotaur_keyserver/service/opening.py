@@ -126,6 +126,7 @@ def _insert(
         expires_at_utc=expires_at_utc,
         rotated_from_key_id=this.key.id,
         policy=keys.own_policy(this.key),
+        trust_id=this.key.trust_id,
     )
     try:
         new_key_id = keys.add(this.connection, new)

@@ -13,7 +13,16 @@ from sqlalchemy import Connection
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.service.sign_in import IDLE
-from signotaur_keyserver.store import due_keys, events, rotations, sessions, settings, webhooks
+from signotaur_keyserver.store import (
+    due_keys,
+    events,
+    keys,
+    rotations,
+    sessions,
+    settings,
+    trusts,
+    webhooks,
+)
 from signotaur_wire.members import format_time
 
 SOON = timedelta(days=14)
@@ -22,6 +31,8 @@ BATCH = 100
 """Most revocations, and most rotations, that one transaction writes down."""
 _EXPIRY_SEEN = "expiry-seen"
 _DELIVERIES_KEPT = timedelta(days=30)
+_KEYS_OF_TOKENS_LISTED = timedelta(days=1)
+"""After their end. Each CI job makes one; the events tell of all of them."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,8 @@ def _forget(database: Database) -> None:
         now = database.clock.now(connection)
         sessions.delete_expired(connection, now, idle_since=now - IDLE)
         webhooks.prune(connection, now - _DELIVERIES_KEPT)
+        trusts.forget_tokens(connection, now)
+        keys.hide_of_tokens(connection, now - _KEYS_OF_TOKENS_LISTED, now)
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,11 @@
-"""One POST to a webhook: over verified TLS, to a public address, without redirects, bounded.
+"""One POST to a webhook, by the rules of ``https``."""
 
-The name is looked up once, and the connection goes to the very address that was checked. So a
-name whose address changes in between gets nowhere.
-"""
-
-import http.client
-import socket
-import ssl
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
-from threading import Timer
-from urllib.parse import urlsplit
 
-from signotaur_keyserver.domain.addresses import is_public
+from signotaur_keyserver.service.https import HttpsClient, HttpsError
 
-SECONDS = 10.0
-"""For everything after the look-up of the name."""
-_HTTPS = 443
 _ACCEPTED = range(200, 300)
-
-Lookup = Callable[[str, int], list[str]]
 
 
 class UndeliveredError(Exception):
@@ -31,87 +16,16 @@ class UndeliveredError(Exception):
         self.status = status
 
 
-def look_up(host: str, port: int) -> list[str]:
-    """Return the addresses of a name. Raises OSError."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(each[4][0]) for each in found]
-
-
 @dataclass(frozen=True)
-class Poster:
+class Poster(HttpsClient):
     """Posts with fixed rules."""
-
-    allow_private: bool = False
-    """Whether loopback, link-local and private addresses may be used."""
-    tls: ssl.SSLContext | None = None
-    """None: the authorities that the system trusts."""
-    look_up: Lookup = look_up
-    seconds: float = SECONDS
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
         """Send a body; return the status, which is 2xx. Raises UndeliveredError."""
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or _HTTPS
-        target = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
-        tls = self.tls or ssl.create_default_context()
         try:
-            connection = _Connection(host, port, self._address(host, port), tls, self.seconds)
-            status = self._exchange(connection, target, body, headers)
-        except ssl.SSLCertVerificationError:
-            raise UndeliveredError("the receiver's certificate is not trusted") from None
-        except (OSError, http.client.HTTPException) as error:
-            raise UndeliveredError(f"no answer: {_reason(error)}") from None
+            status, _body = self.send("POST", url, body, headers, 0)
+        except HttpsError as error:
+            raise UndeliveredError(str(error)) from None
         if status not in _ACCEPTED:
             raise UndeliveredError(f"the receiver answered {status}", status)
         return status
-
-    def _exchange(
-        self, connection: "_Connection", target: str, body: bytes, headers: Mapping[str, str]
-    ) -> int:
-        # A receiver that sends a byte now and then keeps every time-out from ending.
-        limit = Timer(self.seconds, connection.abort)
-        limit.daemon = True
-        limit.start()
-        try:
-            connection.request("POST", target, body, dict(headers))
-            return connection.getresponse().status
-        finally:
-            limit.cancel()
-            connection.close()
-
-    def _address(self, host: str, port: int) -> str:
-        found = self.look_up(host, port)
-        if not found:
-            raise UndeliveredError("the name has no address")
-        if not self.allow_private and not all(is_public(each) for each in found):
-            raise UndeliveredError("the name leads to an address that is not public")
-        return found[0]
-
-
-class _Connection(http.client.HTTPSConnection):
-    """A connection to an address that is known, for a name."""
-
-    def __init__(
-        self, host: str, port: int, address: str, tls: ssl.SSLContext, seconds: float
-    ) -> None:
-        super().__init__(host, port, timeout=seconds, context=tls)
-        self._checked = address
-        self._tls = tls
-
-    def connect(self) -> None:
-        """Connect to the checked address, and verify the name."""
-        plain = socket.create_connection((self._checked, self.port), self.timeout)
-        self.sock = plain
-        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
-
-    def abort(self) -> None:
-        """End whatever the connection is doing, from another thread."""
-        if self.sock is not None:
-            with suppress(OSError):
-                self.sock.shutdown(socket.SHUT_RDWR)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return type(error).__name__

@@ -39,7 +39,8 @@ def expiring(
 ) -> list[tuple[int, int, datetime]]:
     """Return id, owner and expiry of keys that expire after a moment, up to another one.
 
-    Only those that are in use: neither revoked nor about to be, because they were rotated.
+    Only those that are in use: neither revoked nor about to be, because they were rotated. Without
+    keys that were made for ID tokens.
     """
     columns = (keys.c.id, keys.c.owner_id, keys.c.expires_at_utc)
     found = select(*columns).where(*_expire_between(after, until)).order_by(keys.c.id)
@@ -61,4 +62,6 @@ def _expire_between(after: datetime, until: datetime) -> tuple[ColumnElement[boo
         keys.c.expires_at_utc <= until,
         keys.c.revoked_at_utc.is_(None),
         keys.c.revoke_due_utc.is_(None),
+        # Nobody need be told that a key for one job has ended.
+        keys.c.trust_id.is_(None),
     )

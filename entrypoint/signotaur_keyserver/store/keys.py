@@ -129,6 +129,7 @@ class NewKey:
     rotated_from_key_id: int | None = None
     policy: Json = field(default_factory=dict)
     """Columns of the key's own policy; see ``own_policy``."""
+    trust_id: int | None = None
 
 
 def find_used(connection: Connection, public_id: str) -> tuple[Key, datetime] | None:
@@ -189,6 +190,26 @@ def own_policy(key: Key) -> Json:
 def set_policy(connection: Connection, key_id: int, **columns: object) -> None:
     """Change columns of a key's own policy."""
     connection.execute(update(keys).where(keys.c.id == key_id).values(**columns))
+
+
+def of_trust(connection: Connection, trust_id: int, now: datetime) -> list[Key]:
+    """Return keys that were made for tokens of a trust, and their successors, which live, by id."""
+    live = (
+        keys.c.trust_id == trust_id,
+        keys.c.revoked_at_utc.is_(None),
+        keys.c.expires_at_utc > now,
+    )
+    return [key_of(row) for row in connection.execute(_LIST.where(*live)).mappings()]
+
+
+def hide_of_tokens(connection: Connection, expired_before: datetime, now: datetime) -> None:
+    """No longer list keys that were made for ID tokens and expired before a moment."""
+    old = (
+        keys.c.trust_id.is_not(None),
+        keys.c.expires_at_utc < expired_before,
+        keys.c.deleted_at_utc.is_(None),
+    )
+    connection.execute(update(keys).where(*old).values(deleted_at_utc=now))
 
 
 def set_enabled(connection: Connection, key_id: int, *, enabled: bool) -> None:

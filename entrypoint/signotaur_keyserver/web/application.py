@@ -16,6 +16,7 @@ from signotaur_keyserver.web import (
     session_pages,
     settings_pages,
     static_routes,
+    trust_pages,
     user_pages,
     webhook_pages,
 )
@@ -38,6 +39,7 @@ _MODULES = (
     policy_pages.routes,
     webhook_pages.routes,
     delivery_pages.routes,
+    trust_pages.routes,
 )
 ROUTES: tuple[Route, ...] = tuple(route for routes in _MODULES for route in routes.all)
 """Every page, form and call of people."""

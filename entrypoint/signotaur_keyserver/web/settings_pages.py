@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from signotaur_keyserver.domain import refusals
 from signotaur_keyserver.domain.authorization import Action
-from signotaur_keyserver.web import policy_pages, webhook_pages
+from signotaur_keyserver.web import policy_pages, trust_pages, webhook_pages
 from signotaur_keyserver.web.routes import Routes
 from signotaur_keyserver.web.visit import Visit
 
@@ -40,6 +40,7 @@ def _authority(visit: Visit) -> str | None:
 SECTIONS: tuple[Section, ...] = (
     Section("policy", "settings/policy.html", Action.SEE_SETTINGS, policy_pages.section),
     Section("webhooks", "settings/webhooks.html", Action.SEE_WEBHOOKS, webhook_pages.section),
+    Section("trusts", "settings/trusts.html", Action.SEE_TRUSTS, trust_pages.section),
     Section("authority", "settings/authority.html", Action.SEE_SETTINGS, _authority),
 )
 """Further sections are added here, in the order in which the page shows them."""

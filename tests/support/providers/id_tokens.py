@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from support.providers.exchange import Call, Reply
 from support.providers.standin import StandIn
+from support.tls import Certificate
 
 ISSUER = "https://token.actions.githubusercontent.com"
 REQUEST_TOKEN = "request-token-AAAAAAAAAAAAAAAAAAAA"
@@ -29,8 +30,8 @@ JOB = {
 class IdTokens(StandIn):
     """Issues tokens to anybody who has the job's request token. ``claims`` are those of the job."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, tls: Certificate | None = None) -> None:
+        super().__init__(tls=tls)
         self.claims: dict[str, Any] = dict(JOB)
         self.issued: list[str] = []
         self._key = ec.generate_private_key(ec.SECP256R1())

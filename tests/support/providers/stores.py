@@ -8,7 +8,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from signotaur_action.http import StoreAccess, TimeBudget
 from signotaur_action.model import Secret
@@ -43,7 +43,7 @@ class StoreHarness(ABC, Generic[Server]):
     token_variable: str
     address_variable: str
     authorities_variable: str = ""
-    refusal: Mapping[str, Any] = {
+    refusal: ClassVar[Mapping[str, Any]] = {
         "message": "not now", "errors": ["not now"], "error": {"message": "not now"}
     }  # fmt: skip
     """The answer of a store that takes no key, as most of them word it."""

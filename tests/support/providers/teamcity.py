@@ -3,6 +3,7 @@
 Held to the published description (``tests/data/teamcity_api.json``).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -75,7 +76,7 @@ class TeamcityHarness(StoreHarness[Teamcity]):
     text = f"teamcity-param:{NAME},project={PROJECT}"
     token_variable = "TEAMCITY_TOKEN"
     address_variable = "TEAMCITY_URL"
-    refusal: ClassVar = {"errors": [{"message": "not now"}]}
+    refusal: ClassVar[Mapping[str, Any]] = {"errors": [{"message": "not now"}]}
 
     def __init__(
         self, _: Path | None = None, *, new: bool = False, tls: Certificate | None = None

@@ -1,0 +1,169 @@
+"""``trust``: whose ID tokens become keys, so that CI jobs need no stored key."""
+
+import json
+import ssl
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from signotaur_keyserver.commands import data_folder
+from signotaur_keyserver.commands.errors import CommandError
+from signotaur_keyserver.commands.options import AsJson, DatabaseUrl, DataDir, duration
+from signotaur_keyserver.domain.policy import Purpose
+from signotaur_keyserver.domain.trusts import PLATFORMS, Trust, TrustError, rule_of
+from signotaur_keyserver.service import trusts
+from signotaur_wire.members import Json, format_time
+
+app = typer.Typer(
+    help="Add, list and remove trusts: whose ID tokens become keys.", no_args_is_help=True
+)
+
+_LARGEST_FILE = 256 * 1024
+
+Issuer = Annotated[
+    str,
+    typer.Argument(
+        metavar="ISSUER",
+        help=f"Who issues the tokens: https://HOST/PATH, or {', '.join(PLATFORMS)}.",
+    ),
+]
+TrustId = Annotated[int, typer.Argument(metavar="ID", help="As trust list shows it.")]
+OfUser = Annotated[str, typer.Option("--user", help="Who owns the keys.")]
+Audience = Annotated[
+    str,
+    typer.Option(
+        "--audience", help="Whom a token must be for: this server's URL, as clients give it."
+    ),
+]
+Exact = Annotated[
+    list[str] | None,
+    typer.Option("--claim", metavar="NAME=VALUE", help="A claim's exact value; repeatable."),
+]
+Patterns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--claim-pattern",
+        metavar="NAME=PATTERN",
+        help="A claim's value with * for characters other than / and :; repeatable.",
+    ),
+]
+May = Annotated[Purpose, typer.Option("--may", help="What a key may do.")]
+Life = Annotated[
+    str, typer.Option("--key-life", help="How long a key lives at most, such as 15m; up to 1h.")
+]
+JwksFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--jwks-file", help="File with the issuer's public keys (JWKS), instead of fetching them."
+    ),
+]
+CaFile = Annotated[
+    Path | None,
+    typer.Option("--ca-file", help="PEM file of authorities to trust for the issuer, too."),
+]
+
+
+@app.command()
+def add(  # noqa: PLR0913, PLR0917 - one parameter per option
+    issuer: Issuer,
+    data_dir: DataDir,
+    user: OfUser,
+    audience: Audience,
+    claim: Exact = None,
+    claim_pattern: Patterns = None,
+    may: May = Purpose.SIGN,
+    key_life: Life = "15m",
+    jwks_file: JwksFile = None,
+    ca_file: CaFile = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Trust ID tokens of an issuer that are for this server and have these claims."""
+    try:
+        rules = [
+            *(rule_of(text, pattern=False) for text in claim or ()),
+            *(rule_of(text, pattern=True) for text in claim_pattern or ()),
+        ]
+    except TrustError as error:
+        raise CommandError(str(error)) from None
+    new = trusts.NewTrust(
+        PLATFORMS.get(issuer, issuer),
+        audience,
+        tuple(rules),
+        user,
+        may.value,
+        int(duration("--key-life", key_life).total_seconds()),
+        None if jwks_file is None else _jwks(jwks_file),
+        None if ca_file is None else _authorities(ca_file),
+    )
+    with data_folder.existing(data_dir, database) as opened:
+        trust_id = trusts.add_trust(opened, new)
+    typer.echo(f"trust {trust_id} added", err=True)
+
+
+@app.command("list")
+def list_trusts(
+    data_dir: DataDir,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+    database: DatabaseUrl = None,
+) -> None:
+    """List every trust with its claims; ~ is before a pattern."""
+    with data_folder.existing(data_dir, database) as opened:
+        found = trusts.list_trusts(opened)
+    if as_json:
+        typer.echo(json.dumps([_as_json(each) for each in found], indent=2))
+        return
+    for each in found:
+        claims = ", ".join(map(str, each.rules))
+        typer.echo(f"{each.id:>6}  {each.issuer}  {each.user} may {each.purpose}  {claims}")
+
+
+@app.command()
+def remove(trust_id: TrustId, data_dir: DataDir, database: DatabaseUrl = None) -> None:
+    """Remove a trust, and revoke the keys that were made by it."""
+    with data_folder.existing(data_dir, database) as opened:
+        revoked = trusts.remove_trust(opened, trust_id)
+    typer.echo(f"trust {trust_id} is removed; keys revoked: {revoked}", err=True)
+
+
+def _as_json(trust: Trust) -> Json:
+    return {
+        "id": trust.id,
+        "issuer": trust.issuer,
+        "audience": trust.audience,
+        "user": trust.user,
+        "may": trust.purpose,
+        "keyLifeSeconds": trust.life_seconds,
+        "claims": [vars(rule) for rule in trust.rules],
+        "fetchesKeys": trust.jwks is None,
+        "createdAt": format_time(trust.created_at_utc),
+    }
+
+
+def _jwks(file: Path) -> Any:
+    try:
+        return json.loads(_content("--jwks-file", file))
+    except (ValueError, RecursionError):
+        raise CommandError(f"--jwks-file: {file} is not JSON") from None
+
+
+def _authorities(file: Path) -> str:
+    text = _content("--ca-file", file)
+    try:
+        ssl.create_default_context().load_verify_locations(cadata=text)
+    except (ssl.SSLError, ValueError):
+        raise CommandError(f"--ca-file: {file} contains no certificates in PEM form") from None
+    return text
+
+
+def _content(option: str, file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
+            raise CommandError(f"{option}: {file} is longer than {_LARGEST_FILE} bytes")
+        return content.decode()
+    except OSError as error:
+        raise CommandError(f"{option}: cannot read {file}: {error.strerror}") from None
+    except ValueError:
+        raise CommandError(f"{option}: {file} is not text") from None
