@@ -183,6 +183,10 @@ CASES = {
         HEAD + entry("a", "missing", "n"),
         "5: a: --api-key-file: missing.txt cannot be read (no such file or directory)",
     ),
+    "a key in place of a variable's name": (
+        HEAD + "  a:\n    api-key-name: a.key-of-the-vendor\n    write-key-file: c.txt\n",
+        "5: api-key-name must be the name of a variable",
+    ),
     "no server": ("keys:\n" + entry("a"), "2: a: --sign-server: no server is set; "),
     "a variable that is not set": (
         HEAD + entry("a") + "    variables-from:\n      GH_TOKEN: TOKEN_A\n",

@@ -85,7 +85,8 @@ class _Log:
             self._console.fail(
                 SignotaurError(f"{result.name}: {what}", keys=keys, next_step=next_step)
             )
-        self._console.note(f"[{self._ended}/{self._total}] {result.name}: {in_words(result)}")
+        how = in_words(result) if result.is_well else f"failed ({result.code})"
+        self._console.note(f"[{self._ended}/{self._total}] {result.name}: {how}")
         shown = not result.is_well or self._debug
         for line in result.prose:
             if shown or line.startswith("Warning: "):
