@@ -177,7 +177,11 @@ CASES = {
     ),
     "an unknown destination": (
         HEAD + "  a:\n    api-key-file: a.txt\n    emit-secret: pigeon:x\n",
-        "4: a: --emit-secret has an unknown kind; the known ones are ",
+        "6: a: --emit-secret has an unknown kind; the known ones are ",
+    ),
+    "a destination without what it needs": (
+        HEAD + "  a:\n    api-key-file: a.txt\n    emit-secret: env-file:x\n",
+        "6: a: env-file: needs PATH#NAME",
     ),
     "no key in the file": (
         HEAD + entry("a", "missing", "n"),
