@@ -5,14 +5,17 @@ import pty
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
+import pytest
+
 from fleet.harness import Fleet, kill_all, results
-from support.client import BARE, CLIENT
+from support.client import BARE, CLIENT, run_program
 from support.front import Exchange, Front
 from support.keyserver import KeyServer
 
@@ -263,6 +266,17 @@ def test_no_rotation_can_read_the_arguments_of_another_for_a_key(
     held.let_go()
     assert b"rotate-key" in words
     assert not [key for key in fleet.keys.values() if key.encode() in words]
+
+
+@pytest.mark.parametrize("command", ["rotate_key", "guard", "confirm_rotation", "sign"])
+def test_the_other_commands_do_not_load_yaml(command: str) -> None:
+    """It would cost each of their starts 20 ms."""
+    code = f"import sys, signotaur_action.cli, signotaur_action.commands.{command}; "
+    done = run_program(
+        [sys.executable, "-I", "-c", code + "print(*sys.modules)"], env=BARE, timeout=PATIENCE
+    )
+    assert "signotaur_action.options.fleet" in done.out.split()
+    assert not {"yaml", "signotaur_action.fleet"} & set(done.out.split())
 
 
 def test_several_servers(
