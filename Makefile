@@ -146,6 +146,7 @@ bench: $(STAMP) ## measure
 	$(BIN)/python benchmarks/run_server.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/run_team.py
 	@scripts/docker-engine with $(BIN)/python benchmarks/container_bench.py
+	$(BIN)/python benchmarks/run_fleet.py
 
 screenshots: $(STAMP) ## photograph the web pages for the manual; look at them before you commit
 	@PYTHON="$(PYTHON)" sh scripts/system-packages test

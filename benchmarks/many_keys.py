@@ -17,14 +17,16 @@ _TIME = "%Y-%m-%d %H:%M:%S.%f"
 Row = tuple[str, str, datetime, datetime, datetime | None, str | None]
 
 
-def fill(folder: Path, stored: int, asked: int, *, due: bool = False) -> tuple[str, ...]:
+def fill(
+    folder: Path, stored: int, asked: int, *, due: bool = False, age_days: int = 0
+) -> tuple[str, ...]:
     """Add keys of the first user to a key server's SQLite database; return ``asked`` of them.
 
     The others have a random digest, which no key is known for. ``due``: the others are to be
-    revoked by the next sweep.
+    revoked by the next sweep. All live for 90 days from ``age_days`` ago.
     """
     texts = _texts(asked)
-    rows = [_for_sqlite(row) for row in _rows(texts, stored - asked, due=due)]
+    rows = [_for_sqlite(row) for row in _rows(texts, stored - asked, due=due, age_days=age_days)]
     with closing(sqlite3.connect(folder / "keyserver.db", timeout=30)) as database, database:
         database.executemany(_insert("?"), rows)
     return texts
@@ -59,9 +61,10 @@ def _texts(asked: int) -> tuple[str, ...]:
     return tuple(keyformat.generate() for _ in range(asked))
 
 
-def _rows(texts: tuple[str, ...], others: int, *, due: bool) -> Iterator[Row]:
+def _rows(texts: tuple[str, ...], others: int, *, due: bool, age_days: int = 0) -> Iterator[Row]:
     now = datetime.now(UTC)
-    times = now, now + timedelta(days=90)
+    made = now - timedelta(days=age_days)
+    times = made, made + timedelta(days=90)
     end = (now - timedelta(seconds=1), "rotated") if due else (None, None)
     for _ in range(others):
         yield secrets.token_hex(8)[:15], secrets.token_hex(32), *times, *end

@@ -78,7 +78,7 @@ UNNEEDED = [
     "lib-dynload/xx*",
 ]
 # rich and pygments colour help texts, which this client prints plainly. Of cffi, which libsodium's
-# binding was compiled with, only the binary is loaded.
+# binding was compiled with, only the binary is loaded. PyYAML reads a fleet file without libyaml.
 UNNEEDED_PACKAGES = (
     "bin",
     "cffi",
@@ -87,6 +87,8 @@ UNNEEDED_PACKAGES = (
     "pycparser*",
     "pygments*",
     "rich*",
+    "_yaml",
+    "yaml/_yaml*",
 )
 # What the launcher is linked with, and so contains.
 STATIC_LIBRARY = Path("/usr/lib", f"{os.uname().machine}-linux-musl", "libc.a")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from docs.pages import BLOCKS, ROOT
+from docs.pages import BLOCKS, PAGES, ROOT
 from docs.repository import ENVIRONMENT, NAME, PLACEHOLDER, ROTATION_TOKEN
 from docs.workflows import Job
 from e2e.client_harness import Ledger
@@ -18,6 +18,7 @@ from signotaur_action.options.declare import Option
 from signotaur_action.settings.fleet import FOR_ALL, FOR_ONE, VARIABLES_FROM
 from support.client import BARE, run_client
 from support.keyserver import KeyServer
+from support.options import options_of
 from support.providers.github import GitHub
 
 EXAMPLE = ROOT / "examples" / "fleet" / "signotaur-fleet.yml"
@@ -105,6 +106,19 @@ def test_the_example_workflow_stores_each_key_where_the_next_run_finds_it(
 
 def _no_app(_client: str, _key: str, _permissions: Mapping[str, str]) -> str:
     raise AssertionError("the workflow uses no GitHub App")
+
+
+ONE_MOMENT = {"again", "compromised", "defer-confirm"}
+SECRETS = {"api-key", "github-token"}
+OF_THE_WHOLE_RUN = {"dry-run", "json", "debug"}
+
+
+def test_every_option_of_rotate_key_is_a_member_or_is_left_out_on_purpose() -> None:
+    left_out = ONE_MOMENT | SECRETS | OF_THE_WHOLE_RUN
+    assert {*FOR_ONE} == {option.name for option in options_of("rotate-key")} - left_out
+    page = PAGES["docs/commands/rotate-fleet.md"].split("## The file")[1].split("\n## ")[0]
+    for name in {*FOR_ONE, VARIABLES_FROM}:
+        assert f"`{name}`" in page, name
 
 
 # The schema

@@ -177,11 +177,19 @@ CASES = {
     ),
     "an unknown destination": (
         HEAD + "  a:\n    api-key-file: a.txt\n    emit-secret: pigeon:x\n",
-        "4: a: --emit-secret has an unknown kind; the known ones are ",
+        "6: a: --emit-secret has an unknown kind; the known ones are ",
+    ),
+    "a destination without what it needs": (
+        HEAD + "  a:\n    api-key-file: a.txt\n    emit-secret: env-file:x\n",
+        "6: a: env-file: needs PATH#NAME",
     ),
     "no key in the file": (
         HEAD + entry("a", "missing", "n"),
         "5: a: --api-key-file: missing.txt cannot be read (no such file or directory)",
+    ),
+    "a key in place of a variable's name": (
+        HEAD + "  a:\n    api-key-name: a.key-of-the-vendor\n    write-key-file: c.txt\n",
+        "5: api-key-name must be the name of a variable",
     ),
     "no server": ("keys:\n" + entry("a"), "2: a: --sign-server: no server is set; "),
     "a variable that is not set": (

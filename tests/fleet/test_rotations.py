@@ -1,14 +1,21 @@
 """Every key of a fleet has its own rotation and its own result; the run has one report."""
 
 import os
+import pty
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
+import pytest
+
 from fleet.harness import Fleet, kill_all, results
+from support.client import BARE, CLIENT, run_program
 from support.front import Exchange, Front
 from support.keyserver import KeyServer
 
@@ -52,6 +59,27 @@ def test_keys_that_are_due_are_rotated_and_the_others_are_left_alone(
     again = fleet.run("--json")
     assert (again.code, again.json["rotated"]) == (0, False)
     fleet.assert_rotated_once(*due)
+
+
+def test_a_person_sees_a_bar_and_a_log_has_none(fleet: Fleet, fresh_name: str) -> None:
+    fleet.add(fresh_name, 3, due=False)
+    fleet.write()
+    ours, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [*CLIENT, *fleet.arguments()], env=BARE | fleet.env, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=terminal,
+    )  # fmt: skip
+    os.close(terminal)
+    shown = b""
+    with suppress(OSError):  # how the end of a terminal reads
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    assert process.wait(PATIENCE) == 0, shown
+    assert b"[######--------------] 1 of 3 keys" in shown
+    assert b"[#############-------] 2 of 3 keys" in shown
+    assert b"3 of 3 keys are well: 3 not due." in shown
+    assert "#" not in fleet.run().err
 
 
 def test_a_dry_run_says_what_would_happen_and_changes_nothing(
@@ -238,6 +266,17 @@ def test_no_rotation_can_read_the_arguments_of_another_for_a_key(
     held.let_go()
     assert b"rotate-key" in words
     assert not [key for key in fleet.keys.values() if key.encode() in words]
+
+
+@pytest.mark.parametrize("command", ["rotate_key", "guard", "confirm_rotation", "sign"])
+def test_the_other_commands_do_not_load_yaml(command: str) -> None:
+    """It would cost each of their starts 20 ms."""
+    code = f"import sys, signotaur_action.cli, signotaur_action.commands.{command}; "
+    done = run_program(
+        [sys.executable, "-I", "-c", code + "print(*sys.modules)"], env=BARE, timeout=PATIENCE
+    )
+    assert "signotaur_action.options.fleet" in done.out.split()
+    assert not {"yaml", "signotaur_action.fleet"} & set(done.out.split())
 
 
 def test_several_servers(

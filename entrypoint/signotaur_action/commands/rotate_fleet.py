@@ -13,7 +13,14 @@ from signotaur_action.fleet.document import shown
 from signotaur_action.fleet.outcomes import Entry, EntryResult
 from signotaur_action.fleet.run import FleetRun, Pace
 from signotaur_action.options.commands import COMMANDS
-from signotaur_action.options.common import DEBUG, DRY_RUN, GITHUB_TOKEN, JSON, OVERLAP_DAYS
+from signotaur_action.options.common import (
+    DEBUG,
+    DRY_RUN,
+    EMIT_SECRET,
+    GITHUB_TOKEN,
+    JSON,
+    OVERLAP_DAYS,
+)
 from signotaur_action.options.fleet import FLEET_FILE, ONLY, PARALLEL, STARTS_PER_MINUTE
 from signotaur_action.process import end_watchdog
 from signotaur_action.reporting import Report
@@ -29,6 +36,7 @@ from signotaur_action.settings.fleet_conflicts import CheckedKey, conflicts
 from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.key import require_no_arguments
 from signotaur_action.settings.layers import Settings
+from signotaur_action.sinks import EMITTERS
 
 _ROTATE_KEY_OPTIONS = COMMANDS["rotate-key"].options
 _MOST_PARALLEL, _MOST_STARTS = 32, 6000
@@ -85,7 +93,8 @@ class _Log:
             self._console.fail(
                 SignotaurError(f"{result.name}: {what}", keys=keys, next_step=next_step)
             )
-        self._console.note(f"[{self._ended}/{self._total}] {result.name}: {in_words(result)}")
+        how = in_words(result) if result.is_well else f"failed ({result.code})"
+        self._console.note(f"[{self._ended}/{self._total}] {result.name}: {how}")
         shown = not result.is_well or self._debug
         for line in result.prose:
             if shown or line.startswith("Warning: "):
@@ -233,7 +242,11 @@ def _checked(
         found: Sequence[str] = error.faults
     except InvalidOverlapError as error:
         found = [f"{OVERLAP_DAYS}: {error.what}"]
-    for text in found:
-        member = text.partition(":")[0].removeprefix("--")
-        faults.add((key.lines.get(member, key.line), f"{key.name}: {text}"))
+    faults.update((_line(key, text), f"{key.name}: {text}") for text in found)
     return None
+
+
+def _line(key: ListedKey, fault: str) -> int:
+    """Return the line of the member that a fault begins with, if it does, or of the key."""
+    first = re.split("[: ]", fault.removeprefix("--"), maxsplit=1)[0]
+    return key.lines.get(EMIT_SECRET.name if first in EMITTERS else first, key.line)

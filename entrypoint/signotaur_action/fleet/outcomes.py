@@ -1,7 +1,7 @@
 """The entries of a fleet, and how their rotations ended. Frozen data, no input or output."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from signotaur_action.errors import ExitCode
 
@@ -24,7 +24,8 @@ class Entry:
     name: str
     arguments: tuple[str, ...]
     """The command line of its ``rotate-key``; no secret is in it."""
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
+    """Its variables; some of them are secrets."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,11 @@ class FleetOutcome:
         """The exit code of the run: 0 if all keys are well, else that of the most urgent one."""
         if self.stopped is not None:
             return self.stopped
-        codes = {result.code for result in self.results}
-        if codes <= {ExitCode.DONE}:
-            return ExitCode.DONE
-        known = [code for code in _MOST_URGENT_FIRST if code in codes]
-        return known[0] if known else ExitCode.FAILURE
+        codes = {_known(result.code) for result in self.results}
+        return next((code for code in _MOST_URGENT_FIRST if code in codes), ExitCode.DONE)
+
+
+def _known(code: int | None) -> ExitCode:
+    """Return an exit code of ``rotate-key``; a failure for a process that was ended."""
+    found = [each for each in (ExitCode.DONE, *_MOST_URGENT_FIRST) if each == code]
+    return found[0] if found else ExitCode.FAILURE

@@ -47,7 +47,10 @@ def in_words(result: EntryResult) -> str:
     if result.code is None:
         return "not started"
     if result.rotated:
-        return f"rotated key {found['oldKeyId']} to key {found['keyId']}"
+        end = f"revoked at {found['overlapEnd']}" if found["autoRevoke"] else "not revoked"
+        number = found["oldKeyId"]  # not known of a key that SignotaurTool rotated
+        old = "the key" if number is None else f"key {number}"
+        return f"rotated {old} to key {found['keyId']}; the old one is {end}"
     if result.is_well:
         would = found.get("wouldRotate") is True
         return "would be rotated; nothing was changed (dry run)" if would else "not due"

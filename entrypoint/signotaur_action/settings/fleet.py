@@ -204,6 +204,12 @@ def _require_source_and_destination(document: Document, key: ListedKey) -> None:
     if not {each.name for each in DESTINATIONS} & set(key.lines):
         names = ", ".join(each.name for each in DESTINATIONS)
         document.fault(key.line, f"{key.name} has no destination: give one of {names}")
+    name = key.given.get(API_KEY_NAME.parameter)
+    if name is not None and not _VARIABLE.fullmatch(str(name)):
+        # Not shown: somebody may have put the key itself there.
+        document.fault(
+            key.lines[API_KEY_NAME.name], f"{API_KEY_NAME.name} must be the name of a variable"
+        )
     emitted = key.given.get(EMIT_SECRET.parameter)
     for text in emitted if isinstance(emitted, list) else []:
         kind = text.partition(":")[0]
