@@ -20,7 +20,7 @@ from team_bench import (
 
 from support.postgresql import programs
 
-_LONGEST = 480
+_LONGEST = 600
 
 
 def main() -> None:

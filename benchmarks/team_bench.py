@@ -96,7 +96,8 @@ def measure_sweep(home: Path) -> Sweep:
         (key,) = many_keys.fill(server.folder, 1, 1)
         with server.connection() as connection:
             quiet = [_read(connection, key) for _ in range(200)]
-            many_keys.fill(server.folder, DUE, 0, due=True)
+        many_keys.fill(server.folder, DUE, 0, due=True)
+        with server.connection() as connection:
             _read_until(connection, key, lambda: many_keys.due_keys(server.folder) < DUE)
             begin = time.perf_counter()
             waits = _read_until(connection, key, lambda: not many_keys.due_keys(server.folder))
