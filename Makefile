@@ -50,7 +50,7 @@ LOCK = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_NO_INDEX \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test run-tests proof coverage image image-check lint docs bench screenshots golden templates lock clean
+.PHONY: help install demo check test run-tests proof coverage image image-check lint docs bench mutants screenshots golden templates lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -148,6 +148,13 @@ bench: $(STAMP) ## measure
 	@scripts/docker-engine with $(BIN)/python benchmarks/container_bench.py
 	$(BIN)/python benchmarks/run_fleet.py
 
+# It takes an hour or two; make mutants SECONDS=600 stops earlier, and the next one goes on.
+mutants: $(STAMP) ## change protocol, journal, writer and masks, and count what the tests see
+	@mkdir -p .cache/mutants
+	@$(BIN)/python -m venv .cache/mutants/venv
+	.cache/mutants/venv/bin/python -m pip install --quiet --require-hashes -r requirements/mutants.txt
+	$(BIN)/python tests/proof/mutants.py $(SECONDS)
+
 screenshots: $(STAMP) ## photograph the web pages for the manual; look at them before you commit
 	@PYTHON="$(PYTHON)" sh scripts/system-packages test
 	$(BIN)/python -m pytest tests/web/test_screenshots.py --update-screenshots
@@ -168,6 +175,7 @@ lock: ## re-make the hash-locked requirements (UPGRADE=1: with newest releases)
 	$(LOCK) pyproject.toml --extra server --extra sign requirements/dev.in -c requirements/server.txt -o requirements/dev.txt
 	$(LOCK) requirements/lock.in -o requirements/lock.txt
 	$(LOCK) requirements/bench.in -o requirements/bench.txt
+	$(LOCK) requirements/mutants.in -o requirements/mutants.txt
 
 clean: ## remove everything that git does not know about and make can make again
 	rm -rf $(VENV) .cache .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -147,6 +147,8 @@ class Cell:
     def run(self, harness: LeakHarness) -> Finished:
         """Run the cell's command once its fault is there."""
         FAULTS[self.fault](harness)
+        if self.fault != "none":
+            harness.timeout = "2s"
         if self.way == "job":
             harness.client.env |= JOB
         flags: Given = list(WAYS[self.way])

@@ -36,6 +36,8 @@ class LeakHarness:
     old: str
     allowed: set[Path] = field(default_factory=set)
     """Files that may hold a key: where it came from, where it was sent, the journal."""
+    timeout: str = "60s"
+    """How long a run may try; faults that do not end need a short one."""
 
     def __post_init__(self) -> None:
         self.allowed.add(self.client.store(self.old))
@@ -62,7 +64,7 @@ class LeakHarness:
         self, name: str, *arguments: str | Path, env: Mapping[str, str] | None = None
     ) -> Finished:
         """Run any command that talks to the server, and remember the key that its journal has."""
-        reached = (*self.front.options, "--timeout", "2s")
+        reached = (*self.front.options, "--timeout", self.timeout)
         done = self.client.run(*name.split(), *reached, *arguments, env=env)
         for journal in self._journals:
             self._seen.update(re.findall(r'"key": "(sig_\w+)"', journal.read_text()))

@@ -56,7 +56,7 @@ GOALS = {
     "parsers": Goal(200_000, "inputs"),
     "requests to the server": Goal(20_000, "requests"),
     "rules removed": Goal(13, "rules"),
-    "naive rotators": Goal(400, "faults"),
+    "naive rotators": Goal(120, "faults"),
 }
 """Every matrix, in the order of the table."""
 

@@ -28,7 +28,6 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.seen: set[str] = set()
-        self.modes: set[int] = set()
         self.reads = 0
 
     @contextmanager
@@ -54,12 +53,12 @@ class Reader:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
         except OSError:
             return
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            return
         with os.fdopen(descriptor) as file:
-            status = os.fstat(descriptor)
-            if stat.S_ISREG(status.st_mode):
-                self.seen.add(file.read().rstrip("\n"))
-                self.modes.add(stat.S_IMODE(status.st_mode))
-                self.reads += 1
+            self.seen.add(file.read().rstrip("\n"))
+            self.reads += 1
 
 
 def run(cell: Cell, path: Path, key: str, server: KeyServer) -> tuple[int, str]:
