@@ -1,9 +1,11 @@
 """``verify``: what signers made, judged as others judge it, and what is not to be trusted."""
 
+import os
 import subprocess
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from cryptography.x509 import ObjectIdentifier
@@ -35,6 +37,7 @@ from support.in_process import run_here
 LIFETIME_SIGNING = ObjectIdentifier("1.3.6.1.4.1.311.10.3.13")
 TWO_MONTHS = timedelta(days=60).total_seconds()
 CODE, SERVER = ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.SERVER_AUTH
+MUTANTS = 130 * int(os.environ.get("SIGNOTAUR_FAULT_FACTOR", "1"))
 CHECKSUM = range(0x40 + 88, 0x40 + 92)
 
 
@@ -189,6 +192,40 @@ def test_no_changed_byte_of_an_issuer_is_verified(work: Path, root: LocalSigner)
         changed[at] ^= 1 << at % 8
         file.write_bytes(changed)
         assert verdict(file, root.encoded).status is FileStatus.FAILED, at - start
+
+
+@pytest.mark.parametrize("name", ["a.exe", "a.ps1", "a.cat"])
+def test_data_behind_a_signature_is_refused(local: LocalSigner, work: Path, name: str) -> None:
+    file = sample(work / name)
+    assert local.sign(file).status is FileStatus.SIGNED
+    content = file.read_bytes()
+    for added in (b"\0", b"more", b"\r\nWrite-Host 1\r\n", bytes(512)):
+        file.write_bytes(content + added)
+        assert verdict(file, local.encoded).status is FileStatus.FAILED, added
+
+
+@pytest.mark.parametrize("name", ["a.exe", "a.ps1", "a.cat"])
+def test_a_mutant_is_verified_only_if_osslsigncode_verifies_it(
+    work: Path, root: LocalSigner, authority: Authority, name: str
+) -> None:
+    """SIGNOTAUR_FAULT_FACTOR=75 makes 10,000 of each."""
+    issuer = LocalSigner(name="between", issuer=root, is_authority=True)
+    file = signed_with_timestamp(sample(work / name), LocalSigner(issuer=issuer), authority)
+    trusted = work / "trusted.pem"
+    trusted.write_bytes(root.pem)
+    content = file.read_bytes()
+    random = Random(20261126)  # noqa: S311 - repeatable
+    for _ in range(MUTANTS):
+        changed = bytearray(content)
+        for _ in range(random.choice([1, 1, 2, 5])):
+            at = random.randrange(len(changed))
+            changed[at] = random.choice([changed[at] ^ 1, 0, 0x06, 0x30, 0x31, 0x80, 0xA0, 0xFF])
+        file.write_bytes(changed)
+        result = verdict(file, root.encoded, authority.encoded)
+        assert result.reason
+        if result.status is FileStatus.VERIFIED:
+            others = judge(file, trusted, "-TSA-CAfile", authority.certificate)
+            assert others.good, others.told
 
 
 def test_a_signature_of_another_kind_of_file_is_refused(local: LocalSigner, work: Path) -> None:

@@ -96,6 +96,8 @@ def signatures(formats: FileFormats, file: Path, message: bytes, folder: Path) -
     Whether to trust the certificates is another question.
     """
     if is_catalog(file):
+        if der.first(message)[1]:
+            raise FormatError("it has data behind its signature that no signature covers")
         catalog = SignedMessage.read(message, CATALOG)
         return [(signer_of(catalog, CATALOG), catalog)]
 
