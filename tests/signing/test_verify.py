@@ -100,6 +100,35 @@ def test_what_sign_made_is_verified_as_others_verify_it(
     )  # fmt: skip
 
 
+def test_an_installer_as_signtool_signs_it(
+    tools: None,  # noqa: ARG001
+    authority: Authority,
+    local: LocalSigner,
+    work: Path,
+) -> None:
+    """Its signature covers the names and dates of its streams too."""
+    unsigned, file = samples.installer(work / "unsigned.msi"), work / "a.msi"
+    trusted, key = work / "trusted.pem", work / "key.pem"
+    trusted.write_bytes(local.pem + authority.certificate.read_bytes())
+    key.write_bytes(local.private_pem)
+    subprocess.run(
+        ["osslsigncode", "sign", "-certs", trusted, "-key", key, "-h", "sha256", "-add-msi-dse",
+         "-in", unsigned, "-out", file],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert verify("--trust-existing-signatures", file, trusted=trusted).code == 0
+    with served(authority.answer) as (url, _):
+        stamping = ("timestamp", "--tr", url, "--trust-existing-signatures", file)
+        assert run_client(*stamping).code == 0
+    done = verify("--trust-existing-signatures", file, trusted=trusted)
+    assert done.code == 0, done.err
+    assert "timestamp 20" in done.err
+    others = judge(file, trusted, "-TSA-CAfile", authority.certificate)
+    assert others.good
+    assert "Calculated MsiDigitalSignatureEx" in others.told
+    assert "MISMATCH" not in others.told
+
+
 def test_an_old_osslsigncode_gets_no_signed_file(signer: SigningServer, work: Path) -> None:
     files = samples.for_osslsigncode(work)
     assert signer.sign("--label", "production", *files).code == 0
