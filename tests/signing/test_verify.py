@@ -63,7 +63,7 @@ def verdict(
     clock = VirtualClock()
     clock.sleep(after)
     check = FileCheck(OnSigned.REPLACE, "", reads_signatures=False)
-    trust = Trust.of(roots, ignores_roots=ignore)
+    trust = Trust.of(roots, accepts_any_root=ignore)
     formats = SupportedFormats(None)
     return FileVerifier(trust, formats, check, clock, strict_lifetime=strict).verify(file)
 
@@ -341,6 +341,18 @@ def test_a_chain_leads_to_a_root_that_is_trusted(work: Path, root: LocalSigner) 
     assert "its issuer is CN=between" in verdict(file, root.encoded).reason
 
 
+def test_a_maze_of_issuers_is_given_up(root: LocalSigner) -> None:
+    """Each could have issued each other, so the ways through them are without number."""
+    key = LocalSigner(name="L", usages=(), is_authority=True)
+    maze = [
+        LocalSigner(key.private, name="L", issuer=key, usages=(), is_authority=True).encoded
+        for _ in range(20)
+    ]
+    signer = LocalSigner(issuer=key)
+    with pytest.raises(FormatError, match="is not trusted"):
+        Trust.of([root.encoded]).require(signer.encoded, maze, VirtualClock().now(), Usage.CODE)
+
+
 def issuer(root: LocalSigner, *usages: ObjectIdentifier, is_authority: bool = True) -> LocalSigner:
     return LocalSigner(name="between", issuer=root, usages=usages, is_authority=is_authority)
 
@@ -377,7 +389,7 @@ def test_the_usual_roots_are_trusted_unless_others_are_given(
     trusted = work / "trusted.pem"
     trusted.write_bytes(local.pem)
     assert verify(file).code == 1
-    assert "it is a root of its own, and not a trusted one" in verify(file).err
+    assert "it is self-signed, and not among the trusted roots" in verify(file).err
     assert verify(file, SIGNOTAUR_CA_FILE=str(trusted)).code == 0
 
     ignored = verify("--ignore-untrusted-root", file)
@@ -449,7 +461,7 @@ def test_a_timestamp_of_the_future_is_refused(
 ) -> None:
     file = signed_with_timestamp(samples.tiny_pe(work / "a.exe"), local, authority)
     result = verdict(file, local.encoded, authority.encoded, after=-3600)
-    assert "which is to come" in result.reason
+    assert "in the future" in result.reason
 
 
 # Timestamps

@@ -82,7 +82,7 @@ class Timestamp:
     """What came with it, DER."""
 
 
-def stamped(token: bytes, signature: bytes) -> Timestamp:
+def verified_timestamp(token: bytes, signature: bytes) -> Timestamp:
     """Return the timestamp in a token, if it is one of this signature.
 
     Raises FormatError and DerError. Whether to trust its authority is another question.
