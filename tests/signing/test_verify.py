@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -26,7 +27,7 @@ from signotaur_action.signing.outcomes import FileResult, FileStatus, FormatErro
 from signotaur_action.signing.pe_files import PeFiles
 from signotaur_action.signing.pe_image import PeImage
 from signotaur_action.signing.plan import Description, OnSigned
-from signotaur_action.signing.signed_message import SignedMessage
+from signotaur_action.signing.signed_message import TIMESTAMP_INFO, SignedMessage
 from signotaur_action.signing.trust import Trust, Usage
 from signotaur_action.signing.verification import FileVerifier
 from signotaur_wire.signing import DigestAlgorithm
@@ -518,6 +519,25 @@ def test_no_changed_byte_of_a_timestamp_is_verified(
         PeFiles().attach(plain, whole, out, certificate=b"", nested=False)
         result = verdict(out, local.encoded, authority.encoded, after=TWO_MONTHS)
         assert result.status is FileStatus.FAILED, at
+
+
+def test_a_timestamp_names_its_authority_by_the_digest_of_the_certificate(
+    work: Path, authority: Authority, local: LocalSigner
+) -> None:
+    """Another certificate with the same key, name and number could last longer, for example."""
+    file = signed_with_timestamp(samples.tiny_pe(work / "a.exe"), local, authority)
+    twin = authority.twin()
+    token = SignedMessage.read(token_of(file), TIMESTAMP_INFO)
+    changed = replace(token, more=(der.tagged(0, twin),)).with_timestamps(lambda _: der.NULL)
+    unstamped = samples.tiny_pe(work / "plain.exe")
+    with file.open("rb") as stream:
+        message = PeImage.read(stream).message()
+    signed = replace(SignedMessage.read(message), unsigned=())
+    out = work / "out.exe"
+    whole = signed.with_unsigned(der.oid(TIMESTAMP), changed)
+    PeFiles().attach(unstamped, whole, out, certificate=b"", nested=False)
+    result = verdict(out, local.encoded, authority.encoded, twin)
+    assert "it names another certificate than the one that comes with it" in result.reason
 
 
 def test_an_authority_must_be_one_for_timestamps(local: LocalSigner) -> None:

@@ -102,6 +102,11 @@ class SignedMessage:
         return der.contents(self.signer[5], der.OCTETS)
 
     @property
+    def attributes(self) -> dict[bytes, tuple[bytes, ...]]:
+        """The attributes that the signature covers: the values of each type."""
+        return dict(_attributes(self.signer[3], 0))
+
+    @property
     def nested(self) -> tuple[bytes, ...]:
         """The messages of the signatures beside this one."""
         return self._unsigned(_NESTED)
