@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from cryptography import x509
+
 _CONFIGURATION = """
 [tsa]
 default_tsa = it
@@ -48,6 +50,18 @@ class Authority:
     def encoded(self) -> bytes:
         """Its certificate, DER."""
         return ssl.PEM_cert_to_DER_cert(self.certificate.read_text())
+
+    def twin(self) -> bytes:
+        """Return another certificate with its key, name and serial number, DER."""
+        number = x509.load_der_x509_certificate(self.encoded).serial_number
+        twin = self._folder / "twin.pem"
+        _openssl(
+            *("req", "-x509", "-new", "-key", self._folder / "tsa.key", "-days", "9"),
+            *("-set_serial", str(number), "-out", twin, "-subj", "/CN=TSA"),
+            *("-addext", "extendedKeyUsage=critical,timeStamping"),
+            *("-addext", "keyUsage=critical,digitalSignature"),
+        )
+        return ssl.PEM_cert_to_DER_cert(twin.read_text())
 
     def answer(self, request: bytes) -> tuple[int, bytes]:
         """Return status and body of a timestamp."""

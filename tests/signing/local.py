@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from signotaur_action.model import CertificateSelector, DigestToSign
@@ -67,6 +67,9 @@ class LocalSigner:
         made = builder.sign(self._issuer.private, hashes.SHA256())
         self.encoded = made.public_bytes(Encoding.DER)
         self.pem = made.public_bytes(Encoding.PEM)
+        self.private_pem = self.private.private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        )
         self.certificate = SigningCertificate.read(self.encoded)
 
     @property

@@ -1,9 +1,12 @@
 """``verify``: what signers made, judged as others judge it, and what is not to be trusted."""
 
+import os
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from cryptography.x509 import ObjectIdentifier
@@ -24,7 +27,7 @@ from signotaur_action.signing.outcomes import FileResult, FileStatus, FormatErro
 from signotaur_action.signing.pe_files import PeFiles
 from signotaur_action.signing.pe_image import PeImage
 from signotaur_action.signing.plan import Description, OnSigned
-from signotaur_action.signing.signed_message import SignedMessage
+from signotaur_action.signing.signed_message import TIMESTAMP_INFO, SignedMessage
 from signotaur_action.signing.trust import Trust, Usage
 from signotaur_action.signing.verification import FileVerifier
 from signotaur_wire.signing import DigestAlgorithm
@@ -35,6 +38,7 @@ from support.in_process import run_here
 LIFETIME_SIGNING = ObjectIdentifier("1.3.6.1.4.1.311.10.3.13")
 TWO_MONTHS = timedelta(days=60).total_seconds()
 CODE, SERVER = ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.SERVER_AUTH
+MUTANTS = 130 * int(os.environ.get("SIGNOTAUR_FAULT_FACTOR", "1"))
 CHECKSUM = range(0x40 + 88, 0x40 + 92)
 
 
@@ -60,7 +64,7 @@ def verdict(
     clock = VirtualClock()
     clock.sleep(after)
     check = FileCheck(OnSigned.REPLACE, "", reads_signatures=False)
-    trust = Trust.of(roots, ignores_roots=ignore)
+    trust = Trust.of(roots, accepts_any_root=ignore)
     formats = SupportedFormats(None)
     return FileVerifier(trust, formats, check, clock, strict_lifetime=strict).verify(file)
 
@@ -95,6 +99,35 @@ def test_what_sign_made_is_verified_as_others_verify_it(
         ["sbverify", "--cert", signer.trusted, files[0]],
         check=True, capture_output=True, timeout=60,
     )  # fmt: skip
+
+
+def test_an_installer_as_signtool_signs_it(
+    tools: None,  # noqa: ARG001
+    authority: Authority,
+    local: LocalSigner,
+    work: Path,
+) -> None:
+    """Its signature covers the names and dates of its streams too."""
+    unsigned, file = samples.installer(work / "unsigned.msi"), work / "a.msi"
+    trusted, key = work / "trusted.pem", work / "key.pem"
+    trusted.write_bytes(local.pem + authority.certificate.read_bytes())
+    key.write_bytes(local.private_pem)
+    subprocess.run(
+        ["osslsigncode", "sign", "-certs", trusted, "-key", key, "-h", "sha256", "-add-msi-dse",
+         "-in", unsigned, "-out", file],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert verify("--trust-existing-signatures", file, trusted=trusted).code == 0
+    with served(authority.answer) as (url, _):
+        stamping = ("timestamp", "--tr", url, "--trust-existing-signatures", file)
+        assert run_client(*stamping).code == 0
+    done = verify("--trust-existing-signatures", file, trusted=trusted)
+    assert done.code == 0, done.err
+    assert "timestamp 20" in done.err
+    others = judge(file, trusted, "-TSA-CAfile", authority.certificate)
+    assert others.good
+    assert "Calculated MsiDigitalSignatureEx" in others.told
+    assert "MISMATCH" not in others.told
 
 
 def test_an_old_osslsigncode_gets_no_signed_file(signer: SigningServer, work: Path) -> None:
@@ -191,6 +224,40 @@ def test_no_changed_byte_of_an_issuer_is_verified(work: Path, root: LocalSigner)
         assert verdict(file, root.encoded).status is FileStatus.FAILED, at - start
 
 
+@pytest.mark.parametrize("name", ["a.exe", "a.ps1", "a.cat"])
+def test_data_behind_a_signature_is_refused(local: LocalSigner, work: Path, name: str) -> None:
+    file = sample(work / name)
+    assert local.sign(file).status is FileStatus.SIGNED
+    content = file.read_bytes()
+    for added in (b"\0", b"more", b"\r\nWrite-Host 1\r\n", bytes(512)):
+        file.write_bytes(content + added)
+        assert verdict(file, local.encoded).status is FileStatus.FAILED, added
+
+
+@pytest.mark.parametrize("name", ["a.exe", "a.ps1", "a.cat"])
+def test_a_mutant_is_verified_only_if_osslsigncode_verifies_it(
+    work: Path, root: LocalSigner, authority: Authority, name: str
+) -> None:
+    """SIGNOTAUR_FAULT_FACTOR=75 makes 10,000 of each."""
+    issuer = LocalSigner(name="between", issuer=root, is_authority=True)
+    file = signed_with_timestamp(sample(work / name), LocalSigner(issuer=issuer), authority)
+    trusted = work / "trusted.pem"
+    trusted.write_bytes(root.pem)
+    content = file.read_bytes()
+    random = Random(20261126)  # noqa: S311 - repeatable
+    for _ in range(MUTANTS):
+        changed = bytearray(content)
+        for _ in range(random.choice([1, 1, 2, 5])):
+            at = random.randrange(len(changed))
+            changed[at] = random.choice([changed[at] ^ 1, 0, 0x06, 0x30, 0x31, 0x80, 0xA0, 0xFF])
+        file.write_bytes(changed)
+        result = verdict(file, root.encoded, authority.encoded)
+        assert result.reason
+        if result.status is FileStatus.VERIFIED:
+            others = judge(file, trusted, "-TSA-CAfile", authority.certificate)
+            assert others.good, others.told
+
+
 def test_a_signature_of_another_kind_of_file_is_refused(local: LocalSigner, work: Path) -> None:
     file = samples.tiny_pe(work / "a.exe")
     with file.open("rb") as stream:
@@ -275,6 +342,18 @@ def test_a_chain_leads_to_a_root_that_is_trusted(work: Path, root: LocalSigner) 
     assert "its issuer is CN=between" in verdict(file, root.encoded).reason
 
 
+def test_a_maze_of_issuers_is_given_up(root: LocalSigner) -> None:
+    """Each could have issued each other, so the ways through them are without number."""
+    key = LocalSigner(name="L", usages=(), is_authority=True)
+    maze = [
+        LocalSigner(key.private, name="L", issuer=key, usages=(), is_authority=True).encoded
+        for _ in range(20)
+    ]
+    signer = LocalSigner(issuer=key)
+    with pytest.raises(FormatError, match="is not trusted"):
+        Trust.of([root.encoded]).require(signer.encoded, maze, VirtualClock().now(), Usage.CODE)
+
+
 def issuer(root: LocalSigner, *usages: ObjectIdentifier, is_authority: bool = True) -> LocalSigner:
     return LocalSigner(name="between", issuer=root, usages=usages, is_authority=is_authority)
 
@@ -311,7 +390,7 @@ def test_the_usual_roots_are_trusted_unless_others_are_given(
     trusted = work / "trusted.pem"
     trusted.write_bytes(local.pem)
     assert verify(file).code == 1
-    assert "it is a root of its own, and not a trusted one" in verify(file).err
+    assert "it is self-signed, and not among the trusted roots" in verify(file).err
     assert verify(file, SIGNOTAUR_CA_FILE=str(trusted)).code == 0
 
     ignored = verify("--ignore-untrusted-root", file)
@@ -383,7 +462,7 @@ def test_a_timestamp_of_the_future_is_refused(
 ) -> None:
     file = signed_with_timestamp(samples.tiny_pe(work / "a.exe"), local, authority)
     result = verdict(file, local.encoded, authority.encoded, after=-3600)
-    assert "which is to come" in result.reason
+    assert "in the future" in result.reason
 
 
 # Timestamps
@@ -440,6 +519,25 @@ def test_no_changed_byte_of_a_timestamp_is_verified(
         PeFiles().attach(plain, whole, out, certificate=b"", nested=False)
         result = verdict(out, local.encoded, authority.encoded, after=TWO_MONTHS)
         assert result.status is FileStatus.FAILED, at
+
+
+def test_a_timestamp_names_its_authority_by_the_digest_of_the_certificate(
+    work: Path, authority: Authority, local: LocalSigner
+) -> None:
+    """Another certificate with the same key, name and number could last longer, for example."""
+    file = signed_with_timestamp(samples.tiny_pe(work / "a.exe"), local, authority)
+    twin = authority.twin()
+    token = SignedMessage.read(token_of(file), TIMESTAMP_INFO)
+    changed = replace(token, more=(der.tagged(0, twin),)).with_timestamps(lambda _: der.NULL)
+    unstamped = samples.tiny_pe(work / "plain.exe")
+    with file.open("rb") as stream:
+        message = PeImage.read(stream).message()
+    signed = replace(SignedMessage.read(message), unsigned=())
+    out = work / "out.exe"
+    whole = signed.with_unsigned(der.oid(TIMESTAMP), changed)
+    PeFiles().attach(unstamped, whole, out, certificate=b"", nested=False)
+    result = verdict(out, local.encoded, authority.encoded, twin)
+    assert "it names another certificate than the one that comes with it" in result.reason
 
 
 def test_an_authority_must_be_one_for_timestamps(local: LocalSigner) -> None:

@@ -28,10 +28,10 @@ from signotaur_action.settings.sign import (
     timestamp_servers,
 )
 from signotaur_action.signing.every_file import EveryFile
+from signotaur_action.signing.file_timestamper import FileTimestamper
 from signotaur_action.signing.outcomes import Outcome
 from signotaur_action.signing.plan import OnSigned
 from signotaur_action.signing.timestamp_client import TimestampClient
-from signotaur_action.signing.timestamping import FileStamper
 from signotaur_wire.signing import DigestAlgorithm
 
 _KEYS = f"{NO_KEY} Every file is either unchanged, or has its timestamp."
@@ -85,8 +85,8 @@ def _timestamp(
     )
     access.check.require_signable(command.files)
     client = TimestampClient(command.servers, command.algorithm)
-    stamper = FileStamper(access.formats, access.check, client)
-    every_file = EveryFile(stamper.stamp, command.parallelism, console)
+    timestamper = FileTimestamper(access.formats, access.check, client)
+    every_file = EveryFile(timestamper.timestamp, command.parallelism, console)
     results = every_file.run(command.files)
     return Outcome(results, timedelta(seconds=clock.monotonic() - began)), every_file.cause
 

@@ -48,7 +48,7 @@ def run(invocation: Invocation) -> ExitCode:
 
     def work(settings: Settings, console: Console, report: Report) -> ExitCode:
         command = _read(settings, invocation)
-        if command.trust.ignores_roots:
+        if command.trust.accepts_any_root:
             console.warn(
                 "--ignore-untrusted-root: every root is accepted, so this does not prove who "
                 "signed the files; prefer --ca-file."

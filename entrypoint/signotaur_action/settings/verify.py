@@ -19,7 +19,7 @@ def trust(settings: Settings) -> Trust:
     settings.checked(REVOCATION_MODE, _require_mode, None)
     nothing: tuple[bytes, ...] = ()
     roots = settings.checked(CA_FILE, _roots, nothing)
-    return Trust.of(roots, ignores_roots=settings.flag(IGNORE_UNTRUSTED_ROOT))
+    return Trust.of(roots, accepts_any_root=settings.flag(IGNORE_UNTRUSTED_ROOT))
 
 
 def _require_mode(text: str) -> None:

@@ -29,6 +29,7 @@ from signotaur_action.signing.signed_message import require_possible_digests
 _CHUNK = 1 << 20
 _STREAM = 2
 _STREAM_NAME = "\5DigitalSignature\0".encode("utf-16-le")
+_EXTENSION_NAME = "\5MsiDigitalSignatureEx\0".encode("utf-16-le")
 _END_OF_ZIP, _END_OF_ZIP_SIZE = b"PK\5\6", 22
 
 _CAB_HEADER_SIZE = 52
@@ -75,6 +76,20 @@ def require_possible_signature(file: Path) -> None:
                 require_possible_digests(message)
         except (CompoundFileError, DerError):
             raise FormatError("its signature is damaged") from None
+
+
+def has_extended_signature(file: Path) -> bool:
+    """Return whether a file is an MSI whose signature covers more than the streams in it.
+
+    signtool signs so: the stream MsiDigitalSignatureEx has a digest of their names and dates.
+    """
+    with file.open("rb") as stream:
+        try:
+            entries = list(directory_entries(stream))
+        except CompoundFileError:
+            return False
+    is_extended = any(each.startswith(_EXTENSION_NAME) for each in entries)
+    return is_extended and any(map(_is_signature_stream, entries))
 
 
 def _in_catalog(content: bytes) -> Existing:

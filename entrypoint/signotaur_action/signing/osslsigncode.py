@@ -18,6 +18,7 @@ from signotaur_action.errors import (
     os_reason,
 )
 from signotaur_action.machine import MACHINE, Limits
+from signotaur_action.signing.existing_signatures import has_extended_signature
 from signotaur_action.signing.outcomes import FormatError
 from signotaur_wire.signing import DigestAlgorithm
 
@@ -86,7 +87,7 @@ class Osslsigncode:
         out.unlink(missing_ok=True)
         digest = algorithm.value.lower()
         code, output = self._run(
-            file, folder, "extract-data", "-h", digest, "-in", file, "-out", out
+            file, folder, "extract-data", *_extension(file), "-h", digest, "-in", file, "-out", out
         )
         if code:
             raise FormatError(_reason(output))
@@ -117,6 +118,7 @@ class Osslsigncode:
             out.parent,
             "attach-signature",
             *(["-nest"] if nested else []),
+            *_extension(file),
             *trust,
             *("-sigin", attached, "-in", file, "-out", out),
         )
@@ -159,6 +161,11 @@ def _run(
     if done.returncode < 0:  # what it has written until then is not to be trusted
         raise FormatError(f"osslsigncode was stopped: {signal.strsignal(-done.returncode)}")
     return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+def _extension(file: Path) -> list[str]:
+    """Return the option for an MSI whose signature covers more than the streams in it."""
+    return ["-add-msi-dse"] if has_extended_signature(file) else []
 
 
 def _reason(output: str) -> str:

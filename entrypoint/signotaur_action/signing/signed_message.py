@@ -4,6 +4,7 @@ A message of Authenticode is PKCS #7 1.5 with one signer; ``cms`` says why no li
 it. Everything that is read here was written by others: a form that no signer writes is refused.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,10 @@ from signotaur_wire.signing import DigestAlgorithm
 
 _NESTED = der.oid("1.3.6.1.4.1.311.2.4.1")
 _TIMESTAMP = der.oid(TIMESTAMP)
+_OBJECT_IDENTIFIER = re.compile(
+    rb"\x06[\x01-\x7f](?:(?:[\x81-\xff][\x80-\xff]*)?[\x00-\x7f])+", re.DOTALL
+)
+"""One that other readers accept too, with its tag and a short length."""
 _SIGNER_VERSION = der.integer(1)
 _DEPTH = 1
 """Signatures beside the first are inside it; no signer puts more inside those."""
@@ -95,6 +100,11 @@ class SignedMessage:
     def signature(self) -> bytes:
         """What the signer's private key made."""
         return der.contents(self.signer[5], der.OCTETS)
+
+    @property
+    def attributes(self) -> dict[bytes, tuple[bytes, ...]]:
+        """The attributes that the signature covers: the values of each type."""
+        return dict(_attributes(self.signer[3], 0))
 
     @property
     def nested(self) -> tuple[bytes, ...]:
@@ -249,7 +259,7 @@ def _attributes(encoded: bytes, number: int) -> tuple[tuple[bytes, tuple[bytes, 
     found: list[tuple[bytes, tuple[bytes, ...]]] = []
     for each in der.children(encoded, der.tag(number)):
         parts = der.children(each)
-        if len(parts) != 2:  # noqa: PLR2004 - type and values
+        if len(parts) != 2 or not _OBJECT_IDENTIFIER.fullmatch(parts[0]):  # noqa: PLR2004
             raise der.DerError("its signature has damaged attributes")
         found.append((parts[0], tuple(der.children(parts[1], der.SET))))
     return tuple(found)

@@ -3,6 +3,7 @@
 Bytes in and out.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,11 @@ from signotaur_wire.signing import DigestAlgorithm
 
 _GRANTED = (b"\x00", b"\x01")
 """The statuses "granted" and "granted with modifications"."""
+
+
+_SIGNING_CERTIFICATE_V2 = der.oid("1.2.840.113549.1.9.16.2.47")
+_SIGNING_CERTIFICATE = der.oid("1.2.840.113549.1.9.16.2.12")
+"""The older form, with SHA-1."""
 
 
 class TimestampError(ValueError):
@@ -82,7 +88,7 @@ class Timestamp:
     """What came with it, DER."""
 
 
-def stamped(token: bytes, signature: bytes) -> Timestamp:
+def verified_timestamp(token: bytes, signature: bytes) -> Timestamp:
     """Return the timestamp in a token, if it is one of this signature.
 
     Raises FormatError and DerError. Whether to trust its authority is another question.
@@ -95,13 +101,29 @@ def stamped(token: bytes, signature: bytes) -> Timestamp:
         algorithm = DigestAlgorithm(imprint["hash_algorithm"]["algorithm"].native.upper())
         digest, moment = imprint["hashed_message"].native, info["gen_time"].native
         is_complete = moment.tzinfo is not None
-    except (ValueError, TypeError, KeyError, AttributeError):
+        is_named = _names(signed.attributes, authority.encoded)
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError):
         raise FormatError("it is damaged, or uses a digest that proves nothing any more") from None
     if digest != digest_of(signature, algorithm):
         raise FormatError("it is a timestamp of another signature")
+    if not is_named:
+        raise FormatError("it names another certificate than the one that comes with it")
     if not is_complete:
         raise FormatError("it does not say in which time zone it was made")
     return Timestamp(moment, authority, signed.certificates)
+
+
+def _names(attributes: dict[bytes, tuple[bytes, ...]], certificate: bytes) -> bool:
+    """Return whether signed attributes name a certificate by its digest, as RFC 3161 demands."""
+    for value in attributes.get(_SIGNING_CERTIFICATE_V2, ()):
+        named = tsp.SigningCertificateV2.load(value, strict=True)["certs"][0]
+        digest = hashlib.new(named["hash_algorithm"]["algorithm"].native, certificate).digest()
+        return bool(named["cert_hash"].native == digest)
+    for value in attributes.get(_SIGNING_CERTIFICATE, ()):
+        named = tsp.SigningCertificate.load(value, strict=True)["certs"][0]
+        digest = hashlib.sha1(certificate, usedforsecurity=False).digest()
+        return bool(named["cert_hash"].native == digest)
+    return False
 
 
 def _imprint(signature: bytes, algorithm: DigestAlgorithm) -> dict[str, Any]:

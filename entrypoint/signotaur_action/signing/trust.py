@@ -57,16 +57,16 @@ class Trust:
     """The roots that are trusted. Threads may share it."""
 
     roots: tuple[x509.Certificate, ...]
-    ignores_roots: bool = False
+    accepts_any_root: bool = False
     """Accept every root that comes with a signature."""
 
     @classmethod
-    def of(cls, encoded: Sequence[bytes], *, ignores_roots: bool = False) -> "Trust":
+    def of(cls, encoded: Sequence[bytes], *, accepts_any_root: bool = False) -> "Trust":
         """Return trust in these certificates, DER; those that cannot be read are left out."""
         with warnings.catch_warnings():
             # Some well-known roots have the serial number 0, of which the library warns.
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-            return cls(tuple(_readable(encoded)), ignores_roots)
+            return cls(tuple(_readable(encoded)), accepts_any_root)
 
     def require(
         self, certificate: bytes, others: Sequence[bytes], moment: datetime, usage: Usage
@@ -80,7 +80,7 @@ class Trust:
             raise FormatError("its signer's certificate cannot be read")
         _require_time(leaf, moment)
         found = [*_regular(others)]
-        roots = [*self.roots, *(filter(_is_root, found) if self.ignores_roots else ())]
+        roots = [*self.roots, *(filter(_is_root, found) if self.accepts_any_root else ())]
         if not roots:
             raise FormatError(_untrusted(leaf, "no root is trusted"))
         verifier = (
@@ -198,7 +198,7 @@ def _untrusted(leaf: x509.Certificate, reason: str) -> str:
 def _reason(error: Exception, leaf: x509.Certificate) -> str:
     if _NO_ISSUER in str(error):
         if leaf.issuer == leaf.subject:
-            return "it is a root of its own, and not a trusted one"
+            return "it is self-signed, and not among the trusted roots"
         return f"no trusted root leads to it; its issuer is {_shown(leaf.issuer)}"
     return escape_untrusted(_DETAILS.sub("", str(error)))
 

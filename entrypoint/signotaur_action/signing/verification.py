@@ -17,7 +17,7 @@ from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.indirect_data import IndirectData
 from signotaur_action.signing.outcomes import FileResult, FileStatus, FormatError
 from signotaur_action.signing.signed_message import CATALOG, SignedMessage, signer_of, verified
-from signotaur_action.signing.timestamps import stamped
+from signotaur_action.signing.timestamps import verified_timestamp
 from signotaur_action.signing.trust import Trust, Usage, ends_with_certificate
 from signotaur_wire.members import format_time
 from signotaur_wire.signing import DigestAlgorithm
@@ -63,14 +63,16 @@ class FileVerifier:
 
     def _trusted(self, certificate: SigningCertificate, signed: SignedMessage) -> str:
         """Return who signed, and when. Raises FormatError if that is not to be trusted."""
-        stamped_at = self._stamped_at(signed)
+        timestamped_at = self._timestamped_at(signed)
         is_strict = self.strict_lifetime or ends_with_certificate(certificate.encoded)
-        moment = self.clock.now() if stamped_at is None or is_strict else stamped_at
+        moment = self.clock.now() if timestamped_at is None or is_strict else timestamped_at
         self.trust.require(certificate.encoded, signed.certificates, moment, Usage.CODE)
-        when = "no timestamp" if stamped_at is None else f"timestamp {format_time(stamped_at)}"
+        when = (
+            "no timestamp" if timestamped_at is None else f"timestamp {format_time(timestamped_at)}"
+        )
         return f"{certificate.subject}, {when}"
 
-    def _stamped_at(self, signed: SignedMessage) -> datetime | None:
+    def _timestamped_at(self, signed: SignedMessage) -> datetime | None:
         """Return the time of the earliest timestamp; every one must be right."""
         moments = []
         for token in signed.timestamps:
@@ -81,13 +83,13 @@ class FileVerifier:
         return min(moments, default=None)
 
     def _moment(self, token: bytes, signature: bytes) -> datetime:
-        stamp = stamped(token, signature)
-        if stamp.moment > self.clock.now() + _CLOCKS_DIFFER:
-            raise FormatError(f"it is of {format_time(stamp.moment)}, which is to come")
+        timestamp = verified_timestamp(token, signature)
+        if timestamp.moment > self.clock.now() + _CLOCKS_DIFFER:
+            raise FormatError(f"it is dated {format_time(timestamp.moment)}, in the future")
         self.trust.require(
-            stamp.authority.encoded, stamp.certificates, stamp.moment, Usage.TIMESTAMPS
+            timestamp.authority.encoded, timestamp.certificates, timestamp.moment, Usage.TIMESTAMPS
         )
-        return stamp.moment
+        return timestamp.moment
 
 
 def signatures(formats: FileFormats, file: Path, message: bytes, folder: Path) -> Signatures:
@@ -96,6 +98,8 @@ def signatures(formats: FileFormats, file: Path, message: bytes, folder: Path) -
     Whether to trust the certificates is another question.
     """
     if is_catalog(file):
+        if der.first(message)[1]:
+            raise FormatError("it has data behind its signature that no signature covers")
         catalog = SignedMessage.read(message, CATALOG)
         return [(signer_of(catalog, CATALOG), catalog)]
 

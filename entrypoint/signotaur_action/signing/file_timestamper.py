@@ -9,35 +9,35 @@ from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.on_copy import changed_by_copy
 from signotaur_action.signing.outcomes import FileResult, FileStatus, FormatError
 from signotaur_action.signing.timestamp_client import TimestampClient
-from signotaur_action.signing.timestamps import stamped
+from signotaur_action.signing.timestamps import verified_timestamp
 from signotaur_action.signing.verification import NOT_SIGNED, Signatures, signatures
 
-ALREADY_STAMPED = "it already has a timestamp"
+ALREADY_TIMESTAMPED = "it already has a timestamp"
 
 
 @dataclass(frozen=True)
-class FileStamper:
+class FileTimestamper:
     """Adds timestamps to files, one file per call; threads may share it."""
 
     formats: FileFormats
     check: FileCheck
     client: TimestampClient
 
-    def stamp(self, path: Path) -> FileResult:
+    def timestamp(self, path: Path) -> FileResult:
         """Add a timestamp to every signature of a file that has none, or leave it unchanged.
 
         Raises ServerError if no server returns a timestamp.
         """
-        return changed_by_copy(path, lambda file, folder: self._stamp(path, file, folder))
+        return changed_by_copy(path, lambda file, folder: self._timestamp(path, file, folder))
 
-    def _stamp(self, path: Path, file: Path, folder: Path) -> FileResult:
+    def _timestamp(self, path: Path, file: Path, folder: Path) -> FileResult:
         is_signed = self.check.is_signed(file)
         message = b"" if is_signed is False else self.formats.signature(file, folder)
         if not message:
             return FileResult(path, FileStatus.SKIPPED, NOT_SIGNED)
         found = signatures(self.formats, file, message, folder)
         if all(signed.timestamps for _, signed in found):
-            return FileResult(path, FileStatus.SKIPPED, ALREADY_STAMPED)
+            return FileResult(path, FileStatus.SKIPPED, ALREADY_TIMESTAMPED)
         certificate, signed = found[0]
         whole = signed.with_timestamps(self.client.timestamp)
         copy = folder / file.name
@@ -55,4 +55,4 @@ class FileStamper:
             raise FormatError("the copy does not have the signatures of the file")
         for _, signed in after:
             for token in signed.timestamps:
-                stamped(token, signed.signature)
+                verified_timestamp(token, signed.signature)
