@@ -15,7 +15,7 @@ _ALGORITHMS = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
     *("ES256", "ES384", "ES512", "EdDSA"),
 )
-"""With a public key. A shared secret would be known to everybody who can read the issuer's keys."""
+"""All with public keys. A shared secret would let everybody who reads the keys sign tokens."""
 _RSA_BITS = range(2048, 8193)
 _KEYS_MAX = 50
 _NO_CHECKS: Any = {
