@@ -16,7 +16,7 @@ from typing import TypeVar
 import pytest
 
 from proof.conftest import Proof
-from proof.matrix import Record, amount, chosen
+from proof.matrix import Record, amount, batches, chosen
 from rotation.locations import Oracle
 from signotaur_action.errors import SignotaurError
 from signotaur_action.files.journal import JournalPlace
@@ -53,13 +53,13 @@ class Rotation:
         self.file.write_text(f"{self.key}\n")
         self.file.chmod(0o600)
 
-    def run(self, url: str) -> None:
-        """Rotate through a URL. Raises SignotaurError."""
+    def run(self, url: str, patience: int = 60) -> None:
+        """Rotate through a URL, with so many seconds for an answer. Raises SignotaurError."""
         sink = emitter(f"key-file:{self.file}", SinkContext(lambda _text: None, {}))
         address = ServerAddress(
             url,
             ca_file=self.server.ca_file if self.server.tls else None,
-            read_timeout=timedelta(seconds=2),
+            read_timeout=timedelta(seconds=patience),
         )
         service = HttpKeyService(address, VirtualClock())
         run = RotationRun(RotationPlan(7), service, [sink], RecordingProgressLog())
@@ -74,11 +74,11 @@ class Rotation:
         """Return what is left of its journal."""
         return list(self.folder.glob(f".{self.file.name}*.rotation"))
 
-    def try_under(self, record: Record, url: str) -> None:
+    def try_under(self, record: Record, url: str, patience: int = 60) -> None:
         """Rotate under a fault; if that did not finish, once more, when the fault is over."""
         oracle = Oracle(self.server)
         try:
-            self.run(url)
+            self.run(url, patience)
             record.count("finished at once")
         except SignotaurError:
             record.count("finished by the next run")
@@ -122,7 +122,7 @@ class Rotations:
         def one(point: Point, rotation: Rotation) -> None:
             with Relay(self.server.url) as relay, record.point(str(point)):
                 relay.cut_next(*point)
-                rotation.try_under(record, relay.url)
+                rotation.try_under(record, relay.url, 5 if point[1] is Cut.STALL else 60)
                 assert relay.count > 0
 
         self._try_each(record, points, one)
@@ -141,11 +141,13 @@ class Rotations:
     def _try_each(
         self, record: Record, points: Sequence[T], one: Callable[[T, Rotation], None]
     ) -> None:
-        rotations = self._fresh(len(points))
+        tried: list[tuple[T, Rotation]] = []
         with ThreadPoolExecutor(PARALLEL) as pool:
-            list(pool.map(one, points, rotations))
+            for batch in batches(record, points, PARALLEL):
+                tried += zip(batch, self._fresh(len(batch)), strict=True)
+                list(pool.map(one, *zip(*tried[-len(batch) :], strict=True)))
         found = lineages(self.server)
-        for point, rotation in zip(points, rotations, strict=True):
+        for point, rotation in tried:
             lineage = found[rotation.name]
             with record.check(str(point)):
                 assert (len(lineage.ids), lineage.confirmed) == (2, 1), "not one candidate"
