@@ -45,6 +45,7 @@ GOALS = {
     "kill at a system call": Goal(1000, "kills"),
     "error of a system call": Goal(1500, "errors"),
     "network": Goal(2000, "faults"),
+    "server chaos": Goal(1000, "rotations"),
     "concurrent runs": Goal(4000, "runs"),
     "runs paused past their lease": Goal(300, "pauses"),
     "state machine, SQLite": Goal(200_000, "steps"),

@@ -1,7 +1,6 @@
 """Hypothesis looks for a sequence of runs, kills, losses and pauses that locks a build out."""
 
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -19,9 +18,7 @@ from hypothesis.stateful import (
 from proof.conftest import Proof
 from proof.matrix import SEED, Record, amount
 from proof.virtual_world import Killed, VirtualServer, VirtualWorld
-from signotaur_keyserver.database.database import Database, sqlite_url
-from signotaur_keyserver.database.migrate import migrate
-from support.postgresql import Cluster, programs
+from signotaur_keyserver.database.database import Database
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 WATCHDOG, LEASE_AND_MORE, OVERLAP_AND_MORE = 5 * MINUTE, 11 * MINUTE, 8 * DAY
@@ -132,19 +129,6 @@ def _kill() -> None:
     raise Killed
 
 
-@pytest.fixture
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """An empty database of the kind that the test is for."""
-    if request.param == "SQLite":
-        with closing(Database(sqlite_url(tmp_path / "keyserver.db"))) as database:
-            yield database
-        return
-    if programs() is None:
-        pytest.skip("needs PostgreSQL's server programs (Debian: postgresql)")
-    with Cluster() as cluster, closing(Database(cluster.url(cluster.create()))) as database:
-        yield database
-
-
 @pytest.mark.parametrize(("database", "steps"), STEPS.items(), ids=STEPS, indirect=["database"])
 def test_nothing_that_may_happen_locks_a_build_out(
     database: Database,
@@ -153,7 +137,6 @@ def test_nothing_that_may_happen_locks_a_build_out(
     proof: Proof,
     request: pytest.FixtureRequest,
 ) -> None:
-    migrate(database)
     name = request.node.callspec.id
     with VirtualServer(database) as server, proof(f"state machine, {name}") as record:
         for number in count():
