@@ -35,7 +35,7 @@ def killed(record: Record, harness: FaultHarness, place: KeyLocation, line: int)
 @pytest.mark.parametrize("kind", EVERY)
 def test_the_same_command_finishes_what_a_kill_cut(lanes: Lanes, kind: str, proof: Proof) -> None:
     total = lines_of_a_run(lanes, kind)
-    sample, full = (20, None) if kind in LOCATIONS else (2, 20)
+    sample, full = (20, None) if kind in LOCATIONS else (2, 200)
 
     def attempt(harness: FaultHarness, place: KeyLocation, name: str, line: int) -> Expected:
         killed(record, harness, place, line)
@@ -52,7 +52,7 @@ def test_a_run_that_finishes_another_may_be_killed_too(
     lanes: Lanes, kind: str, proof: Proof
 ) -> None:
     total = lines_of_a_run(lanes, kind)
-    sample, full = (5, 50) if kind in LOCATIONS else (1, 5)
+    sample, full = (5, 200) if kind in LOCATIONS else (1, 20)
 
     def attempt(harness: FaultHarness, place: KeyLocation, name: str, line: int) -> Expected:
         chance = random.Random(f"{SEED} {kind} {line}")  # noqa: S311
