@@ -13,9 +13,10 @@ and messages that outlive their sender. A thief, with ``again`` and aborts, is i
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
-SOURCE = 1
+SOURCE = -1
 """The destination that the old key is read from; written last."""
 MACHINES = (0, 1)
 NOBODY = -1
@@ -121,9 +122,10 @@ Step = tuple[str, State]
 class Protocol:
     """All that can happen next, under the given rules."""
 
-    def __init__(self, rules: Rules, runs: int = 3, candidates: int = 2) -> None:
+    def __init__(self, rules: Rules, runs: int = 3, candidates: int = 2, sinks: int = 2) -> None:
         self.rules = rules
         self.limit = runs
+        self.start = State(sinks=(0,) * sinks)
         self.candidates = candidates
         """Unconfirmed successors that one key may have."""
 
@@ -166,7 +168,8 @@ class Protocol:
     def run(self, state: State, number: int) -> Iterator[Step]:
         """Return what one run can do next; a lost answer is a request that is sent again."""
         run = state.runs[number]
-        step = getattr(self, f"_{run.step}")
+        name, _, sink = run.step.partition(" to ")
+        step = partial(self._deliver, int(sink)) if sink else getattr(self, f"_{name}")
         for what, then in step(state, number, run):
             yield f"run {number} {what}", then
 
@@ -232,15 +235,13 @@ class Protocol:
             yield "finds its key dead", state.gone(number)
         else:
             used = state.with_key(run.candidate, used=self.rules.used_before_delivered)
-            yield "uses its key", used.with_run(number, step="first")
+            yield "uses its key", used.with_run(number, step="deliver to 0")
 
-    def _first(self, state: State, number: int, run: Run) -> Iterator[Step]:
-        delivered = state._replace(sinks=(run.candidate, state.sinks[1]))
-        yield "delivers to the first", delivered.with_run(number, step="last")
-
-    def _last(self, state: State, number: int, run: Run) -> Iterator[Step]:
-        delivered = state._replace(sinks=(state.sinks[0], run.candidate))
-        yield "delivers to the last", delivered.with_run(number, step="confirm")
+    def _deliver(self, sink: int, state: State, number: int, run: Run) -> Iterator[Step]:
+        sinks = (*state.sinks[:sink], run.candidate, *state.sinks[sink + 1 :])
+        after = "confirm" if sink + 1 == len(sinks) else f"deliver to {sink + 1}"
+        delivered = state._replace(sinks=sinks).with_run(number, step=after)
+        yield f"delivers to destination {sink}", delivered
 
     def _confirm(self, state: State, number: int, run: Run) -> Iterator[Step]:
         confirmed = self._confirmed(state, number, run.candidate)
@@ -313,7 +314,7 @@ def locked_out(state: State) -> bool:
 
 def search(protocol: Protocol, is_bad: Callable[[State], bool] = locked_out) -> Found:
     """Visit every state that can be reached, nearest first; stop at the first bad one."""
-    start = State()
+    start = protocol.start
     came: dict[State, tuple[State, str] | None] = {start: None}
     waiting = deque([start])
     while waiting:
@@ -329,7 +330,7 @@ def search(protocol: Protocol, is_bad: Callable[[State], bool] = locked_out) -> 
 
 def reachable(protocol: Protocol) -> Iterator[State]:
     """Return every state that can be reached."""
-    seen = {State()}
+    seen = {protocol.start}
     waiting = deque(seen)
     while waiting:
         state = waiting.popleft()

@@ -1,17 +1,11 @@
 """The protocol, searched exhaustively: no lock-out with its rules, one without each of them."""
 
+from textwrap import dedent
+
 import pytest
 
 from model.protocol import MACHINES, Protocol, Rules, State, reachable, search, undisturbed
-
-LOAD_BEARING = {
-    "confirming arms": Rules(confirming_arms=False),
-    "resuming takes the lease": Rules(resuming_takes_the_lease=False),
-    "decided is decided": Rules(decided_is_decided=False),
-    "runs die before their lease": Rules(runs_die_before_their_lease=False),
-    "runs are leased apart": Rules(leased_apart=False),
-    "keys are used before they are delivered": Rules(used_before_delivered=False),
-}
+from model.traces import TRACES
 
 
 @pytest.mark.parametrize("runs", [1, 2, 3])
@@ -21,10 +15,11 @@ def test_no_run_ever_locks_a_destination_out(runs: int) -> None:
     assert found.states > 10**runs  # it did search
 
 
-@pytest.mark.parametrize("rules", LOAD_BEARING.values(), ids=LOAD_BEARING.keys())
-def test_without_any_of_its_rules_it_does(rules: Rules) -> None:
+@pytest.mark.parametrize(("rules", "trace"), TRACES.values(), ids=TRACES)
+def test_without_any_of_its_rules_it_does(rules: Rules, trace: str) -> None:
     found = search(Protocol(rules))
     assert found.lock_out is not None
+    assert list(found.lock_out) == dedent(trace).strip().splitlines()
 
 
 def unfinished(protocol: Protocol) -> list[State]:

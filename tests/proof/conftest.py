@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,11 @@ from e2e.client_harness import ClientHarness
 from proof.lanes import Lanes
 from proof.leak_harness import LeakHarness
 from proof.matrix import Record, recorded
+from signotaur_keyserver.database.database import Database, sqlite_url
+from signotaur_keyserver.database.migrate import migrate
 from support.front import Front
 from support.keyserver import KeyServer
+from support.postgresql import Cluster, programs
 
 Proof = Callable[[str], AbstractContextManager[Record]]
 
@@ -63,3 +66,18 @@ def lanes(shared_server: KeyServer, tmp_path_factory: pytest.TempPathFactory) ->
     """Tries points side by side, against a server that other tests use, too."""
     with Lanes(shared_server, tmp_path_factory.mktemp("lanes")) as lanes:
         yield lanes
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database without keys, of the kind that the test is for."""
+    if request.param == "SQLite":
+        with closing(Database(sqlite_url(tmp_path / "keyserver.db"))) as database:
+            migrate(database)
+            yield database
+        return
+    if programs() is None:
+        pytest.skip("needs PostgreSQL's server programs (Debian: postgresql)")
+    with Cluster() as cluster, closing(Database(cluster.url(cluster.create()))) as database:
+        migrate(database)
+        yield database

@@ -43,8 +43,12 @@ class StoreLocation(KeyLocation):
         return self._destination.held()
 
     def leftovers(self) -> list[str]:
-        """See ``KeyLocation``. The store's own files are not the client's."""
-        return [str(path) for path in self.folder.rglob("*.rotation")]
+        """See ``KeyLocation``. The store's own files are not the client's.
+
+        A run that is killed between emptying and removing its journal leaves an empty file, which
+        a run with the next key does not look for.
+        """
+        return [str(path) for path in self.folder.rglob("*.rotation") if path.stat().st_size]
 
 
 class JobVariable(ContinuaVariable):

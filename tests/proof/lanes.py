@@ -1,6 +1,5 @@
 """Points of a matrix tried side by side, each with a fresh key in a place of its own."""
 
-import random
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ from queue import Queue
 from typing import Self, TypeVar
 
 from proof.destinations import EVERY
-from proof.matrix import SEED, Record, amount
+from proof.matrix import Record, amount, batches
 from rotation.fault_harness import DONE, FaultHarness
 from rotation.locations import Expected, KeyLocation, Oracle
 from support.keys import add_keys, lineages
@@ -60,17 +59,10 @@ class Lanes:
     def try_each(
         self, record: Record, kind: str, points: Sequence[Point], attempt: Attempt[Point]
     ) -> None:
-        """Try points in a place of this kind, then compare what the server shows.
-
-        They are tried in a random order, so that those before the time is over are a fair sample.
-        """
-        names = [f"{kind} {self._number()}" for _ in points]
-        points = random.Random(SEED).sample(points, len(points))  # noqa: S311
+        """Try points in a place of this kind each, then compare what the server shows."""
         expectations: list[Expected] = []
 
         def one(point: Point, name: str, key: str) -> None:
-            if record.is_late:
-                return
             harness, folder = self._free.get(), self.folder / name
             try:
                 with record.point(f"{kind}, {point}"), EVERY[kind](folder, key) as place:
@@ -80,7 +72,9 @@ class Lanes:
                 self._free.put(harness)
 
         with ThreadPoolExecutor(LANES) as pool:
-            list(pool.map(one, points, names, add_keys(self._server, names)))
+            for batch in batches(record, points, 2 * LANES):
+                names = [f"{kind} {self._number()}" for _ in batch]
+                list(pool.map(one, batch, names, add_keys(self._server, names)))
         found = lineages(self._server)
         for expected in expectations:
             with record.check(expected.name):

@@ -40,11 +40,12 @@ class Goal:
 
 
 GOALS = {
-    "model": Goal(1, "searches"),
+    "model": Goal(100_000, "states"),
     "kill at a line": Goal(5000, "kills"),
     "kill at a system call": Goal(1000, "kills"),
     "error of a system call": Goal(1500, "errors"),
     "network": Goal(2000, "faults"),
+    "server chaos": Goal(1000, "rotations"),
     "concurrent runs": Goal(4000, "runs"),
     "runs paused past their lease": Goal(300, "pauses"),
     "state machine, SQLite": Goal(200_000, "steps"),
@@ -126,6 +127,17 @@ class Record:
         told = "".join(f", {count} {what}" for what, count in sorted(self.outcomes.items()))
         unit = GOALS[self.matrix].unit
         return f"{self.matrix}: {self.points} {unit}{told} (seed {self.seed})"
+
+
+def batches(record: Record, points: Sequence[Point], size: int) -> Iterator[list[Point]]:
+    """Yield points in a random order until the time for the part is over.
+
+    Random, so that those before the time is over are a fair sample.
+    """
+    left = random.Random(SEED).sample(points, len(points))  # noqa: S311
+    while left and not record.is_late:
+        yield left[:size]
+        left = left[size:]
 
 
 @contextmanager

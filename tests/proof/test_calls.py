@@ -5,6 +5,7 @@ strace counts the calls of an undisturbed run first; then it disturbs the n-th o
 
 import re
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ _FAILURES = {1, 10, 11, 12, 14}
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
 
+@cache
 def log_of_a_run(lanes: Lanes, kind: str) -> tuple[Path, Path]:
     """Return the log of an undisturbed run's calls, and the folder of its place."""
     log = lanes.folder / f"calls {kind}"

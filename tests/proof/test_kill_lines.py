@@ -6,6 +6,7 @@ the next run counts the keys at the server.
 """
 
 import random
+from functools import cache
 
 import pytest
 
@@ -21,6 +22,7 @@ KILLED_AGAIN = 2
 """How often the run that should finish is killed, too, in a test of that."""
 
 
+@cache
 def lines_of_a_run(lanes: Lanes, kind: str) -> int:
     return lanes.undisturbed(kind, lambda harness, place: harness.run(place, counted=True)).lines
 
@@ -35,7 +37,7 @@ def killed(record: Record, harness: FaultHarness, place: KeyLocation, line: int)
 @pytest.mark.parametrize("kind", EVERY)
 def test_the_same_command_finishes_what_a_kill_cut(lanes: Lanes, kind: str, proof: Proof) -> None:
     total = lines_of_a_run(lanes, kind)
-    sample, full = (20, None) if kind in LOCATIONS else (2, 20)
+    sample, full = (12, None) if kind in LOCATIONS else (2, 200)
 
     def attempt(harness: FaultHarness, place: KeyLocation, name: str, line: int) -> Expected:
         killed(record, harness, place, line)
@@ -52,7 +54,7 @@ def test_a_run_that_finishes_another_may_be_killed_too(
     lanes: Lanes, kind: str, proof: Proof
 ) -> None:
     total = lines_of_a_run(lanes, kind)
-    sample, full = (5, 50) if kind in LOCATIONS else (1, 5)
+    sample, full = (4, 200) if kind in LOCATIONS else (1, 20)
 
     def attempt(harness: FaultHarness, place: KeyLocation, name: str, line: int) -> Expected:
         chance = random.Random(f"{SEED} {kind} {line}")  # noqa: S311

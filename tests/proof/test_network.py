@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count, pairwise, product
 from pathlib import Path
+from random import Random
 from typing import TypeVar
 
 import pytest
 
 from proof.conftest import Proof
-from proof.matrix import Record, amount, chosen
+from proof.matrix import SEED, Record, amount, batches, chosen
 from rotation.locations import Oracle
 from signotaur_action.errors import SignotaurError
 from signotaur_action.files.journal import JournalPlace
@@ -25,7 +26,7 @@ from signotaur_action.model import Secret
 from signotaur_action.rotation import Rotated, RotationPlan, RotationRun
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkContext
-from support.call_faults import CALLS, at, dripping, twice
+from support.call_faults import CALLS, at, chaos, dripping, twice
 from support.clock import VirtualClock
 from support.fakes import RecordingProgressLog
 from support.front import Exchange, Fault, Front, answering, lost_answer
@@ -34,6 +35,7 @@ from support.keyserver import KeyServer
 from support.wire import Cut, Damage, Relay
 
 MATRIX = "network"
+MAX_TRIES = 20
 PARALLEL = amount(8, 16)
 T = TypeVar("T")
 _NUMBERS = count()
@@ -53,13 +55,13 @@ class Rotation:
         self.file.write_text(f"{self.key}\n")
         self.file.chmod(0o600)
 
-    def run(self, url: str) -> None:
-        """Rotate through a URL. Raises SignotaurError."""
+    def run(self, url: str, patience: int = 60) -> None:
+        """Rotate through a URL, with so many seconds for an answer. Raises SignotaurError."""
         sink = emitter(f"key-file:{self.file}", SinkContext(lambda _text: None, {}))
         address = ServerAddress(
             url,
             ca_file=self.server.ca_file if self.server.tls else None,
-            read_timeout=timedelta(seconds=2),
+            read_timeout=timedelta(seconds=patience),
         )
         service = HttpKeyService(address, VirtualClock())
         run = RotationRun(RotationPlan(7), service, [sink], RecordingProgressLog())
@@ -70,15 +72,24 @@ class Rotation:
         assert isinstance(outcome, Rotated)
         assert self.file.read_text().strip() != self.key
 
+    def is_done(self, url: str) -> bool:
+        """Run, and return whether that was the end of it; whatever comes, the file's key works."""
+        try:
+            self.run(url)
+        except SignotaurError:
+            assert Oracle(self.server).accepts(self.file.read_text().strip()), "locked out"
+            return False
+        return True
+
     def journals(self) -> list[Path]:
         """Return what is left of its journal."""
         return list(self.folder.glob(f".{self.file.name}*.rotation"))
 
-    def try_under(self, record: Record, url: str) -> None:
+    def try_under(self, record: Record, url: str, patience: int = 60) -> None:
         """Rotate under a fault; if that did not finish, once more, when the fault is over."""
         oracle = Oracle(self.server)
         try:
-            self.run(url)
+            self.run(url, patience)
             record.count("finished at once")
         except SignotaurError:
             record.count("finished by the next run")
@@ -122,7 +133,7 @@ class Rotations:
         def one(point: Point, rotation: Rotation) -> None:
             with Relay(self.server.url) as relay, record.point(str(point)):
                 relay.cut_next(*point)
-                rotation.try_under(record, relay.url)
+                rotation.try_under(record, relay.url, 5 if point[1] is Cut.STALL else 60)
                 assert relay.count > 0
 
         self._try_each(record, points, one)
@@ -138,14 +149,30 @@ class Rotations:
 
         self._try_each(record, points, one)
 
+    def try_in_chaos(self, record: Record, seeds: Sequence[int]) -> None:
+        """Let each call of each rotation meet a fault now and then, until the rotation is done."""
+
+        def one(seed: int, rotation: Rotation) -> None:
+            with Front(self.server.url).running() as front, record.point(str(seed)):
+                front.faults.append(chaos(Random(SEED + seed)))  # noqa: S311
+                tries = 0
+                while not rotation.is_done(front.url):
+                    tries += 1
+                    assert tries < MAX_TRIES, "not done"
+                record.count(f"done by run {tries + 1}")
+
+        self._try_each(record, seeds, one)
+
     def _try_each(
         self, record: Record, points: Sequence[T], one: Callable[[T, Rotation], None]
     ) -> None:
-        rotations = self._fresh(len(points))
+        tried: list[tuple[T, Rotation]] = []
         with ThreadPoolExecutor(PARALLEL) as pool:
-            list(pool.map(one, points, rotations))
+            for batch in batches(record, points, PARALLEL):
+                tried += zip(batch, self._fresh(len(batch)), strict=True)
+                list(pool.map(one, *zip(*tried[-len(batch) :], strict=True)))
         found = lineages(self.server)
-        for point, rotation in zip(points, rotations, strict=True):
+        for point, rotation in tried:
             lineage = found[rotation.name]
             with record.check(str(point)):
                 assert (len(lineage.ids), lineage.confirmed) == (2, 1), "not one candidate"
@@ -219,3 +246,11 @@ def test_a_fault_at_a_call_makes_one_key(
 ) -> None:
     with proof(MATRIX) as record:
         Rotations(plain_server, tmp_path).try_calls(record, list(product(CALLS, FAULTS)))
+
+
+def test_a_server_that_is_never_quite_well_costs_no_key(
+    plain_server: KeyServer, tmp_path: Path, proof: Proof
+) -> None:
+    with proof("server chaos") as record:
+        rotations = Rotations(plain_server, tmp_path)
+        rotations.try_in_chaos(record, range(amount(20, 1000)))

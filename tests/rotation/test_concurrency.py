@@ -11,8 +11,7 @@ from support.front import Front
 from support.keys import add_keys, lineages
 from support.keyserver import KeyServer
 
-DONE, BUSY, ALREADY_ROTATED = 0, 14, 15
-PROCESSES, ROUNDS = 8, 3
+DONE, BUSY = 0, 14
 
 
 @pytest.fixture
@@ -72,38 +71,6 @@ def test_a_re_run_of_the_same_ci_job_takes_over_at_once(
     assert second.code == DONE, second.err
     assert Oracle(plain_server).accepts(place.held())
     assert len(lineages(plain_server)[fresh_name].survivors) == 1
-
-
-def test_of_many_runs_exactly_one_rotates(
-    shared_server: KeyServer, oracle: Oracle, fresh_name: str, tmp_path: Path
-) -> None:
-    (key,) = add_keys(shared_server, [fresh_name])
-    for number in range(ROUNDS):
-        folders = [tmp_path / f"{number}-{process}" for process in range(PROCESSES)]
-        for folder in folders:
-            folder.mkdir()
-        files = [folder / "key.txt" for folder in folders]
-        runs = [
-            start_client(
-                "rotate-key",
-                *("--write-key-file", file),
-                *shared_server.options,
-                env={"SIGNOTAUR_API_KEY": key, "HOME": str(file.parent)},
-            )
-            for file in files
-        ]
-        ended = [wait(run) for run in runs]
-        codes = [each.code for each in ended]
-        assert codes.count(DONE) == 1, [each.err for each in ended]
-        assert set(codes) <= {DONE, BUSY, ALREADY_ROTATED}, [each.err for each in ended]
-        assert oracle.accepts(key), "the old key works until the overlap ends"
-        winner = files[codes.index(DONE)]
-        assert [file for file in files if file.exists()] == [winner]
-        assert list(tmp_path.rglob("*.rotation")) == []
-        key = winner.read_text().strip()
-    lineage = lineages(shared_server)[fresh_name]
-    assert lineage.survivors == (oracle.id_of(key),)
-    assert (len(lineage.ids), lineage.confirmed) == (1 + ROUNDS, ROUNDS)
 
 
 def test_after_the_lease_another_run_takes_over(fresh_name: str, tmp_path: Path) -> None:

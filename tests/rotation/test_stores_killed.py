@@ -60,10 +60,9 @@ class Killer:
         return reply or Drop()
 
     def kill(self) -> None:
-        assert self.nursery._process is not None
-        mother = self.nursery._process.pid
-        (client,) = Path(f"/proc/{mother}/task/{mother}/children").read_text().split()
-        os.kill(int(client), signal.SIGKILL)
+        client = self.nursery.child()
+        assert client is not None
+        os.kill(client, signal.SIGKILL)
 
 
 @dataclass

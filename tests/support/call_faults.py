@@ -1,9 +1,12 @@
 """Faults of ``support.front`` at one call of a rotation."""
 
+import json
 import time
 from collections.abc import Callable
+from random import Random
 
-from support.front import Exchange, Fault, times
+from signotaur_wire.problems import MEDIA_TYPE, Problem
+from support.front import Exchange, Fault, answering, lost_answer, times
 
 CALLS = {
     "self": ("GET", "/keys/self", 0),
@@ -95,3 +98,24 @@ def _send(
             handler.wfile.write(bytes([byte]))
         except OSError:  # the client has gone
             return
+
+
+def chaos(chance: Random) -> Fault:
+    """Of 100 calls answer 5 with 503, lose 3 answers, refuse 2 for another run, and delay 1."""
+    another_run = json.dumps({"type": Problem.ROTATION_OPEN, "status": 409, "holder": "chaos"})
+    faults = (
+        (5, answering(503, Retry_After="1")),
+        (3, lost_answer("", "")),
+        (2, answering(409, another_run.encode(), Content_Type=MEDIA_TYPE, Retry_After="1")),
+        (1, dripping(0.001)),
+    )
+
+    def fault(exchange: Exchange) -> bool:
+        drawn = chance.randrange(100)
+        for share, chosen in faults:
+            drawn -= share
+            if drawn < 0:
+                return chosen(exchange)
+        return False
+
+    return fault

@@ -74,10 +74,11 @@ class Nursery:
         env: Mapping[str, str],
         *,
         kill_at: int | None = None,
+        by: signal.Signals = signal.SIGKILL,
         counted: bool = True,
         tracer: Sequence[str] = (),
     ) -> Ended:
-        """Run the client and wait; ``kill_at`` is the line before which it dies.
+        """Run the client and wait; ``kill_at`` is the line before which it sends itself ``by``.
 
         ``tracer`` is an strace command that is attached first. Lines are not ``counted`` then.
         """
@@ -88,6 +89,7 @@ class Nursery:
             "arguments": [str(argument) for argument in arguments],
             "env": dict(env),
             "killAt": kill_at,
+            "by": int(by),
             "counted": counted and not tracer,
             "tracer": list(tracer),
             "out": str(self._out),
@@ -100,6 +102,13 @@ class Nursery:
         code = int(self._process.stdout.readline())
         lines = int(self._lines.read_text())
         return Ended(code, self._out.read_text(), self._err.read_text(), lines)
+
+    def child(self) -> int | None:
+        """Return the process of the run that is under way."""
+        assert self._process is not None
+        mother = self._process.pid
+        children = Path(f"/proc/{mother}/task/{mother}/children").read_text().split()
+        return int(children[0]) if children else None
 
 
 # The program
@@ -155,7 +164,7 @@ def _be_the_run(cli: Any, order: dict[str, Any]) -> int:
         open(number, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
         for number in (1, 2)
     )
-    counter = _Counter(Path(cli.__file__).parent, order["killAt"])
+    counter = _Counter(Path(cli.__file__).parent, order["killAt"], order["by"])
     if order["counted"]:
         sys.settrace(counter.enter)
     code: int = cli.main(order["arguments"])
@@ -165,8 +174,9 @@ def _be_the_run(cli: Any, order: dict[str, Any]) -> int:
 
 
 class _Counter:
-    def __init__(self, package: Path, kill_at: int | None) -> None:
+    def __init__(self, package: Path, kill_at: int | None, number: int) -> None:
         self.lines = 0
+        self._signal = number
         self._kill_at = kill_at
         assert all((package / part).is_dir() for part in PARTS)
         self._prefixes = tuple(f"{package / part}{os.sep}" for part in PARTS)
@@ -178,7 +188,7 @@ class _Counter:
         if event == "line":
             self.lines += 1
             if self.lines == self._kill_at:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), self._signal)
         return self._line
 
 
