@@ -21,7 +21,7 @@ ISSUE_FORMS := $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml
 DEPENDABOT := $(wildcard .github/dependabot.yml)
 ACTIONS := $(wildcard action.yml */action.yml .github/actions/*/action.yml)
 DOCKERFILES := $(wildcard Dockerfile)
-SHELL_SCRIPTS := .ci/run $(wildcard scripts/*) packaging/release-action packaging/selftest-server \
+SHELL_SCRIPTS := .ci/run $(wildcard scripts/*) packaging/release-action packaging/release-assets packaging/selftest-server \
 	$(wildcard examples/*/*.sh)
 
 # The folder of [tool.coverage.run] in pyproject.toml.

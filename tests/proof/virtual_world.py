@@ -4,7 +4,7 @@ The rotation and the journal of the client against the server's own HTTP, in one
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self, TypeVar
@@ -22,7 +22,7 @@ from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.sweep import sweep
 from signotaur_keyserver.store import keys
 from signotaur_wire import keyformat
-from signotaur_wire.messages import KeyState
+from signotaur_wire.messages import DestinationOutcome, KeyState
 from signotaur_wire.roles import ROTATOR
 from support.clock import VirtualClock
 from support.fakes import MemorySink, RecordingProgressLog
@@ -118,9 +118,11 @@ class WatchedService:
         """See ``KeyService``."""
         return self._watched(lambda: self._service.rotation(key, rotation_id))
 
-    def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:
+    def confirm(
+        self, key: Secret, rotation_id: UUID, destinations: Sequence[DestinationOutcome] = ()
+    ) -> Rotation:
         """See ``KeyService``."""
-        return self._watched(lambda: self._service.confirm(key, rotation_id))
+        return self._watched(lambda: self._service.confirm(key, rotation_id, destinations))
 
     def _watched(self, call: Callable[[], T]) -> T:
         self._moment()

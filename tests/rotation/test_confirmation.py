@@ -1,5 +1,6 @@
 """``confirm-rotation`` on the fake key service: every answer, word for word."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
@@ -8,7 +9,7 @@ import pytest
 from signotaur_action.errors import ServerError, SignotaurError, SupersededError
 from signotaur_action.model import KeyInfo, OpenRotation, Rotation, RotationIntent, Secret
 from signotaur_action.rotation import confirm
-from signotaur_wire.messages import RotationState
+from signotaur_wire.messages import DestinationOutcome, RotationState
 from support.fakes import FakeKeyService
 
 
@@ -135,8 +136,10 @@ def test_a_confirmation_without_an_answer_says_what_is_not_known(
         def describe(self, key: Secret) -> KeyInfo:
             return service.describe(key)
 
-        def confirm(self, key: Secret, rotation_id: UUID) -> Rotation:
-            service.confirm(key, rotation_id)
+        def confirm(
+            self, key: Secret, rotation_id: UUID, destinations: Sequence[DestinationOutcome] = ()
+        ) -> Rotation:
+            service.confirm(key, rotation_id, destinations)
             raise ServerError("no answer", keys="other keys")
 
     with pytest.raises(ServerError) as caught:
