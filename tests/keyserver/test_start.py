@@ -32,5 +32,5 @@ def test_serve_loads_the_server() -> None:
 
 def test_a_command_is_a_command_among_others_however_many_are_loaded() -> None:
     every = command_line()
-    assert len(every.registered_commands) + len(every.registered_groups) == 12
+    assert len(every.registered_commands) + len(every.registered_groups) == 13
     assert len(command_line(["serve"]).registered_commands) == 1

@@ -7,6 +7,7 @@ import base64
 import json
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -69,7 +70,7 @@ class IdTokens(StandIn):
             return Reply(401, {"message": "Unauthorized"})
         if call.route != "/run/1/idtoken" or call.query.get("api-version") != "2.0":
             return Reply(404, {"message": "Not Found"})
-        token = self.token(call.query["audience"])
+        token = self.token(call.query["audience"], jti=str(uuid4()))  # each has its own
         self.issued.append(token)
         return Reply(200, {"count": 1, "value": token})
 
