@@ -29,7 +29,7 @@ SITES = (
     CrontabSite,
 )
 # The examples of a key server have tests beside what they configure.
-_NOT_OF_ROTATIONS = {"github", "compose", "leaks", "systemd", "webhooks"}
+_NOT_OF_ROTATIONS = {"github", "compose", "leaks", "systemd", "webhooks", "fleet"}
 OTHERS = sorted(
     path
     for path in EXAMPLES.rglob("*")

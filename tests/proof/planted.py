@@ -87,8 +87,8 @@ _OUTPUTS = Anchor(
 )
 _GUARD = Anchor(
     f"{_ACTION}/commands/guard.py",
-    "    found = _judged(command, service.describe(command.source.key), invocation.clock)\n",
-    "command.source.key.reveal()",
+    "    found = _judged(command, key, service.describe(key), invocation.clock)\n",
+    "key.reveal()",
 )
 _CALLER = Anchor(
     f"{_SERVER}/service/authentication.py",

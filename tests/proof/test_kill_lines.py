@@ -46,7 +46,8 @@ def test_the_same_command_finishes_what_a_kill_cut(lanes: Lanes, kind: str, proo
 
     with proof(MATRIX) as record:
         lanes.try_each(record, kind, chosen(range(1, total + 1), sample, kind, full), attempt)
-        assert record.outcomes["killed"] >= record.points * 0.9
+        # A run may be a little shorter than the counted one, so one point may lie behind its end.
+        assert record.outcomes["killed"] >= record.points * 0.9 - 1
 
 
 @pytest.mark.parametrize("kind", EVERY)
