@@ -184,7 +184,7 @@ class GitlabHarness(StoreHarness[GitLab]):
 class VaultHarness(StoreHarness[OpenBaoFront]):
     """A field of secret/ci/signotaur, beside another field; OpenBao behind a front is the server.
 
-    All of a worker share the server, which begins anew with each: only one is open at a time.
+    All of a process share the server, which is emptied for each: only one is open at a time.
     """
 
     readable = True
