@@ -18,6 +18,23 @@ from signotaur_action.machine.posix import Posix
 from signotaur_action.model import Secret
 
 
+def test_an_error_of_a_close_does_not_fail_a_run_that_is_over(tmp_path: Path) -> None:
+    """Before, EIO or EINTR there ended a confirmed rotation with "Internal error"."""
+    path = tmp_path / "key.txt.rotation"
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    os.close(descriptor)
+    Posix().release(path, descriptor)
+
+
+def test_a_journals_folder_that_cannot_be_read_gives_no_warning(tmp_path: Path) -> None:
+    """Before, an error of that one stat ended the run with "Internal error"."""
+    place = JournalPlace(folders=[tmp_path / "state"])
+    with place.locked(Secret("sig_old"), "https://keys.example.com") as journal:
+        (tmp_path / "state").rename(tmp_path / "moved")
+        assert place.concerns(journal) == []
+        (tmp_path / "moved").rename(tmp_path / "state")
+
+
 def test_every_sync_of_files_and_folders_is_the_machines(tmp_path: Path) -> None:
     """On macOS that is F_FULLFSYNC: what `os.fsync` alone leaves in the disk's cache."""
     synced: list[str] = []

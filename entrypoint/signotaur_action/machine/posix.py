@@ -193,7 +193,8 @@ class Posix:
                     path.unlink()
                     self.sync_folder(path.parent)
         finally:
-            os.close(descriptor)
+            with suppress(OSError):  # it is closed then, too, and nothing depends on it any more
+                os.close(descriptor)
 
     def read_at(self, descriptor: int, size: int, offset: int) -> bytes:
         """See ``port.Machine``."""

@@ -94,7 +94,10 @@ class JournalPlace:
         folder = journal.path.parent
         if not self._machine.has_posix_modes or (self._file and folder == self._file.folder):
             return []
-        return folder_concerns(folder, folder.stat())
+        try:
+            return folder_concerns(folder, folder.stat())
+        except OSError:  # the journal is open; only the warning cannot be given
+            return []
 
     def _found(self, spot: "_Spot", key: Secret, server: str) -> list[Path]:
         found = [each for each in spot.journals(self._machine) if belongs_to(each[1], key, server)]
