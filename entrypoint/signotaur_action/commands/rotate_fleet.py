@@ -95,9 +95,9 @@ class _Log:
             )
         how = in_words(result) if result.is_well else f"failed ({result.code})"
         self._console.note(f"[{self._ended}/{self._total}] {result.name}: {how}")
-        shown = not result.is_well or self._debug
+        whole = not result.is_well or self._debug
         for line in result.prose:
-            if shown or line.startswith("Warning: "):
+            if whole or line.startswith("Warning: "):
                 self._console.note(f"  {result.name}: {line}")
         failed = f", {self._failed} failed" if self._failed else ""
         if self._ended < self._total:
