@@ -1,5 +1,6 @@
 """What is special about POSIX systems, and macOS among them."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -11,11 +12,26 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("this is not a POSIX system", allow_module_level=True)
 
+from signotaur_action.errors import DestinationRefusedError
 from signotaur_action.files.atomic import OwnerOnlyFile
 from signotaur_action.files.journal import JournalPlace
 from signotaur_action.machine import Limits
-from signotaur_action.machine.posix import Posix
+from signotaur_action.machine.posix import Posix, PosixFolder
 from signotaur_action.model import Secret
+from signotaur_action.sinks.base import SinkContext
+from signotaur_action.sinks.env_file import EnvFileSink
+from signotaur_action.sinks.key_file import KeyFileSink
+
+
+class OtherFolders(Posix):
+    """A machine whose folders do something else."""
+
+    def __init__(self, kind: type[PosixFolder]) -> None:
+        super().__init__()
+        self._kind = kind
+
+    def folder(self, path: Path) -> PosixFolder:
+        return self._kind(path, self.sync)
 
 
 def test_an_error_of_a_close_does_not_fail_a_run_that_is_over(tmp_path: Path) -> None:
@@ -33,6 +49,59 @@ def test_a_journals_folder_that_cannot_be_read_gives_no_warning(tmp_path: Path) 
         (tmp_path / "state").rename(tmp_path / "moved")
         assert place.concerns(journal) == []
         (tmp_path / "moved").rename(tmp_path / "state")
+
+
+def test_a_folder_that_cannot_be_listed_may_have_a_journal_in_it(tmp_path: Path) -> None:
+    """Before, the error of the list was "Internal error"; no list must not mean no rotation."""
+
+    class Unlisted(PosixFolder):
+        def names(self) -> list[str]:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    machine = OtherFolders(Unlisted)
+    place = JournalPlace(tmp_path / "key.txt", machine=machine)
+    with (
+        pytest.raises(DestinationRefusedError, match=r"searched for a journal \(input/output"),
+        place.locked(Secret("sig_old"), "https://keys.example.com"),
+    ):
+        pass
+
+
+def test_an_error_of_the_close_of_a_folder_fails_nothing(tmp_path: Path) -> None:
+    """Before, EINTR there ended a run with "Internal error"."""
+
+    class Closed(PosixFolder):
+        def names(self) -> list[str]:
+            os.close(self._descriptor)  # so that the folder's own close fails
+            return []
+
+    place = JournalPlace(tmp_path / "key.txt", machine=OtherFolders(Closed))
+    assert not place.exists(Secret("sig_old"), "https://keys.example.com")
+
+
+@pytest.mark.parametrize("look", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["key file", "dotenv file"])
+def test_a_folder_that_cannot_be_looked_at_refuses_the_file_in_it(
+    tmp_path: Path, kind: str, look: int
+) -> None:
+    """Before, an error of the third look ended the run with "Internal error"."""
+    looks = iter(range(1, 4))
+
+    class Unseen(PosixFolder):
+        def is_at(self, path: Path) -> bool:
+            if next(looks) == look:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().is_at(path)
+
+    path = tmp_path / "key.txt"
+    path.write_bytes(b"")
+    context = SinkContext(emit=print, environ={})
+    sink: KeyFileSink | EnvFileSink = KeyFileSink(str(path), context)
+    if kind == "dotenv file":
+        sink = EnvFileSink(str(path), "API_KEY", context)
+    sink.file = OwnerOnlyFile(path, machine=OtherFolders(Unseen))
+    with pytest.raises(DestinationRefusedError, match=r"used: .*input/output error"):
+        sink.check()
 
 
 def test_every_sync_of_files_and_folders_is_the_machines(tmp_path: Path) -> None:

@@ -105,10 +105,14 @@ class OwnerOnlyFile:
                         folder.remove(name)
 
     def concerns(self) -> list[str]:
-        """Return what a person should know about this place although it can be used."""
+        """Return what a person should know about this place although it can be used.
+
+        Raises FileRefusedError.
+        """
         if not self._machine.has_posix_modes:
             return []
-        current, folder = self._current(), self._folder.status()
+        with _refusals(self.path):
+            current, folder = self._current(), self._folder.status()
         mode = 0 if current is None else stat.S_IMODE(current.st_mode)
         found = folder_concerns(self.path.parent, folder)
         if mode & 0o077:

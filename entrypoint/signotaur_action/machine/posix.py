@@ -49,7 +49,7 @@ class PosixFolder:
     def __init__(self, path: Path, sync: Callable[[int], None]) -> None:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _CLOSE)
         self._sync = sync
-        self._close = weakref.finalize(self, os.close, self._descriptor)
+        self._close = weakref.finalize(self, _close_read_only, self._descriptor)
 
     def status(self) -> os.stat_result:
         """See ``port.Folder``."""
@@ -274,6 +274,12 @@ class Posix:
             signal.signal(number, lambda received, _frame: os.kill(child, received))
         self.unblock(signals)
         return _wait_for(child, last_words)
+
+
+def _close_read_only(descriptor: int) -> None:
+    """Close what nothing was written through: an error, as EINTR, changes nothing then."""
+    with suppress(OSError):
+        os.close(descriptor)
 
 
 def _at_most(kind: int, limit: int) -> int:

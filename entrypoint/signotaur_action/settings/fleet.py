@@ -144,12 +144,16 @@ def _rights(path: Path) -> Iterator[tuple[int, str]]:
     if not MACHINE.has_posix_modes:
         return
     file = Path(os.path.realpath(path))
-    status = file.stat()
+    try:
+        status, folder = file.stat(), file.parent.stat()
+    except OSError as error:
+        yield 1, f"it is not known who can write to this file ({os_reason(error)})"
+        return
     if status.st_mode & 0o022:
         yield 1, f"others can write to this file: chmod go-w {shown(str(path))}"
     if status.st_uid and (reason := MACHINE.why_not_replaceable(file, status)):
         yield 1, f"{reason.partition(',')[0]}, who can change it: use a file of your own"
-    for concern in folder_concerns(file.parent, file.parent.stat()):
+    for concern in folder_concerns(file.parent, folder):
         yield 1, f"{concern}: chmod go-w {file.parent}"
 
 

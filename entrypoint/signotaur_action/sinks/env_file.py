@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from signotaur_action.errors import DestinationRefusedError
 from signotaur_action.files import dotenv
-from signotaur_action.files.atomic import FileRefusedError, OwnerOnlyFile
-from signotaur_action.files.dotenv import DotenvError
+from signotaur_action.files.atomic import OwnerOnlyFile
 from signotaur_action.files.keytext import (
     LARGEST_FILE,
     KeyTextError,
@@ -16,7 +14,7 @@ from signotaur_action.files.keytext import (
 )
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError
-from signotaur_action.sinks.errors import delivery_faults
+from signotaur_action.sinks.errors import check_faults, delivery_faults
 
 _BOM = b"\xef\xbb\xbf"
 _TRIAL = "x" * 69
@@ -36,16 +34,15 @@ class EnvFileSink:
 
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``. The change is tried on the file's text."""
-        try:
+        with check_faults(self.name):
             content = self._content()
             self.file.check(len(self._changed(content, _TRIAL)))
             found = dotenv.assignments(decode(content), self._variable)
-        except (FileRefusedError, OSError, DotenvError, KeyTextError) as error:
-            raise DestinationRefusedError(f"{self.name} cannot be used: {error}.") from None
+            concerns = self.file.concerns()
         repeated = (
             f"{self.file.path}: sets {self._variable} {found} times; only the last one is changed"
         )
-        return [*self.file.concerns(), *([repeated] if found > 1 else [])]
+        return [*concerns, *([repeated] if found > 1 else [])]
 
     def deliver(self, delivery: Delivery) -> None:
         """See ``ports.Sink``."""

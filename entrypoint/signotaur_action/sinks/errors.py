@@ -36,14 +36,17 @@ def delivery_faults(name: str, done: str = "written") -> Iterator[None]:
 
 
 @contextmanager
-def check_faults(name: str, next_step: str) -> Iterator[None]:
-    """Turn what a store's check finds into DestinationRefusedError, with name and next step."""
+def check_faults(name: str, next_step: str | None = None) -> Iterator[None]:
+    """Turn what a check finds into DestinationRefusedError, with name and next step."""
     try:
         yield
-    except StoreRefusedError as error:
+    except (FileRefusedError, DotenvError, KeyTextError, StoreRefusedError) as error:
         refused = f"{name} cannot be used: {error}."
         raise DestinationRefusedError(refused, next_step=next_step) from None
     except HttpError as fault:
         raise DestinationRefusedError(
             f"{name} cannot be used: {fault}", next_step=next_step
         ) from None
+    except OSError as error:
+        refused = f"{name} cannot be used: {os_reason(error)}."
+        raise DestinationRefusedError(refused, next_step=next_step) from None

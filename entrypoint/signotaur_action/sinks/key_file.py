@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from signotaur_action.errors import DestinationRefusedError
-from signotaur_action.files.atomic import FileRefusedError, OwnerOnlyFile
+from signotaur_action.files.atomic import OwnerOnlyFile
 from signotaur_action.files.keytext import (
     LARGEST_FILE,
     KeyTextError,
@@ -14,7 +14,7 @@ from signotaur_action.files.keytext import (
 )
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext
-from signotaur_action.sinks.errors import delivery_faults
+from signotaur_action.sinks.errors import check_faults, delivery_faults
 
 _ROOM = 1024
 
@@ -30,17 +30,16 @@ class KeyFileSink:
 
     def check(self) -> Sequence[str]:
         """See ``ports.Sink``. A file with other content than one key is not overwritten."""
-        try:
+        with check_faults(self.name):
             self.file.check(_ROOM)
             content = self.file.read(LARGEST_FILE + 1)
-        except (FileRefusedError, OSError) as error:
-            raise DestinationRefusedError(f"{self.name} cannot be used: {error}.") from None
+            concerns = self.file.concerns()
         if content and self._key(content) is None:
             raise DestinationRefusedError(
                 f"{self.name} contains something other than one key, which would be lost.",
                 next_step="Choose another file; for a dotenv file use --write-env-file.",
             )
-        return self.file.concerns()
+        return concerns
 
     def deliver(self, delivery: Delivery) -> None:
         """See ``ports.Sink``."""

@@ -91,7 +91,8 @@ class FileJournal:
                 self.path, self._descriptor
             )  # an empty file that is left does no harm
         else:
-            os.close(self._descriptor)
+            with suppress(OSError):  # its records are synced
+                os.close(self._descriptor)
 
     def _append(self, record: dict[str, object]) -> None:
         line = json.dumps(record).encode() + b"\n"

@@ -193,7 +193,8 @@ class _Spot:
     def journals(self, machine: Machine) -> Iterator[Found]:
         """Yield every journal with a rotation in it, a live run's too; read only, not locked.
 
-        The owner is checked only when a journal is opened to be used.
+        The owner is checked only when a journal is opened to be used. Raises
+        DestinationRefusedError for a folder that cannot be listed: an open rotation may be in it.
         """
         prefix = re.escape(f".{self.file}.") if self.file else ""
         usual = "|" if self.file else ""
@@ -203,10 +204,18 @@ class _Spot:
         except OSError:
             return
         with closing(folder):
-            for name in sorted(filter(names.fullmatch, folder.names())):
+            for name in sorted(filter(names.fullmatch, self._listed(folder))):
                 entry = _entry_in(folder, name, machine)
                 if entry is not None:
                     yield self.folder / name, entry
+
+    def _listed(self, folder: Folder) -> list[str]:
+        try:
+            return folder.names()
+        except OSError as error:
+            raise DestinationRefusedError(
+                f"The folder {self.folder} cannot be searched for a journal ({os_reason(error)})."
+            ) from None
 
 
 def _entry_in(folder: Folder, name: str, machine: Machine) -> JournalEntry | None:
