@@ -32,6 +32,7 @@ from signotaur_keyserver.api.context import (
     LeakReports,
     Networks,
 )
+from signotaur_keyserver.api.descriptions import Descriptions
 from signotaur_keyserver.api.key_check import is_key_check, key_check
 from signotaur_keyserver.api.metrics import CachedStateCounts, RequestCounts, SignatureCounts
 from signotaur_keyserver.api.middleware import RequestBoundary, RequestRules
@@ -84,6 +85,7 @@ class Options:
 class KeyServer(FastAPI):
     """The application: FastAPI, and beside it the one request that has to be fast."""
 
+    context: Context
     key_check: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,6 +102,7 @@ def create_app(database: Database, options: Options) -> FastAPI:
     context = Context(
         database=database,
         known_keys=KnownKeys(database),
+        descriptions=Descriptions(database),
         unauthenticated_clients=TokenBuckets(
             options.failures_burst, options.failures_per_second, clock=options.clock
         ),
@@ -123,7 +126,7 @@ def create_app(database: Database, options: Options) -> FastAPI:
     # The documentation pages would load scripts from elsewhere.
     app = KeyServer(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
     app.key_check = RequestBoundary(RequestRules(key_check), context.requests)
-    app.state.context = context
+    app.context = context
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
     app.include_router(key_routes.router)
     app.include_router(signing_routes.router)
@@ -146,8 +149,8 @@ def _webhook_sender(database: Database, options: Options) -> WebhookSender | Non
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    context: Context = app.state.context
+async def _lifespan(app: KeyServer) -> AsyncIterator[None]:
+    context = app.context
     context.known_keys.start()
     context.refusals.start()
     await run_in_threadpool(context.sweeper.start)

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from signotaur_keyserver.api.context import (
     Context,
     context_of,
+    header_of,
     network_of,
     source_of,
     use_origin_of,
@@ -59,22 +60,24 @@ async def authenticated(request: Request) -> Caller:
 
     The first use of a candidate is recorded.
     """
-    caller = await _identified(request)
-    await _record_first_use(request, caller)
-    await _note_use(request, caller)
+    source = source_of(request)
+    caller = await _identified(request, source)
+    await _record_first_use(request, caller, source)
+    await _note_use(request, caller, source)
     return caller
 
 
 async def confirming(request: Request) -> Caller:
     """Return who calls, for the confirmation, which records the first use of a candidate itself."""
-    caller = await _identified(request)
+    source = source_of(request)
+    caller = await _identified(request, source)
     if not _is_uuid(request.path_params["rotation_id"]):  # it will not come to the confirmation
-        await _record_first_use(request, caller)
-    await _note_use(request, caller)
+        await _record_first_use(request, caller, source)
+    await _note_use(request, caller, source)
     return caller
 
 
-async def _identified(request: Request) -> Caller:
+async def _identified(request: Request, source: str | None) -> Caller:
     context = context_of(request)
     try:
         caller = await context.read(context.known_keys.authenticate, _bearer(request))
@@ -82,15 +85,15 @@ async def _identified(request: Request) -> Caller:
         if refused.problem is Problem.UNKNOWN_KEY:
             limit_unauthenticated(request)
         raise
-    request.state.key_id = caller.key.id
+    request.scope["state"]["key_id"] = caller.key.id
     _limit_key(context, caller.key)
-    require_network(caller.key, source_of(request))
+    require_network(caller.key, source)
     return caller
 
 
-async def _record_first_use(request: Request, caller: Caller) -> None:
+async def _record_first_use(request: Request, caller: Caller, source: str | None) -> None:
     if caller.is_first_use_of_candidate:
-        database, source = context_of(request).database, source_of(request)
+        database = context_of(request).database
         await run_in_threadpool(record_first_use, database, caller.key, source)
 
 
@@ -102,8 +105,8 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-async def _note_use(request: Request, caller: Caller) -> None:
-    context, source = context_of(request), source_of(request)
+async def _note_use(request: Request, caller: Caller, source: str | None) -> None:
+    context = context_of(request)
     origin = use_origin_of(request, source)
     if context.last_uses.note(caller, origin):
         # Reported or not, the key may be used.
@@ -155,7 +158,7 @@ async def confirmation_request(request: Request, caller: Confirming) -> Confirma
     try:
         return await _body(request, ConfirmationRequest.from_json, _CONFIRMATION_MEMBERS)
     except RefusedError:  # it will not come to the confirmation
-        await _record_first_use(request, caller)
+        await _record_first_use(request, caller, source_of(request))
         raise
 
 
@@ -192,7 +195,7 @@ async def _body(request: Request, read: Callable[[object], T], members: Sequence
 
 
 def _bearer(request: Request) -> str:
-    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    scheme, _, text = header_of(request, b"authorization").partition(" ")
     if scheme.lower() != "bearer":
         raise refusals.unknown_key()
     return text.strip()

@@ -1,6 +1,5 @@
 """The key API: each route calls one use case and puts its outcome into an answer."""
 
-import json
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -19,12 +18,10 @@ from signotaur_keyserver.api.dependencies import (
 )
 from signotaur_keyserver.service.abort import abort_rotation
 from signotaur_keyserver.service.confirmation import confirm_rotation
-from signotaur_keyserver.service.description import describe_rotation_to, describe_self
+from signotaur_keyserver.service.description import describe_rotation_to
 from signotaur_keyserver.service.opening import put_rotation as put
 from signotaur_wire import paths
 
-# As JSONResponse does it, but for its encoder, of which it makes a new one for each answer.
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 router = APIRouter(default_response_class=JSONResponse)
 
 
@@ -37,8 +34,8 @@ async def key_self(request: Request) -> Response:
     """Describe the key that was used: id, name, owner, roles, expiry, state and open rotation."""
     caller = await using(request, await authenticated(request))
     context = context_of(request)
-    description = await context.read(describe_self, context.database, caller)
-    return Response(_encode(description.to_json()), media_type="application/json")
+    description = await context.read(context.descriptions.of, caller)
+    return Response(description, media_type="application/json")
 
 
 @router.put(paths.ROTATION, **openapi.PUT_ROTATION)

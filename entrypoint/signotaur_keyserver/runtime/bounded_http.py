@@ -5,14 +5,16 @@ head, but no time, so it would need the same additions; and ``GET /keys/self`` t
 more processor time with it.
 """
 
+from asyncio import Transport
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from signotaur_keyserver.api.middleware import FIXED_HEADERS
 from signotaur_keyserver.api.problems import problem_response
 from signotaur_keyserver.runtime.connections import Connection, Connections, Phase
+from signotaur_keyserver.runtime.joined_writes import JoinedWrites
 from signotaur_wire.problems import Problem
 
 HEAD_LIMIT = 16 * 1024
@@ -34,7 +36,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Begin: from now on the transport is what ends the connection."""
-        super().connection_made(transport)
+        super().connection_made(cast("Transport", JoinedWrites(transport, self.loop)))
         self._place.end = transport.abort
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import time
 import traceback
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,6 +16,24 @@ class LogFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class TextFormatter(logging.Formatter):
+    """A line for people. The text of a second is made once: it would be a third of a line."""
+
+    _second, _text = -1, ""
+
+    def formatTime(  # noqa: N802 - the name that logging calls
+        self,
+        record: logging.LogRecord,
+        datefmt: str | None = None,  # noqa: ARG002
+    ) -> str:
+        """Return the local time of a record, with milliseconds."""
+        second = int(record.created)
+        if second != self._second:
+            self._second = second
+            self._text = time.strftime(self.default_time_format, self.converter(record.created))
+        return f"{self._text},{int(record.msecs):03}"
 
 
 class JsonFormatter(logging.Formatter):
@@ -43,11 +62,9 @@ def log_to_stderr(log_format: LogFormat = LogFormat.TEXT) -> None:
     logging.logProcesses = False
     logging.logMultiprocessing = False
     logging._srcfile = None  # noqa: SLF001 - as the HOWTO says
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
-    if log_format is LogFormat.JSON:
-        for handler in logging.getLogger().handlers:
-            handler.setFormatter(JsonFormatter())
+    text = TextFormatter("%(asctime)s %(levelname)s %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if log_format is LogFormat.JSON else text)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     for noisy in ("alembic", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
