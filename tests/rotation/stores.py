@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import Any, Self
 
 from support.providers.amazon_place import AwsParameterHarness, AwsSecretHarness
+from support.providers.azure_devops import AzureDevopsHarness
 from support.providers.azure_place import AzureKeyVaultHarness
+from support.providers.bitbucket import BitbucketHarness
+from support.providers.circleci import CircleciHarness
 from support.providers.exchange import Call, Reply
+from support.providers.gitea import GiteaHarness
 from support.providers.github_place import GithubHarness
 from support.providers.google_place import GcpSecretHarness
+from support.providers.jenkins import JenkinsHarness
 from support.providers.kubernetes_place import KubernetesHarness
 from support.providers.stores import GitlabHarness, StoreHarness, VaultHarness
+from support.providers.teamcity import TeamcityHarness
 
 
 class Destination(ABC):
@@ -247,5 +253,11 @@ KINDS: dict[str, Make] = {
     "azure": lambda _, key: Store(AzureKeyVaultHarness(new=True), key),
     "google": lambda _, key: Store(GcpSecretHarness(new=True), key),
     "kubernetes": lambda _, key: Store(KubernetesHarness(new=True), key),
+    "gitea": lambda _, key: Store(GiteaHarness(new=True), key),
+    "azure devops": lambda _, key: Store(AzureDevopsHarness(new=True), key),
+    "jenkins": lambda _, key: Store(JenkinsHarness(new=True), key),
+    "teamcity": lambda _, key: Store(TeamcityHarness(new=True), key),
+    "circleci": lambda _, key: Store(CircleciHarness(new=True), key),
+    "bitbucket": lambda _, key: Store(BitbucketHarness(new=True), key),
     "command": Command,
 }

@@ -108,11 +108,15 @@ def run(
 
 
 def each_position(*kinds: str) -> pytest.MarkDecorator:
-    """Run a test with each kind in each position of three, the position of the one that fails."""
+    """Run a test with three destinations, of which one fails.
+
+    The kinds that are always among the three fail at each position, the others at one of them.
+    """
+    usual = ("github", "command", "file")
     cases = []
-    for kind in kinds:
-        others = [each for each in ("github", "command", "file") if each != kind][:2]
-        for position in range(3):
+    for number, kind in enumerate(kinds):
+        others = [each for each in usual if each != kind][:2]
+        for position in range(3) if kind in usual else [number % 3]:
             order = [*others[:position], kind, *others[position:]]
             shown = [each.upper() if each == kind else each for each in order]
             cases.append(pytest.param(order, position, id="-".join(shown)))

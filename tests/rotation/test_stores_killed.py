@@ -36,6 +36,12 @@ ORDER = (
     "azure",
     "google",
     "kubernetes",
+    "gitea",
+    "azure devops",
+    "jenkins",
+    "teamcity",
+    "circleci",
+    "bitbucket",
     "file",
 )
 
