@@ -89,8 +89,8 @@ def test_the_same_command_finishes_what_a_kill_at_a_call_cut(
 
     with proof("kill at a system call") as record:
         lanes.try_each(record, kind, chosen(calls, sample, f"{kind} calls", full), attempt)
-        # A run may be a little shorter than the counted one, so one point may lie behind its end.
-        assert record.outcomes["killed"] >= record.points * 0.9 - 1
+        # A run may have fewer calls than the counted one: waiting for a program takes any number.
+        assert record.outcomes["killed"] >= record.points * 0.5 - 1
 
 
 @pytest.mark.parametrize("kind", EVERY)
