@@ -117,11 +117,6 @@ class BitbucketHarness(StoreHarness[Bitbucket]):
         self.text = f"bitbucket-var:{NAME},{where}"
         super().__init__(Bitbucket(tls=tls), "ATCTT3xFfGN0AAAAAAAAAAAAAAAAAAAA", new=new)
 
-    @property
-    def environ(self) -> dict[str, str]:
-        """See ``StoreHarness``."""
-        return {"BITBUCKET_API_URL": self.server.url, "BITBUCKET_ACCESS_TOKEN": self.token}
-
     def grant(self) -> None:
         """See ``StoreHarness``."""
         self.server.tokens[self.token] = Token()

@@ -104,11 +104,6 @@ class CircleciHarness(StoreHarness[Circleci]):
         self.text = f"circleci-env:{NAME},{where}"
         super().__init__(Circleci(tls=tls), "CCIPAT_AAAAAAAAAAAAAAAAAAAAAA", new=new)
 
-    @property
-    def environ(self) -> dict[str, str]:
-        """See ``StoreHarness``."""
-        return {"CIRCLECI_CLI_HOST": self.server.url, "CIRCLECI_CLI_TOKEN": self.token}
-
     def grant(self) -> None:
         """See ``StoreHarness``."""
         self.server.tokens[self.token] = Token()

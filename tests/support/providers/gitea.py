@@ -105,11 +105,6 @@ class GiteaHarness(StoreHarness[Gitea]):
         self.text = f"gitea-secret:{owner}/{NAME}"
         super().__init__(Gitea(tls=tls), "0123456789abcdef0123456789abcdef01234567", new=new)
 
-    @property
-    def environ(self) -> dict[str, str]:
-        """See ``StoreHarness``."""
-        return {"GITEA_SERVER_URL": self.server.url, "GITEA_SERVER_TOKEN": self.token}
-
     def grant(self) -> None:
         """See ``StoreHarness``."""
         self.server.tokens[self.token] = Token()

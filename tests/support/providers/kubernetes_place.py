@@ -25,11 +25,6 @@ class KubernetesHarness(StoreHarness[Kubernetes]):
     ) -> None:
         super().__init__(Kubernetes(tls=tls), "eyJhbGciOiJSUzI1NiJ9.account.AAAAAAAA", new=new)
 
-    @property
-    def environ(self) -> dict[str, str]:
-        """See ``StoreHarness``."""
-        return {"KUBERNETES_API_URL": self.server.url, "KUBERNETES_TOKEN": self.token}
-
     def is_write(self, call: Call | Request) -> bool:
         """See ``StoreHarness``."""
         return call.method == "PATCH"

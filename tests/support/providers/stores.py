@@ -64,9 +64,9 @@ class StoreHarness(ABC, Generic[Server]):
         self.server.__exit__(*raised)  # type: ignore[arg-type]
 
     @property
-    @abstractmethod
     def environ(self) -> dict[str, str]:
         """The variables by which the sink finds the store."""
+        return {self.address_variable: self.server.url, self.token_variable: self.token}
 
     @property
     def header_token(self) -> str:
@@ -201,11 +201,6 @@ class VaultHarness(StoreHarness[OpenBaoFront]):
         server = OpenBaoFront(self.bao, tls=tls)
         super().__init__(server, "ci-token-AAAAAAAAAAAAAAAAAAAAAAAA", new=new)
 
-    @property
-    def environ(self) -> dict[str, str]:
-        """See ``StoreHarness``."""
-        return {"VAULT_ADDR": self.server.url, "VAULT_TOKEN": self.token}
-
     def grant(self) -> None:
         """See ``StoreHarness``."""
         self.server.add_token(self.token, {"secret/data/ci/signotaur": self.rights})
@@ -258,11 +253,6 @@ class BuildkiteHarness(StoreHarness[Buildkite]):
         server = Buildkite(tls=tls)
         self.text = f"buildkite-secret:{NAME},cluster={server.cluster},organization=acme"
         super().__init__(server, "bkua_AAAAAAAAAAAAAAAAAAAA", new=new)
-
-    @property
-    def environ(self) -> dict[str, str]:
-        """See ``StoreHarness``."""
-        return {"BUILDKITE_REST_API_ENDPOINT": self.server.url, "BUILDKITE_API_TOKEN": self.token}
 
     def grant(self) -> None:
         """See ``StoreHarness``."""

@@ -83,11 +83,6 @@ class TeamcityHarness(StoreHarness[Teamcity]):
     ) -> None:
         super().__init__(Teamcity(tls=tls), "eyJ0eXAiOiAiVENWMiJ9.AAAAAAAAAAAAAAAA", new=new)
 
-    @property
-    def environ(self) -> dict[str, str]:
-        """See ``StoreHarness``."""
-        return {"TEAMCITY_URL": self.server.url, "TEAMCITY_TOKEN": self.token}
-
     def grant(self) -> None:
         """See ``StoreHarness``."""
         self.server.tokens[self.token] = Token()
