@@ -211,9 +211,8 @@ def test_a_leftover_is_removed_by_a_run_that_need_not_write(
 ) -> None:
     key = front_desk.ledger.add()
     file = folder / "new"
-    command: tuple[str | Path, ...] = ("rotate-key", *front.options, "--timeout", "2s")
-    command += ("--af", front_desk.store(key), *written(file))
-    front.faults.append(answering(503, part="confirmation"))
+    command = ("rotate-key", *front.options, "--af", front_desk.store(key), *written(file))
+    front.faults.append(answering(400, part="confirmation"))
     assert front_desk.run(*command).code == 12
     front.faults.clear()
     (folder / ".new.0123456789abcdef.tmp").write_text("left by a killed run")

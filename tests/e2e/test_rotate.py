@@ -636,8 +636,8 @@ def test_state_dir_and_finishing(front: Front, tmp_path: Path, plain_server: Key
         "--wk",
         file,
     )
-    command += ("--state-dir", state, "--timeout", "2s")
-    front.faults.append(times(50, answering(503, part="confirmation")))
+    command += ("--state-dir", state)
+    front.faults.append(answering(400, part="confirmation"))
     done = client.run(*command)
     assert done.code == 12, done.said
     assert "in the journal until this rotation is finished" in done.err

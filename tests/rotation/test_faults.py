@@ -102,7 +102,7 @@ def test_the_same_command_finishes_after_all_answers_to_a_call_were_lost(
 ) -> None:
     method, part, _ = CALLS[call]
     client.front.faults.append(at(call, lost_answer(method, part), count=1000))
-    ended = client.run("--timeout", "2s")
+    ended = client.run("--timeout", "6s")
     assert ended.code == failed(call), ended.err
     assert "Next: Run the same command again" in ended.err
     client.finish()
@@ -184,7 +184,7 @@ def test_an_answer_that_breaks_off_is_asked_for_again(
 @EVERY_CALL
 def test_answers_that_always_break_off_end_the_run(client: ClientBehindFront, call: str) -> None:
     client.front.faults.append(at(call, torn(100), count=1000))
-    ended = client.run("--timeout", "2s")
+    ended = client.run("--timeout", "6s")
     assert ended.code == failed(call), ended.err
     client.finish()
 
