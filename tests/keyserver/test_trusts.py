@@ -153,6 +153,7 @@ def test_the_commands(tmp_path: Path) -> None:
     )
     (told,) = json.loads(command("trust", "list", "--json", data).stdout)
     assert (told["keyLifeSeconds"], told["fetchesKeys"], told["may"]) == (600, False, "any")
+    assert told["addedBy"] is None
     assert told["claims"][1] == {"claim": "ref", "value": "refs/tags/*", "pattern": True}
     removed = command("trust", "remove", "1", data)
     assert removed.stderr == "trust 1 is removed; keys revoked: 0\n"
@@ -167,14 +168,17 @@ def test_the_commands(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "reason"),
     [
-        (["--claim=aud=x"], 10, "the claim aud has no rule"),
+        (["--claim=aud=x"], 10, "--claim: the claim aud has no rule"),
         (["--claim-pattern=ref=x"], 10, "has no *"),
         (["--claim=ref=x"], 1, "anybody can get a token"),
         (["--jwks-file=none.json"], 10, "--jwks-file: cannot read none.json"),
-        (["--jwks-file=text"], 10, "is not JSON"),
+        (["--jwks-file=text"], 10, "--jwks-file: this is not JSON"),
         (["--jwks-file=binary"], 10, "is not text"),
         (["--jwks-file=large"], 10, "is longer than"),
-        (["--ca-file=text"], 10, "--ca-file: text contains no certificates"),
+        (["--ca-file=text"], 10, "--ca-file: this contains no certificates"),
+        (["--ca-file=umlaut"], 10, "--ca-file: this contains no certificates"),
+        (["--jwks-file=infinite"], 10, "--jwks-file: this is not JSON"),
+        (["--jwks-file=null"], 10, "--jwks-file: this is not a JSON object"),
         (["--key-life=2h", "--claim=repository=a/b"], 1, "from 60 to 3600 seconds"),
         (["--may=everything"], 10, "--may"),
     ],
@@ -188,6 +192,9 @@ def test_wrong_options(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("text").write_text("hello")
+    Path("umlaut").write_text("f\u00fcr")
+    Path("infinite").write_text('{"keys": [], "x": 1e999}')
+    Path("null").write_text("null")
     Path("binary").write_bytes(b"\xff")
     Path("large").write_bytes(b"1" * 300_000)
     data = f"--data-dir={tmp_path / 'data'}"

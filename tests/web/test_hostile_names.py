@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 from sqlalchemy import Connection, insert
 
 from signotaur_keyserver.domain.events import Event, EventType, Level
-from signotaur_keyserver.domain.schema import key_uses, keys, rotations
+from signotaur_keyserver.domain.schema import key_uses, keys, rotations, trusts
 from signotaur_keyserver.service import sign_in
 from signotaur_keyserver.service.sign_in import Origin
 from signotaur_keyserver.store import events
@@ -56,6 +56,7 @@ PATHS = (
     "/profile",
     "/users/new",
     "/settings",
+    "/settings/trusts/1/remove",
 )
 
 
@@ -77,6 +78,7 @@ def _fill(pages: Pages) -> None:
             events.write(connection, now, event)
             _store_key(connection, number, name, person.id, now)
             if number < 60:
+                _store_trust(connection, name, person.id, now)
                 sign_in.begin(connection, pages.person(1), now, Origin(name, name))
 
 
@@ -110,6 +112,14 @@ def _store_key(
     times = {"first_at_utc": now, "last_at_utc": now, "uses": 1}
     use = {"key_id": number + 1, "network": name[:64], "client": name}
     connection.execute(insert(key_uses).values(**use, **times))
+
+
+def _store_trust(connection: Connection, name: str, user_id: int, now: datetime) -> None:
+    """Store a name as what a trust says of tokens."""
+    texts = {"issuer": name, "audience": name, "rules": [[name, name, False]], "purpose": "sign"}
+    of_person = {"user_id": user_id, "added_by_user_id": user_id}
+    times = {"life_seconds": 900, "created_at_utc": now}
+    connection.execute(insert(trusts).values(**texts, **of_person, **times))
 
 
 def test_hostile_names_are_shown_harmlessly(pages: Pages, chromium: Browser) -> None:

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser
 
 from docs.pages import PAGES, ROOT
+from signotaur_keyserver.domain.trusts import PLATFORMS, ClaimRule
 from signotaur_keyserver.runtime.tls import ensure_self_signed
-from signotaur_keyserver.service import webhooks
+from signotaur_keyserver.service import trusts, webhooks
 from signotaur_keyserver.web.site import SiteOptions
 from signotaur_wire.roles import AUDITOR, ROTATOR
 from web.browser import DESK, PHONE, window
@@ -48,6 +49,10 @@ def _fill(pages: Pages) -> None:
     ):
         pages.world.key(owner, name, timedelta(days))
     database, client = pages.world.database, pages.world.now
+    rules = (ClaimRule("repository", "acme/app"), ClaimRule("environment", "release"))
+    github, audience = PLATFORMS["github"], "https://keys.example.com"
+    new = trusts.NewTrust(github, audience, rules, "release builds", "sign", 900)
+    trusts.add_trust(database, new, pages.person(1))
     webhooks.add_webhook(database, pages.world.sealer, "https://hooks.example.com/", ())
     old = pages.world.key("release builds", "Continua CI")
     opened = client.open(old)

@@ -10,8 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from keyserver.harness import World, problem
 from signotaur_keyserver.domain.policy import Policy
-from signotaur_keyserver.domain.trusts import ClaimRule
-from signotaur_keyserver.service import policies, trusts, webhooks
+from signotaur_keyserver.service import policies, webhooks
 from signotaur_keyserver.service.administration import AdministrationError
 from signotaur_wire.roles import AUDITOR
 from web.browser import PHONE, accessibility_faults, overflow, window
@@ -145,37 +144,6 @@ def test_a_fault_of_a_webhook_stands_beside_its_field(pages: Pages) -> None:
     assert 'value="key-leaked" checked' in answer.text
     refused = root.call("POST", "/api/v1/webhooks", {"url": URL, "events": ["test"]})
     assert refused.json()["fields"] == ["events"]
-
-
-def test_trusts_are_shown_and_removed(pages: Pages) -> None:
-    world = pages.world
-    world.user("<b>ci</b>")
-    rules = (ClaimRule("repository", "acme/<app>"), ClaimRule("ref", "refs/*", pattern=True))
-    issuer, audience = "https://issuer.example.com", "https://keys.example.com"
-    trusts.add_trust(
-        world.database,
-        trusts.NewTrust(issuer, audience, rules, "<b>ci</b>", "sign", 900),
-    )
-    root, auditor = pages.administrator(), pages.signed_in(pages.add_person("a", AUDITOR))
-    owner = pages.signed_in(pages.add_person("o"))
-    shown = auditor.get("/settings")
-    assert "repository=acme/<app> , ref~refs/*" in text_of(shown)
-    assert "acme/<app>" not in shown.text
-    assert issuer not in owner.get("/settings").text
-    assert problem(owner.call("GET", "/api/v1/trusts")) == (403, "not-allowed")
-    (told,) = auditor.call("GET", "/api/v1/trusts").json()["trusts"]
-    assert (told["claims"], told["may"], told["keyLifeSeconds"]) == (
-        ["repository=acme/<app>", "ref~refs/*"],
-        "sign",
-        900,
-    )
-    assert problem(auditor.call("DELETE", "/api/v1/trusts/1")) == (403, "not-allowed")
-    removed = root.call("DELETE", "/api/v1/trusts/1").json()
-    assert removed == {"removedId": 1, "revokedKeys": 0}
-    assert root.call("DELETE", "/api/v1/trusts/1").status_code == 404
-    (event,) = world.events("trust-removed")
-    assert event["data"] == {"byUserId": pages.person(3).id}
-    assert "There is no trust" in text_of(root.get("/settings"))
 
 
 def test_auditors_see_webhooks_and_their_latest_delivery(pages: Pages) -> None:

@@ -76,6 +76,8 @@ class Options:
     """Peers whose X-Forwarded-For is believed."""
     webhooks: Poster | None = None
     """How webhooks are sent; None, or without a sealer for their secrets: they are not."""
+    private_issuers: bool = False
+    """Whether trusts of the pages may name issuers in private networks."""
     leaks: LeakReports | None = None
     """None: reports of leaked keys are not taken."""
     clock: Callable[[], float] = monotonic
@@ -119,7 +121,7 @@ def create_app(database: Database, options: Options) -> FastAPI:
         webhooks=_webhook_sender(database, options),
         signatures=SignatureCounts(),
         last_uses=LastUses(),
-        issuer_keys=IssuerKeys(options.clock),
+        issuer_keys=IssuerKeys(options.clock, allow_private=options.private_issuers),
         exchanges=CapacityLimiter(_EXCHANGES_AT_ONCE),
         proxies=options.trusted_proxies,
     )

@@ -133,6 +133,15 @@ DisableLeakedKeys = Annotated[
     bool, typer.Option("--disable-leaked-keys", help="Disable a key that was reported as leaked.")
 ]
 
+AllowPrivateIssuers = Annotated[
+    bool,
+    typer.Option(
+        "--allow-private-issuers",
+        help="Fetch keys of issuers that were added on the web pages from loopback, link-local "
+        "and private addresses, too.",
+    ),
+]
+
 
 def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     data_dir: DataDir,
@@ -157,6 +166,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     disable_leaked_keys: DisableLeakedKeys = False,  # noqa: FBT002
     allow_private_webhooks: AllowPrivateWebhooks = False,  # noqa: FBT002
     webhook_ca_file: WebhookCaFile = None,
+    allow_private_issuers: AllowPrivateIssuers = False,  # noqa: FBT002
     log_format: OfLog = LogFormat.TEXT,
     clock_offset: ClockOffset = "0s",
 ) -> None:
@@ -171,6 +181,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
         trusted_proxies=tuple(_network(text) for text in trusted_proxy or ()),
         leaks=_leak_reports(leak_keys, disable=disable_leaked_keys),
         webhooks=webhook_poster(allow_private=allow_private_webhooks, ca_file=webhook_ca_file),
+        private_issuers=allow_private_issuers,
     )
     limits = Limits(max_connections, max_connections_per_address)
     offset = duration("--clock-offset", clock_offset)

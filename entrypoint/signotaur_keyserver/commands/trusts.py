@@ -1,9 +1,8 @@
 """``trust``: whose ID tokens become keys, so that CI jobs need no stored key."""
 
 import json
-import ssl
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,7 +10,7 @@ from signotaur_keyserver.commands import data_folder
 from signotaur_keyserver.commands.errors import CommandError
 from signotaur_keyserver.commands.options import AsJson, DatabaseUrl, DataDir, duration
 from signotaur_keyserver.domain.policy import Purpose
-from signotaur_keyserver.domain.trusts import PLATFORMS, Trust, TrustError, rule_of
+from signotaur_keyserver.domain.trusts import PLATFORMS, Trust
 from signotaur_keyserver.service import trusts
 from signotaur_wire.members import Json, format_time
 
@@ -20,6 +19,13 @@ app = typer.Typer(
 )
 
 _LARGEST_FILE = 256 * 1024
+_OPTIONS = {
+    "claims": "--claim",
+    "claim_patterns": "--claim-pattern",
+    "jwks": "--jwks-file",
+    "ca_pem": "--ca-file",
+}
+"""What gives a field that is read before the database is opened."""
 
 Issuer = Annotated[
     str,
@@ -80,22 +86,19 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter per option
 ) -> None:
     """Trust ID tokens of an issuer that are for this server and have these claims."""
     try:
-        rules = [
-            *(rule_of(text, pattern=False) for text in claim or ()),
-            *(rule_of(text, pattern=True) for text in claim_pattern or ()),
-        ]
-    except TrustError as error:
-        raise CommandError(str(error)) from None
-    new = trusts.NewTrust(
-        PLATFORMS.get(issuer, issuer),
-        audience,
-        tuple(rules),
-        user,
-        may.value,
-        int(duration("--key-life", key_life).total_seconds()),
-        None if jwks_file is None else _jwks(jwks_file),
-        None if ca_file is None else _authorities(ca_file),
-    )
+        new = trusts.new_trust(
+            issuer=issuer,
+            audience=audience,
+            user=user,
+            claims=claim or (),
+            claim_patterns=claim_pattern or (),
+            may=may.value,
+            key_life_seconds=int(duration("--key-life", key_life).total_seconds()),
+            jwks=None if jwks_file is None else _content("--jwks-file", jwks_file),
+            ca_pem=None if ca_file is None else _content("--ca-file", ca_file),
+        )
+    except trusts.TrustRefusedError as error:
+        raise CommandError(f"{_OPTIONS[error.field]}: {error}") from None
     with data_folder.existing(data_dir, database) as opened:
         trust_id = trusts.add_trust(opened, new)
     typer.echo(f"trust {trust_id} added", err=True)
@@ -137,23 +140,8 @@ def _as_json(trust: Trust) -> Json:
         "claims": [vars(rule) for rule in trust.rules],
         "fetchesKeys": trust.jwks is None,
         "createdAt": format_time(trust.created_at_utc),
+        "addedBy": trust.added_by,
     }
-
-
-def _jwks(file: Path) -> Any:
-    try:
-        return json.loads(_content("--jwks-file", file))
-    except (ValueError, RecursionError):
-        raise CommandError(f"--jwks-file: {file} is not JSON") from None
-
-
-def _authorities(file: Path) -> str:
-    text = _content("--ca-file", file)
-    try:
-        ssl.create_default_context().load_verify_locations(cadata=text)
-    except (ssl.SSLError, ValueError):
-        raise CommandError(f"--ca-file: {file} contains no certificates in PEM form") from None
-    return text
 
 
 def _content(option: str, file: Path) -> str:

@@ -158,6 +158,9 @@ trusts = Table(
     Column("ca_pem", Text),
     # Keys and events refer to a trust that was removed.
     Column("removed_at_utc", UtcDateTime),
+    # The administrator who added it on the pages; NULL: the command line did. No foreign key, as
+    # for keys.trust_id.
+    Column("added_by_user_id", Integer),
 )
 
 exchanged_tokens = Table(

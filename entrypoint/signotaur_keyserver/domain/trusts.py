@@ -53,7 +53,14 @@ LONGEST_TOKEN = timedelta(hours=24)
 
 
 class TrustError(ValueError):
-    """A trust is not possible. The message says why."""
+    """A trust is not possible. The message says why, and ``field`` where.
+
+    Fields: ``issuer``, ``audience``, ``claims``, ``claim_patterns``, ``may``, ``key_life_seconds``.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class TimesError(ValueError):
@@ -100,6 +107,10 @@ class Trust:
     """The issuer's keys; None: they are fetched from the issuer."""
     ca_pem: str | None = None
     """Authorities to trust for the issuer, beside the usual ones."""
+    added_by_user_id: int | None = None
+    """The administrator who added it on the pages; None: it was added at the command line."""
+    added_by: str | None = None
+    """Name of that administrator."""
 
     def allows(self, claims: Claims) -> bool:
         """Return whether a token is for this trust: its audience, and all of the rules."""
@@ -118,13 +129,15 @@ def claim_text(value: object) -> str | None:
 
 def rule_of(text: str, *, pattern: bool) -> ClaimRule:
     """Return the rule of ``NAME=VALUE``. Raises TrustError."""
+    field = "claim_patterns" if pattern else "claims"
     name, equals, value = text.partition("=")
     if not equals or not _is_text(name) or not _is_text(value):
-        raise TrustError(f"a claim is NAME=VALUE, each of 1 to {TEXT_MAX} printable characters")
+        rule = f"a claim is NAME=VALUE, each of 1 to {TEXT_MAX} printable characters"
+        raise TrustError(field, rule)
     if name in _CHECKED_ALWAYS:
-        raise TrustError(f"the claim {name} has no rule: the server checks it by itself")
+        raise TrustError(field, f"the claim {name} has no rule: the server checks it by itself")
     if pattern and "*" not in value:
-        raise TrustError(f"the pattern for {name} has no *: give it as an exact claim")
+        raise TrustError(field, f"the pattern for {name} has no *: give it as an exact claim")
     return ClaimRule(name, value, pattern)
 
 
@@ -134,24 +147,26 @@ def require_possible(
     """Raise TrustError unless these can be a trust."""
     _require_issuer(issuer)
     if not _is_text(audience):
-        raise TrustError(f"an audience has 1 to {TEXT_MAX} printable characters")
+        raise TrustError("audience", f"an audience has 1 to {TEXT_MAX} printable characters")
     if not 1 <= len(rules) <= RULES_MAX:
-        raise TrustError(f"a trust has 1 to {RULES_MAX} claims")
+        raise TrustError("claims", f"a trust has 1 to {RULES_MAX} claims")
     names = [rule.claim for rule in rules]
     if len(set(names)) < len(names):
-        raise TrustError("a claim is given twice: a second trust allows another value")
+        raise TrustError("claims", "a claim is given twice: a second trust allows another value")
     if all(rule.pattern for rule in rules):
-        raise TrustError("at least one claim must be exact")
+        raise TrustError("claims", "at least one claim must be exact")
     owners = _OWNER_CLAIMS.get(issuer)
     if owners and not any(rule.claim in owners and not rule.pattern for rule in rules):
         raise TrustError(
+            "claims",
             "anybody can get a token of this issuer: one of these claims must be exact: "
-            + ", ".join(owners)
+            + ", ".join(owners),
         )
     if purpose not in list(Purpose):
-        raise TrustError("a key may sign, rotate or any")
+        raise TrustError("may", "a key may sign, rotate or any")
     if not SHORTEST_LIFE <= life_seconds <= LONGEST_LIFE:
-        raise TrustError(f"a key lives from {SHORTEST_LIFE} to {LONGEST_LIFE} seconds")
+        limits = f"{SHORTEST_LIFE} to {LONGEST_LIFE} seconds"
+        raise TrustError("key_life_seconds", f"a key lives from {limits}")
 
 
 def require_valid_now(claims: Claims, now: datetime) -> datetime:
@@ -209,7 +224,8 @@ def _require_issuer(issuer: str) -> None:
         usable, extra = False, ""
     if not usable or extra or not issuer.isascii() or not _is_text(issuer) or " " in issuer:
         raise TrustError(
-            f"an issuer is https://HOST/PATH without a query, or one of {', '.join(PLATFORMS)}"
+            "issuer",
+            f"an issuer is https://HOST/PATH without a query, or one of {', '.join(PLATFORMS)}",
         )
 
 

@@ -49,13 +49,22 @@ class _Kept:
 class IssuerKeys:
     """Verifies tokens by the keys of the issuers that trusts name.
 
-    ``clock`` counts seconds from any moment from 0 on, for the age of keys alone.
+    ``clock`` counts seconds from any moment from 0 on, for the age of keys alone. A trust of the
+    command line may name an issuer in the own network; one of the pages may only with
+    ``allow_private``: who signs in must not make this server ask there.
     """
 
-    def __init__(self, clock: Callable[[], float] = monotonic, *, seconds: float = SECONDS) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = monotonic,
+        *,
+        seconds: float = SECONDS,
+        allow_private: bool = False,
+    ) -> None:
         self._clock = clock
         self._seconds = seconds
-        self._kept: dict[tuple[str, str | None], _Kept] = {}
+        self._allow_private = allow_private
+        self._kept: dict[tuple[str, str | None, bool], _Kept] = {}
 
     def claims(self, trust: Trust, token: str) -> dict[str, Any]:
         """Return the claims of a token that the issuer of a trust signed.
@@ -65,7 +74,8 @@ class IssuerKeys:
         """
         if trust.jwks is not None:
             return KeySet(trust.jwks).claims(token)
-        kept = self._kept.setdefault((trust.issuer, trust.ca_pem), _Kept())
+        source = trust.issuer, trust.ca_pem, self._may_be_private(trust)
+        kept = self._kept.setdefault(source, _Kept())
         keys = kept.keys
         if keys is not None and self._clock() - kept.fetched_at < FRESH:
             try:
@@ -90,19 +100,22 @@ class IssuerKeys:
     def _fetch_into(self, kept: _Kept, trust: Trust) -> None:
         kept.tried_at = self._clock()
         try:
-            kept.keys = KeySet(_fetched(trust, self._seconds))
+            private = self._may_be_private(trust)
+            kept.keys = KeySet(_fetched(trust, self._seconds, allow_private=private))
             kept.fetched_at = self._clock()
         except (HttpsError, JwksError) as error:
             kept.fault = str(error)
 
+    def _may_be_private(self, trust: Trust) -> bool:
+        return self._allow_private or trust.added_by_user_id is None
 
-def _fetched(trust: Trust, seconds: float) -> object:
+
+def _fetched(trust: Trust, seconds: float, *, allow_private: bool) -> object:
     """Return the key set that an issuer publishes. Raises HttpsError and JwksError."""
     tls = ssl.create_default_context()
     if trust.ca_pem is not None:
         tls.load_verify_locations(cadata=trust.ca_pem)
-    # Only somebody at the command line adds trusts, and may know an issuer in the own network.
-    client = HttpsClient(allow_private=True, tls=tls, seconds=seconds)
+    client = HttpsClient(allow_private=allow_private, tls=tls, seconds=seconds)
     discovered = _document(client, trust.issuer.rstrip("/") + _DISCOVERY)
     if not isinstance(discovered, dict) or discovered.get("issuer") != trust.issuer:
         raise JwksError("the discovery document is of another issuer")

@@ -84,8 +84,11 @@ def _candidates(connection: Connection, token: str) -> list[Trust]:
 def _verified(
     issuer_keys: IssuerKeys, candidates: Sequence[Trust], token: str
 ) -> tuple[list[Trust], dict[str, Any]]:
-    """Return the trusts by whose keys a token is genuine, and its claims."""
-    verified, claims, reason = [], dict[str, Any](), ""
+    """Return the trusts by whose keys a token is genuine, and its claims.
+
+    A trust whose keys cannot be had does not keep the token from another one.
+    """
+    verified, claims, reason, unavailable = [], dict[str, Any](), "", ""
     told: Json = {"issuer": candidates[0].issuer}
     for trust in candidates:
         try:
@@ -94,7 +97,9 @@ def _verified(
         except IdTokenError as error:
             reason = str(error)
         except IssuerUnavailableError as error:
-            raise refusals.issuer_unavailable(int(PAUSE), told | {"reason": str(error)}) from None
+            unavailable = str(error)
+    if not verified and unavailable:
+        raise refusals.issuer_unavailable(int(PAUSE), told | {"reason": unavailable})
     if not verified:
         raise refusals.invalid_grant(_NOT_TRUSTED, told | {"reason": reason})
     return verified, claims

@@ -1,12 +1,22 @@
 """What an administrator does with trusts: add, list, remove."""
 
+import json
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.records import Person
-from signotaur_keyserver.domain.trusts import ClaimRule, Trust, TrustError, require_possible
+from signotaur_keyserver.domain.trusts import (
+    PLATFORMS,
+    ClaimRule,
+    Trust,
+    TrustError,
+    require_possible,
+    rule_of,
+)
 from signotaur_keyserver.pki.id_tokens import JwksError, KeySet
 from signotaur_keyserver.service.administration import (
     AdministrationError,
@@ -18,6 +28,14 @@ from signotaur_keyserver.store import event_chain, events, key_locks, keys, trus
 from signotaur_wire.members import Json
 
 MAX_TRUSTS = 100
+
+
+class TrustRefusedError(AdministrationError):
+    """A trust is not possible. ``field`` is where: one of ``new_trust``, for a person's text."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass(frozen=True)
@@ -34,30 +52,79 @@ class NewTrust:
     ca_pem: str | None = None
 
 
-def add_trust(database: Database, new: NewTrust) -> int:
-    """Add a trust and return its id. Raises AdministrationError."""
+@dataclass(frozen=True)
+class TrustOverview:
+    """A trust as a person sees it."""
+
+    trust: Trust
+    last_exchange_at_utc: datetime | None
+
+
+def new_trust(  # noqa: PLR0913 - one parameter per option
+    *,
+    issuer: str,
+    audience: str,
+    user: str,
+    claims: Sequence[str],
+    claim_patterns: Sequence[str],
+    may: str,
+    key_life_seconds: int,
+    jwks: str | None,
+    ca_pem: str | None,
+) -> NewTrust:
+    """Return the trust of texts as a person writes them. Raises TrustRefusedError.
+
+    Claims are ``NAME=VALUE``; the issuer may have a short name; ``jwks`` is JSON.
+    """
     try:
-        require_possible(new.issuer, new.audience, new.rules, new.purpose, new.life_seconds)
-        if new.jwks is not None:
-            KeySet(new.jwks)
-    except (TrustError, JwksError) as error:
-        raise AdministrationError(str(error)) from None
+        exact = [rule_of(text, pattern=False) for text in claims]
+        patterns = [rule_of(text, pattern=True) for text in claim_patterns]
+    except TrustError as error:
+        raise TrustRefusedError(error.field, str(error)) from None
+    if ca_pem is not None:
+        _require_authorities(ca_pem)
+    return NewTrust(
+        PLATFORMS.get(issuer, issuer),
+        audience,
+        (*exact, *patterns),
+        user,
+        may,
+        key_life_seconds,
+        None if jwks is None else _key_set(jwks),
+        ca_pem,
+    )
+
+
+def add_trust(database: Database, new: NewTrust, by: Person | None = None) -> int:
+    """Add a trust and return its id. Raises TrustRefusedError.
+
+    ``by`` is who asked on the pages; None is somebody at the command line. It decides where the
+    keys of the issuer may be fetched from, see ``issuer_keys``.
+    """
+    _require_possible(new)
     with database.write() as connection:
         event_chain.lock_head(connection)
+        if by is not None:
+            require_administrator(connection, by)
         now = database.clock.now(connection)
         if len(trusts.every(connection)) >= MAX_TRUSTS:
-            raise AdministrationError(f"there can be at most {MAX_TRUSTS} trusts")
-        user = require_user(connection, new.user)
+            raise TrustRefusedError("issuer", f"there can be at most {MAX_TRUSTS} trusts")
+        try:
+            user = require_user(connection, new.user)
+        except AdministrationError as error:
+            raise TrustRefusedError("user", str(error)) from None
         trust = Trust(
             **(vars(new) | {"user": user.name}),
             id=0,
             user_id=user.id,
             user_enabled=user.enabled,
             created_at_utc=now,
+            added_by_user_id=None if by is None else by.id,
         )
         trust_id = trusts.add(connection, trust)
         message = f"Trust {trust_id} in {new.issuer} was added for {user.name}."
         data: Json = {"audience": new.audience, "rules": [str(rule) for rule in new.rules]}
+        data |= {} if by is None else {"byUserId": by.id}
         event = Event(Level.SECURITY, EventType.TRUST_ADDED, message, user.id, data=data)
         events.write(connection, now, event)
     return trust_id
@@ -67,6 +134,13 @@ def list_trusts(database: Database) -> Sequence[Trust]:
     """Return every trust."""
     with database.read() as connection:
         return trusts.every(connection)
+
+
+def overviews(database: Database) -> list[TrustOverview]:
+    """Return every trust with its last exchange."""
+    with database.read() as connection:
+        last = trusts.last_exchanges(connection)
+        return [TrustOverview(each, last.get(each.id)) for each in trusts.every(connection)]
 
 
 def remove_trust(database: Database, trust_id: int, by: Person | None = None) -> int:
@@ -93,3 +167,35 @@ def remove_trust(database: Database, trust_id: int, by: Person | None = None) ->
         event = Event(Level.SECURITY, EventType.TRUST_REMOVED, message, trust.user_id, data=data)
         events.write(connection, now, event)
         return len(present)
+
+
+def _require_possible(new: NewTrust) -> None:
+    try:
+        require_possible(new.issuer, new.audience, new.rules, new.purpose, new.life_seconds)
+        if new.jwks is not None:
+            KeySet(new.jwks)
+    except TrustError as error:
+        raise TrustRefusedError(error.field, str(error)) from None
+    except JwksError as error:
+        raise TrustRefusedError("jwks", str(error)) from None
+
+
+def _key_set(text: str) -> Json:
+    """Return a key set that is JSON also to the database, which knows no NaN and no infinity."""
+    try:
+        document = json.loads(text)
+        json.dumps(document, allow_nan=False)
+    except (ValueError, RecursionError):
+        raise TrustRefusedError("jwks", "this is not JSON") from None
+    if not isinstance(document, dict):
+        raise TrustRefusedError("jwks", "this is not a JSON object")
+    return document
+
+
+def _require_authorities(text: str) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    # A TypeError is raised for a text that is not ASCII.
+    except (ssl.SSLError, ValueError, TypeError):
+        fault = "this contains no certificates in PEM form, which is ASCII"
+        raise TrustRefusedError("ca_pem", fault) from None

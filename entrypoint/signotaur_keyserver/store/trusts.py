@@ -5,16 +5,31 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from signotaur_keyserver.domain.schema import exchanged_tokens, trusts, users
+from signotaur_keyserver.domain.schema import exchanged_tokens, keys, trusts, users
 from signotaur_keyserver.domain.trusts import ClaimRule, Trust
 from signotaur_wire.members import Json
 
 _COLUMNS = [column for column in trusts.c if column.name != "removed_at_utc"]
+_ADDERS = users.alias()
 _FIND = (
-    select(*_COLUMNS, users.c.name.label("user"), users.c.enabled.label("user_enabled"))
+    select(
+        *_COLUMNS,
+        users.c.name.label("user"),
+        users.c.enabled.label("user_enabled"),
+        _ADDERS.c.name.label("added_by"),
+    )
     .join(users, users.c.id == trusts.c.user_id)
+    .outerjoin(_ADDERS, _ADDERS.c.id == trusts.c.added_by_user_id)
     .where(trusts.c.removed_at_utc.is_(None))
     .order_by(trusts.c.id)
+)
+_LAST_EXCHANGE = (
+    select(keys.c.created_at_utc)
+    # A successor was made by a rotation, not by an exchange.
+    .where(keys.c.trust_id == trusts.c.id, keys.c.rotated_from_key_id.is_(None))
+    .order_by(keys.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
 )
 
 
@@ -28,7 +43,7 @@ def add(connection: Connection, trust: Trust) -> int:
         **vars(trust),
         "rules": [[rule.claim, rule.value, rule.pattern] for rule in trust.rules],
     }
-    for name in ("id", "user", "user_enabled"):
+    for name in ("id", "user", "user_enabled", "added_by"):
         del values[name]
     added = connection.execute(insert(trusts).values(**values).returning(trusts.c.id))
     return int(added.scalar_one())
@@ -49,6 +64,12 @@ def get(connection: Connection, trust_id: int) -> Trust | None:
     """Return a trust, or None."""
     row = connection.execute(_FIND.where(trusts.c.id == trust_id)).mappings().one_or_none()
     return None if row is None else _trust(row)
+
+
+def last_exchanges(connection: Connection) -> dict[int, datetime]:
+    """Return when a token was last exchanged, by the ids of trusts that ever had one."""
+    found = connection.execute(select(trusts.c.id, _LAST_EXCHANGE.label("at")))
+    return {row.id: row.at for row in found if row.at is not None}
 
 
 def lock(connection: Connection, trust_id: int, *, shared: bool = False) -> None:

@@ -46,7 +46,10 @@ def from_json(message: type[T], data: object) -> T:
 
 
 def from_form(message: type[T], pairs: Sequence[tuple[str, str]]) -> T:
-    """Read the fields of a form or a query. Raises RefusedError that names the fields at fault."""
+    """Read the fields of a form or a query. Raises RefusedError that names the fields at fault.
+
+    A tuple of texts is several fields of one name, or one on each line.
+    """
     given: dict[str, list[str]] = {}
     for name, value in pairs:
         given.setdefault(name, []).append(value)
@@ -55,6 +58,11 @@ def from_form(message: type[T], pairs: Sequence[tuple[str, str]]) -> T:
         return _from_texts(hint, given.get(camel(field.name), []), field)
 
     return _build(message, read)
+
+
+def to_form(message: object) -> Mapping[str, object]:
+    """Return what the fields of a form show of a message: nothing for None, lines for a tuple."""
+    return {camel(f.name): _shown(getattr(message, f.name)) for f in fields(_dataclass(message))}
 
 
 def to_json(answer: object) -> Any:
@@ -72,6 +80,12 @@ def to_json(answer: object) -> Any:
     return answer
 
 
+def field_refusal(field: str, fault: Exception) -> refusals.RefusedError:
+    """Return the refusal that names the field at fault, and says the fault as a sentence."""
+    text = str(fault)
+    return refusals.invalid_fields({camel(field): f"{text[:1].upper()}{text[1:]}."})
+
+
 def _build(message: type[T], read: Callable[[Field[Any], Any], object]) -> T:
     hints = get_type_hints(message)
     values: Json = {}
@@ -86,7 +100,13 @@ def _build(message: type[T], read: Callable[[Field[Any], Any], object]) -> T:
     return message(**values)
 
 
-def _dataclass(message: type) -> Any:
+def _shown(value: object) -> object:
+    if isinstance(value, tuple):
+        return "\n".join(map(str, value))
+    return "" if value is None else value
+
+
+def _dataclass(message: object) -> Any:
     return message
 
 
@@ -120,8 +140,10 @@ def _from_json(hint: Any, value: object) -> object:
 
 def _from_texts(hint: Any, texts: Sequence[str], field: Field[Any]) -> object:
     if get_origin(hint) is tuple:
-        part = get_args(hint)[0]
-        return tuple(_number(text) if part is int else _text(text) for text in texts)
+        if get_args(hint)[0] is int:
+            return tuple(map(_number, texts))
+        lines = (line.strip() for text in texts for line in text.split("\n"))
+        return tuple(_text(line) for line in lines if line)
     scalar = _scalar(hint)
     if scalar is bool:
         return bool(texts)

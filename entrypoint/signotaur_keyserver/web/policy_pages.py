@@ -1,19 +1,17 @@
 """The server's policy: a section of the settings, and its form for administrators."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from signotaur_keyserver.api.schemas import camel
 from signotaur_keyserver.domain.authorization import Action
 from signotaur_keyserver.domain.policy import Policy
-from signotaur_keyserver.domain.refusals import RefusedError, invalid_fields
 from signotaur_keyserver.service import policies
 from signotaur_keyserver.service.policies import PolicyRefusedError
-from signotaur_keyserver.web.routes import Routes
-from signotaur_keyserver.web.visit import Visit, faults_of
+from signotaur_keyserver.web.messages import field_refusal
+from signotaur_keyserver.web.routes import AfterChange, Routes
+from signotaur_keyserver.web.visit import Visit
 
 routes = Routes()
 
@@ -50,68 +48,43 @@ def section(visit: Visit) -> PolicySection:
 @routes.page("/settings/policy", Action.CHANGE_SETTINGS)
 def policy_page(visit: Visit) -> Response:
     """Show the form of the policy."""
-    body = body_of(policies.show_policy(visit.database))
-    typed = {camel(name): "" if value is None else value for name, value in vars(body).items()}
-    return _page(visit, typed | {"networks": "\n".join(body.networks)})
-
-
-@routes.form("/settings/policy", Action.CHANGE_SETTINGS)
-def change_policy(visit: Visit) -> Response:
-    """Change the policy. What it limits holds at the next request."""
-    try:
-        body = visit.read(PolicyBody)
-        _change(visit, replace(body, networks=split(body.networks)))
-    except RefusedError as refused:
-        pairs: Any = visit.body
-        return _page(visit, dict(pairs), faults_of(refused))
-    return visit.redirect("/settings", "Policy saved.")
+    return _page(visit)
 
 
 @routes.call("GET", "/api/v1/settings/policy", Action.SEE_SETTINGS, answer=PolicyBody)
 def get_policy(visit: Visit) -> Response:
     """Return the server's policy."""
-    return visit.answer(body_of(policies.show_policy(visit.database)))
+    return visit.answer(_body(visit))
 
 
-@routes.call(
+def _body(visit: Visit) -> PolicyBody:
+    return body_of(policies.show_policy(visit.database))
+
+
+def _page(visit: Visit, faults: Mapping[str, str] = _NO_FAULTS) -> Response:
+    status = 422 if faults else 200
+    typed = visit.typed(_body(visit))
+    return visit.render("settings/policy_form.html", status, typed=typed, faults=faults)
+
+
+@routes.change(
     "PUT",
-    "/api/v1/settings/policy",
+    "/settings/policy",
     Action.CHANGE_SETTINGS,
-    answer=PolicyBody,
+    AfterChange(
+        lambda visit, message: visit.redirect("/settings", message), PolicyBody, _body, _page
+    ),
     body=PolicyBody,
 )
-def put_policy(visit: Visit) -> Response:
+def put_policy(visit: Visit) -> str:
     """Replace the server's policy: a member that is left out does not limit any more."""
-    return visit.answer(body_of(_change(visit, visit.read(PolicyBody))))
-
-
-def _change(visit: Visit, body: PolicyBody) -> Policy:
+    body = visit.read(PolicyBody)
     changes = vars(body) | {"networks": body.networks or None}
     try:
-        return policies.set_policy(visit.database, by=visit.person, **changes)
+        policies.set_policy(visit.database, by=visit.person, **changes)
     except PolicyRefusedError as refused:
-        raise field_refusal(refused) from None
-
-
-def field_refusal(refused: PolicyRefusedError) -> RefusedError:
-    """Return the refusal that names the field at fault."""
-    text = str(refused)
-    return invalid_fields({camel(refused.field): f"{text[:1].upper()}{text[1:]}."})
-
-
-def split(networks: Sequence[str]) -> tuple[str, ...]:
-    """Return the networks of a form, which are one on each line."""
-    return tuple(" ".join(networks).split())
-
-
-def _page(
-    visit: Visit, typed: Mapping[str, object], faults: Mapping[str, str] = _NO_FAULTS
-) -> Response:
-    known: dict[str, object] = {camel(field.name): "" for field in fields(PolicyBody)}
-    status = 422 if faults else 200
-    return visit.render(
-        "settings/policy_form.html", status, typed=known | dict(typed), faults=faults
-    )
+        raise field_refusal(refused.field, refused) from None
+    return "Policy saved."
 
 
 def body_of(policy: Policy) -> PolicyBody:

@@ -114,6 +114,12 @@ class Visit:
         pairs: Any = self.body
         return messages.from_form(message, pairs)
 
+    def typed(self, message: object) -> Mapping[str, object]:
+        """Return what the fields of a form show: what was typed, or else what a message says."""
+        shown = messages.to_form(message)
+        pairs: Any = self.body
+        return shown if pairs is None else {**dict.fromkeys(shown, ""), **dict(pairs)}
+
     def query(self, message: type[T]) -> T:
         """Read the query. Raises RefusedError that names the parameters at fault."""
         return messages.from_form(message, self.request.query_params.multi_items())

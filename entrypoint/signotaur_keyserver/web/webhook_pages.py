@@ -21,6 +21,7 @@ from signotaur_keyserver.service import webhooks
 from signotaur_keyserver.service.administration import AdministrationError
 from signotaur_keyserver.service.webhooks import WebhookOverview
 from signotaur_keyserver.web.delivery_pages import RECENT, DeliveryView, latest
+from signotaur_keyserver.web.messages import field_refusal
 from signotaur_keyserver.web.routes import Routes
 from signotaur_keyserver.web.visit import Visit, faults_of
 
@@ -167,8 +168,7 @@ def _add(visit: Visit, body: WebhookBody) -> AddedWebhookAnswer:
             visit.database, sealer, body.url, types, visit.person
         )
     except AdministrationError as error:
-        text = str(error)
-        raise invalid_fields({"url": f"{text[:1].upper()}{text[1:]}."}) from None
+        raise field_refusal("url", error) from None
     return AddedWebhookAnswer(webhook_id, secret)
 
 
