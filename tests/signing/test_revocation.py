@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from asn1crypto import ocsp as asn1_ocsp
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
@@ -120,6 +121,17 @@ def verdict(
     ).verify(file)  # fmt: skip
 
 
+def timestamp_authority(world: World) -> tuple[Authority, LocalSigner]:
+    """Return one of the root's, which is good, and its certificate."""
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+    issued = LocalSigner(
+        name="TSA", issuer=world.root, usages=(),
+        extensions=[(usage, True), responder(world.site.url + OCSP)],
+    )  # fmt: skip
+    world.authority.add(issued.encoded)
+    return Authority(world.work / "tsa", issued), issued
+
+
 def accepted_by_openssl(world: World, signer: LocalSigner) -> bool:
     """Return whether OpenSSL accepts a certificate with the list that is published."""
     encoded, certificate = world.work / "judged.crl", world.work / "judged.pem"
@@ -225,16 +237,10 @@ def test_a_signature_stays_good_if_it_is_proven_older_than_the_revocation(
 )
 def test_a_revoked_timestamp_authority(world: World, reason: str, is_good: bool) -> None:  # noqa: FBT001
     """Who has its key can date a timestamp back."""
-    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
-    issued = LocalSigner(
-        name="TSA", issuer=world.root, usages=(),
-        extensions=[(usage, True), responder(world.site.url + OCSP)],
-    )  # fmt: skip
-    stamping = Authority(world.work / "tsa", issued)
+    stamping, issued = timestamp_authority(world)
     signer = world.signer(OCSP)
     with served(stamping.answer) as (url, _):
         file = world.signed(signer, HttpTimestampServer(url, VirtualClock()))
-    world.authority.add(issued.encoded)
     world.serve()
     assert verdict(file, world.root, after=2 * HOUR).status is FileStatus.VERIFIED
 
@@ -275,6 +281,18 @@ def test_every_certificate_but_the_root_is_asked_about(world: World) -> None:
 def of_another(world: World) -> None:
     question = world.authority.question(world.signer())
     world.site.pages[OCSP] = lambda _: Page(world.authority.answer(question))
+
+
+def of_two(world: World) -> None:
+    """An answer to the same question, asked twice."""
+
+    def page(request: bytes) -> Page:
+        asked = asn1_ocsp.OCSPRequest.load(request)
+        questions = asked["tbs_request"]["request_list"]
+        questions.append(questions[0].copy())
+        return Page(world.authority.answer(asked.dump(force=True)))
+
+    world.site.pages[OCSP] = page
 
 
 def by_stranger(world: World) -> None:
@@ -357,6 +375,7 @@ ANYWHERE: list[tuple[Callable[[World], None], float, str]] = [
         (lambda world: world.answer("-resp_key_id", "-ndays", "1"), 0, ""),
         (lambda world: world.answer("-nmin", "1"), 600, "it was valid until "),
         (of_another, 0, "its answer is about another certificate"),
+        (of_two, 0, "it is not an OCSP answer to one question"),
         (by_stranger, 0, "its signer has no certificate of the issuer"),
         (by_namesake, 0, "its signature is not right"),
         (by_delegate(ExtendedKeyUsageOID.OCSP_SIGNING), 0, ""),
@@ -622,6 +641,22 @@ def test_offline_looks_into_the_lists_of_the_signature(world: World) -> None:
     world.authority.revoke(signer.encoded, datetime.now(UTC) - timedelta(days=1))
     newer = with_lists(file, good, world.authority.revocation_list())
     assert "was revoked on" in verdict(newer, world.root, source=EmbeddedLists).reason
+    assert world.site.asked == []
+
+
+def test_offline_looks_up_a_timestamp_authority_too(world: World) -> None:
+    stamping, issued = timestamp_authority(world)
+    with served(stamping.answer) as (url, _):
+        file = world.signed(world.signer(), HttpTimestampServer(url, VirtualClock()))
+    told = verdict(file, world.root, source=EmbeddedLists).reason
+    assert "CN=TSA is not known: the signature has no revocation list" in told
+    listed = with_lists(file, world.authority.revocation_list())
+    assert verdict(listed, world.root, source=EmbeddedLists).status is FileStatus.VERIFIED
+
+    world.authority.revoke(issued.encoded, datetime.now(UTC) - timedelta(days=1))
+    listed = with_lists(file, world.authority.revocation_list())
+    told = verdict(listed, world.root, source=EmbeddedLists).reason
+    assert "the certificate CN=TSA was revoked on" in told
     assert world.site.asked == []
 
 

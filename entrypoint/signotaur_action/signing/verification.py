@@ -83,13 +83,13 @@ class FileVerifier:
         moments = []
         for token in signed.timestamps:
             try:
-                moments.append(self._moment(token, signed.signature))
+                moments.append(self._moment(token, signed))
             except (FormatError, der.DerError) as fault:
                 raise FormatError(f"its timestamp is not valid: {fault}") from None
         return min(moments, default=None)
 
-    def _moment(self, token: bytes, signature: bytes) -> datetime:
-        timestamp = verified_timestamp(token, signature)
+    def _moment(self, token: bytes, signed: SignedMessage) -> datetime:
+        timestamp = verified_timestamp(token, signed.signature)
         if timestamp.moment > self.clock.now() + CLOCKS_DIFFER:
             raise FormatError(f"it is dated {format_time(timestamp.moment)}, in the future")
         moment, certificates = timestamp.moment, timestamp.certificates
@@ -97,7 +97,7 @@ class FileVerifier:
             timestamp.authority.encoded, certificates, moment, Usage.TIMESTAMPS
         )
         if self.revocation:
-            lists = timestamp.revocation_lists
+            lists = (*timestamp.revocation_lists, *signed.revocation_lists)
             require_not_revoked(self.revocation, chain, lists, moment, Usage.TIMESTAMPS)
         return moment
 
