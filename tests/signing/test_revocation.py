@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from asn1crypto import ocsp as asn1_ocsp
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp as x509_ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from signing import samples
@@ -57,6 +60,14 @@ def lists(
     return x509.CRLDistributionPoints([point]), False
 
 
+def key_usage(*, digital_signature: bool, crl_sign: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=digital_signature, content_commitment=False, key_encipherment=False,
+        data_encipherment=False, key_agreement=False, key_cert_sign=True, crl_sign=crl_sign,
+        encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+
+
 @dataclass
 class World:
     """A root that revokes, its web server, and a program that it is asked about."""
@@ -65,6 +76,8 @@ class World:
     authority: RevokingAuthority
     site: Site
     work: Path
+    number: int = 0
+    """The serial number of the signer that was made last."""
 
     def signer(self, *ways: str, issuer: LocalSigner | None = None) -> LocalSigner:
         """Return a signer whose certificate names these ways to ask; it is good."""
@@ -72,6 +85,7 @@ class World:
         extensions = [named[way](self.site.url + way) for way in ways]
         signer = LocalSigner(name="signer", issuer=issuer or self.root, extensions=extensions)
         self.authority.add(signer.encoded)
+        self.number = x509.load_der_x509_certificate(signer.encoded).serial_number
         return signer
 
     def serve(self) -> None:
@@ -324,6 +338,37 @@ def by_critical_delegate(world: World) -> None:
     )  # fmt: skip
 
 
+def by_delegate_that_may_not_sign(world: World) -> None:
+    usage = key_usage(digital_signature=False, crl_sign=True)
+    world.answer(
+        signer=LocalSigner(
+            name="d", issuer=world.root, usages=[ExtendedKeyUsageOID.OCSP_SIGNING],
+            extensions=[(x509.OCSPNoCheck(), False), (usage, True)],
+        )
+    )  # fmt: skip
+
+
+def with_critical_extension(world: World) -> None:
+    def page(request: bytes) -> Page:
+        asked = x509_ocsp.load_der_ocsp_request(request)
+        now = datetime.now(UTC)
+        answer = (
+            x509_ocsp.OCSPResponseBuilder()
+            .add_response_by_hash(
+                asked.issuer_name_hash, asked.issuer_key_hash, asked.serial_number, SHA1(),  # noqa: S303
+                x509_ocsp.OCSPCertStatus.GOOD, now, now + timedelta(days=1), None, None,
+            )
+            .responder_id(
+                x509_ocsp.OCSPResponderEncoding.NAME,
+                x509.load_der_x509_certificate(world.root.encoded),
+            )
+            .add_extension(x509.OCSPNonce(b"nonce" * 4), critical=True)
+        )  # fmt: skip
+        return Page(answer.sign(world.root.private, SHA256()).public_bytes(Encoding.DER))
+
+    world.site.pages[OCSP] = page
+
+
 def without_certificate(world: World) -> None:
     delegate = LocalSigner(name="d", issuer=world.root, usages=[ExtendedKeyUsageOID.OCSP_SIGNING])
     world.answer("-resp_no_certs", "-ndays", "1", signer=delegate)
@@ -387,6 +432,8 @@ ANYWHERE: list[tuple[Callable[[World], None], float, str]] = [
             "its signer may have been revoked itself",
         ),
         (by_critical_delegate, 0, "the critical extension 1.2.3.4"),
+        (by_delegate_that_may_not_sign, 0, "its signer may not sign OCSP answers"),
+        (with_critical_extension, 0, "the critical extension 1.3.6.1.5.5.7.48.1.2"),
         (without_certificate, 0, "the certificate of its signer is missing"),
         (changed_signature, 0, "its signature is not right"),
         (
@@ -428,6 +475,24 @@ def published(extensions: str, digest: str = "sha256") -> Callable[[World], None
     return publish
 
 
+def with_entries(*numbers: int, of: LocalSigner | None = None) -> Callable[[World], None]:
+    """Publish a list with entries of numbers; 0 is the signer's. ``of``: their issuer."""
+
+    def publish(world: World) -> None:
+        now = datetime.now(UTC)
+        made = x509.CertificateRevocationListBuilder(world.root.subject, now, now + timedelta(1))
+        for number in numbers:
+            entry = x509.RevokedCertificateBuilder(number or world.number, now)
+            if of:
+                issuer = x509.CertificateIssuer([x509.DirectoryName(of.subject)])
+                entry = entry.add_extension(issuer, critical=True)
+            made = made.add_revoked_certificate(entry.build())
+        encoded = made.sign(world.root.private, SHA256()).public_bytes(Encoding.DER)
+        world.publish(encoded)
+
+    return publish
+
+
 SCOPE = "issuingDistributionPoint = critical,@scope\n[scope]\n"
 PARTIAL = "it does not cover the certificate"
 
@@ -446,6 +511,9 @@ PARTIAL = "it does not cover the certificate"
         (published(SCOPE + "fullname = URI:SITE/other.crl"), 0, PARTIAL),
         (published(SCOPE + "onlyuser = TRUE"), 0, ""),
         (published(SCOPE + "onlyCA = TRUE"), 0, PARTIAL),
+        (published(SCOPE + "relativename = name\n[name]\nCN = a"), 0, PARTIAL),
+        (with_entries(0, 0), 0, "it is not a revocation list"),
+        (with_entries(7, of=LocalSigner()), 0, "the critical extension 2.5.29.29"),
         (published(SCOPE + "onlyAA = TRUE"), 0, PARTIAL),
         (published(SCOPE + "indirectCRL = TRUE"), 0, PARTIAL),
         (published(SCOPE + "onlysomereasons = keyCompromise"), 0, PARTIAL),
@@ -476,11 +544,7 @@ def test_an_entry_that_only_delta_lists_may_have(world: World) -> None:
 
 
 def test_an_issuer_that_may_not_sign_lists(world: World) -> None:
-    usage = x509.KeyUsage(
-        digital_signature=True, content_commitment=False, key_encipherment=False,
-        data_encipherment=False, key_agreement=False, key_cert_sign=True, crl_sign=False,
-        encipher_only=False, decipher_only=False,
-    )  # fmt: skip
+    usage = key_usage(digital_signature=True, crl_sign=False)
     issuer = LocalSigner(name="issuer", usages=(), is_authority=True, extensions=[(usage, True)])
     file = world.signed(world.signer(LIST, issuer=issuer))
     made = RevokingAuthority(world.work / "other", issuer)
@@ -493,24 +557,47 @@ def issued(world: World, *ways: str) -> Issued:
     return Issued(*map(x509.load_der_x509_certificate, certificates))
 
 
+@pytest.mark.parametrize(("days", "reason"), [(20, ""), (40, "it was valid until ")])
+def test_a_delegate_must_be_valid_now(world: World, days: int, reason: str) -> None:
+    pair = issued(world)
+    delegate = LocalSigner(
+        name="d", issuer=world.root, usages=[ExtendedKeyUsageOID.OCSP_SIGNING],
+        extensions=[(x509.OCSPNoCheck(), False)],
+    )  # fmt: skip
+    answer = world.authority.answer(ocsp.request(pair), "-ndays", "60", signer=delegate)
+    moment = VirtualClock().now() + timedelta(days=days)
+    if reason:
+        with pytest.raises(NotKnownError, match=reason):
+            ocsp.status(answer, pair, moment)
+    else:
+        assert ocsp.status(answer, pair, moment) is None
+
+
 @pytest.mark.parametrize("way", [OCSP, LIST])
-def test_no_changed_byte_of_an_answer_counts(world: World, way: str) -> None:
+def test_no_changed_byte_of_an_answer_hides_a_revocation(world: World, way: str) -> None:
     pair, now = issued(world), VirtualClock().now()
+    world.authority.revoke(pair.certificate.public_bytes(Encoding.DER), now, "superseded")
     if way == OCSP:
         content = world.authority.answer(ocsp.request(pair), "-resp_no_certs", "-ndays", "1")
         read: Callable[[bytes, Issued, datetime], Revoked | None] = ocsp.status
     else:
         content = world.authority.revocation_list()
         read = revocation_lists.status
-    assert read(content, pair, now) is None
+    revoked = read(content, pair, now)
+    assert revoked
+    refused = 0
     for at in range(len(content)):
         changed = bytearray(content)
-        for bit in (1 << at % 8, 0xFF):
-            changed[at] = content[at] ^ bit
-            with pytest.raises(NotKnownError):
-                read(bytes(changed), pair, now)
+        for bits in (1 << at % 8, 0xFF):
+            changed[at] = content[at] ^ bits
+            try:
+                # The number of unused bits in a signature changes nothing.
+                assert read(bytes(changed), pair, now) == revoked
+            except NotKnownError:
+                refused += 1
         with pytest.raises(NotKnownError):
             read(content[:at], pair, now)
+    assert refused > len(content)
 
 
 # Whom it asks
