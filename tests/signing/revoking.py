@@ -64,6 +64,18 @@ class RevokingAuthority:
         _openssl("ocsp", "-issuer", self.certificate, "-cert", file, "-no_nonce", "-reqout", asked)
         return asked.read_bytes()
 
+    def signed_again(self, certificate: LocalSigner, digest: str) -> bytes:
+        """Return a certificate, PEM, that the issuer signs with another digest."""
+        file, made = self._write("again", certificate), self._folder / "made.pem"
+        request, keeps = self._folder / "again.csr", ("-copy_extensions", "copyall")
+        own, key = file.with_suffix(".key"), self.certificate.with_suffix(".key")
+        _openssl("x509", "-in", file, "-x509toreq", "-signkey", own, *keeps, "-out", request)
+        _openssl(
+            *("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", key, *keeps),
+            *("-set_serial", "5", "-days", "9", f"-{digest}", "-out", made),
+        )
+        return made.read_bytes()
+
     def revocation_list(self, extensions: str = "", *, digest: str = "sha256") -> bytes:
         """Return its list, DER, which is valid for a day; ``extensions`` as OpenSSL writes them."""
         self._index()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from asn1crypto import ocsp as asn1_ocsp
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp as x509_ocsp
@@ -369,6 +370,31 @@ def with_critical_extension(world: World) -> None:
     world.site.pages[OCSP] = page
 
 
+def with_critical_detail(world: World) -> None:
+    """An extension of what it says about the one certificate."""
+
+    def page(request: bytes) -> Page:
+        answer = asn1_ocsp.OCSPResponse.load(world.authority.answer(request))
+        basic = answer.basic_ocsp_response
+        detail = {"extn_id": "1.2.3.4", "critical": True, "extn_value": der.NULL}
+        basic["tbs_response_data"]["responses"][0]["single_extensions"] = [detail]
+        covered = basic["tbs_response_data"].dump(force=True)
+        basic["signature"] = world.root.private.sign(covered, ECDSA(SHA256()))  # type: ignore[call-arg,arg-type]
+        answer["response_bytes"]["response"] = basic
+        return Page(answer.dump(force=True))
+
+    world.site.pages[OCSP] = page
+
+
+def by_delegate_with_sha1(world: World) -> None:
+    delegate = LocalSigner(
+        name="d", issuer=world.root, usages=[ExtendedKeyUsageOID.OCSP_SIGNING],
+        extensions=[(x509.OCSPNoCheck(), False)],
+    )  # fmt: skip
+    delegate.pem = world.authority.signed_again(delegate, "sha1")
+    world.answer(signer=delegate)
+
+
 def without_certificate(world: World) -> None:
     delegate = LocalSigner(name="d", issuer=world.root, usages=[ExtendedKeyUsageOID.OCSP_SIGNING])
     world.answer("-resp_no_certs", "-ndays", "1", signer=delegate)
@@ -434,6 +460,8 @@ ANYWHERE: list[tuple[Callable[[World], None], float, str]] = [
         (by_critical_delegate, 0, "the critical extension 1.2.3.4"),
         (by_delegate_that_may_not_sign, 0, "its signer may not sign OCSP answers"),
         (with_critical_extension, 0, "the critical extension 1.3.6.1.5.5.7.48.1.2"),
+        (with_critical_detail, 0, "the critical extension 1.2.3.4"),
+        (by_delegate_with_sha1, 0, "uses a digest other than SHA256"),
         (without_certificate, 0, "the certificate of its signer is missing"),
         (changed_signature, 0, "its signature is not right"),
         (
@@ -533,6 +561,21 @@ def test_a_list_counts_or_is_refused(
         assert reason in result.reason
     else:
         assert accepted_by_openssl(world, signer)
+
+
+@pytest.mark.parametrize(("scope", "is_good"), [("onlyCA", True), ("onlyuser", False)])
+def test_a_list_of_some_kind_of_certificate(world: World, scope: str, is_good: bool) -> None:  # noqa: FBT001
+    between = LocalSigner(
+        name="between", issuer=world.root, usages=(), is_authority=True,
+        extensions=[lists(world.site.url + "/of-authorities.crl")],
+    )  # fmt: skip
+    made = world.authority.revocation_list(f"{SCOPE}{scope} = TRUE")
+    world.site.pages["/of-authorities.crl"] = lambda _: Page(made)
+    file = world.signed(world.signer(LIST, issuer=between))
+    world.publish(RevokingAuthority(world.work / "lower", between).revocation_list())
+    result = verdict(file, world.root)
+    assert (result.status is FileStatus.VERIFIED) is is_good, result.reason
+    assert is_good or PARTIAL in result.reason
 
 
 def test_an_entry_that_only_delta_lists_may_have(world: World) -> None:

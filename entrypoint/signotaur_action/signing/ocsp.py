@@ -108,11 +108,11 @@ def _is_signer(answer: ocsp.OCSPResponse, certificate: x509.Certificate) -> bool
 
 
 def _require_delegate(delegate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> None:
+    accepted_digest(delegate.signature_hash_algorithm)
     try:
         delegate.verify_directly_issued_by(issuer)
     except (InvalidSignature, ValueError, TypeError):
         raise NotKnownError("its signer has no certificate of the issuer") from None
-    accepted_digest(delegate.signature_hash_algorithm)
     require_current(delegate.not_valid_before_utc, delegate.not_valid_after_utc, now)
     require_known(delegate.extensions, _OF_DELEGATES)
     purposes = extension(delegate.extensions, x509.ExtendedKeyUsage) or ()
