@@ -142,6 +142,19 @@ class TimestampServer(Protocol):
         """Return the answer to a request, both DER. Raises ServerError."""
 
 
+class RevocationAuthorities(Protocol):
+    """What those who issue certificates publish about them, at addresses in the certificates.
+
+    Both methods raise ServerError. Answers are anybody's until their signature is verified.
+    """
+
+    def ask(self, url: str, request: bytes) -> bytes:
+        """Return the answer of an OCSP responder to a request, both DER."""
+
+    def revocation_list(self, url: str) -> bytes:
+        """Return a revocation list, DER."""
+
+
 class FileFormats(Protocol):
     """Reads and writes signatures in files; messages are PKCS #7, DER.
 

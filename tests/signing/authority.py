@@ -10,6 +10,8 @@ from pathlib import Path
 
 from cryptography import x509
 
+from signing.local import LocalSigner
+
 _CONFIGURATION = """
 [tsa]
 default_tsa = it
@@ -30,18 +32,22 @@ Answer = Callable[[bytes], tuple[int, bytes]]
 
 
 class Authority:
-    """Makes timestamps. Its certificate signs itself."""
+    """Makes timestamps. Its certificate signs itself, unless it has one that somebody issued."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, issued: LocalSigner | None = None) -> None:
         folder.mkdir()
         self._folder = folder
         self.certificate = folder / "tsa.pem"
-        _openssl(
-            *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-keyout", folder / "tsa.key", "-out", self.certificate, "-subj", "/CN=TSA"),
-            *("-addext", "extendedKeyUsage=critical,timeStamping"),
-            *("-addext", "keyUsage=critical,digitalSignature"),
-        )
+        if issued is None:
+            _openssl(
+                *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+                *("-keyout", folder / "tsa.key", "-out", self.certificate, "-subj", "/CN=TSA"),
+                *("-addext", "extendedKeyUsage=critical,timeStamping"),
+                *("-addext", "keyUsage=critical,digitalSignature"),
+            )
+        else:
+            self.certificate.write_bytes(issued.pem)
+            (folder / "tsa.key").write_bytes(issued.private_pem)
         (folder / "serial").write_text("01\n")
         (folder / "tsa.cnf").write_text(_CONFIGURATION.format(folder=folder))
         self._lock = threading.Lock()

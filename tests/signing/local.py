@@ -34,7 +34,8 @@ _HASHES = {
 class LocalSigner:
     """A key and its certificate, which signs itself unless an issuer is given.
 
-    It is valid from yesterday on, for 31 days.
+    It is valid from yesterday on, for 31 days. ``extensions``: more of them, each with whether it
+    is critical.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class LocalSigner:
         usages: Sequence[x509.ObjectIdentifier] = (ExtendedKeyUsageOID.CODE_SIGNING,),
         is_authority: bool = False,
         sends_chain: bool = True,
+        extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
     ) -> None:
         self.private = private or ec.generate_private_key(ec.SECP256R1())
         self._issuer = issuer or self
@@ -64,6 +66,8 @@ class LocalSigner:
         if is_authority:
             limits = x509.BasicConstraints(ca=True, path_length=None)
             builder = builder.add_extension(limits, critical=True)
+        for extension, critical in extensions:
+            builder = builder.add_extension(extension, critical=critical)
         made = builder.sign(self._issuer.private, hashes.SHA256())
         self.encoded = made.public_bytes(Encoding.DER)
         self.pem = made.public_bytes(Encoding.PEM)

@@ -9,6 +9,7 @@ from signotaur_action.commands.on_files import NO_KEY, arguments_of, file_access
 from signotaur_action.commands.runner import keys_after_failure, publish, run_with_report
 from signotaur_action.console.console import Console
 from signotaur_action.errors import ExitCode, StopSignal, UsageError
+from signotaur_action.key_server.revocation import HttpRevocationAuthorities
 from signotaur_action.options.sign import TRUST_EXISTING_SIGNATURES
 from signotaur_action.options.verify import STRICT_LIFETIME
 from signotaur_action.process import end_watchdog
@@ -22,10 +23,16 @@ from signotaur_action.reporting.verification import (
 from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.sign import named_files, parallelism
-from signotaur_action.settings.verify import trust
+from signotaur_action.settings.verify import revocation_mode, trust
 from signotaur_action.signing.every_file import EveryFile
 from signotaur_action.signing.outcomes import Outcome
 from signotaur_action.signing.plan import OnSigned
+from signotaur_action.signing.revocation import (
+    EmbeddedLists,
+    Online,
+    RevocationMode,
+    RevocationSource,
+)
 from signotaur_action.signing.trust import Trust
 from signotaur_action.signing.verification import FileVerifier
 
@@ -36,6 +43,7 @@ class Verify:
 
     files: Sequence[Path]
     trust: Trust
+    revocation: RevocationMode
     parallelism: int
     strict_lifetime: bool
     trust_signatures: bool
@@ -64,7 +72,7 @@ def run(invocation: Invocation) -> ExitCode:
             outputs.update(verification_outputs(outcome))
             document.update(verification_document(outcome))
             raise not_all_verified(outcome).with_keys(NO_KEY)
-        publish(report, verification_report(outcome), keys=NO_KEY)
+        publish(report, verification_report(outcome, command.revocation), keys=NO_KEY)
         return ExitCode.DONE
 
     return run_with_report(invocation, work, outputs=outputs, document=document)
@@ -81,16 +89,33 @@ def _verify(command: Verify, invocation: Invocation, console: Console) -> Outcom
         trust_signatures=command.trust_signatures,
     )
     verifier = FileVerifier(
-        command.trust, access.formats, access.check, clock, strict_lifetime=command.strict_lifetime
+        command.trust,
+        access.formats,
+        access.check,
+        clock,
+        strict_lifetime=command.strict_lifetime,
+        revocation=_revocation(command.revocation, invocation),
     )
     results = EveryFile(verifier.verify, command.parallelism, console).run(command.files)
     return Outcome(results, timedelta(seconds=clock.monotonic() - began))
+
+
+def _revocation(mode: RevocationMode, invocation: Invocation) -> RevocationSource | None:
+    match mode:
+        case RevocationMode.NO_CHECK:
+            return None
+        case RevocationMode.OFFLINE:
+            return EmbeddedLists(invocation.clock)
+        case RevocationMode.ONLINE:
+            authorities = HttpRevocationAuthorities(invocation.clock, invocation.environ)
+            return Online(authorities, invocation.clock)
 
 
 def _read(settings: Settings, invocation: Invocation) -> Verify:
     command = Verify(
         named_files(settings, arguments_of(invocation)),
         trust(settings),
+        revocation_mode(settings),
         parallelism(settings),
         strict_lifetime=settings.flag(STRICT_LIFETIME),
         trust_signatures=settings.flag(TRUST_EXISTING_SIGNATURES),

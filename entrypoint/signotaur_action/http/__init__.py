@@ -17,6 +17,7 @@ from signotaur_action.http.sender import (
     Credential,
     Request,
     Sender,
+    single_call,
 )
 from signotaur_action.http.store_access import StoreAccess
 from signotaur_action.http.time_budget import Deadline, TimeBudget, TimeLimit
@@ -42,4 +43,5 @@ __all__ = [
     "limit_pause",
     "refusal_text",
     "reset_pause",
+    "single_call",
 ]

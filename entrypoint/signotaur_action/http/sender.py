@@ -4,7 +4,7 @@ import base64
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,7 +25,7 @@ from signotaur_action.http.errors import (
     network_fault,
 )
 from signotaur_action.http.session import new_session
-from signotaur_action.http.time_budget import TimeLeft, TimeLimit
+from signotaur_action.http.time_budget import Deadline, TimeLeft, TimeLimit
 from signotaur_action.model import Secret
 from signotaur_action.ports import Clock
 
@@ -221,6 +221,18 @@ class Sender:
 
     def _out_of_time(self, what: str) -> HttpError:
         return HttpError(f"{self.url} {what} ({self._limit.name}).", HttpErrorKind.TIME)
+
+
+def single_call(
+    address: ServerAddress, profile: ApiProfile, request: Request, seconds: float, clock: Clock
+) -> Reply:
+    """Send a request over a connection of its own; it takes so many seconds at most.
+
+    Raises HttpError.
+    """
+    limit = Deadline(seconds, f"{seconds} s", clock)
+    with closing(Sender(address, profile, limit, clock)) as sender, sender.call():
+        return sender.send(request)
 
 
 class _Proof(AuthBase):

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,11 +17,10 @@ from signotaur_action.http import (
     TOO_MANY,
     Answer,
     ApiProfile,
-    Deadline,
     HttpError,
     Request,
-    Sender,
     ServerAddress,
+    single_call,
 )
 from signotaur_action.key_server.calls import Transport, read_document
 from signotaur_action.key_server.problems import refusal
@@ -135,15 +133,10 @@ class HttpTimestampServer:
 
     def ask(self, request: bytes) -> bytes:
         """``POST``; nothing of it is secret, so plain http is allowed: most servers use it."""
-        limit = Deadline(_TIMESTAMP_SECONDS, f"{_TIMESTAMP_SECONDS} s", self.clock)
         server = ServerAddress(self.address, proxy=self.proxy)
         query = Request("POST", "", request, _QUERY)
         try:
-            with (
-                closing(Sender(server, _TIMESTAMP_PROFILE, limit, self.clock)) as sender,
-                sender.call(),
-            ):
-                reply = sender.send(query)
+            reply = single_call(server, _TIMESTAMP_PROFILE, query, _TIMESTAMP_SECONDS, self.clock)
         except HttpError as fault:
             raise ServerError(str(fault).removeprefix(f"{self.address} ")) from None
         kind = reply.headers.get("Content-Type", "no content type")

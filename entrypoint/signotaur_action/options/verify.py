@@ -9,7 +9,8 @@ REVOCATION_MODE = declare(
     group=_TRUST,
     metavar="MODE",
     default="NoCheck",
-    help="NoCheck: do not ask whether certificates were revoked. Online and Offline are refused.",
+    help="Whether certificates were revoked: Online asks their issuers, Offline looks into the "
+    "lists in the signature, NoCheck does neither.",
 )
 STRICT_LIFETIME = declare(
     "strict-lifetime",

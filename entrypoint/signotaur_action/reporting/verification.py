@@ -6,18 +6,24 @@ from signotaur_action.errors import SAME_COMMAND, SigningIncompleteError, Signot
 from signotaur_action.reporting.report_content import ReportContent
 from signotaur_action.reporting.signing import counted, failures, file_objects
 from signotaur_action.signing.outcomes import FileStatus, Outcome
+from signotaur_action.signing.revocation import RevocationMode
 
+_CHECKED = {
+    RevocationMode.NO_CHECK: "not checked",
+    RevocationMode.ONLINE: "checked online",
+    RevocationMode.OFFLINE: "checked in the lists of each signature",
+}
 _OF_VERIFY = (FileStatus.VERIFIED, FileStatus.FAILED)
 _OF_TIMESTAMP = (
     FileStatus.TIMESTAMPED, FileStatus.SKIPPED, FileStatus.FAILED, FileStatus.UNTRIED,
 )  # fmt: skip
 
 
-def verification_report(outcome: Outcome) -> ReportContent:
+def verification_report(outcome: Outcome, mode: RevocationMode) -> ReportContent:
     """Return the report when every file is verified."""
     return ReportContent(
         headline=f"{counted(len(outcome.files))} verified in {_seconds(outcome)}.",
-        rows=(("Revocation", "not checked"),),
+        rows=(("Revocation", _CHECKED[mode]),),
         next_step="nothing; every signature is valid.",
         outputs=MappingProxyType(verification_outputs(outcome)),
         document=MappingProxyType(verification_document(outcome)),

@@ -8,29 +8,35 @@ from signotaur_action.options.common import CA_FILE
 from signotaur_action.options.verify import IGNORE_UNTRUSTED_ROOT, REVOCATION_MODE
 from signotaur_action.settings.layers import Settings
 from signotaur_action.signing.certificate import CertificateError, certificates_in
+from signotaur_action.signing.revocation import RevocationMode
 from signotaur_action.signing.trust import Trust
 
-_NO_CHECK = "nocheck"
-_NOT_HERE = ("online", "offline")
+_MODES = {each.lower(): each for each in RevocationMode}
 
 
 def trust(settings: Settings) -> Trust:
-    """Return the roots to trust; an unknown or unsupported revocation mode is a fault."""
-    settings.checked(REVOCATION_MODE, _require_mode, None)
+    """Return the roots to trust."""
     nothing: tuple[bytes, ...] = ()
     roots = settings.checked(CA_FILE, _roots, nothing)
     return Trust.of(roots, accepts_any_root=settings.flag(IGNORE_UNTRUSTED_ROOT))
 
 
-def _require_mode(text: str) -> None:
-    mode = text.strip().lower()
-    if mode in _NOT_HERE:
-        raise ValueError(
-            f"{text} is not supported, because this client cannot ask whether a certificate was "
-            "revoked; give NoCheck, and check that with another program"
+def revocation_mode(settings: Settings) -> RevocationMode:
+    """Return where to look for revoked certificates."""
+    mode = settings.checked(REVOCATION_MODE, _mode, RevocationMode.NO_CHECK)
+    if mode is RevocationMode.ONLINE and settings.flag(IGNORE_UNTRUSTED_ROOT):
+        settings.faults.append(
+            "--ignore-untrusted-root and --revocation-mode Online cannot be used together: anybody "
+            "who makes a file could choose the addresses that this machine asks"
         )
-    if mode != _NO_CHECK:
-        raise ValueError("it must be NoCheck")
+    return mode
+
+
+def _mode(text: str) -> RevocationMode:
+    try:
+        return _MODES[text.strip().lower()]
+    except KeyError:
+        raise ValueError(f"it must be one of {', '.join(RevocationMode)}") from None
 
 
 def _roots(text: str) -> tuple[bytes, ...]:

@@ -87,6 +87,12 @@ class SignedMessage:
         return cls(version, content_info, digests, certificates, tuple(more), fixed, attributes)
 
     @property
+    def revocation_lists(self) -> tuple[bytes, ...]:
+        """The revocation lists that came with it, DER. Raises DerError."""
+        lists = [der.children(part, der.tag(1)) for part in self.more if der.is_tagged(1, part)]
+        return tuple(each for found in lists for each in found)
+
+    @property
     def content(self) -> bytes:
         """What it signs, DER. Raises DerError."""
         try:

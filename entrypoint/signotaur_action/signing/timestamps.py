@@ -86,6 +86,8 @@ class Timestamp:
     authority: SigningCertificate
     certificates: tuple[bytes, ...]
     """What came with it, DER."""
+    revocation_lists: tuple[bytes, ...]
+    """What came with it, DER."""
 
 
 def verified_timestamp(token: bytes, signature: bytes) -> Timestamp:
@@ -110,7 +112,7 @@ def verified_timestamp(token: bytes, signature: bytes) -> Timestamp:
         raise FormatError("it names another certificate than the one that comes with it")
     if not is_complete:
         raise FormatError("it does not say in which time zone it was made")
-    return Timestamp(moment, authority, signed.certificates)
+    return Timestamp(moment, authority, signed.certificates, signed.revocation_lists)
 
 
 def _names(attributes: dict[bytes, tuple[bytes, ...]], certificate: bytes) -> bool:

@@ -30,7 +30,7 @@ from signotaur_action.signing.outcomes import FormatError
 from signotaur_wire.members import format_time
 
 _LIFETIME_SIGNING = ObjectIdentifier("1.3.6.1.4.1.311.10.3.13")
-_FAULTS = (
+CERTIFICATE_FAULTS = (
     ValueError,
     TypeError,
     UnsupportedAlgorithm,
@@ -70,10 +70,11 @@ class Trust:
 
     def require(
         self, certificate: bytes, others: Sequence[bytes], moment: datetime, usage: Usage
-    ) -> None:
-        """Raise FormatError unless a certificate, DER, was good for this usage at a moment.
+    ) -> Sequence[x509.Certificate]:
+        """Return the chain from a certificate, DER, to a root that it is trusted by.
 
-        ``others``: certificates that came with it, which may lead to a root.
+        ``others``: certificates that came with it, which may lead to a root. Raises FormatError
+        if the certificate was not good for this usage at a moment.
         """
         leaf = next(_regular([certificate]), None)
         if leaf is None:
@@ -91,8 +92,8 @@ class Trust:
             .build_client_verifier()
         )
         try:
-            verifier.verify(leaf, [each for each in found if each != leaf])
-        except (VerificationError, *_FAULTS) as error:
+            return verifier.verify(leaf, [each for each in found if each != leaf]).chain
+        except (VerificationError, *CERTIFICATE_FAULTS) as error:
             raise FormatError(_untrusted(leaf, _reason(error, leaf))) from None
 
 
@@ -103,7 +104,7 @@ def ends_with_certificate(certificate: bytes) -> bool:
 
 def _readable(encoded: Sequence[bytes]) -> Iterator[x509.Certificate]:
     for each in encoded:
-        with suppress(*_FAULTS):
+        with suppress(*CERTIFICATE_FAULTS):
             yield x509.load_der_x509_certificate(each)
 
 
@@ -130,7 +131,7 @@ def _is_regular(encoded: bytes) -> bool:
 def _is_root(certificate: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(certificate)
-    except (InvalidSignature, *_FAULTS):
+    except (InvalidSignature, *CERTIFICATE_FAULTS):
         return False
     return True
 
@@ -187,7 +188,7 @@ _PURPOSE = {Usage.CODE: "signing code", Usage.TIMESTAMPS: "timestamps"}
 def _usages(certificate: x509.Certificate) -> x509.ExtendedKeyUsage | tuple[()]:
     try:
         return certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except _FAULTS:
+    except CERTIFICATE_FAULTS:
         return ()
 
 
@@ -199,13 +200,14 @@ def _reason(error: Exception, leaf: x509.Certificate) -> str:
     if _NO_ISSUER in str(error):
         if leaf.issuer == leaf.subject:
             return "it is self-signed, and not among the trusted roots"
-        return f"no trusted root leads to it; its issuer is {_shown(leaf.issuer)}"
+        return f"no trusted root leads to it; its issuer is {shown(leaf.issuer)}"
     return escape_untrusted(_DETAILS.sub("", str(error)))
 
 
 def _name(certificate: x509.Certificate) -> str:
-    return _shown(certificate.subject)
+    return shown(certificate.subject)
 
 
-def _shown(name: x509.Name) -> str:
+def shown(name: x509.Name) -> str:
+    """Return the name of a certificate's owner or issuer, as messages show it."""
     return escape_untrusted(name.rfc4514_string())

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from signotaur_action.signing.cms import Unsigned
 from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.indirect_data import IndirectData
 from signotaur_action.signing.outcomes import FileResult, FileStatus, FormatError
+from signotaur_action.signing.revocation import RevocationSource, require_not_revoked
+from signotaur_action.signing.revocation_status import CLOCKS_DIFFER
 from signotaur_action.signing.signed_message import CATALOG, SignedMessage, signer_of, verified
 from signotaur_action.signing.timestamps import verified_timestamp
 from signotaur_action.signing.trust import Trust, Usage, ends_with_certificate
@@ -23,8 +25,6 @@ from signotaur_wire.members import format_time
 from signotaur_wire.signing import DigestAlgorithm
 
 NOT_SIGNED = "it is not signed"
-_CLOCKS_DIFFER = timedelta(minutes=5)
-"""How far the clock of a timestamp authority may be ahead of ours."""
 
 Signatures = Sequence[tuple[SigningCertificate, SignedMessage]]
 """The certificate and the message of each signature in a file."""
@@ -40,6 +40,8 @@ class FileVerifier:
     clock: Clock
     strict_lifetime: bool = False
     """Accept no signature whose certificate has ended, even with a timestamp."""
+    revocation: RevocationSource | None = None
+    """Where to look for revoked certificates; None: nowhere."""
 
     def verify(self, path: Path) -> FileResult:
         """Verify a file, which stays as it is. ``FAILED`` means: do not trust it."""
@@ -66,7 +68,11 @@ class FileVerifier:
         timestamped_at = self._timestamped_at(signed)
         is_strict = self.strict_lifetime or ends_with_certificate(certificate.encoded)
         moment = self.clock.now() if timestamped_at is None or is_strict else timestamped_at
-        self.trust.require(certificate.encoded, signed.certificates, moment, Usage.CODE)
+        chain = self.trust.require(certificate.encoded, signed.certificates, moment, Usage.CODE)
+        if self.revocation:
+            proven = None if is_strict else timestamped_at
+            lists = signed.revocation_lists
+            require_not_revoked(self.revocation, chain, lists, proven, Usage.CODE)
         when = (
             "no timestamp" if timestamped_at is None else f"timestamp {format_time(timestamped_at)}"
         )
@@ -77,19 +83,23 @@ class FileVerifier:
         moments = []
         for token in signed.timestamps:
             try:
-                moments.append(self._moment(token, signed.signature))
+                moments.append(self._moment(token, signed))
             except (FormatError, der.DerError) as fault:
                 raise FormatError(f"its timestamp is not valid: {fault}") from None
         return min(moments, default=None)
 
-    def _moment(self, token: bytes, signature: bytes) -> datetime:
-        timestamp = verified_timestamp(token, signature)
-        if timestamp.moment > self.clock.now() + _CLOCKS_DIFFER:
+    def _moment(self, token: bytes, signed: SignedMessage) -> datetime:
+        timestamp = verified_timestamp(token, signed.signature)
+        if timestamp.moment > self.clock.now() + CLOCKS_DIFFER:
             raise FormatError(f"it is dated {format_time(timestamp.moment)}, in the future")
-        self.trust.require(
-            timestamp.authority.encoded, timestamp.certificates, timestamp.moment, Usage.TIMESTAMPS
+        moment, certificates = timestamp.moment, timestamp.certificates
+        chain = self.trust.require(
+            timestamp.authority.encoded, certificates, moment, Usage.TIMESTAMPS
         )
-        return timestamp.moment
+        if self.revocation:
+            lists = (*timestamp.revocation_lists, *signed.revocation_lists)
+            require_not_revoked(self.revocation, chain, lists, moment, Usage.TIMESTAMPS)
+        return moment
 
 
 def signatures(formats: FileFormats, file: Path, message: bytes, folder: Path) -> Signatures:
