@@ -5,6 +5,7 @@ import binascii
 import html
 import json
 import random
+import re
 import shlex
 import string
 import urllib.parse
@@ -214,6 +215,84 @@ def test_no_form_of_the_secret_part_alone_shows_it(form: Form) -> None:
     assert len(secret) == 43
     line = form.make(secret)
     assert longest_run_seen(MASKERS["ours-0"], line, secret, form.make) <= form.limit
+
+
+HOSTILE = "a\"b'c\\d<e>&f/g~h+i%j!k(l)m*n:o=p?q#r-s.t_u"
+
+
+def _promised(text: str) -> dict[str, str]:
+    """Return the forms that the module names, beside base64 and base32."""
+    dotnet = re.sub("%..", lambda match: match[0].lower(), urllib.parse.quote(text, safe="!()*"))
+    return {
+        **{
+            f"hexadecimal of {encoding}": text.encode(encoding).hex()
+            for encoding in ("utf-8", "utf-16-le", "utf-16-be")
+        },
+        **{
+            f"hexadecimal of {encoding}, capitals": text.encode(encoding).hex().upper()
+            for encoding in ("utf-8", "utf-16-le", "utf-16-be")
+        },
+        "reversed": "".join(reversed(text)),
+        "escapes of a part of a URL": urllib.parse.quote(text, safe=""),
+        "escapes of a path": urllib.parse.quote(text),
+        "escapes of .NET": dotnet.replace("~", "%7e"),
+        "escapes of .NET's Uri": dotnet,
+        "escapes of a form": urllib.parse.quote_plus(text),
+        "JSON": json.dumps({"k": text})[len('{"k": "') : -len('"}')],
+        "HTML": html.escape(text),
+        "HTML without quotes": html.escape(text, quote=False),
+        "backslashes before both": text.replace("\\", r"\\").replace("'", r"\'"),
+        "backslashes before quotes": text.replace("'", r"\'"),
+        "a word of the shell": shlex.quote(text),
+    }
+
+
+def _decided(encode: Callable[[bytes], bytes], text: str, before: int) -> str:
+    """Return the characters of an encoding that no neighbour of the text can change."""
+    low, high = (
+        encode(bytes([other]) * before + text.encode() + bytes([other]) * 9).decode()
+        for other in (0x00, 0xFF)
+    )
+    same = "".join(one if one == other else "?" for one, other in zip(low, high, strict=True))
+    return max(re.split(r"\?+", same), key=len)
+
+
+@pytest.mark.parametrize("key", [KEYS["ours-0"], HOSTILE], ids=["ours", "hostile"])
+def test_each_promised_form_is_a_mask_of_its_own(key: str) -> None:
+    """Without the help of the runner's masks, and of those of parts."""
+    masks = masks_for(Secret(key))
+    texts = [key] if key == HOSTILE else [key, key[20:63]]
+    missing = [
+        f"{name}: {form}"
+        for text in texts
+        for name, form in _promised(text).items()
+        if form not in masks
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("key", [KEYS["ours-0"], HOSTILE], ids=["ours", "hostile"])
+def test_base64_and_base32_are_masks_as_far_as_the_key_decides_them(key: str) -> None:
+    masks = masks_for(Secret(key))
+    texts = [key] if key == HOSTILE else [key, key[20:63]]
+    for text in texts:
+        for before in range(3):
+            core = _decided(base64.b64encode, text, before)
+            assert {core, core.translate(str.maketrans("+/", "-_"))} <= set(masks)
+        for before in range(5):
+            assert _decided(base64.b32encode, text, before) in masks
+
+
+def test_a_line_of_four_groups_of_base64_is_a_mask() -> None:
+    """Tools break base64 between groups of four, so the masks of parts begin where these do."""
+    key = KEYS["ours-0"]
+    masks = set(masks_for(Secret(key)))
+    for before in range(3):
+        line = base64.b64encode(bytes(before) + key.encode()).decode()
+        inside = line[4 if before else 0 : -8]
+        lines = [inside[start : start + 16] for start in range(0, len(inside) - 15, 4)]
+        assert len(lines) >= 15
+        assert set(lines) <= masks
 
 
 def _wrapped(width: int, encode: Callable[[bytes], bytes]) -> Callable[[str], list[str]]:

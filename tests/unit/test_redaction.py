@@ -65,6 +65,30 @@ def test_half_a_character_is_a_secret_like_any_other() -> None:
     assert Redaction([Secret(secret)]).text(f"no: {secret}") == "no: ***"
 
 
+def test_a_short_secret_in_json_is_hidden_whole() -> None:
+    quoted = '"ab\\"'
+    shown = Redaction([Secret(quoted)]).replace(json.dumps({"k": quoted}))
+    assert shown == '{"k": "***"}'
+
+
+def test_eleven_characters_of_a_secret_in_a_row_are_no_leak() -> None:
+    secret = "0123456789abcdefghijklmnopqrstuvwxyz"
+    redaction = Redaction([Secret(secret)])
+    for start in range(len(secret) - 10):
+        assert not redaction.leaks(f"-{secret[start : start + 11]}-")
+    for start in range(len(secret) - 11):
+        assert redaction.leaks(f"-{secret[start : start + 12]}-")
+
+
+@pytest.mark.parametrize(("length", "hidden"), [(4096, True), (4097, False)])
+def test_a_text_of_up_to_4096_characters_is_hidden_in_other_forms(
+    length: int, *, hidden: bool
+) -> None:
+    secret = ("0123456789abcdef" * 300)[:length]
+    shown = Redaction([Secret(secret)]).replace(f"no: {secret.encode().hex()}")
+    assert (shown == "no: ***") is hidden
+
+
 def test_text_that_is_nested_too_deep_is_an_error() -> None:
     document: object = "deep"
     for _ in range(5000):
