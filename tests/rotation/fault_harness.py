@@ -58,7 +58,8 @@ class FaultHarness:
         # once more if it reads the new key, and is told so if it still reads the old one.
         expected = ALREADY_ROTATED if over and not place.reads_destination else DONE
         assert ended.code == expected, ended.err
-        assert place.leftovers() == []
+        left = place.leftovers()
+        assert left == [], f"left: {left}"
         rotations = 2 if over and place.reads_destination else 1
         return self.expect(place, name, rotations=rotations, candidates=candidates)
 

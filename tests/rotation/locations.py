@@ -61,9 +61,14 @@ class KeyLocation:
         raise NotImplementedError
 
     def leftovers(self) -> list[str]:
-        """Return the names of files that only a cut run leaves."""
+        """Return the names of files that only a cut run leaves.
+
+        What a run wrote for its check, and was killed before it removed it, has no key in it. The
+        next write to the file removes it: a run that finds its rotation confirmed writes nothing.
+        """
         found = [path for path in self.folder.rglob("*") if path.is_file()]
-        return [str(path) for path in found if path not in self._wanted()]
+        blank = [path for path in found if path.suffix == ".tmp" and not path.read_bytes().strip()]
+        return [str(path) for path in found if path not in (*self._wanted(), *blank)]
 
     def lose_journal(self) -> None:
         """Delete every journal, as an ephemeral runner does."""

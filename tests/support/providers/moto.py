@@ -3,12 +3,14 @@
 import socket
 import subprocess
 import sys
+import threading
 import time
 from functools import cache
 from http.client import HTTPConnection
 
 _HOST = "127.0.0.1"
 _SECONDS = 120.0
+_ONE_CALL = threading.Lock()
 _PROGRAM = """
 import os, sys, threading
 from moto.server import main
@@ -42,14 +44,18 @@ def _moto() -> tuple[int, "subprocess.Popen[bytes]"]:
 def ask_moto(
     method: str, path: str, body: bytes, headers: dict[str, str]
 ) -> tuple[int, bytes, str]:
-    """Send moto a request as it is; return status, body and content type of the answer."""
-    connection = HTTPConnection(_HOST, _moto()[0], timeout=_SECONDS)
-    try:
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read(), answer.getheader("Content-Type", "")
-    finally:
-        connection.close()
+    """Send moto a request as it is; return status, body and content type of the answer.
+
+    One at a time: it answers 500 where another call changes the list that it goes through.
+    """
+    with _ONE_CALL:
+        connection = HTTPConnection(_HOST, _moto()[0], timeout=_SECONDS)
+        try:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read(), answer.getheader("Content-Type", "")
+        finally:
+            connection.close()
 
 
 def _answers(port: int) -> bool:
