@@ -190,6 +190,18 @@ def test_reading_back_from_a_place_that_is_gone_fails_or_finds_nothing(
 
 
 @pytest.mark.parametrize(
+    "case", [case for case in CASES if case.writes_file], ids=lambda case: case.name, indirect=True
+)
+def test_reading_back_finds_nothing_where_somebody_emptied_the_file(
+    case: SinkCase, place: SinkHarness
+) -> None:
+    sink = case.make(place)
+    sink.deliver(delivery(OURS))
+    place.file.write_bytes(b"")
+    assert sink.read_back() is None
+
+
+@pytest.mark.parametrize(
     "case", [case for case in CASES if case.prints], ids=lambda case: case.name, indirect=True
 )
 @pytest.mark.parametrize("broken", ["pipe", "/dev/full"])

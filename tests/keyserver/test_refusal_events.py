@@ -69,7 +69,7 @@ class Ledger:
 
     def end(self) -> list[tuple[int | None, str, int]]:
         """End the log; return key, type and count of what it wrote."""
-        self.log.stop()
+        self.log.stop(timeout=60)
         return [
             (event["key_id"], event["type"], event["data"]["suppressedBefore"])
             for event in self.world.events()

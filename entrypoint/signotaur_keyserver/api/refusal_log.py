@@ -45,7 +45,6 @@ _PER_SUBJECT = (5, 1 / 60)
 _UNAUTHENTICATED = (60, 1 / 10)
 """Burst and refill per second of all clients without a valid key: at most 8,700 events a day."""
 _SHUTDOWN_TIMEOUT = 1.0
-"""Seconds that an ending server waits for the last events."""
 SUMMARY_SECONDS = 60.0
 """Interval at which to call ``summarize``."""
 
@@ -67,13 +66,16 @@ class RefusalLog:
         """Begin to write."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Write what is queued or summed up, then end; a stuck database holds nobody up."""
+    def stop(self, timeout: float = _SHUTDOWN_TIMEOUT) -> None:
+        """Write what is queued or summed up, then end; a stuck database holds nobody up.
+
+        ``timeout``: seconds to wait for the last event.
+        """
         for subject in list(self._suppressed):
             self._write_suppressed(subject)
         with suppress(Full):
             self._queue.put_nowait(None)
-        self._thread.join(_SHUTDOWN_TIMEOUT)
+        self._thread.join(timeout)
 
     def note(self, refused: RefusedError, source: str | None, key_id: int | None) -> None:
         """Note a refused request. Never blocks."""
