@@ -223,3 +223,14 @@ def test_a_kept_connection_that_is_not_used_is_closed(world: World) -> None:
         plain.sendall(GET + b"\r\n")
         assert _statuses(_until(plain, b"")) == [200]
     database.close()
+
+
+def test_a_client_that_ends_its_side_after_the_request_gets_the_answer(world: World) -> None:
+    """Before, an answer waited for the next turn of the loop, and the end came first."""
+    head = (
+        f"GET /api/v1/keys/self HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {world.key()}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", _port(world)), timeout=60) as plain:
+        plain.sendall(head.encode())
+        plain.shutdown(socket.SHUT_WR)
+        assert _statuses(_until(plain, b"}")) == [200]

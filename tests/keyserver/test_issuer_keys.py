@@ -159,6 +159,16 @@ def test_keys_come_from_the_issuers_own_host(issuer: OidcIssuer, trust: Trust, u
         IssuerKeys().claims(trust, issuer.token(AUDIENCE))
 
 
+@pytest.mark.parametrize("path", ["/k\u00e9ys", "/\ud800", "/a b"])
+def test_a_url_of_keys_that_cannot_be_sent_is_no_answer(
+    issuer: OidcIssuer, trust: Trust, path: str
+) -> None:
+    """Before, what is not ASCII ended the exchange with "internal error"."""
+    issuer.jwks_uri = issuer.url + path
+    with pytest.raises(IssuerUnavailableError, match="no answer"):
+        IssuerKeys().claims(trust, issuer.token(AUDIENCE))
+
+
 @pytest.mark.parametrize(
     "document",
     [

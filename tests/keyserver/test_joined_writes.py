@@ -12,12 +12,16 @@ class Recorded(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__({"peername": ("192.0.2.1", 443)})
         self.calls: list[bytes | str] = []
+        self.ended = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.calls.append(bytes(data))
 
     def close(self) -> None:
         self.calls.append("close")
+
+    def is_closing(self) -> bool:
+        return self.ended
 
 
 def run(test: Callable[[Recorded, JoinedWrites], Awaitable[None]]) -> list[bytes | str]:
@@ -46,6 +50,17 @@ def test_what_waits_is_sent_before_the_end() -> None:
         transport.close()
 
     assert run(ends) == [b"last", "close"]
+
+
+def test_nothing_is_sent_over_a_connection_that_has_ended() -> None:
+    """Before, uvloop's error for it was a traceback in the log, for any client that left early."""
+
+    async def leaves(recorded: Recorded, transport: JoinedWrites) -> None:
+        transport.write(b"late")
+        recorded.ended = True
+        await asyncio.sleep(0)
+
+    assert run(leaves) == []
 
 
 def test_a_large_body_does_not_wait_in_memory() -> None:

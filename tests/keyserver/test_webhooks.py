@@ -261,7 +261,8 @@ def test_deliveries_that_are_done_are_deleted_after_a_month(
         "169.254.169.254", "100.64.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1",
         "255.255.255.255", "240.0.0.1", "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1",
         "fd12::1", "ff02::1", "2001:db8::1", "::ffff:10.0.0.1", "::ffff:127.0.0.1",
-        "64:ff9b::a00:1", "2002:7f00:1::", "nonsense", "",
+        "64:ff9b::a00:1", "2002:7f00:1::", "64:ff9b:1::a00:1", "fec0::1", "::127.0.0.1",
+        "::ffff:0:127.0.0.1", "5f00::1", "nonsense", "",
     ],
 )  # fmt: skip
 def test_an_address_that_is_not_public(address: str) -> None:
@@ -300,6 +301,13 @@ def test_the_connection_goes_to_the_address_that_was_checked(tmp_path: Path) -> 
         assert poster.post(receiver.url, b"{}", {}) == 204
         assert receiver.received[0].headers["Host"] == f"hooks.invalid:{receiver.port}"
     assert looked_up == ["hooks.invalid"]
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example"])
+def test_a_name_that_cannot_be_looked_up_is_no_answer(host: str) -> None:
+    """Before, Python's own error for it ended the sender of webhooks, or a token's exchange."""
+    with pytest.raises(UndeliveredError, match="no answer"):
+        Poster().post(f"https://{host}/", b"{}", {})
 
 
 def test_the_name_is_verified(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,23 @@ def test_a_folder_that_cannot_be_listed_may_have_a_journal_in_it(tmp_path: Path)
         place.locked(Secret("sig_old"), "https://keys.example.com"),
     ):
         pass
+
+
+def test_a_folder_that_can_be_written_and_not_read_may_have_a_journal_in_it(
+    tmp_path: Path,
+) -> None:
+    """Before, it counted as empty, and a second rotation of the key could begin."""
+
+    class Unread(PosixFolder):
+        def __init__(self, path: Path, _sync: Callable[[int], None]) -> None:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    key, server = Secret("sig_old"), "https://keys.example.com"
+    place = JournalPlace(folders=[tmp_path], machine=OtherFolders(Unread))
+    with pytest.raises(DestinationRefusedError, match=r"journal \(permission denied"):
+        place.exists(key, server)
+    missing = JournalPlace(folders=[tmp_path / "missing"], machine=OtherFolders(Unread))
+    assert not missing.exists(key, server)
 
 
 def test_an_error_of_the_close_of_a_folder_fails_nothing(tmp_path: Path) -> None:

@@ -120,6 +120,8 @@ def test_a_trust_is_added_and_removed(pages: Pages) -> None:
         ("jwks", "{", "This is not JSON."),
         ("jwks", '{"keys": [], "x": NaN}', "This is not JSON."),
         ("jwks", "null", "This is not a JSON object."),
+        # Before, so many levels could be kept by one page and not be read by another.
+        ("jwks", f'{{"keys": {"[" * 900}{"]" * 900}}}', "This has more than 8 levels"),
         ("jwks", '{"keys": []}', "It contains no public key that signs tokens."),
         ("caPem", "hello", "This contains no certificates in PEM form"),
         ("caPem", "f\u00fcr", "This contains no certificates in PEM form"),

@@ -4,6 +4,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 _TRANSLATED = ip_network("64:ff9b::/96")
 """NAT64 (RFC 6052): the last 32 bits are an IPv4 address."""
+_GLOBAL_UNICAST = ip_network("2000::/3")
+"""All that is given to the public network. ``is_global`` also takes old forms: site-local
+addresses, IPv4 addresses within ``::/96``, and those that a network translates itself (RFC 8215).
+"""
 
 
 def is_public(text: str) -> bool:
@@ -19,6 +23,8 @@ def is_public(text: str) -> bool:
         inner = _inner(address)
         if inner is not None:
             return _is_public(inner)
+        if address not in _GLOBAL_UNICAST:
+            return False
     return _is_public(address)
 
 

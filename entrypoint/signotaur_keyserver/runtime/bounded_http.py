@@ -36,7 +36,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Begin: from now on the transport is what ends the connection."""
-        super().connection_made(cast("Transport", JoinedWrites(transport, self.loop)))
+        self._writes = JoinedWrites(transport, self.loop)
+        super().connection_made(cast("Transport", self._writes))
         self._place.end = transport.abort
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -87,6 +88,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """End an answer. A connection that has proven a key is authenticated."""
+        # In the next turn the client's end could come first.
+        self._writes.send()
         super().on_response_complete()
         self._unanswered -= 1
         self._place.busy = self._unanswered > 0

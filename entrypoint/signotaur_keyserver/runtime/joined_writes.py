@@ -20,22 +20,24 @@ class JoinedWrites:
         self._waiting = bytearray()
 
     def write(self, data: bytes) -> None:
-        """Send at the end of this turn."""
+        """Send in the next turn at the latest."""
         if not self._waiting:
-            self._loop.call_soon(self._send)
+            self._loop.call_soon(self.send)
         self._waiting += data
         if len(self._waiting) >= _LARGEST:
-            self._send()
+            self.send()
 
     def close(self) -> None:
         """Send what waits, and close."""
-        self._send()
+        self.send()
         self._transport.close()
 
-    def _send(self) -> None:
+    def send(self) -> None:
+        """Send what waits, unless the connection has ended: uvloop raises an error then."""
         if self._waiting:
             data, self._waiting = bytes(self._waiting), bytearray()
-            self._transport.write(data)
+            if not self._transport.is_closing():
+                self._transport.write(data)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

@@ -59,7 +59,9 @@ class HttpsClient:
             return self._exchange(connection, method, target, body, headers, most)
         except ssl.SSLCertVerificationError:
             raise HttpsError("the receiver's certificate is not trusted") from None
-        except (OSError, http.client.HTTPException) as error:
+        # A UnicodeError is raised for a name that no name server could know, and for a path that
+        # is not ASCII.
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
             raise HttpsError(f"no answer: {_reason(error)}") from None
 
     def _exchange(

@@ -28,6 +28,8 @@ from signotaur_keyserver.store import event_chain, events, key_locks, keys, trus
 from signotaur_wire.members import Json
 
 MAX_TRUSTS = 100
+_LEVELS = 8
+"""Of a key set. Whether many levels of JSON can be read depends on where in the code it is."""
 
 
 class TrustRefusedError(AdministrationError):
@@ -189,7 +191,16 @@ def _key_set(text: str) -> Json:
         raise TrustRefusedError("jwks", "this is not JSON") from None
     if not isinstance(document, dict):
         raise TrustRefusedError("jwks", "this is not a JSON object")
+    if _is_deeper(document, _LEVELS):
+        raise TrustRefusedError("jwks", f"this has more than {_LEVELS} levels of objects and lists")
     return document
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    parts = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(each, levels - 1) for each in parts)
 
 
 def _require_authorities(text: str) -> None:

@@ -194,14 +194,17 @@ class _Spot:
         """Yield every journal with a rotation in it, a live run's too; read only, not locked.
 
         The owner is checked only when a journal is opened to be used. Raises
-        DestinationRefusedError for a folder that cannot be listed: an open rotation may be in it.
+        DestinationRefusedError for a folder that cannot be listed although files can be made in
+        it: an open rotation may be in it.
         """
         prefix = re.escape(f".{self.file}.") if self.file else ""
         usual = "|" if self.file else ""
         names = re.compile(rf"{prefix}(?:[0-9a-f]{{16,32}}\.{usual})rotation")
         try:
             folder = machine.folder(self.folder)
-        except OSError:
+        except OSError as error:
+            if machine.has_posix_modes and os.access(self.folder, os.W_OK | os.X_OK):
+                raise self._unsearchable(error) from None
             return
         with closing(folder):
             for name in sorted(filter(names.fullmatch, self._listed(folder))):
@@ -213,9 +216,12 @@ class _Spot:
         try:
             return folder.names()
         except OSError as error:
-            raise DestinationRefusedError(
-                f"The folder {self.folder} cannot be searched for a journal ({os_reason(error)})."
-            ) from None
+            raise self._unsearchable(error) from None
+
+    def _unsearchable(self, error: OSError) -> DestinationRefusedError:
+        return DestinationRefusedError(
+            f"The folder {self.folder} cannot be searched for a journal ({os_reason(error)})."
+        )
 
 
 def _entry_in(folder: Folder, name: str, machine: Machine) -> JournalEntry | None:
