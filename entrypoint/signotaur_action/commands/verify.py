@@ -25,12 +25,11 @@ from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.sign import named_files, parallelism
 from signotaur_action.settings.verify import revocation_mode, trust
 from signotaur_action.signing.every_file import EveryFile
-from signotaur_action.signing.outcomes import Outcome
+from signotaur_action.signing.outcomes import Outcome, RevocationMode
 from signotaur_action.signing.plan import OnSigned
 from signotaur_action.signing.revocation import (
     EmbeddedLists,
     Online,
-    RevocationMode,
     RevocationSource,
 )
 from signotaur_action.signing.trust import Trust

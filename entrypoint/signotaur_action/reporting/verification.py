@@ -5,8 +5,7 @@ from types import MappingProxyType
 from signotaur_action.errors import SAME_COMMAND, SigningIncompleteError, SignotaurError
 from signotaur_action.reporting.report_content import ReportContent
 from signotaur_action.reporting.signing import counted, failures, file_objects
-from signotaur_action.signing.outcomes import FileStatus, Outcome
-from signotaur_action.signing.revocation import RevocationMode
+from signotaur_action.signing.outcomes import FileStatus, Outcome, RevocationMode
 
 _CHECKED = {
     RevocationMode.NO_CHECK: "not checked",

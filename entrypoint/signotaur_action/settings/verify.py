@@ -8,7 +8,7 @@ from signotaur_action.options.common import CA_FILE
 from signotaur_action.options.verify import IGNORE_UNTRUSTED_ROOT, REVOCATION_MODE
 from signotaur_action.settings.layers import Settings
 from signotaur_action.signing.certificate import CertificateError, certificates_in
-from signotaur_action.signing.revocation import RevocationMode
+from signotaur_action.signing.outcomes import RevocationMode
 from signotaur_action.signing.trust import Trust
 
 _MODES = {each.lower(): each for each in RevocationMode}

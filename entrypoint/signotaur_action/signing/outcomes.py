@@ -1,4 +1,7 @@
-"""The outcome of a run of ``sign``, ``verify`` or ``timestamp``: one result for each file."""
+"""The outcome of a run of ``sign``, ``verify`` or ``timestamp``: one result for each file.
+
+Here is also what reports name without the libraries for certificates, which one image lacks.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +23,14 @@ class FileStatus(StrEnum):
     SKIPPED = "skipped"
     FAILED = "failed"
     UNTRIED = "untried"
+
+
+class RevocationMode(StrEnum):
+    """Where ``verify`` looks for revoked certificates."""
+
+    NO_CHECK = "NoCheck"
+    ONLINE = "Online"
+    OFFLINE = "Offline"
 
 
 @dataclass(frozen=True)

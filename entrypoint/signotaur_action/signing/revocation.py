@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
-from enum import StrEnum
 from itertools import pairwise, starmap
 from typing import Generic, Protocol, TypeVar
 
@@ -36,14 +35,6 @@ _KEY_WAS_KEPT = {
     x509.ReasonFlags.cessation_of_operation,
 }
 """RFC 3161, 4: after these reasons the earlier timestamps of an authority stay valid."""
-
-
-class RevocationMode(StrEnum):
-    """Where ``verify`` looks for revoked certificates."""
-
-    NO_CHECK = "NoCheck"
-    ONLINE = "Online"
-    OFFLINE = "Offline"
 
 
 class RevocationSource(Protocol):
