@@ -112,6 +112,7 @@ class Act:
                 f"--secret-file={secrets}",
                 f"--var=SIGNOTAUR_SERVER={self.server.url}",
                 *(["--bind"] if machine != HERE else []),  # there it would hide the checkout
+                "--rm",  # the container of a job that fails would stay
                 "--pull=false",
                 "--rebuild=false",
                 "--no-cache-server",
