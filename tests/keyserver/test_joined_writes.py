@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from signotaur_keyserver.runtime.joined_writes import JoinedWrites
 
@@ -30,7 +31,9 @@ def run(test: Callable[[Recorded, JoinedWrites], Awaitable[None]]) -> list[bytes
     async def body() -> None:
         await test(recorded, JoinedWrites(recorded, asyncio.get_running_loop()))
 
-    asyncio.run(body())
+    # In a thread of its own: a browser's driver leaves a running loop in that of the tests.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, body()).result()
     return recorded.calls
 
 
