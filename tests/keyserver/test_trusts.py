@@ -70,6 +70,24 @@ def test_what_is_not_a_rule(text: str, pattern: bool) -> None:  # noqa: FBT001
         rule_of(text, pattern=pattern)
 
 
+@pytest.mark.parametrize(("levels", "possible"), [(7, True), (8, False), (950, False)])
+def test_a_valid_key_set_has_few_levels(tmp_path: Path, levels: int, *, possible: bool) -> None:
+    """Before, about 950 levels beside a good key ended in an error of the database."""
+    with OidcIssuer(Authority(tmp_path / "issuer")) as issuer:
+        nested = "[" * levels + "]" * levels
+        text = json.dumps(issuer.key_set() | {"x": 0}).replace('"x": 0', f'"x": {nested}')
+    given: dict[str, Any] = {
+        "issuer": "https://issuer.example.com", "audience": AUDIENCE, "user": "ci",
+        "claims": ["ref=refs/heads/main"], "claim_patterns": [], "may": "sign",
+        "key_life_seconds": 300, "jwks": text, "ca_pem": None,
+    }  # fmt: skip
+    if possible:
+        assert trusts.new_trust(**given).jwks == json.loads(text)
+    else:
+        with pytest.raises(trusts.TrustRefusedError, match="more than 8 levels"):
+            trusts.new_trust(**given)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

@@ -62,10 +62,11 @@ def test_a_folder_that_cannot_be_listed_may_have_a_journal_in_it(tmp_path: Path)
     machine = OtherFolders(Unlisted)
     place = JournalPlace(tmp_path / "key.txt", machine=machine)
     with (
-        pytest.raises(DestinationRefusedError, match=r"searched for a journal \(input/output"),
+        pytest.raises(DestinationRefusedError, match=r"a journal \(input/output") as refused,
         place.locked(Secret("sig_old"), "https://keys.example.com"),
     ):
         pass
+    assert "Let this user list the folder" in refused.value.next
 
 
 def test_a_folder_that_can_be_written_and_not_read_may_have_a_journal_in_it(

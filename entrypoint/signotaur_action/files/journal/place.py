@@ -220,7 +220,9 @@ class _Spot:
 
     def _unsearchable(self, error: OSError) -> DestinationRefusedError:
         return DestinationRefusedError(
-            f"The folder {self.folder} cannot be searched for a journal ({os_reason(error)})."
+            f"The folder {self.folder} cannot be searched for a journal ({os_reason(error)}).",
+            next_step="Let this user list the folder, because an open rotation may be in it, and "
+            "run the same command again.",
         )
 
 
