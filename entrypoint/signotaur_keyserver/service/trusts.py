@@ -184,15 +184,18 @@ def _require_possible(new: NewTrust) -> None:
 
 def _key_set(text: str) -> Json:
     """Return a key set that is JSON also to the database, which knows no NaN and no infinity."""
+    levels = f"this has more than {_LEVELS} levels of objects and lists"
     try:
         document = json.loads(text)
         json.dumps(document, allow_nan=False)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise TrustRefusedError("jwks", levels) from None
+    except ValueError:
         raise TrustRefusedError("jwks", "this is not JSON") from None
     if not isinstance(document, dict):
         raise TrustRefusedError("jwks", "this is not a JSON object")
     if _is_deeper(document, _LEVELS):
-        raise TrustRefusedError("jwks", f"this has more than {_LEVELS} levels of objects and lists")
+        raise TrustRefusedError("jwks", levels)
     return document
 
 
