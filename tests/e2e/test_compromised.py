@@ -1,6 +1,7 @@
 """rotate-key --compromised against the real server."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,9 @@ from e2e.client_harness import ClientHarness
 from signotaur_keyserver.commands import data_folder
 from signotaur_keyserver.service import policies
 from signotaur_wire.messages import RotationRequest
+from support.call_faults import at
+from support.front import Front, answering
+from support.keyserver import KeyServer
 
 
 def _options(client: ClientHarness, key: str) -> tuple[str, ...]:
@@ -47,6 +51,30 @@ def test_no_policy_keeps_a_leaked_key_alive(client: ClientHarness, key: str) -> 
     assert client.run(*_options(client, key), "--overlap-days", "0").code == 3
     assert client.run(*_options(client, key), "--compromised").code == 0
     assert not client.server.accepts(key)
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "code"), [("rotation", 503, 1), ("confirmation", 403, 12)]
+)
+def test_its_rotation_is_finished_by_the_same_command(
+    call: str, status: int, code: int, front: Front, plain_server: KeyServer, tmp_path: Path
+) -> None:
+    """Before, the second command ended with 3, because it did not say again that the key leaked."""
+    client = ClientHarness(plain_server.behind(front.url), tmp_path)
+    key = client.ledger.add()
+    with data_folder.existing(plain_server.data_dir, None) as database:
+        policies.set_key_policy(database, client.ledger.id_of(key), overlap_days_min=3)
+    front.faults.append(at(call, answering(status), count=1000))
+    command = (*_options(client, key), "--compromised", "--timeout", "5s")
+    assert client.run(*command).code == code
+    front.faults.clear()
+    done = client.run(*command)
+    assert done.code == 0, done.said
+    assert "The compromised key is revoked." in done.err
+    assert not plain_server.accepts(key)
+    new = (client.cwd / "new").read_text().strip()
+    [event] = [each for each in client.ledger.events(new) if each["type"] == "rotation-opened"]
+    assert json.loads(event["data"])["compromised"] is True
 
 
 @pytest.mark.parametrize("compromised", [True, False])

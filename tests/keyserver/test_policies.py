@@ -216,6 +216,20 @@ def test_the_overlap_keeps_to_the_policy(world: World) -> None:
     assert world.now.put(key, uuid4(), NewKey(overlap_days=3)).status_code == 201
 
 
+@pytest.mark.parametrize("compromised", [False, True])
+def test_an_open_rotation_is_finished_whatever_the_limit_is(
+    world: World, *, compromised: bool
+) -> None:
+    """Before, the request that renews the lease was refused with 422, and the rotation stalled."""
+    key, rotation, new = world.key(), uuid4(), NewKey(overlap_days=0)
+    assert world.now.put(key, rotation, new, compromised=compromised).status_code == 201
+    policies.set_policy(world.database, overlap_days_min=3)
+    answer = world.now.put(new.text, rotation, new)
+    assert (answer.status_code, answer.json()["state"]) == (200, "open")
+    assert world.now.confirm(new.text, rotation).status_code == 200
+    assert world.now.put(new.text, uuid4(), NewKey(overlap_days=0)).status_code == 422
+
+
 def test_a_successor_keeps_the_policy_of_its_key(world: World) -> None:
     key = world.key()
     own: dict[str, Any] = {

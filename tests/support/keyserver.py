@@ -4,6 +4,7 @@ import json
 import os
 import random
 import socket
+from copy import copy
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,6 +32,8 @@ class KeyServer:
         self.tls = tls
         self.clock_offset = clock_offset
         self.url = ""
+        self.front_url = ""
+        """Where clients reach it if something is in front of it."""
         self.ca_file = data_dir / "ca.pem"
         self._process: ForkedProcess | None = None
 
@@ -128,11 +131,17 @@ class KeyServer:
         """Return whether the server accepts a key now."""
         return self.ask_self(key).status_code == 200
 
+    def behind(self, url: str) -> "KeyServer":
+        """Return this server as clients see it that reach it at another URL."""
+        seen = copy(self)
+        seen.front_url = url
+        return seen
+
     @property
     def options(self) -> tuple[str, ...]:
         """The client's options to reach this server."""
         ca = ("--ca-file", str(self.ca_file)) if self.tls else ()
-        return ("--sign-server", self.url, *ca)
+        return ("--sign-server", self.front_url or self.url, *ca)
 
 
 def lasting_port(host: str) -> int:

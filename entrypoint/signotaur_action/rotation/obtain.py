@@ -149,7 +149,11 @@ class RotationStarter:
 
     def _continue(self, key: Secret, entry: JournalEntry, journal: Journal) -> OpenRotation | None:
         decision = decide_for_journal(entry, self._rotation_of(entry), key, self._plan)
-        intent = replace(entry.intent, holder=self._plan.holder or entry.intent.holder)
+        intent = replace(
+            entry.intent,
+            holder=self._plan.holder or entry.intent.holder,
+            compromised=self._plan.compromised,
+        )
         match decision:
             case RepeatRequest():
                 return self._repeat(key, intent, journal)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from signotaur_keyserver.domain import policy, refusals
-from signotaur_keyserver.domain.key_authorization import LIVE, KeyCall, is_party, require_call
+from signotaur_keyserver.domain.key_authorization import LIVE, KeyCall, is_party
 from signotaur_keyserver.domain.records import Key, Rotation
 from signotaur_wire.limits import MAX_CANDIDATES
 from signotaur_wire.messages import KeyState, RotationRequest
@@ -25,10 +25,11 @@ def is_alive(key: Key, now: datetime) -> bool:
     return key.state(now) in LIVE
 
 
-def require_permission(key: Key, request: RotationRequest) -> None:
-    """Raise RefusedError unless owner and key may rotate and the overlap is within the limits."""
-    require_call(KeyCall.PUT_ROTATION, key)
-    # A policy must not keep a key alive that leaked.
+def require_allowed_overlap(key: Key, request: RotationRequest) -> None:
+    """Raise RefusedError unless the overlap of a new rotation is within the key's limits.
+
+    A limit must not keep a key alive that leaked.
+    """
     if request.overlap_days or not request.compromised:
         policy.require_overlap(key, request.overlap_days)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain import refusals, rules
 from signotaur_keyserver.domain.events import EventType, Level
+from signotaur_keyserver.domain.key_authorization import KeyCall, require_call
 from signotaur_keyserver.domain.records import Rotation
 from signotaur_keyserver.service.authentication import Caller
 from signotaur_keyserver.service.description import describe_rotation
@@ -39,7 +40,7 @@ def put_rotation(
     Raises RefusedError for every reason that ``rules`` and ``refusals`` name.
     """
     with change(database, caller, source) as this:
-        rules.require_permission(this.key, request)
+        require_call(KeyCall.PUT_ROTATION, this.key)
         known = rotations.find(this.connection, rotation_id)
         if known is None:
             rotation = _open(this, rotation_id, request)
@@ -65,6 +66,7 @@ def _repeat(this: Change, rotation: Rotation, request: RotationRequest) -> Rotat
 
 
 def _open(this: Change, rotation_id: UUID, request: RotationRequest) -> Rotation:
+    rules.require_allowed_overlap(this.key, request)
     _require_decided(this)
     competing = rotations.competing(this.connection, this.key.id)
     rules.require_free_lease(competing, request.holder, this.now)
