@@ -9,6 +9,7 @@ from typing import Any
 
 from signotaur_keyserver.commands import data_folder
 from signotaur_keyserver.service import administration
+from support.call_faults import ANOTHER_RUN
 from support.client import Finished, run_client
 from support.front import Exchange
 from support.keyserver import KeyServer
@@ -125,9 +126,15 @@ class ClientHarness:
         return self.key_file
 
     def run(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Finished:
-        """Run the client with these arguments, and no others."""
+        """Run the client with these arguments, and no others.
+
+        After the chaos has refused it for another run, it is run again, as its message says.
+        """
         whole = {"HOME": str(self.home)} | self.env | dict(env or {})
-        return run_client(*arguments, env=whole, cwd=self.cwd)
+        while True:
+            done = run_client(*arguments, env=whole, cwd=self.cwd)
+            if not done.code or ANOTHER_RUN not in done.said:
+                return done
 
     def rotate(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Finished:
         """Run ``rotate-key`` against the server."""

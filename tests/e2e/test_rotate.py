@@ -416,6 +416,7 @@ def test_template_expands_once(client: ClientHarness, fresh_name: str) -> None:
     assert done.out.startswith(fresh_name + "{{secret}}=sig_")
 
 
+@pytest.mark.undisturbed
 def test_several_emitted_secrets(client: ClientHarness, key: str) -> None:
     sinks = ["continua:serverVar=A", "continua:buildVar=B", "template:C={{secret}}"]
     done = client.rotate(

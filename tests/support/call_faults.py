@@ -15,6 +15,8 @@ CALLS = {
     "confirmation": ("PUT", "/confirmation", 0),
 }
 """The calls of a run: method, part of the path, and how many like it come before."""
+ANOTHER_RUN = "a run of the chaos"
+"""Whose lease it is that ``chaos`` refuses changes for."""
 
 
 def at(call: str, fault: Fault, count: int = 1) -> Fault:
@@ -101,21 +103,27 @@ def _send(
 
 
 def chaos(chance: Random) -> Fault:
-    """Of 100 calls answer 5 with 503, lose 3 answers, refuse 2 for another run, and delay 1."""
-    another_run = json.dumps({"type": Problem.ROTATION_OPEN, "status": 409, "holder": "chaos"})
-    faults = (
-        (5, answering(503, Retry_After="1")),
-        (3, lost_answer("", "")),
-        (2, answering(409, another_run.encode(), Content_Type=MEDIA_TYPE, Retry_After="1")),
-        (1, dripping(0.001)),
+    """Of 100 calls answer 5 with 503, lose 3 answers, and delay 1; refuse 2 of 100 changes.
+
+    They are refused for ``ANOTHER_RUN``. A server does that for changes alone, and not for one that
+    it has made already.
+    """
+    problem = {"type": Problem.ROTATION_OPEN, "status": 409, "holder": ANOTHER_RUN}
+    refused = answering(
+        409, json.dumps(problem).encode(), method="PUT", Content_Type=MEDIA_TYPE, Retry_After="1"
     )
+    away, lost, slow = answering(503, Retry_After="1"), lost_answer("", ""), dripping(0.001)
+    seen: set[str] = set()
 
     def fault(exchange: Exchange) -> bool:
-        drawn = chance.randrange(100)
-        for share, chosen in faults:
-            drawn -= share
-            if drawn < 0:
-                return chosen(exchange)
-        return False
+        drawn, is_new = chance.randrange(100), exchange.path not in seen
+        seen.add(exchange.path)
+        if drawn < 5:
+            return away(exchange)
+        if drawn < 8:
+            return lost(exchange)
+        if drawn < 10:
+            return is_new and refused(exchange)
+        return drawn < 11 and slow(exchange)
 
     return fault

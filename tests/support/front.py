@@ -1,15 +1,17 @@
 """A front before the real key server that records every request and commits faults on demand.
 
-Plain http on 127.0.0.1 on both sides: what it shows is the client's behaviour, not TLS.
+It speaks as the server does on 127.0.0.1: plain http, or TLS with the server's own certificate.
 """
 
 import http.client
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -53,22 +55,36 @@ Fault = Callable[[Exchange], bool]
 class Front:
     """The front; ``faults`` are asked in order, each request passes at most one."""
 
-    def __init__(self, upstream: str) -> None:
-        self.upstream = upstream.removeprefix("http://")
+    def __init__(self, upstream: str, tls: Path | None = None) -> None:
+        """``tls``: the folder with the certificate of a server that speaks TLS."""
+        self._upstream = upstream.partition("://")[2]
+        self._trusted = tls and ssl.create_default_context(cafile=tls / "ca.pem")
         self.requests: list[Request] = []
         self.faults: list[Fault] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.front = self  # type: ignore[attr-defined]
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls / "server.pem", tls / "server-key.pem")
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
 
     def calls(self, method: str, part: str = "") -> list[Request]:
         """Return the recorded requests of a method whose path holds ``part``."""
         return [each for each in self.requests if each.method == method and part in each.path]
 
+    def connection(self) -> http.client.HTTPConnection:
+        """Return a new connection to the server."""
+        if self._trusted:
+            return http.client.HTTPSConnection(self._upstream, timeout=60, context=self._trusted)
+        return http.client.HTTPConnection(self._upstream, timeout=60)
+
     @property
     def options(self) -> tuple[str, ...]:
-        """The client's options to reach the server through this front."""
+        """The client's options to reach the server through this front, on plain http."""
         return ("--sign-server", self.url)
 
     @contextmanager
@@ -149,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         front: Front = self.server.front  # type: ignore[attr-defined]
-        connection = http.client.HTTPConnection(front.upstream, timeout=60)
+        connection = front.connection()
         headers = {
             name: value
             for name, value in self.headers.items()
