@@ -41,6 +41,15 @@ READERS = {
 }
 """The system that each message is for."""
 
+NAMES = {
+    "continua:serverVar=A": "Continua CI serverVar A",
+    "continua:buildVar=A": "Continua CI buildVar A",
+    "azure:A": "Azure Pipelines variable A",
+    "azure:A,output=true": "Azure Pipelines variable A",
+    "teamcity:env.A": "TeamCity parameter env.A",
+    "template:{{secret}}": "stdout (template)",
+    "stdout": "stdout",
+}
 TEXTS = ("template:{{secret}}", "stdout")
 """What a script may take from stdout, except in a GitHub job."""
 
@@ -70,7 +79,7 @@ def test_a_message_is_for_its_own_system_alone(message: str, job: str, tmp_path:
     else:
         assert refused is not None
         assert refused.code is ExitCode.DESTINATION_REFUSED
-        assert f"in a job of {job}" in refused.what
+        assert f"{NAMES[message]} cannot be used in a job of {job}: " in refused.what
         assert refused.what.endswith("so the new key would be lost.")
         assert "vault, command, --write-key-file or --write-env-file" in refused.next
 

@@ -60,71 +60,99 @@ def test_an_unknown_kind_is_reported_with_the_known_ones(place: SinkHarness, tex
     assert all(kind in str(caught.value) for kind in EMITTERS)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+KNOWN = "(known: {{secret}} {{keyId}} {{expiry}} {{overlapEnd}} {{name}})"
+REFUSED = {
+    "continua takes serverVar=NAME or buildVar=NAME": [
         "continua",
         "continua:",
+        "continua:servervar=A",
+        "continua:other=A",
+    ],
+    "continua:serverVar= needs a variable's name: letters, digits, _ and .": [
         "continua:serverVar",
         "continua:serverVar=",
-        "continua:servervar=A",
         "continua:serverVar=a b",
         "continua:serverVar=1a",
         "continua:serverVar=a']x",
         "continua:serverVar=a\n",
-        "continua:other=A",
+    ],
+    "github-output needs a name of letters, digits, _ and -": [
         "github-output:a b",
         "github-output:1a",
         "github-output:a=b",
         "github-output:a<<b",
         "github-output:a\nb",
         "github-output:a\n",
+    ],
+    "github-env: needs a variable's name of letters, digits and _": [
         "github-env",
         "github-env:",
         "github-env:A-B",
         "github-env:A\nB",
+    ],
+    "the template does not contain {{secret}}: the new key would be lost": [
         "template",
         "template:",
         "template:no token",
-        "template:{{ secret }}",
         "template:{secret}",
-        "template:{{secret}} {{Secret}}",
-        "template:{{secret}} {{key}}",
-        "template:{{secret}} {{}}",
-        "template:{{secret}} {{expiry }}",
+    ],
+    "the template has unknown tokens: {{ secret }} " + KNOWN: ["template:{{ secret }}"],
+    "the template has unknown tokens: {{Secret}} " + KNOWN: ["template:{{secret}} {{Secret}}"],
+    "the template has unknown tokens: {{key}} " + KNOWN: ["template:{{secret}} {{key}}"],
+    "the template has unknown tokens: {{}} " + KNOWN: ["template:{{secret}} {{}}"],
+    "the template has unknown tokens: {{expiry }} " + KNOWN: ["template:{{secret}} {{expiry }}"],
+    "azure: needs a name of letters, digits, _ and .": [
         "azure",
         "azure:",
         "azure:1a",
         "azure:a-b",
         "azure:A;issecret=false",
         "azure:A]x",
-        "azure:A,output=yes",
-        "azure:A,output=true,output=true",
-        "azure:A,output",
-        "azure:A,readonly=true",
+    ],
+    "azure: output= is true or false": ["azure:A,output=yes"],
+    "azure: output= needs one value": ["azure:A,output=true,output=true", "azure:A,output"],
+    "azure: accepts comma-separated options after the name: output=…": ["azure:A,readonly=true"],
+    "teamcity: needs a name of letters, digits, . _ * -": [
         "teamcity",
         "teamcity:",
         "teamcity:1a",
         "teamcity:env.A'",
         "teamcity:env.A]",
         "teamcity:env.A|n",
-        "key-file",
-        "key-file:",
-        "key-file:a\nb",
-        "env-file",
-        "env-file:file",
-        "env-file:#NAME",
+    ],
+    "key-file: needs a name of a file": ["key-file", "key-file:", "key-file:a\nb"],
+    "env-file: needs PATH#NAME": ["env-file", "env-file:file", "env-file:#NAME"],
+    "--write-env-var-name must be letters, digits and _, no digit first": [
         "env-file:file#",
         "env-file:file#A-B",
-        "command",
-        "command:",
-        "command: ",
-        "command:'program",
+    ],
+    "command: needs a program and its arguments": ["command", "command:", "command: "],
+    "command: cannot be split into words: No closing quotation": ["command:'program"],
+}
+"""What is wrong with a destination's text, and texts of which it is true."""
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [(text, reason) for reason, texts in REFUSED.items() for text in texts]
+)
+def test_a_destination_that_makes_no_sense_is_refused(
+    place: SinkHarness, text: str, reason: str
+) -> None:
+    with pytest.raises(SinkError) as caught:
+        emitter(text, place.context())
+    assert str(caught.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("azure:A,output=false", "Azure Pipelines variable A"),
+        ("azure:a_B.9", "Azure Pipelines variable a_B.9"),
+        ("env-file:/a#b#NAME", "dotenv file /a#b (NAME)"),
     ],
 )
-def test_a_destination_that_makes_no_sense_is_refused(place: SinkHarness, text: str) -> None:
-    with pytest.raises(SinkError):
-        emitter(text, place.context())
+def test_a_destination_that_makes_sense(place: SinkHarness, text: str, name: str) -> None:
+    assert emitter(text, place.context()).name == name
 
 
 @pytest.mark.parametrize("name", ["rotated", "key-id", "old-key-id", "expires-at", "overlap-end"])
