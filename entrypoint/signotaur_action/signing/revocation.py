@@ -82,7 +82,7 @@ class EmbeddedLists:
     def status(self, issued: Issued, lists: Sequence[bytes]) -> Revoked | None:
         """See ``RevocationSource``. What one list revokes is revoked."""
         faults, found = [], []
-        for encoded in lists[:_MOST_LISTS]:
+        for encoded in list(dict.fromkeys(lists))[:_MOST_LISTS]:
             try:
                 found.append(revocation_lists.status(encoded, issued, self._clock.now()))
             except NotKnownError as fault:
