@@ -151,3 +151,14 @@ def test_what_a_run_does_with_a_journal(
     decision: JournalDecision,
 ) -> None:
     assert decide_for_journal(entry(candidate), rotation, key, plan) == decision
+
+
+@pytest.mark.parametrize(
+    ("asked_before", "decision"), [(False, Discard()), (True, RepeatRequest())]
+)
+def test_again_is_asked_for_once_where_the_service_makes_the_key(
+    decision: JournalDecision, *, asked_before: bool
+) -> None:
+    cut = entry(None)
+    cut = replace(cut, intent=replace(cut.intent, again=asked_before))
+    assert decide_for_journal(cut, ENDED, OLD, AGAIN) == decision

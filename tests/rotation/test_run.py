@@ -116,7 +116,7 @@ def test_the_plan_reaches_the_server(harness: RotationHarness) -> None:
     harness.rotated(plan=RotationPlan(3, auto_revoke=False, holder="run 7"))
     intent = only_rotation(harness).intent
     assert (intent.overlap_days, intent.auto_revoke, intent.again) == (3, False, False)
-    assert intent.holder == "run 7"
+    assert (intent.holder, intent.compromised) == ("run 7", False)
 
 
 def test_without_a_ci_run_the_rotation_owns_the_lease(harness: RotationHarness) -> None:
@@ -497,6 +497,13 @@ def test_never_opened_is_opened_now_with_the_same_key(harness: RotationHarness) 
     assert harness.rotated().key == entry.candidate
 
 
+def test_never_opened_of_a_leaked_key_is_opened_as_such(harness: RotationHarness) -> None:
+    plan = RotationPlan(0, compromised=True)
+    harness.cut_before("open", plan=plan)
+    harness.rotated(plan=plan)
+    assert only_rotation(harness).intent.compromised
+
+
 def test_open_is_continued_after_its_lease_was_taken(harness: RotationHarness) -> None:
     harness.cut_before("deliver first")
     del harness.log[:]
@@ -834,6 +841,7 @@ def test_an_adopted_rotation_is_in_the_journal_and_continued_from_it(
     with harness.place.locked(candidate, harness.service.address) as journal:
         assert journal.entry is not None
         assert journal.entry.candidate == candidate
+        assert journal.entry.old_key_fingerprint == candidate.fingerprint()
     harness.rotated(candidate, A_RUN)
     assert_finished(harness)
 
