@@ -53,6 +53,9 @@ def _repeat(this: Change, rotation: Rotation, request: RotationRequest) -> Rotat
     rules.require_repeat(rotation, this.key, request)
     if not rotation.is_unconfirmed:
         return rotation
+    if rotation.new_key_is_dead(this.now):  # nobody can confirm it any more
+        _supersede_candidate(this, rotation)
+        return this.rotation(rotation.id)
     competing = rotations.competing(this.connection, rotation.old_key_id)
     rules.require_free_lease(competing, request.holder, this.now)
     rotations.renew(this.connection, rotation.id, request.holder, this.now + LEASE)
@@ -62,6 +65,10 @@ def _repeat(this: Change, rotation: Rotation, request: RotationRequest) -> Rotat
         this.log(
             Level.INFORMATION, EventType.ROTATION_TAKEN_OVER, message, rotation, data=dict(data)
         )
+    if request.compromised:
+        message = f"The client that continues the rotation reported key {rotation.old_key_id} as "
+        message += "compromised."
+        this.log(Level.SECURITY, EventType.KEY_LEAKED, message, rotation)
     return this.rotation(rotation.id)
 
 

@@ -11,7 +11,7 @@ from signotaur_keyserver.domain.policy import SETTING, Policy, PolicyError, Purp
 from signotaur_keyserver.domain.records import Key, Person
 from signotaur_keyserver.service.administration import AdministrationError, require_key
 from signotaur_keyserver.service.person_transaction import require_administrator
-from signotaur_keyserver.store import event_chain, events, keys, settings
+from signotaur_keyserver.store import event_chain, events, key_locks, keys, rotations, settings
 from signotaur_wire.members import Json
 
 
@@ -82,13 +82,15 @@ def set_key_policy(
     with database.write() as connection:
         if by is not None:
             require_administrator(connection, by)
+        key_locks.lock(connection, [key_id])
         now = database.clock.now(connection)
         changed = replace(require_key(connection, key_id), **changes)
         try:
             policy = policy_of(changed)
         except PolicyError as error:
             raise PolicyRefusedError(error) from None
-        keys.set_policy(connection, key_id, **changes)
+        for each in (key_id, *_candidates(connection, key_id)):
+            keys.set_policy(connection, each, **changes)
         message = f"The policy of key {key_id} was changed."
         data: Json = {"purpose": policy.purpose.value} | policy.own
         data |= {} if by is None else {"byUserId": by.id}
@@ -96,6 +98,12 @@ def set_key_policy(
         event = Event(Level.SECURITY, changed_type, message, changed.owner_id, key_id, data=data)
         events.write(connection, now, event)
         return policy
+
+
+def _candidates(connection: Connection, key_id: int) -> list[int]:
+    """Return the keys that would keep the policy of a key when their rotation is confirmed."""
+    opened = rotations.competing(connection, key_id)
+    return [each.new_key_id for each in opened if each.old_key_id == key_id and each.is_unconfirmed]
 
 
 def policy_of(key: Key) -> KeyPolicy:
