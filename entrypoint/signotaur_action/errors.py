@@ -95,6 +95,10 @@ class UnauthorizedError(SignotaurError):
     code = ExitCode.UNAUTHORIZED
 
 
+class SuspendedError(UnauthorizedError):
+    """The server refuses the key for now, and may accept it again: an administrator decides."""
+
+
 class SigningRefusedError(SignotaurError):
     """The server will not sign with this certificate, for this key."""
 

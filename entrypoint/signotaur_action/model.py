@@ -115,7 +115,7 @@ class RotationIntent:
     holder: str
     """Who asks, as shown to a run that finds the rotation open."""
     compromised: bool = False
-    """Whether the old key leaked. Not in the journal: the command that is repeated says so."""
+    """Whether the old key leaked."""
 
 
 @dataclass(frozen=True)

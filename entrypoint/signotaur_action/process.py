@@ -24,9 +24,9 @@ _CODES = {
     **dict.fromkeys(MACHINE.terminations, ExitCode.TERMINATED),
 }
 _OVERDUE = (
-    "Error: The run took longer than its watchdog allows and was stopped.\nKeys: Every key that "
-    "worked still works; no revocation was armed by this run.\nNext: Run the same command again: "
-    "it finishes what this run started.\n"
+    "Error: The run took longer than its watchdog allows and was stopped.\nKeys: Every "
+    "destination has a key that works. It is not known whether the old key's revocation is armed.\n"
+    "Next: Run the same command again: it finishes what this run started.\n"
 )
 _STDOUT, _STDERR = 1, 2
 

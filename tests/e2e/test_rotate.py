@@ -362,6 +362,7 @@ def test_write_env_file(flag: str, name_flag: str | None, client: ClientHarness,
     assert client.server.accepts(new)
 
 
+@pytest.mark.undisturbed
 @pytest.mark.parametrize(
     ("flag", "sink", "text"),
     [

@@ -81,10 +81,12 @@ def test_each_row_says_how_the_key_is() -> None:
         "c": "not due",
         "d": "would be rotated; nothing was changed (dry run)",
         "e": "failed (12): It failed. Keys: Both keys work. Next: Run it again.",
-        "f": "failed (-9): The rotation was ended by signal 9. Keys: Every key that worked still "
-        "works. Next: Run the same command again.",
-        "g": "failed (1): The rotation was ended with 1 and no result. Keys: Every key that worked "
-        "still works. Next: Run the same command again.",
+        "f": "failed (-9): The rotation was ended by signal 9. Keys: Every destination has "
+        "a key that works. It is not known whether the old key's revocation is armed. Next: Run "
+        "the same command again.",
+        "g": "failed (1): The rotation was ended with 1 and no result. Keys: Every destination has "
+        "a key that works. It is not known whether the old key's revocation is armed. Next: Run "
+        "the same command again.",
         "h": "not started",
     }
 

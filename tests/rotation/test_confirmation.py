@@ -109,9 +109,7 @@ def test_a_rotation_that_another_one_replaced_is_over(
     confirm(service, later.key, later.rotation.id)
     with pytest.raises(SupersededError) as caught:
         confirm(service, opened.key, opened.rotation.id)
-    assert caught.value.what == (
-        f"Rotation {opened.rotation.id} is over (superseded): another rotation replaced it."
-    )
+    assert caught.value.what == (f"Rotation {opened.rotation.id} is over (superseded).")
     assert caught.value.keys == "The old key works, or the key of the other rotation does."
     assert caught.value.next == "Run rotate-key again, and store the new key."
 
@@ -146,6 +144,5 @@ def test_a_confirmation_without_an_answer_says_what_is_not_known(
         confirm(Silent(), opened.key, None)
     assert caught.value.what == "no answer"
     assert caught.value.keys == (
-        "Both keys work until the overlap ends. It is not known whether the old key's revocation "
-        "is armed."
+        "The new key works. It is not known whether the old key's revocation is armed."
     )

@@ -58,6 +58,7 @@ KEY = KeyInfo(
 CANDIDATE = replace(KEY, id=2, candidate=True, rotation=OPEN)
 PLAN = RotationPlan(overlap_days=7)
 AGAIN = replace(PLAN, again=True)
+LEAKED = replace(PLAN, compromised=True)
 WEEK = replace(PLAN, window=7 * DAY)
 REFUSED = "refused"
 
@@ -134,7 +135,17 @@ CONFIRMED_AGAIN = replace(CONFIRMED, again=True)
         pytest.param(
             NEW, LAST_MOMENT, OLD, PLAN, ReportAgain(LAST_MOMENT, NEW), id="a day ago"
         ),
-        pytest.param(NEW, LATE, OLD, PLAN, Discard(), id="more than a day ago"),
+        pytest.param(
+            NEW, LATE, OLD, PLAN, ReportAgain(LATE, NEW), id="more than a day ago"
+        ),
+        pytest.param(NEW, CONFIRMED, NEW, PLAN, ReportAgain(CONFIRMED, NEW), id="with the new key"),
+        pytest.param(
+            NEW, LATE, NEW, PLAN, Discard(), id="more than a day ago, with the new key"
+        ),
+        pytest.param(NEW, CONFIRMED, NEW, LEAKED, Discard(), id="with the new key, which leaked"),
+        pytest.param(
+            NEW, CONFIRMED, OLD, LEAKED, ReportAgain(CONFIRMED, NEW), id="the old key leaked"
+        ),
         pytest.param(NEW, CONFIRMED, OLD, AGAIN, Discard(), id="confirmed, and --again is new"),
         pytest.param(
             NEW, CONFIRMED_AGAIN, OLD, AGAIN, ReportAgain(CONFIRMED_AGAIN, NEW),

@@ -261,3 +261,17 @@ def test_a_dry_run_starts_no_tool(client: ToolClient) -> None:
     assert done.code == 0, done.said
     assert "Dry run: would rotate this key." in done.err
     assert client.tool.calls == []
+
+
+def test_a_run_that_the_tool_began_is_not_finished_without_it(client: ToolClient) -> None:
+    """Before, each run without the tool ended with an internal error."""
+    client.tool.behaves(code=9)
+    assert client.rotate_by_tool().code == 1
+    without = [word for word in client.words() if word not in ("--tool", client.tool.program)]
+    for _ in range(2):
+        done = client.run(*without)
+        assert done.code == 1
+        assert "An earlier run began to rotate this key with --tool" in done.err
+        assert "Run the command with --tool again." in done.err
+    client.tool.behaves()
+    assert client.rotate_by_tool("--again").code == 0

@@ -12,12 +12,14 @@ from signotaur_action.console.console import Console
 from signotaur_action.errors import (
     ExitCode,
     InvalidOverlapError,
+    StopSignal,
     UnfinishedError,
     UsageError,
     os_reason,
 )
 from signotaur_action.files.journal import FileJournal, JournalPlace
 from signotaur_action.key_server import HttpKeyService, ServerAddress
+from signotaur_action.model import Rotation
 from signotaur_action.options.common import (
     AGAIN,
     COMPROMISED,
@@ -105,12 +107,30 @@ def _rotate(command: RotateKey, report: Report, console: Console, clock: Clock) 
         rotation = RotationRun(command.plan, service, command.sinks, console, kinds)
         rotation.check()
         outcome = rotation.rotate(key, journal)
+        leaked = command.plan.compromised or _began_with_leak(journal)
         _publish(outcome, command, report)
         _forget(journal, console)
         if isinstance(service, ToolKeyService) and isinstance(outcome, Rotated):
             _forget_output(service, console)
-    if command.plan.compromised and isinstance(outcome, Rotated):
+    if not isinstance(outcome, Rotated):
+        return
+    if command.plan.compromised and outcome.key == key:
+        raise _leaked_key_in_use(outcome.rotation)
+    if leaked:
         console.note(incident_note(outcome.rotation))
+
+
+def _began_with_leak(journal: FileJournal) -> bool:
+    return journal.entry is not None and journal.entry.intent.compromised
+
+
+def _leaked_key_in_use(rotation: Rotation) -> UnfinishedError:
+    return UnfinishedError(
+        f"The key that leaked is key {rotation.new_key_id}, the new key of a rotation that an "
+        "earlier run began. This run has finished that rotation.",
+        keys="Every destination has the key that leaked, and it still works.",
+        next_step="Run the same command again: it rotates the key that leaked.",
+    )
 
 
 def _service(command: RotateKey, journal: Path, clock: Clock) -> HttpKeyService | ToolKeyService:
@@ -123,7 +143,10 @@ def _service(command: RotateKey, journal: Path, clock: Clock) -> HttpKeyService 
 def _publish(outcome: Outcome, command: RotateKey, report: Report) -> None:
     content = rotation_report(outcome, with_key=command.key_on_stdout)
     if isinstance(outcome, Rotated):
-        publish(report, content, failure=UnfinishedError, keys=_NOT_REPORTED)
+        try:
+            publish(report, content, failure=UnfinishedError, keys=_NOT_REPORTED)
+        except StopSignal as stop:
+            raise StopSignal(stop.code, open_keys=_NOT_REPORTED) from None
     else:
         publish(report, content, keys="Nothing was rotated; the key in use is unchanged.")
 

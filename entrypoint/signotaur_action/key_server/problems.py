@@ -12,6 +12,7 @@ from signotaur_action.errors import (
     SigningRefusedError,
     SignotaurError,
     SupersededError,
+    SuspendedError,
     UnauthorizedError,
 )
 from signotaur_action.http import Answer
@@ -49,6 +50,7 @@ _UNAUTHORIZED = {
         "Ask an administrator to give the role to the key's owner.",
     ),
 }
+_SUSPENDED = (Problem.KEY_DISABLED, Problem.NETWORK_DENIED)
 
 
 def refusal(answer: Answer, server: str) -> SignotaurError:
@@ -65,9 +67,8 @@ def refusal(answer: Answer, server: str) -> SignotaurError:
 def _known(problem: Problem, members: Members, answer: Answer, server: str) -> SignotaurError:
     if problem in _UNAUTHORIZED:
         cause, next_step = _UNAUTHORIZED[problem]
-        return UnauthorizedError(
-            f"{server} refuses the key: {cause}.", keys=_UNCHANGED, next_step=next_step
-        )
+        kind = SuspendedError if problem in _SUSPENDED else UnauthorizedError
+        return kind(f"{server} refuses the key: {cause}.", keys=_UNCHANGED, next_step=next_step)
     if problem in _CONFLICTS:
         return _CONFLICTS[problem](members, answer)
     detail = escape_untrusted(members.optional_text("detail") or problem.value)

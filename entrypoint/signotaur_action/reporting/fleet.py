@@ -8,7 +8,10 @@ from signotaur_action.fleet.outcomes import EntryResult, FleetOutcome
 from signotaur_action.reporting.report_content import ReportContent
 from signotaur_action.reporting.rotation import boolean
 
-_KILLED = "Every key that worked still works."
+_KILLED = (
+    "Every destination has a key that works. It is not known whether the old key's revocation is "
+    "armed."
+)
 
 
 def fleet_report(outcome: FleetOutcome) -> ReportContent:

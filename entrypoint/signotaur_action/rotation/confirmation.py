@@ -31,8 +31,7 @@ def confirm(service: KeyService, key: Secret, rotation_id: UUID | None) -> Confi
     except ServerError as error:
         raise ServerError(
             error.what,
-            keys="Both keys work until the overlap ends. It is not known whether the old key's "
-            "revocation is armed.",
+            keys="The new key works. It is not known whether the old key's revocation is armed.",
         ) from None
 
 
@@ -51,8 +50,7 @@ def _named(service: KeyService, key: Secret, rotation_id: UUID) -> Rotation:
 def _require_new_key(info: KeyInfo, rotation: Rotation) -> None:
     if not rotation.unconfirmed:
         raise SupersededError(
-            f"Rotation {rotation.id} is over ({rotation.state.value}): another rotation replaced "
-            "it.",
+            f"Rotation {rotation.id} is over ({rotation.state.value}).",
             keys="The old key works, or the key of the other rotation does.",
             next_step="Run rotate-key again, and store the new key.",
         )

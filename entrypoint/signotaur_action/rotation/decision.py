@@ -1,7 +1,7 @@
 """Step 2 as pure functions: what a run does with its key and with the journal it found."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from signotaur_action.errors import (
     AlreadyRotatedError,
@@ -16,8 +16,8 @@ from signotaur_wire.messages import RotationState
 from signotaur_wire.roles import ROTATOR
 
 _REPORT_WITHIN = timedelta(days=1)
-"""A confirmed rotation that was cut before its report is reported within this time only;
-later, the same command asks for another rotation."""
+"""A confirmed rotation that was cut before its report is reported to a run with the new key within
+this time only; later, the same command rotates that key."""
 
 
 @dataclass(frozen=True)
@@ -120,13 +120,17 @@ def decide_for_journal(
         return Discard() if key == candidate else RepeatRequest()
     if rotation.unconfirmed:
         return TakeLease(candidate)
-    if _is_unreported(rotation, plan):
-        return ReportAgain(rotation, candidate)
-    return Discard()
-
-
-def _is_unreported(rotation: Rotation, plan: RotationPlan) -> bool:
-    """Return whether the rotation was confirmed by a run that may not have reported it."""
     if rotation.confirmed_at is None or (plan.again and not rotation.again):
-        return False
-    return rotation.server_time - rotation.confirmed_at <= _REPORT_WITHIN
+        return Discard()
+    if key == candidate and not _is_reported_again(rotation.confirmed_at, rotation, plan):
+        return Discard()
+    return ReportAgain(rotation, candidate)
+
+
+def _is_reported_again(confirmed_at: datetime, rotation: Rotation, plan: RotationPlan) -> bool:
+    """Return whether a run with the new key reports its rotation, and does not rotate it.
+
+    A run with the old key always reports: that key is not rotated once more, and the journal may
+    have the only copy of the new one.
+    """
+    return not plan.compromised and rotation.server_time - confirmed_at <= _REPORT_WITHIN

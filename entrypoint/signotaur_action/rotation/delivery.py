@@ -44,7 +44,7 @@ class KeyDelivery:
         """Finish a rotation. Raises any SignotaurError; then nothing is armed."""
         self._progress.mask(opened.key)
         if opened.rotation.state is RotationState.CONFIRMED:
-            rotation, results = opened.rotation, self._repeat_fleeting(opened)
+            rotation, results = opened.rotation, self._deliver_again(opened, journal)
         else:
             self._verify(opened)
             results = self._deliver(_delivery(opened), journal)
@@ -53,15 +53,22 @@ class KeyDelivery:
         durable = any(sink.durable for sink in self._sinks)
         return Rotated(rotation, opened.key, results, durable=durable)
 
-    def _repeat_fleeting(self, opened: OpenRotation) -> Results:
-        """Every durable destination was proved before the confirmation: leave them alone.
+    def _deliver_again(self, opened: OpenRotation, journal: Journal) -> Results:
+        """Leave the durable destinations alone that the confirmed run has written.
 
-        What a killed run wrote to its own stdout or job is gone, so that is written again.
+        What a killed run wrote to its own stdout or job is gone, so that is written again. The run
+        that confirmed may have had other destinations than this one.
         """
+        delivered = frozenset() if journal.entry is None else journal.entry.delivered
+        results = []
         for sink in self._sinks:
-            if not sink.durable:
+            held = sink.durable and (
+                sink.name in delivered or self._holds(sink, opened.key, journal)
+            )
+            if not held:
                 sink.deliver(_delivery(opened))
-        return tuple((sink.name, HELD if sink.durable else DELIVERED) for sink in self._sinks)
+            results.append((sink.name, HELD if held else DELIVERED))
+        return tuple(results)
 
     def _decided(self, opened: OpenRotation, results: Results) -> Rotation:
         if self._defer:

@@ -10,7 +10,9 @@ from signotaur_action.errors import (
     AlreadyRotatedError,
     BusyError,
     InvalidOverlapError,
+    SignotaurError,
     SupersededError,
+    SuspendedError,
     UnauthorizedError,
 )
 from signotaur_action.model import (
@@ -148,11 +150,12 @@ class RotationStarter:
         return opened
 
     def _continue(self, key: Secret, entry: JournalEntry, journal: Journal) -> OpenRotation | None:
+        self._require_its_service(entry)
         decision = decide_for_journal(entry, self._rotation_of(entry), key, self._plan)
         intent = replace(
             entry.intent,
             holder=self._plan.holder or entry.intent.holder,
-            compromised=self._plan.compromised,
+            compromised=self._plan.compromised or entry.intent.compromised,
         )
         match decision:
             case RepeatRequest():
@@ -166,12 +169,27 @@ class RotationStarter:
             case _:
                 assert_never(decision)
 
+    def _require_its_service(self, entry: JournalEntry) -> None:
+        makes_keys = self._service.new_key() is None
+        if entry.candidate is None and not makes_keys and not self._plan.again:
+            raise SignotaurError(
+                "An earlier run began to rotate this key with --tool, and did not finish.",
+                keys="The key in use is unchanged, or the tool has made a new one.",
+                next_step="Run the command with --tool again. If the new key was lost, run this "
+                "command with --again.",
+            )
+
     def _rotation_of(self, entry: JournalEntry) -> Rotation | None:
-        """Ask with the candidate: it works if and only if its rotation was opened and lives."""
+        """Ask with the candidate: it works if and only if its rotation was opened and lives.
+
+        One that is refused for now may live. Raises SuspendedError: the journal must stay.
+        """
         if entry.candidate is None:
             return None
         try:
             return self._service.rotation(entry.candidate, entry.intent.id)
+        except SuspendedError:
+            raise
         except UnauthorizedError:
             return None
 

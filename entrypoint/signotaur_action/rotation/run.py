@@ -1,29 +1,45 @@
 """One run: check the destinations, get a rotation, deliver its key, confirm."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from signotaur_action.errors import (
     BOTH_KEYS_VALID,
     ENDING_SCHEDULED,
     DestinationRefusedError,
+    ServerError,
     SignotaurError,
     StopSignal,
     SupersededError,
+    UnauthorizedError,
     UnfinishedError,
     internal_error,
     listed,
     os_reason,
 )
-from signotaur_action.model import Secret
+from signotaur_action.model import Rotation, Secret
 from signotaur_action.ports import Journal, KeyService, ProgressLog, Sink
 from signotaur_action.rotation.delivery import KeyDelivery
 from signotaur_action.rotation.obtain import RotationStarter
 from signotaur_action.rotation.outcomes import NotDue, Rotated, RotationPlan, WouldRotate
+from signotaur_wire.messages import RotationState
 
 _NOT_KNOWN = (
     "The new key works, and is in the journal until this rotation is finished. It is not known "
     "whether the old key's revocation is armed."
+)
+
+_BEGUN = (
+    "An earlier run began a rotation, and its new key is in the journal. It is not known whether "
+    "the old key's revocation is armed."
+)
+_CONFIRMED = (
+    "The rotation is complete on the server: the new key works, and the old key is revoked when "
+    "its overlap ends. The new key is in the journal until this rotation is finished."
+)
+_REFUSED = (
+    "The server refuses the new key, which destinations may have already. The old key's revocation "
+    "is not armed by this run."
 )
 
 
@@ -78,11 +94,28 @@ class RotationRun:
         Raises the errors of the exit codes; whenever something was opened, the journal has
         what the same command needs to finish it.
         """
-        opened = self._starter.obtain(key, journal)
+        with _as_resumed() if journal.entry is not None else nullcontext():
+            opened = self._starter.obtain(key, journal)
         if isinstance(opened, NotDue):
             return opened
-        with _as_unfinished(ENDING_SCHEDULED if self._service.arms_at_once else BOTH_KEYS_VALID):
+        with _as_unfinished(self._open_keys(opened.rotation)):
             return self._delivery.finish(opened, journal)
+
+    def _open_keys(self, rotation: Rotation) -> str:
+        if rotation.state is RotationState.CONFIRMED:
+            return _CONFIRMED
+        return ENDING_SCHEDULED if self._service.arms_at_once else BOTH_KEYS_VALID
+
+
+@contextmanager
+def _as_resumed() -> Iterator[None]:
+    """Say of the keys what is known while nobody has answered about the journal's rotation."""
+    try:
+        yield
+    except ServerError as error:
+        raise ServerError(error.what, keys=_BEGUN, next_step=error.next) from None
+    except StopSignal as stop:
+        raise StopSignal(stop.code, open_keys=_BEGUN) from None
 
 
 @contextmanager
@@ -95,9 +128,11 @@ def _as_unfinished(open_keys: str) -> Iterator[None]:
             error.what,
             keys="The old key still works. The key that this run delivered may be revoked when "
             "the other rotation's overlap ends.",
-            next_step="Run the same command again: it continues from the rotation that replaced "
-            "this one.",
+            next_step="Use the key of the other rotation. If nobody has it, run the command once "
+            "with --again.",
         ) from None
+    except UnauthorizedError as error:
+        raise UnfinishedError(error.what, keys=_REFUSED, next_step=error.next) from None
     except UnfinishedError as error:
         keys = open_keys if error.keys == BOTH_KEYS_VALID else error.keys
         raise UnfinishedError(

@@ -51,6 +51,7 @@ def _entry(records: Iterable[dict[str, object]]) -> JournalEntry:
             auto_revoke=bool(first["autoRevoke"]),
             again=bool(first["again"]),
             holder=str(first["holder"]),
+            compromised=bool(first.get("compromised")),
         ),
     )
     for record in rest:

@@ -44,18 +44,19 @@ class FileJournal:
 
     def _begin(self, entry: JournalEntry) -> None:
         self.clear()
-        self._append(
-            {
-                "id": str(entry.intent.id),
-                "server": entry.server,
-                "oldKeySha256": entry.old_key_fingerprint,
-                "key": None if entry.candidate is None else entry.candidate.reveal(),
-                "overlapDays": entry.intent.overlap_days,
-                "autoRevoke": entry.intent.auto_revoke,
-                "again": entry.intent.again,
-                "holder": entry.intent.holder,
-            }
-        )
+        record: dict[str, object] = {
+            "id": str(entry.intent.id),
+            "server": entry.server,
+            "oldKeySha256": entry.old_key_fingerprint,
+            "key": None if entry.candidate is None else entry.candidate.reveal(),
+            "overlapDays": entry.intent.overlap_days,
+            "autoRevoke": entry.intent.auto_revoke,
+            "again": entry.intent.again,
+            "holder": entry.intent.holder,
+        }
+        if entry.intent.compromised:
+            record["compromised"] = True
+        self._append(record)
         self._machine.sync_folder(self.path.parent)
         self.entry = entry
 
