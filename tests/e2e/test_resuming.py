@@ -2,16 +2,20 @@
 
 import subprocess
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from e2e.client_harness import ClientHarness
+from signotaur_action.errors import ExitCode, StopSignal
+from signotaur_action.machine.clock import SystemClock
 from signotaur_keyserver.commands import data_folder
 from signotaur_keyserver.service import administration, policies
 from support.call_faults import at
 from support.client import BARE, CLIENT, Finished
 from support.front import Exchange, Front, answering, lost_answer
+from support.in_process import run_here
 from support.keyserver import KeyServer
 
 BOTH_WORK = "The old and the new key both work"
@@ -140,9 +144,9 @@ def test_a_leaked_key_that_an_earlier_run_made_is_rotated(client: Resuming, cut:
         client.key_file.with_name(".key.txt.rotation").unlink()
         client.ledger.write("update rotations set lease_until_utc = opened_at_utc")
     leaked = client.key_file.read_text().strip()
-    done = client.rotate(*client.in_place, "--compromised")
+    done = client.rotate(*client.in_place, "--compromised", "--json")
     if cut != "confirmation":
-        assert done.code == 12, done.said
+        assert (done.code, done.json["exitCode"]) == (12, 12), done.said
         assert f"The key that leaked is key {client.ledger.id_of(leaked)}" in done.err
         done = client.rotate(*client.in_place, "--compromised")
     assert done.code == 0, done.said
@@ -202,6 +206,30 @@ def test_what_is_said_when_a_confirmed_key_cannot_be_printed(client: Resuming) -
     assert done.returncode == 12
     assert "The rotation is complete on the server" in done.stderr
     assert BOTH_WORK not in done.stderr
+
+
+class StoppedStream(StringIO):
+    """A stdout in whose first line the process gets a signal."""
+
+    stopped = False
+
+    def write(self, text: str) -> int:
+        if not self.stopped:
+            self.stopped = True
+            raise StopSignal(ExitCode.TERMINATED)
+        return super().write(text)
+
+
+def test_what_is_said_when_the_report_is_stopped(client: Resuming) -> None:
+    """Before, the old key was "untouched", although its overlap of 0 had ended."""
+    key = client.ledger.add()
+    env = {"HOME": str(client.home), "SIGNOTAUR_API_KEY": key}
+    command = ("--json", "--overlap-days", "0", "--write-key-file", client.cwd / "new")
+    stopped, server = StoppedStream(), client.server.options
+    done = run_here("rotate-key", *server, *command, env=env, clock=SystemClock(), out=stopped)
+    assert (done.code, stopped.stopped) == (143, True), done.said
+    assert "The rotation itself is complete." in done.err
+    assert not client.server.accepts(key)
 
 
 @pytest.mark.parametrize("dead", ["revoked", "disabled", "user"])

@@ -11,12 +11,14 @@ from signotaur_action.settings.invocation import Invocation
 from support.client import Finished
 
 
-def run_here(*arguments: str | Path, env: Mapping[str, str], clock: Clock) -> Finished:
+def run_here(
+    *arguments: str | Path, env: Mapping[str, str], clock: Clock, out: StringIO | None = None
+) -> Finished:
     """Run a command as ``cli`` does. For what is expected of the command and not of its process.
 
-    With a ``VirtualClock``, pauses between tries take no time.
+    With a ``VirtualClock``, pauses between tries take no time. ``out``: its stdout.
     """
-    out, err = StringIO(), StringIO()
+    out, err = StringIO() if out is None else out, StringIO()
 
     def run(module: str, /, **given: object) -> int:
         command = import_module(f"signotaur_action.commands.{module}")

@@ -108,15 +108,14 @@ def _rotate(command: RotateKey, report: Report, console: Console, clock: Clock) 
         rotation.check()
         outcome = rotation.rotate(key, journal)
         leaked = command.plan.compromised or _began_with_leak(journal)
+        if command.plan.compromised and isinstance(outcome, Rotated) and outcome.key == key:
+            _forget(journal, console)
+            raise _leaked_key_in_use(outcome.rotation)
         _publish(outcome, command, report)
         _forget(journal, console)
         if isinstance(service, ToolKeyService) and isinstance(outcome, Rotated):
             _forget_output(service, console)
-    if not isinstance(outcome, Rotated):
-        return
-    if command.plan.compromised and outcome.key == key:
-        raise _leaked_key_in_use(outcome.rotation)
-    if leaked:
+    if leaked and isinstance(outcome, Rotated):
         console.note(incident_note(outcome.rotation))
 
 

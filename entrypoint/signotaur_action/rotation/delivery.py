@@ -76,9 +76,7 @@ class KeyDelivery:
                 "Not confirmed, as requested: the old key's revocation is not armed."
             )
             return opened.rotation
-        rotation = self._confirm(opened, results)
-        self._progress.note("Confirmed: every destination has the new key.")
-        return rotation
+        return self._confirm(opened, results)
 
     def _confirm(self, opened: OpenRotation, results: Results) -> Rotation:
         """Confirm. Without an answer it is unknown whether the server did it."""
@@ -87,11 +85,13 @@ class KeyDelivery:
             for kind, (_name, result) in zip(self._kinds, results, strict=False)
         ]
         try:
-            return self._service.confirm(opened.key, opened.rotation.id, told)
+            rotation = self._service.confirm(opened.key, opened.rotation.id, told)
+            self._progress.note("Confirmed: every destination has the new key.")
         except ServerError as error:
             raise UnfinishedError(error.what, keys=NEW_KEY_EVERYWHERE) from None
         except StopSignal as stop:
             raise StopSignal(stop.code, open_keys=NEW_KEY_EVERYWHERE) from None
+        return rotation
 
     def _verify(self, opened: OpenRotation) -> None:
         """Use the new key before delivering it: the server then knows that it may be somewhere."""

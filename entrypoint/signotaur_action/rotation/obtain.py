@@ -170,14 +170,15 @@ class RotationStarter:
                 assert_never(decision)
 
     def _require_its_service(self, entry: JournalEntry) -> None:
-        makes_keys = self._service.new_key() is None
-        if entry.candidate is None and not makes_keys and not self._plan.again:
-            raise SignotaurError(
-                "An earlier run began to rotate this key with --tool, and did not finish.",
-                keys="The key in use is unchanged, or the tool has made a new one.",
-                next_step="Run the command with --tool again. If the new key was lost, run this "
-                "command with --again.",
-            )
+        """Raise SignotaurError for a journal of a service that makes keys, if this one does not."""
+        if entry.candidate is not None or self._plan.again or self._service.new_key() is None:
+            return
+        raise SignotaurError(
+            "An earlier run began to rotate this key with --tool, and did not finish.",
+            keys="The key in use is unchanged, or the tool has made a new one.",
+            next_step="Run the command with --tool again. If the new key was lost, run this "
+            "command with --again.",
+        )
 
     def _rotation_of(self, entry: JournalEntry) -> Rotation | None:
         """Ask with the candidate: it works if and only if its rotation was opened and lives.
