@@ -121,13 +121,19 @@ def test_a_limit_that_is_set_while_a_rotation_is_open_holds_for_its_new_key(
 # What the second command asks for
 
 
-def test_a_destination_that_the_first_run_did_not_have_gets_the_key(client: Resuming) -> None:
-    """Before, it was reported to have the key already, and the journal was removed."""
+def test_a_destination_that_the_first_run_did_not_have_is_named(client: Resuming) -> None:
+    """Before, it was reported to have the key already, and the journal was removed.
+
+    It is not written: without a lease, another run may be writing a later key.
+    """
     env = {"SIGNOTAUR_API_KEY": client.ledger.add()}
     key = client.cut("confirmation", "--overlap-days", "0", env=env).out
     done = client.rotate("--overlap-days", "0", "--write-key-file", "new", env=env)
-    assert done.code == 0, done.said
-    assert (client.cwd / "new").read_text() == key
+    assert done.code == 12, done.said
+    assert "does not have the new key" in done.err
+    assert not (client.cwd / "new").exists()
+    done = client.rotate("--overlap-days", "0", env=env)
+    assert (done.code, done.out) == (0, key), done.said
 
 
 @pytest.mark.parametrize("cut", ["confirmation", "delivery", "delivery, journal lost"])

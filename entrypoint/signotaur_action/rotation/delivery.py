@@ -15,6 +15,10 @@ from signotaur_action.ports import Journal, KeyService, ProgressLog, Sink
 from signotaur_action.rotation.outcomes import DELIVERED, FAILED, HELD, WAITING, Results, Rotated
 from signotaur_wire.messages import DeliveryOutcome, DestinationOutcome, RotationState
 
+_FORMER_DESTINATIONS = (
+    "Run the command with the destinations that it had then: it reports the rotation. Without any, "
+    "it prints the new key, for auth set-key."
+)
 _ON_THE_WIRE = {DELIVERED: DeliveryOutcome.DELIVERED, HELD: DeliveryOutcome.HELD}
 
 
@@ -54,21 +58,27 @@ class KeyDelivery:
         return Rotated(rotation, opened.key, results, durable=durable)
 
     def _deliver_again(self, opened: OpenRotation, journal: Journal) -> Results:
-        """Leave the durable destinations alone that the confirmed run has written.
+        """Write to the job and to stdout again what a killed run wrote there.
 
-        What a killed run wrote to its own stdout or job is gone, so that is written again. The run
-        that confirmed may have had other destinations than this one.
+        Durable destinations are left alone: the confirmed run has written its own, and without a
+        lease another run may be writing a later key. Raises UnfinishedError for one that the
+        confirmed run did not have.
         """
-        delivered = frozenset() if journal.entry is None else journal.entry.delivered
-        results = []
+        lacking = [
+            f"{sink.name} does not have the new key, and an earlier run has confirmed the rotation."
+            for sink in self._sinks
+            if sink.durable and not self._has(sink, opened.key, journal)
+        ]
+        if lacking:
+            raise UnfinishedError("\n".join(lacking), next_step=_FORMER_DESTINATIONS)
         for sink in self._sinks:
-            held = sink.durable and (
-                sink.name in delivered or self._holds(sink, opened.key, journal)
-            )
-            if not held:
+            if not sink.durable:
                 sink.deliver(_delivery(opened))
-            results.append((sink.name, HELD if held else DELIVERED))
-        return tuple(results)
+        return tuple((sink.name, HELD if sink.durable else DELIVERED) for sink in self._sinks)
+
+    def _has(self, sink: Sink, key: Secret, journal: Journal) -> bool:
+        was_written = journal.entry is not None and sink.name in journal.entry.delivered
+        return was_written or self._holds(sink, key, journal)
 
     def _decided(self, opened: OpenRotation, results: Results) -> Rotation:
         if self._defer:
