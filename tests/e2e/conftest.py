@@ -25,7 +25,8 @@ def server_in_chaos(
         yield shared_server
         return
     with Front(shared_server.url, shared_server.data_dir).running() as front:
-        front.faults.append(chaos(Random(f"{SEED} {request.node.nodeid}")))  # noqa: S311
+        chance = Random(f"{SEED} {request.node.nodeid}")  # noqa: S311 - not a secret
+        front.faults.append(chaos(chance))
         yield shared_server.behind(front.url)
 
 

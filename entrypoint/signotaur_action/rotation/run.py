@@ -34,8 +34,8 @@ _BEGUN = (
     "the old key's revocation is armed."
 )
 _CONFIRMED = (
-    "The rotation is complete on the server: the new key works, and the old key is revoked when "
-    "its overlap ends. The new key is in the journal until this rotation is finished."
+    "The rotation is complete on the server, and the new key works. It is in the journal until the "
+    "rotation is reported."
 )
 _REFUSED = (
     "The server refuses the new key, which destinations may have already. The old key's revocation "
