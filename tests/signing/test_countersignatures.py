@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -36,9 +37,10 @@ from signing.test_verify import MUTANTS, TWO_MONTHS, signed_with_timestamp
 from signotaur_action.signing import der
 from signotaur_action.signing.certificate import SigningCertificate
 from signotaur_action.signing.cms import TIMESTAMP
+from signotaur_action.signing.countersignatures import verified_countersignature
 from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.formats import SupportedFormats
-from signotaur_action.signing.outcomes import FileResult, FileStatus
+from signotaur_action.signing.outcomes import FileResult, FileStatus, FormatError
 from signotaur_action.signing.plan import OnSigned
 from signotaur_action.signing.revocation import EmbeddedLists
 from signotaur_action.signing.signed_message import SignedMessage
@@ -388,6 +390,22 @@ def test_no_changed_byte_of_a_countersignature_proves_a_time(world: World) -> No
             result = world.verdict(with_message(world.unsigned, bytes(damaged)))
             # Without a right timestamp the certificate has expired by then.
             assert result.status is FileStatus.FAILED, place - start
+
+
+def test_no_changed_bit_is_read_as_another_timestamp(world: World) -> None:
+    """The name of the algorithm has two forms that differ in one bit and mean the same."""
+    stamp = replace(world.stamp(), digest="sha1").encoded()
+    whole = with_values(world.message, [stamp], world.tsa.encoded)
+    signed = SignedMessage.read(whole)
+    right, accepted = verified_countersignature(stamp, signed), []
+    for bit in range(8 * len(stamp)):
+        changed = bytearray(stamp)
+        changed[bit // 8] ^= 1 << bit % 8
+        with suppress(FormatError, der.DerError):
+            assert verified_countersignature(bytes(changed), signed) == right
+            accepted.append(bytes(changed))
+    name, form = (der.oid(f"1.2.840.113549.1.1.{number}") for number in (1, 5))
+    assert accepted == [stamp.replace(name, form)]
 
 
 def test_a_mutant_is_verified_only_if_osslsigncode_verifies_it(
