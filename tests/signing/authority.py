@@ -82,7 +82,9 @@ class Authority:
 
 
 @contextmanager
-def served(answer: Answer) -> Iterator[tuple[str, list[bytes]]]:
+def served(
+    answer: Answer, content_type: str = "application/timestamp-reply"
+) -> Iterator[tuple[str, list[bytes]]]:
     """Serve timestamps; give the URL, and the requests as they come."""
     asked: list[bytes] = []
 
@@ -93,7 +95,7 @@ def served(answer: Answer) -> Iterator[tuple[str, list[bytes]]]:
             assert self.headers["Authorization"] is None
             status, body = answer(request)
             self.send_response(status)
-            self.send_header("Content-Type", "application/timestamp-reply")
+            self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

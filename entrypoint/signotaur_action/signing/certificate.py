@@ -12,44 +12,18 @@ from typing import Any, cast
 
 from asn1crypto import pem as asn1_pem
 from asn1crypto import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from signotaur_action.ci.text import escape_untrusted
 from signotaur_action.signing import der
+from signotaur_action.signing.signature_schemes import ECDSA_WITH, HASHES, RSA, Key, Scheme
 from signotaur_wire.signing import DigestAlgorithm
 
-DIGEST = {
-    DigestAlgorithm.SHA256: "2.16.840.1.101.3.4.2.1",
-    DigestAlgorithm.SHA384: "2.16.840.1.101.3.4.2.2",
-    DigestAlgorithm.SHA512: "2.16.840.1.101.3.4.2.3",
-}
-"""The object identifiers of the digests."""
-
-_HASHES = {
-    DigestAlgorithm.SHA256: hashes.SHA256(),
-    DigestAlgorithm.SHA384: hashes.SHA384(),
-    DigestAlgorithm.SHA512: hashes.SHA512(),
-}
-_RSA_WITH = {
-    DigestAlgorithm.SHA256: "1.2.840.113549.1.1.11",
-    DigestAlgorithm.SHA384: "1.2.840.113549.1.1.12",
-    DigestAlgorithm.SHA512: "1.2.840.113549.1.1.13",
-}
 _CURVES = [("named", name) for name in ("secp256r1", "secp384r1", "secp521r1")]
 _REMEMBERED = 64
 """Certificates that are not read again: most files of a run have the same few."""
-_RSA = "1.2.840.113549.1.1.1"
-_ECDSA = {
-    DigestAlgorithm.SHA256: "1.2.840.10045.4.3.2",
-    DigestAlgorithm.SHA384: "1.2.840.10045.4.3.3",
-    DigestAlgorithm.SHA512: "1.2.840.10045.4.3.4",
-}
 
 
 class CertificateError(ValueError):
@@ -66,7 +40,7 @@ class SigningCertificate:
     """When it expires."""
     issuer_and_serial: bytes
     """Its issuer and serial number, DER: how a signature refers to it."""
-    key: RSAPublicKey | EllipticCurvePublicKey
+    key: Key
 
     @classmethod
     @lru_cache(_REMEMBERED)
@@ -100,33 +74,18 @@ class SigningCertificate:
     def signature_algorithm(self, algorithm: DigestAlgorithm) -> bytes:
         """Return the AlgorithmIdentifier of its signatures, DER."""
         if isinstance(self.key, RSAPublicKey):
-            return der.sequence(der.oid(_RSA), der.NULL)
-        return der.sequence(der.oid(_ECDSA[algorithm]))
-
-    def accepted_algorithms(self, algorithm: DigestAlgorithm) -> tuple[bytes, ...]:
-        """Return each form of AlgorithmIdentifier that signers write for its signatures, DER."""
-        written = self.signature_algorithm(algorithm)
-        if isinstance(self.key, RSAPublicKey):
-            return written, der.sequence(der.oid(_RSA_WITH[algorithm]), der.NULL)
-        return (written,)
+            return der.sequence(der.oid(RSA), der.NULL)
+        return der.sequence(der.oid(ECDSA_WITH[algorithm]))
 
     def verifies(self, signature: bytes, digest: bytes, algorithm: DigestAlgorithm) -> bool:
         """Return whether a signature of a digest was made with its private key.
 
         The signature is PKCS #1 v1.5, or ECDSA as DER.
         """
-        known = Prehashed(_HASHES[algorithm])
-        try:
-            if isinstance(self.key, RSAPublicKey):
-                self.key.verify(signature, digest, PKCS1v15(), known)
-            else:
-                self.key.verify(signature, digest, ECDSA(known))
-        except InvalidSignature:
-            return False
-        return True
+        return Scheme(HASHES[algorithm]).verifies(self.key, signature, digest)
 
 
-def _public_key(info: Any) -> RSAPublicKey | EllipticCurvePublicKey:
+def _public_key(info: Any) -> Key:
     is_rsa = info.algorithm == "rsa"
     if not is_rsa and not (info.algorithm == "ec" and info.curve in _CURVES):
         raise CertificateError("its key is neither RSA nor ECDSA on P-256, P-384 or P-521")
@@ -134,7 +93,7 @@ def _public_key(info: Any) -> RSAPublicKey | EllipticCurvePublicKey:
         key = load_der_public_key(info.dump())
     except (ValueError, UnsupportedAlgorithm):
         raise CertificateError("its public key is not valid") from None
-    return cast("RSAPublicKey | EllipticCurvePublicKey", key)
+    return cast("Key", key)
 
 
 def certificates_in(text: bytes) -> tuple[bytes, ...]:

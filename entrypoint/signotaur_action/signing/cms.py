@@ -19,14 +19,15 @@ from datetime import datetime
 from asn1crypto import core
 
 from signotaur_action.signing import der
-from signotaur_action.signing.certificate import DIGEST, SigningCertificate
+from signotaur_action.signing.certificate import SigningCertificate
 from signotaur_action.signing.plan import Description
+from signotaur_action.signing.signature_schemes import DIGEST
 from signotaur_wire.signing import DigestAlgorithm
 
 SIGNED_DATA = "1.2.840.113549.1.7.2"
 CONTENT_TYPE = "1.2.840.113549.1.9.3"
 MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
-_SIGNING_TIME = "1.2.840.113549.1.9.5"
+SIGNING_TIME = "1.2.840.113549.1.9.5"
 _STATEMENT_TYPE = "1.3.6.1.4.1.311.2.1.11"
 _OPUS_INFO = "1.3.6.1.4.1.311.2.1.12"
 _INDIVIDUAL_CODE_SIGNING = "1.3.6.1.4.1.311.2.1.21"
@@ -71,7 +72,7 @@ class Unsigned:
             self,
             der.set_of(
                 _attribute(CONTENT_TYPE, kind),
-                _attribute(_SIGNING_TIME, core.UTCTime(moment.replace(microsecond=0)).dump()),
+                _attribute(SIGNING_TIME, core.UTCTime(moment.replace(microsecond=0)).dump()),
                 _attribute(MESSAGE_DIGEST, der.octets(digest)),
                 _attribute(_STATEMENT_TYPE, der.sequence(der.oid(_INDIVIDUAL_CODE_SIGNING))),
                 _attribute(_OPUS_INFO, _opus_info(description)),

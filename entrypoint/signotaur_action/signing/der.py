@@ -11,7 +11,7 @@ from asn1crypto import core, parser
 
 _UNIVERSAL, _CONTEXT = 0, 2
 _SEQUENCE, _SET = 16, 17
-SEQUENCE, SET, OCTETS = 0x30, 0x31, 0x04
+SEQUENCE, SET, INTEGER, OCTETS = 0x30, 0x31, 0x02, 0x04
 """The first byte of values that are read here."""
 
 

@@ -6,9 +6,9 @@ Microsoft's "Windows Authenticode Portable Executable Signature Format" defines 
 from dataclasses import dataclass
 
 from signotaur_action.signing import der
-from signotaur_action.signing.certificate import DIGEST
 from signotaur_action.signing.cms import SIGNED_DATA
 from signotaur_action.signing.outcomes import FormatError
+from signotaur_action.signing.signature_schemes import DIGEST
 from signotaur_wire.signing import DigestAlgorithm
 
 INDIRECT_DATA = "1.3.6.1.4.1.311.2.1.4"

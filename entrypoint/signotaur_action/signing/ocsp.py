@@ -3,6 +3,7 @@
 Bytes in and out.
 """
 
+import hashlib
 from datetime import datetime
 
 from cryptography import x509
@@ -12,8 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
+from signotaur_action.signing import der
 from signotaur_action.signing.certificate import SigningCertificate
-from signotaur_action.signing.cms import digest_of
+from signotaur_action.signing.outcomes import FormatError
 from signotaur_action.signing.revocation_status import (
     Issued,
     NotKnownError,
@@ -24,6 +26,7 @@ from signotaur_action.signing.revocation_status import (
     require_current,
     require_known,
 )
+from signotaur_action.signing.signature_schemes import digest_named, scheme_of
 from signotaur_action.signing.trust import CERTIFICATE_FAULTS
 
 _OF_DELEGATES = (x509.BasicConstraints, x509.ExtendedKeyUsage, x509.KeyUsage, x509.OCSPNoCheck)
@@ -126,8 +129,20 @@ def _require_delegate(delegate: x509.Certificate, issuer: x509.Certificate, now:
 
 
 def _require_signature(answer: ocsp.OCSPResponse, responder: x509.Certificate) -> None:
-    digest = accepted_digest(answer.signature_hash_algorithm)
-    signer = SigningCertificate.read(responder.public_bytes(Encoding.DER))
-    covered = digest_of(answer.tbs_response_bytes, digest)
-    if not signer.verifies(answer.signature, covered, digest):
+    key = SigningCertificate.read(responder.public_bytes(Encoding.DER)).key
+    written = _algorithm(answer)
+    try:
+        scheme = scheme_of(written, digest_named(written), key)
+    except FormatError as fault:
+        raise NotKnownError(str(fault)) from None
+    covered = hashlib.new(scheme.digest.name, answer.tbs_response_bytes).digest()
+    if not scheme.verifies(key, answer.signature, covered):
         raise NotKnownError("its signature is not right")
+
+
+def _algorithm(answer: ocsp.OCSPResponse) -> bytes:
+    """Return the AlgorithmIdentifier of its signature, DER, which the library knows in part."""
+    _status, wrapped = der.children(answer.public_bytes(Encoding.DER))
+    [typed] = der.children(wrapped, der.tag(0))
+    _type, basic = der.children(typed)
+    return der.children(der.contents(basic, der.OCTETS))[1]

@@ -8,6 +8,7 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
+from signotaur_action.signing.signature_schemes import OTHER_DIGEST
 from signotaur_wire.members import format_time
 from signotaur_wire.signing import DigestAlgorithm
 
@@ -83,6 +84,4 @@ def accepted_digest(algorithm: HashAlgorithm | None) -> DigestAlgorithm:
     try:
         return DigestAlgorithm(algorithm.name.upper() if algorithm else "")
     except ValueError:
-        raise NotKnownError(
-            "its signature uses a digest other than SHA256, SHA384 and SHA512"
-        ) from None
+        raise NotKnownError(OTHER_DIGEST) from None

@@ -110,10 +110,13 @@ class ScriptFiles:
 
 def _message(encoded: str) -> bytes:
     try:
-        message, rest = der.first(base64.b64decode(encoded, validate=True))
+        decoded = base64.b64decode(encoded, validate=True)
+        message, rest = der.first(decoded)
         der.children(message)
     except (binascii.Error, der.DerError):
         raise FormatError("its signature is damaged") from None
+    if base64.b64encode(decoded).decode() != encoded:  # its last bits may say nothing
+        raise FormatError("its signature is damaged")
     if rest:
         raise FormatError("it has data behind its signature that no signature covers")
     return message

@@ -4,34 +4,23 @@ A message of Authenticode is PKCS #7 1.5 with one signer; ``cms`` says why no li
 it. Everything that is read here was written by others: a form that no signer writes is refused.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from signotaur_action.signing import der
-from signotaur_action.signing.certificate import DIGEST, CertificateError, SigningCertificate
-from signotaur_action.signing.cms import (
-    CONTENT_TYPE,
-    MESSAGE_DIGEST,
-    SIGNED_DATA,
-    TIMESTAMP,
-    digest_of,
-)
+from signotaur_action.signing.certificate import SigningCertificate
+from signotaur_action.signing.cms import SIGNED_DATA, TIMESTAMP
 from signotaur_action.signing.indirect_data import INDIRECT_DATA, IndirectData
 from signotaur_action.signing.outcomes import FormatError
+from signotaur_action.signing.signer_info import Attributes, SignerInfo, attributes_in, digest_in
 from signotaur_wire.signing import DigestAlgorithm
 
 _NESTED = der.oid("1.3.6.1.4.1.311.2.4.1")
 _TIMESTAMP = der.oid(TIMESTAMP)
-_OBJECT_IDENTIFIER = re.compile(
-    rb"\x06[\x01-\x7f](?:(?:[\x81-\xff][\x80-\xff]*)?[\x00-\x7f])+", re.DOTALL
-)
-"""One that other readers accept too, with its tag and a short length."""
-_SIGNER_VERSION = der.integer(1)
+_COUNTERSIGNATURE = der.oid("1.2.840.113549.1.9.6")
 _DEPTH = 1
 """Signatures beside the first are inside it; no signer puts more inside those."""
 _TOO_DEEP = "its signature is inside one that is itself beside another"
-_ALGORITHMS = {der.oid(number): algorithm for algorithm, number in DIGEST.items()}
 
 
 @dataclass(frozen=True)
@@ -63,7 +52,7 @@ class SignedMessage:
     """Certificates and revocation lists with their tags."""
     signer: tuple[bytes, ...]
     """Version, issuer and serial number, digest, attributes, signature algorithm, signature."""
-    unsigned: tuple[tuple[bytes, tuple[bytes, ...]], ...]
+    unsigned: Attributes
     """Attributes that the signature does not cover: each with its type and values."""
 
     @classmethod
@@ -83,7 +72,7 @@ class SignedMessage:
             raise der.DerError("its signature is not PKCS #7 signed data")
         lists = [der.children(part, der.tag(0)) for part in more if der.is_tagged(0, part)]
         certificates = tuple(each for found in lists for each in found)
-        attributes = _attributes(last, 1) if is_unsigned else ()
+        attributes = attributes_in(last, 1) if is_unsigned else ()
         return cls(version, content_info, digests, certificates, tuple(more), fixed, attributes)
 
     @property
@@ -110,7 +99,7 @@ class SignedMessage:
     @property
     def attributes(self) -> dict[bytes, tuple[bytes, ...]]:
         """The attributes that the signature covers: the values of each type."""
-        return dict(_attributes(self.signer[3], 0))
+        return SignerInfo.read(self.signer).attributes
 
     @property
     def nested(self) -> tuple[bytes, ...]:
@@ -121,6 +110,11 @@ class SignedMessage:
     def timestamps(self) -> tuple[bytes, ...]:
         """The tokens of its RFC 3161 timestamps."""
         return self._unsigned(_TIMESTAMP)
+
+    @property
+    def countersignatures(self) -> tuple[bytes, ...]:
+        """Its timestamps of the older kind, PKCS #9."""
+        return self._unsigned(_COUNTERSIGNATURE)
 
     def with_unsigned(self, kind: bytes, value: bytes) -> bytes:
         """Return the message with one more value of an attribute that its signature ignores."""
@@ -208,64 +202,11 @@ def signer_of(signed: SignedMessage, kind: ContentKind) -> SigningCertificate:
 
     Raises FormatError and DerError if it is not a signature of its content.
     """
-    version, issuer_and_serial, used, attributes, name, _ = signed.signer
-    algorithm = _digest_algorithm(used)
-    named = [_digest_algorithm(each) for each in der.children(signed.digests, der.SET)]
-    if version != _SIGNER_VERSION or named != [algorithm]:
+    signer = SignerInfo.read(signed.signer)
+    if [digest_in(each) for each in der.children(signed.digests, der.SET)] != [signer.digest]:
         raise FormatError("its signature names digests that it does not use")
-    if not der.is_tagged(0, attributes):
-        raise FormatError("its signature has no signed attributes")
-    _check_attributes(_attributes(attributes, 0), signed, kind, algorithm)
-    certificate = _certificate(issuer_and_serial, signed.certificates)
-    if name not in certificate.accepted_algorithms(algorithm):
-        raise FormatError("its signature uses an algorithm that its certificate has no key for")
-    covered = digest_of(der.set_of(*der.children(attributes, der.tag(0))), algorithm)
-    if not certificate.verifies(signed.signature, covered, algorithm):
-        raise FormatError("its signature was not made with its certificate's key")
-    return certificate
-
-
-def _check_attributes(
-    attributes: tuple[tuple[bytes, tuple[bytes, ...]], ...],
-    signed: SignedMessage,
-    kind: ContentKind,
-    algorithm: DigestAlgorithm,
-) -> None:
-    covered = digest_of(der.contents(signed.content, kind.tag), algorithm)
     name = der.children(signed.content_info)[0]
-    once = dict(attributes)
-    if (
-        name != kind.type
-        or len(once) != len(attributes)
-        or once.get(der.oid(CONTENT_TYPE)) != (name,)
-        or once.get(der.oid(MESSAGE_DIGEST)) != (der.octets(covered),)
-    ):
+    content = der.contents(signed.content, kind.tag)
+    if name != kind.type or not signer.covers(name, content):
         raise FormatError("its signature is one of something else")
-
-
-def _certificate(issuer_and_serial: bytes, certificates: Sequence[bytes]) -> SigningCertificate:
-    for encoded in certificates:
-        try:
-            certificate = SigningCertificate.read(encoded)
-        except CertificateError:  # perhaps one that is not the signer's
-            continue
-        if certificate.issuer_and_serial == issuer_and_serial:
-            return certificate
-    raise FormatError("its signature lacks its signer's certificate, or one that can be used")
-
-
-def _digest_algorithm(encoded: bytes) -> DigestAlgorithm:
-    number, *parameters = der.children(encoded) or [b""]
-    if number not in _ALGORITHMS or parameters not in ([], [der.NULL]):
-        raise FormatError("its signature uses a digest other than SHA256, SHA384 and SHA512")
-    return _ALGORITHMS[number]
-
-
-def _attributes(encoded: bytes, number: int) -> tuple[tuple[bytes, tuple[bytes, ...]], ...]:
-    found: list[tuple[bytes, tuple[bytes, ...]]] = []
-    for each in der.children(encoded, der.tag(number)):
-        parts = der.children(each)
-        if len(parts) != 2 or not _OBJECT_IDENTIFIER.fullmatch(parts[0]):  # noqa: PLR2004
-            raise der.DerError("its signature has damaged attributes")
-        found.append((parts[0], tuple(der.children(parts[1], der.SET))))
-    return tuple(found)
+    return signer.certificate(signed.certificates)

@@ -5,7 +5,7 @@ Bytes in and out.
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from asn1crypto import cms, tsp
@@ -101,8 +101,7 @@ def verified_timestamp(token: bytes, signature: bytes) -> Timestamp:
         info = tsp.TSTInfo.load(der.contents(signed.content), strict=True)
         imprint = info["message_imprint"]
         algorithm = DigestAlgorithm(imprint["hash_algorithm"]["algorithm"].native.upper())
-        digest, moment = imprint["hashed_message"].native, info["gen_time"].native
-        is_complete = moment.tzinfo is not None
+        digest, moment = imprint["hashed_message"].native, in_utc(info["gen_time"].native)
         is_named = _names(signed.attributes, authority.encoded)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError):
         raise FormatError("it is damaged, or uses a digest that proves nothing any more") from None
@@ -110,9 +109,17 @@ def verified_timestamp(token: bytes, signature: bytes) -> Timestamp:
         raise FormatError("it is a timestamp of another signature")
     if not is_named:
         raise FormatError("it names another certificate than the one that comes with it")
-    if not is_complete:
-        raise FormatError("it does not say in which time zone it was made")
     return Timestamp(moment, authority, signed.certificates, signed.revocation_lists)
+
+
+def in_utc(moment: object) -> datetime:
+    """Return a time that asn1crypto read. Raises FormatError if it is none on any calendar."""
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        raise FormatError("it does not say when it was made, or in which time zone")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise FormatError("it was made at a time that is on no calendar") from None
 
 
 def _names(attributes: dict[bytes, tuple[bytes, ...]], certificate: bytes) -> bool:

@@ -41,6 +41,7 @@ CERTIFICATE_FAULTS = (
 )
 """What the library raises for certificates that are damaged or unusual."""
 _NO_ISSUER = "all candidates exhausted with no interior errors"
+_FORBIDDEN = "Forbidden signature algorithm"
 _DETAILS = re.compile(r"^validation failed: (?:candidates exhausted: )?|Python extension validator "
                       r"failed: \w+: | \(encountered processing .*$", re.DOTALL)  # fmt: skip
 
@@ -201,6 +202,8 @@ def _reason(error: Exception, leaf: x509.Certificate) -> str:
         if leaf.issuer == leaf.subject:
             return "it is self-signed, and not among the trusted roots"
         return f"no trusted root leads to it; its issuer is {shown(leaf.issuer)}"
+    if _FORBIDDEN in str(error):
+        return "a certificate of its chain is signed with SHA-1, or in another way that is refused"
     return escape_untrusted(_DETAILS.sub("", str(error)))
 
 

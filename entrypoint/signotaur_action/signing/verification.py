@@ -13,18 +13,21 @@ from signotaur_action.signing import der
 from signotaur_action.signing.cat_files import is_catalog
 from signotaur_action.signing.certificate import SigningCertificate
 from signotaur_action.signing.cms import Unsigned
+from signotaur_action.signing.countersignatures import verified_countersignature
 from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.indirect_data import IndirectData
 from signotaur_action.signing.outcomes import FileResult, FileStatus, FormatError
 from signotaur_action.signing.revocation import RevocationSource, require_not_revoked
 from signotaur_action.signing.revocation_status import CLOCKS_DIFFER
 from signotaur_action.signing.signed_message import CATALOG, SignedMessage, signer_of, verified
-from signotaur_action.signing.timestamps import verified_timestamp
+from signotaur_action.signing.timestamps import Timestamp, verified_timestamp
 from signotaur_action.signing.trust import Trust, Usage, ends_with_certificate
 from signotaur_wire.members import format_time
 from signotaur_wire.signing import DigestAlgorithm
 
 NOT_SIGNED = "it is not signed"
+_MOST_TIMESTAMPS = 16
+"""Of a signature: anybody can add timestamps to it, and each costs time."""
 
 Signatures = Sequence[tuple[SigningCertificate, SignedMessage]]
 """The certificate and the message of each signature in a file."""
@@ -80,16 +83,16 @@ class FileVerifier:
 
     def _timestamped_at(self, signed: SignedMessage) -> datetime | None:
         """Return the time of the earliest timestamp; every one must be right."""
-        moments = []
-        for token in signed.timestamps:
-            try:
-                moments.append(self._moment(token, signed))
-            except (FormatError, der.DerError) as fault:
-                raise FormatError(f"its timestamp is not valid: {fault}") from None
-        return min(moments, default=None)
+        if len(signed.timestamps) + len(signed.countersignatures) > _MOST_TIMESTAMPS:
+            raise FormatError(f"it has more than {_MOST_TIMESTAMPS} timestamps")
+        try:
+            found = [verified_timestamp(each, signed.signature) for each in signed.timestamps]
+            found += [verified_countersignature(each, signed) for each in signed.countersignatures]
+            return min((self._moment(each, signed) for each in found), default=None)
+        except (FormatError, der.DerError) as fault:
+            raise FormatError(f"its timestamp is not valid: {fault}") from None
 
-    def _moment(self, token: bytes, signed: SignedMessage) -> datetime:
-        timestamp = verified_timestamp(token, signed.signature)
+    def _moment(self, timestamp: Timestamp, signed: SignedMessage) -> datetime:
         if timestamp.moment > self.clock.now() + CLOCKS_DIFFER:
             raise FormatError(f"it is dated {format_time(timestamp.moment)}, in the future")
         moment, certificates = timestamp.moment, timestamp.certificates
