@@ -34,8 +34,9 @@ from signotaur_keyserver.api.context import (
 )
 from signotaur_keyserver.api.descriptions import Descriptions
 from signotaur_keyserver.api.key_check import is_key_check, key_check
+from signotaur_keyserver.api.known_checks import KnownChecks
 from signotaur_keyserver.api.metrics import CachedStateCounts, RequestCounts, SignatureCounts
-from signotaur_keyserver.api.middleware import RequestBoundary, RequestRules
+from signotaur_keyserver.api.middleware import AccessLog, RequestBoundary, RequestRules
 from signotaur_keyserver.api.refusal_log import SUMMARY_SECONDS, RefusalLog
 from signotaur_keyserver.database.database import Database, DatabaseUnavailableError
 from signotaur_keyserver.domain.refusals import RefusedError
@@ -59,6 +60,8 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Options:
     """What an administrator may configure."""
+
+    access_log: AccessLog = lambda *_: None
 
     sealer: Sealer | None = None
     """None: no private key is opened, and nothing signed."""
@@ -89,6 +92,7 @@ class KeyServer(FastAPI):
 
     context: Context
     key_check: ASGIApp
+    known_checks: KnownChecks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection of the ASGI protocol."""
@@ -99,7 +103,7 @@ class KeyServer(FastAPI):
             await super().__call__(scope, receive, send)
 
 
-def create_app(database: Database, options: Options) -> FastAPI:
+def create_app(database: Database, options: Options) -> KeyServer:
     """Build the application over a migrated database; its lifespan runs sweeper and refusal log."""
     context = Context(
         database=database,
@@ -127,7 +131,9 @@ def create_app(database: Database, options: Options) -> FastAPI:
     )
     # The documentation pages would load scripts from elsewhere.
     app = KeyServer(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
-    app.key_check = RequestBoundary(RequestRules(key_check), context.requests)
+    boundary = RequestBoundary(RequestRules(key_check), context.requests, options.access_log)
+    app.key_check = boundary
+    app.known_checks = KnownChecks(app, context, boundary)
     app.context = context
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
     app.include_router(key_routes.router)
@@ -140,7 +146,7 @@ def create_app(database: Database, options: Options) -> FastAPI:
     app.exception_handler(RequestValidationError)(faults.invalid)
     app.exception_handler(HTTPException)(faults.no_route)
     app.add_middleware(RequestRules)
-    app.add_middleware(RequestBoundary, requests=context.requests)
+    app.add_middleware(RequestBoundary, requests=context.requests, access_log=options.access_log)
     return app
 
 

@@ -62,7 +62,8 @@ async def authenticated(request: Request) -> Caller:
     """
     source = source_of(request)
     caller = await _identified(request, source)
-    await _record_first_use(request, caller, source)
+    if caller.is_first_use_of_candidate:
+        await _record_first_use(request, caller, source)
     await _note_use(request, caller, source)
     return caller
 
@@ -71,7 +72,8 @@ async def confirming(request: Request) -> Caller:
     """Return who calls, for the confirmation, which records the first use of a candidate itself."""
     source = source_of(request)
     caller = await _identified(request, source)
-    if not _is_uuid(request.path_params["rotation_id"]):  # it will not come to the confirmation
+    if caller.is_first_use_of_candidate and not _is_uuid(request.path_params["rotation_id"]):
+        # It will not come to the confirmation.
         await _record_first_use(request, caller, source)
     await _note_use(request, caller, source)
     return caller
@@ -80,21 +82,25 @@ async def confirming(request: Request) -> Caller:
 async def _identified(request: Request, source: str | None) -> Caller:
     context = context_of(request)
     try:
-        caller = await context.read(context.known_keys.authenticate, _bearer(request))
+        caller = await context.read(context.known_keys.authenticate, bearer_of(request))
     except RefusedError as refused:
         if refused.problem is Problem.UNKNOWN_KEY:
             limit_unauthenticated(request)
         raise
-    request.scope["state"]["key_id"] = caller.key.id
-    _limit_key(context, caller.key)
-    require_network(caller.key, source)
+    admit(request, caller, source)
     return caller
 
 
+def admit(request: Request, caller: Caller, source: str | None) -> None:
+    """Let a proven key in. Raises RefusedError when it asks too often, or from elsewhere."""
+    request.scope["state"]["key_id"] = caller.key.id
+    _limit_key(context_of(request), caller.key)
+    require_network(caller.key, source)
+
+
 async def _record_first_use(request: Request, caller: Caller, source: str | None) -> None:
-    if caller.is_first_use_of_candidate:
-        database = context_of(request).database
-        await run_in_threadpool(record_first_use, database, caller.key, source)
+    database = context_of(request).database
+    await run_in_threadpool(record_first_use, database, caller.key, source)
 
 
 def _is_uuid(text: str) -> bool:
@@ -158,7 +164,8 @@ async def confirmation_request(request: Request, caller: Confirming) -> Confirma
     try:
         return await _body(request, ConfirmationRequest.from_json, _CONFIRMATION_MEMBERS)
     except RefusedError:  # it will not come to the confirmation
-        await _record_first_use(request, caller, source_of(request))
+        if caller.is_first_use_of_candidate:
+            await _record_first_use(request, caller, source_of(request))
         raise
 
 
@@ -194,7 +201,8 @@ async def _body(request: Request, read: Callable[[object], T], members: Sequence
         raise refusals.malformed(400, "The body is not JSON.") from None
 
 
-def _bearer(request: Request) -> str:
+def bearer_of(request: Request) -> str:
+    """Return the text of the key. Raises RefusedError when there is none."""
     scheme, _, text = header_of(request, b"authorization").partition(" ")
     if scheme.lower() != "bearer":
         raise refusals.unknown_key()

@@ -9,6 +9,7 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import NamedTuple
 
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.events import Event, EventType, Level
@@ -27,8 +28,7 @@ OTHER = "(other)"
 """Client of the uses above the limit of one key."""
 
 
-@dataclass(frozen=True, slots=True)
-class UseOrigin:
+class UseOrigin(NamedTuple):
     """Where a use came from."""
 
     network: str
