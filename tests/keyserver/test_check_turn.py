@@ -10,6 +10,7 @@ from time import monotonic
 
 import pytest
 import uvicorn
+from starlette.types import Scope
 from uvicorn.server import ServerState
 
 from keyserver.harness import World
@@ -290,3 +291,34 @@ def test_a_proven_key_makes_its_connection_known(world: World, served: Served) -
         assert (place.known, place.busy, place.phase) == (True, False, Phase.IDLE)
 
     run(body)
+
+
+class OneFault:
+    """Answers all checks but one, over which it fails."""
+
+    def look(self) -> bool:
+        """Return that checks are answered."""
+        return True
+
+    def answer(self, scope: Scope) -> bytes | None:
+        """Return the name of a check."""
+        name = str(scope["name"])
+        if name == "fault":
+            raise ValueError(name)
+        return name.encode()
+
+
+def test_a_fault_in_one_check_leaves_the_others_their_answers(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answers: list[bytes | None] = []
+
+    async def body() -> None:
+        turn = CheckTurn(OneFault())
+        for name in ("first", "fault", "last"):
+            turn.add({"name": name}, answers.append)
+        await turns()
+
+    run(body)
+    assert answers == [b"first", None, b"last"]
+    assert "not answered from memory" in caplog.text

@@ -43,6 +43,13 @@ class Backend(Protocol):
         """Wait until this process may begin a write. Raises DatabaseUnavailableError."""
         ...
 
+    def begin(self, connection: Connection, *, writes: bool) -> None:
+        """Begin a transaction where the driver does not do it at the first statement.
+
+        ``writes``: what it reads must not change until it ends.
+        """
+        ...
+
     def queue(self, connection: Connection) -> None:
         """Wait, in a transaction, until no other instance changes the schema."""
         ...

@@ -96,6 +96,7 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """Give a connection with one consistent view. Raises DatabaseUnavailableError."""
         with _translated(), self._snapshots.connect() as connection:
+            self._backend.begin(connection, writes=False)
             yield connection
 
     @contextmanager
@@ -115,6 +116,7 @@ class Database:
         no lock, comes within the busy time-out.
         """
         with self._backend.turn(), _translated(), self._engine.begin() as connection:
+            self._backend.begin(connection, writes=True)
             yield connection
 
     @contextmanager

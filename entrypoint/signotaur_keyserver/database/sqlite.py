@@ -8,14 +8,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, create_engine, event
 
 from signotaur_keyserver.database.errors import (
     DatabaseUnavailableError,
     UnsupportedDatabaseError,
 )
 
-_BEGIN = "signotaur_begin"
 _NOW = "SELECT strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now')"
 
 
@@ -40,9 +39,7 @@ class SqliteBackend:
         # Parameters hold digests and names: they have no place in an error's text.
         self.engine = create_engine(url, hide_parameters=True, connect_args={"timeout": patience})
         event.listen(self.engine, "connect", _configure)
-        event.listen(self.engine, "begin", _begin)
-        self.snapshots: Engine = self.engine.execution_options(**{_BEGIN: "BEGIN"})
-        self.statements: Engine = self.snapshots
+        self.snapshots = self.statements = self.engine
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -53,6 +50,14 @@ class SqliteBackend:
             yield
         finally:
             self._turn.release()
+
+    def begin(self, connection: Connection, *, writes: bool) -> None:
+        """Begin a transaction: the driver begins none by itself.
+
+        Not by an event of SQLAlchemy: an engine with one looks for others at every statement.
+        """
+        # IMMEDIATE takes the write lock before anything is read, so that no decision is stale.
+        connection.connection.cursor().execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     def queue(self, connection: Connection) -> None:
         """Do nothing: a transaction that writes is alone already."""
@@ -113,17 +118,10 @@ class SqliteWatch:
 
 
 def _configure(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver begins nothing by itself: _begin does
+    connection.isolation_level = None  # the driver begins nothing by itself
     connection.execute("PRAGMA foreign_keys = ON")
     # NORMAL could lose the last commits at a power cut: a client would then hold a key
     # that the server never heard of.
     connection.execute("PRAGMA synchronous = FULL")
     # A removed private key is overwritten, not only marked as free space.
     connection.execute("PRAGMA secure_delete = ON")
-
-
-def _begin(connection: Connection) -> None:
-    # IMMEDIATE takes the write lock before anything is read, so that no decision is stale.
-    begin = connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE")
-    # The driver itself: half the time of an authentication would go into SQLAlchemy's detour.
-    connection.connection.cursor().execute(begin)
