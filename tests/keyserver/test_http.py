@@ -91,6 +91,18 @@ def test_a_key_sent_in_place_of_an_id_is_not_repeated(world: World) -> None:
     assert problem(answer) == (422, "malformed-request")
 
 
+@pytest.mark.parametrize("form", ["urn:uuid:{}", "{}-", "{}0"])
+def test_an_id_in_a_path_has_one_form(world: World, form: str) -> None:
+    key = world.key()
+    opened = world.now.open(key)
+    answer = world.now.call("GET", f"/api/v1/rotations/{form.format(opened.id)}", key)
+    assert problem(answer) == (422, "malformed-request")
+    assert answer.json()["fields"] == ["rotation_id"]
+    assert world.now.call("GET", f"/api/v1/rotations/{str(opened.id).upper()}", key).ok
+    answer = world.now.call("GET", f"/api/v1/rotations/{opened.id.hex}")
+    assert problem(answer) == (401, "unknown-key")
+
+
 def test_a_body_above_the_limit_is_refused(world: World) -> None:
     assert _put(world, b"x" * 16_385, "application/json") == (413, "malformed-request")
 

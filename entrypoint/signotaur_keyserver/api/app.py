@@ -11,7 +11,6 @@ from time import monotonic
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -143,7 +142,6 @@ def create_app(database: Database, options: Options) -> KeyServer:
     app.include_router(health_routes.router)
     app.exception_handler(RefusedError)(faults.refused)
     app.exception_handler(DatabaseUnavailableError)(faults.unavailable)
-    app.exception_handler(RequestValidationError)(faults.invalid)
     app.exception_handler(HTTPException)(faults.no_route)
     app.add_middleware(RequestRules)
     app.add_middleware(RequestBoundary, requests=context.requests, access_log=options.access_log)
