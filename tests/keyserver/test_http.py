@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
+from inspect import signature
 from threading import Thread
+from types import ModuleType
 from uuid import uuid4
 
 import pytest
@@ -15,6 +17,13 @@ import requests
 
 from keyserver.harness import Client, NewKey, Running, World, problem, wait_until
 from keyserver.statements import executed
+from signotaur_keyserver.api import (
+    exchange_routes,
+    health_routes,
+    key_routes,
+    leak_routes,
+    signing_routes,
+)
 from signotaur_keyserver.database.database import Database
 from signotaur_wire import keyformat, paths
 
@@ -101,6 +110,15 @@ def test_an_id_in_a_path_has_one_form(world: World, form: str) -> None:
     assert world.now.call("GET", f"/api/v1/rotations/{str(opened.id).upper()}", key).ok
     answer = world.now.call("GET", f"/api/v1/rotations/{opened.id.hex}")
     assert problem(answer) == (401, "unknown-key")
+
+
+@pytest.mark.parametrize(
+    "routes", [exchange_routes, health_routes, key_routes, leak_routes, signing_routes]
+)
+def test_no_handler_leaves_it_to_the_framework_to_read_a_request(routes: ModuleType) -> None:
+    """Its answer to what does not fit would repeat what the client sent."""
+    for route in routes.router.routes:
+        assert set(signature(route.endpoint).parameters) <= {"request"}, route.path
 
 
 def test_a_body_above_the_limit_is_refused(world: World) -> None:

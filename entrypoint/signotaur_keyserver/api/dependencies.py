@@ -107,7 +107,8 @@ def _uuid(text: str) -> UUID | None:
         found = UUID(text)
     except ValueError:
         return None
-    return found if str(found) == text.lower() else None  # urn:uuid: and the like are not
+    # Python reads other forms as well, such as urn:uuid:.
+    return found if str(found) == text.lower() else None
 
 
 async def _note_use(request: Request, caller: Caller, source: str | None) -> None:
