@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from keyserver import attacks
-from keyserver.harness import NewKey, Running, World, wait_until
+from keyserver.harness import NewKey, Running, World, problem, wait_until
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.runtime.bounded_http import HEAD_LIMIT
 from signotaur_keyserver.runtime.connections import Limits
@@ -170,6 +170,18 @@ def test_a_path_has_one_spelling(world: World, path: str) -> None:
     answer = _ask(world, request.encode() + LAST + b"\r\n")
     assert _statuses(answer) == [404]
     assert b'"type":"not-found"' in answer
+
+
+@pytest.mark.parametrize("form", ["urn:uuid:{}", "{}-", "{}0"])
+def test_an_id_in_a_path_has_one_form(world: World, form: str) -> None:
+    key = world.key()
+    opened = world.now.open(key)
+    answer = world.now.call("GET", f"/api/v1/rotations/{form.format(opened.id)}", key)
+    assert problem(answer) == (422, "malformed-request")
+    assert answer.json()["fields"] == ["rotation_id"]
+    assert world.now.call("GET", f"/api/v1/rotations/{str(opened.id).upper()}", key).ok
+    answer = world.now.call("GET", f"/api/v1/rotations/{opened.id.hex}")
+    assert problem(answer) == (401, "unknown-key")
 
 
 def test_a_client_that_leaves_in_its_body_is_no_fault(

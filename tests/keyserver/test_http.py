@@ -100,18 +100,6 @@ def test_a_key_sent_in_place_of_an_id_is_not_repeated(world: World) -> None:
     assert problem(answer) == (422, "malformed-request")
 
 
-@pytest.mark.parametrize("form", ["urn:uuid:{}", "{}-", "{}0"])
-def test_an_id_in_a_path_has_one_form(world: World, form: str) -> None:
-    key = world.key()
-    opened = world.now.open(key)
-    answer = world.now.call("GET", f"/api/v1/rotations/{form.format(opened.id)}", key)
-    assert problem(answer) == (422, "malformed-request")
-    assert answer.json()["fields"] == ["rotation_id"]
-    assert world.now.call("GET", f"/api/v1/rotations/{str(opened.id).upper()}", key).ok
-    answer = world.now.call("GET", f"/api/v1/rotations/{opened.id.hex}")
-    assert problem(answer) == (401, "unknown-key")
-
-
 @pytest.mark.parametrize(
     "routes", [exchange_routes, health_routes, key_routes, leak_routes, signing_routes]
 )
