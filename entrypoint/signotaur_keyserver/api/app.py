@@ -205,7 +205,8 @@ async def _write_noted_uses(context: Context) -> bool:
     """
     uses = context.last_uses.take()
     try:
-        uses = await run_in_threadpool(write_uses, context.database, uses)
+        watch = context.known_keys.watch
+        uses = await run_in_threadpool(write_uses, context.database, uses, watch)
     except (DatabaseUnavailableError, SQLAlchemyError):
         _log.warning("the last uses of keys were not written; they will be", exc_info=True)
     context.last_uses.put_back(uses)

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import URL, Connection, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from signotaur_keyserver.database.errors import (
     DatabaseUnavailableError,
@@ -67,9 +67,9 @@ class SqliteBackend:
         with closing(self.engine.raw_connection()) as connection:
             connection.cursor().execute("PRAGMA journal_mode = WAL")
 
-    def watch(self) -> "SqliteWatch":
+    def watch(self, engine: Engine) -> "SqliteWatch":
         """Open a watch."""
-        return SqliteWatch(self._file, self._patience)
+        return SqliteWatch(engine)
 
     def copy_to(self, file: Path) -> bool:
         """Copy the database as it is at one moment."""
@@ -91,30 +91,41 @@ class SqliteBackend:
 
 
 class SqliteWatch:
-    """A connection that only looks; see ``Watch``.
+    """A connection that looks, and writes what others need not see; see ``Watch``.
 
     SQLite changes the data version of a connection at each commit of any other connection, of this
-    process and of others. So this connection is kept open and never writes.
+    process and of others, and leaves it at the connection's own.
     """
 
-    def __init__(self, file: Path, patience: float) -> None:
-        self._connection = sqlite3.connect(
-            file, patience, isolation_level=None, check_same_thread=False
-        )
-        self._cursor = self._connection.cursor()
+    def __init__(self, engine: Engine) -> None:
+        self._connection = engine.connect()
+        self._cursor: Any = self._connection.connection.cursor()
+        self._one = Lock()
+        """Held while the connection is used."""
 
-    def look(self) -> tuple[int, datetime]:
+    def look(self) -> tuple[int, datetime] | None:
         """Return the data version and SQLite's time. Raises DatabaseUnavailableError."""
+        if not self._one.acquire(blocking=False):
+            return None
         try:
             [(version,)] = self._cursor.execute("PRAGMA data_version").fetchall()
             [(now,)] = self._cursor.execute(_NOW).fetchall()
         except sqlite3.Error as error:
             raise DatabaseUnavailableError("the database cannot be read") from error
+        finally:
+            self._one.release()
         return version, datetime.fromisoformat(now)
 
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give the connection, in a transaction of SQLAlchemy."""
+        with self._one, self._connection.begin():
+            yield self._connection
+
     def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+        """Close the connection, after a write that is under way."""
+        with self._one:
+            self._connection.close()
 
 
 def _configure(connection: Any, _record: object) -> None:

@@ -1,5 +1,7 @@
 """Keys that were proven before, as long as nothing in the database has changed since.
 
+The uses that this process writes are no change: no decision about a key depends on them.
+
 Only where the database says cheaply whether anything was committed: SQLite. A revocation by any
 process therefore holds at the very next request.
 """
@@ -32,6 +34,11 @@ class KnownKeys:
         """Begin to keep keys, where the database can be watched."""
         self._watch = self._database.watch()
 
+    @property
+    def watch(self) -> Watch | None:
+        """What sees commits; one that changes nothing about keys here may be made through it."""
+        return self._watch
+
     def stop(self) -> None:
         """Keep no keys any more."""
         if self._watch is not None:
@@ -53,13 +60,14 @@ class KnownKeys:
         return caller
 
     def look(self) -> bool:
-        """Forget all keys if anything was committed; return whether keys are kept at all.
+        """Forget all keys if anything was committed; return whether kept keys may be used.
 
         Raises DatabaseUnavailableError.
         """
-        if self._watch is None:
+        seen = None if self._watch is None else self._watch.look()
+        if seen is None:
             return False
-        version, now = self._watch.look()
+        version, now = seen
         if version != self._version:
             self._keys.clear()
             self._version = version
