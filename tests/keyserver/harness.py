@@ -190,6 +190,8 @@ class World:
         self._databases: list[Database] = []
         self.database = self.opened()
         self.secrets: list[str] = []
+        self.accessed: list[tuple[str, str, int, object]] = []
+        """Method, path, status and key id of each line of the access logs of ``at``."""
         self._running: list[Running] = []
         self._clients: dict[str, Client] = {}
 
@@ -206,10 +208,15 @@ class World:
         """
         if offset not in self._clients:
             database = self.opened(parse_duration(offset))
-            server = Running(database, sealer=self.sealer)
+            server = Running(database, sealer=self.sealer, access_log=self._note_access)
             self._clients[offset] = Client(server.__enter__(), self.secrets)
             self._running.append(server)
         return self._clients[offset]
+
+    def _note_access(
+        self, method: str, path: str, status: int, _milliseconds: float, key_id: object
+    ) -> None:
+        self.accessed.append((method, path, status, key_id))
 
     @property
     def now(self) -> Client:

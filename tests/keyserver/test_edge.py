@@ -5,14 +5,16 @@ import logging
 import re
 import socket
 from contextlib import closing, suppress
+from uuid import uuid4
 
 import pytest
 
 from keyserver import attacks
-from keyserver.harness import Running, World, wait_until
+from keyserver.harness import NewKey, Running, World, problem, wait_until
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.runtime.bounded_http import HEAD_LIMIT
 from signotaur_keyserver.runtime.connections import Limits
+from signotaur_wire import paths
 
 HOST = b"Host: 127.0.0.1\r\n"
 GET = b"GET /healthz HTTP/1.1\r\n" + HOST
@@ -170,6 +172,18 @@ def test_a_path_has_one_spelling(world: World, path: str) -> None:
     assert b'"type":"not-found"' in answer
 
 
+@pytest.mark.parametrize("form", ["urn:uuid:{}", "{}-", "{}0"])
+def test_an_id_in_a_path_has_one_form(world: World, form: str) -> None:
+    key = world.key()
+    opened = world.now.open(key)
+    answer = world.now.call("GET", f"/api/v1/rotations/{form.format(opened.id)}", key)
+    assert problem(answer) == (422, "malformed-request")
+    assert answer.json()["fields"] == ["rotation_id"]
+    assert world.now.call("GET", f"/api/v1/rotations/{str(opened.id).upper()}", key).ok
+    answer = world.now.call("GET", f"/api/v1/rotations/{opened.id.hex}")
+    assert problem(answer) == (401, "unknown-key")
+
+
 def test_a_client_that_leaves_in_its_body_is_no_fault(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -185,7 +199,7 @@ def test_a_client_that_leaves_in_its_body_is_no_fault(
             )
             plain.sendall(request.encode())
         wait_until(lambda: "a client disconnected" in caplog.text)
-        wait_until(lambda: " 499 " in caplog.text)
+        wait_until(lambda: 499 in [status for _, _, status, _ in world.accessed])
     assert "Traceback" not in caplog.text
     assert [r for r in caplog.records if r.levelno > logging.INFO] == []
     assert 'status="500"' not in world.now.call("GET", "/metrics").text
@@ -225,12 +239,20 @@ def test_a_kept_connection_that_is_not_used_is_closed(world: World) -> None:
     database.close()
 
 
-def test_a_client_that_ends_its_side_after_the_request_gets_the_answer(world: World) -> None:
-    """Before, an answer waited for the next turn of the loop, and the end came first."""
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_client_that_ends_its_side_after_the_request_gets_the_answer(
+    world: World, method: str
+) -> None:
+    """Before, an answer that took more than one turn of the loop came after the end."""
+    key = world.key()
+    path, body = paths.KEYS_SELF, ""
+    if method == "PUT":
+        path, body = paths.rotation(uuid4()), json.dumps(NewKey().body())
     head = (
-        f"GET /api/v1/keys/self HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {world.key()}\r\n\r\n"
+        f"{method} {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     with socket.create_connection(("127.0.0.1", _port(world)), timeout=60) as plain:
-        plain.sendall(head.encode())
+        plain.sendall((head + body).encode())
         plain.shutdown(socket.SHUT_WR)
-        assert _statuses(_until(plain, b"}")) == [200]
+        assert _statuses(_until(plain, b"")) == [201 if method == "PUT" else 200]

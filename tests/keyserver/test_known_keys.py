@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ from keyserver.statements import executed
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.service import administration
 from signotaur_keyserver.service.known_keys import KnownKeys
+from signotaur_keyserver.service.last_use import write_uses
+from signotaur_keyserver.store.key_uses import KeyUse
 from signotaur_wire import paths
 
 
@@ -43,6 +45,14 @@ def served(tmp_path: Path) -> Iterator[Served]:
     assert command("user", "add", "ci", f"--data-dir={data_dir}").returncode == 0
     with Process(data_dir, "--insecure-http") as process, requests.Session() as session:
         yield Served(process.url, data_dir, session)
+
+
+@pytest.fixture
+def known(world: World) -> Iterator[KnownKeys]:
+    known = KnownKeys(world.database)
+    known.start()
+    yield known
+    known.stop()
 
 
 def _tell(served: Served, key: str) -> str:
@@ -143,6 +153,64 @@ def test_every_commit_is_seen_by_the_thread_that_made_none(world: World) -> None
             administration.set_key_enabled(world.database, 1, enabled=True)
     finally:
         known.stop()
+
+
+def _use(key_id: int) -> KeyUse:
+    now = datetime.now(UTC)
+    return KeyUse(key_id, "192.0.2.1", "client", now, now, 1)
+
+
+def test_the_uses_that_a_server_writes_leave_its_memory_as_it_is(
+    world: World, known: KnownKeys
+) -> None:
+    key = world.key()
+    known.authenticate(key)
+    with executed(world, "FROM keys") as statements:
+        for _ in range(3):
+            assert write_uses(world.database, [_use(1)], known.watch) == []
+            written = len(statements)
+            assert known.authenticate(key).key.id == 1
+            assert len(statements) == written
+    assert world.overview(1).key.last_used_client == "client"
+
+
+@pytest.mark.parametrize("revoked_first", [True, False])
+def test_a_change_beside_written_uses_holds_at_once(
+    world: World, known: KnownKeys, *, revoked_first: bool
+) -> None:
+    key = world.key()
+    known.authenticate(key)
+    if revoked_first:
+        administration.set_key_enabled(world.database, 1, enabled=False)
+    write_uses(world.database, [_use(1)], known.watch)
+    if not revoked_first:
+        known.authenticate(key)
+        administration.set_key_enabled(world.database, 1, enabled=False)
+    with pytest.raises(RefusedError):
+        known.authenticate(key)
+
+
+def test_a_change_is_seen_after_a_write_of_uses_that_failed(world: World, known: KnownKeys) -> None:
+    key = world.key()
+    known.authenticate(key)
+    administration.set_key_enabled(world.database, 1, enabled=False)
+    with pytest.raises(KeyError), world.database.write(known.watch):
+        raise KeyError
+    with pytest.raises(RefusedError):
+        known.authenticate(key)
+    administration.set_key_enabled(world.database, 1, enabled=True)
+    assert known.authenticate(key).key.id == 1
+
+
+def test_keys_are_read_while_uses_are_written(world: World, known: KnownKeys) -> None:
+    """Nobody waits for the write, and nothing is taken from memory without a look."""
+    key = world.key()
+    known.authenticate(key)
+    with world.database.write(known.watch), executed(world, "FROM keys") as statements:
+        assert known.authenticate(key).key.id == 1
+        assert len(statements) == 1
+        assert not known.look()
+    assert known.look()
 
 
 def test_after_its_end_nothing_is_kept(world: World) -> None:

@@ -1,7 +1,6 @@
 """What an operator relies on: metrics, logs, a new certificate without a stop, and a quiet end."""
 
 import json
-import logging
 import os
 import shutil
 import signal
@@ -18,7 +17,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from keyserver.harness import World, wait_until
 from keyserver.processes import Process, command
-from signotaur_keyserver.runtime.logs import TextFormatter
 from support.tls import Authority, Certificate
 
 UNIT = Path(__file__).parents[2] / "examples" / "systemd" / "signotaur-keyserver.service"
@@ -72,15 +70,6 @@ def test_a_log_of_json(data_dir: Path) -> None:
     assert all(datetime.fromisoformat(line["time"]) for line in lines)
     assert all(isinstance(line["milliseconds"], float) for line in asked)
     assert "secret" not in server.log.read_text()
-
-
-def test_the_time_in_a_line_is_that_of_pythons_formatter() -> None:
-    """Ours keeps the text of a second."""
-    ours, pythons = (kind("%(asctime)s") for kind in (TextFormatter, logging.Formatter))
-    record = logging.makeLogRecord({})
-    for created in (0.0, 0.0019, 0.9994, 0.9996, 1.0, 1_792_000_000.5, 1_800_000_000.25):
-        record.created, record.msecs = created, created % 1 * 1000
-        assert ours.format(record) == pythons.format(record)
 
 
 def test_a_log_of_text_stays_as_it_was(data_dir: Path) -> None:

@@ -76,6 +76,7 @@ CATCHES_ALL = {
     "signotaur_action/files/journal/file.py": {"open_locked"},  # closes the file and raises again
     "signotaur_action/program.py": {"run_program"},  # ends the program and raises again
     "signotaur_keyserver/api/middleware.py": {"__call__"},
+    "signotaur_keyserver/runtime/check_turn.py": {"_answer_to"},  # others wait for theirs
 }
 """The last resorts, and what must be undone whatever comes."""
 

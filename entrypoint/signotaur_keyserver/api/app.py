@@ -11,7 +11,6 @@ from time import monotonic
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -34,8 +33,9 @@ from signotaur_keyserver.api.context import (
 )
 from signotaur_keyserver.api.descriptions import Descriptions
 from signotaur_keyserver.api.key_check import is_key_check, key_check
+from signotaur_keyserver.api.known_checks import KnownChecks
 from signotaur_keyserver.api.metrics import CachedStateCounts, RequestCounts, SignatureCounts
-from signotaur_keyserver.api.middleware import RequestBoundary, RequestRules
+from signotaur_keyserver.api.middleware import AccessLog, RequestBoundary, RequestRules
 from signotaur_keyserver.api.refusal_log import SUMMARY_SECONDS, RefusalLog
 from signotaur_keyserver.database.database import Database, DatabaseUnavailableError
 from signotaur_keyserver.domain.refusals import RefusedError
@@ -59,6 +59,8 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Options:
     """What an administrator may configure."""
+
+    access_log: AccessLog = lambda *_: None
 
     sealer: Sealer | None = None
     """None: no private key is opened, and nothing signed."""
@@ -89,6 +91,7 @@ class KeyServer(FastAPI):
 
     context: Context
     key_check: ASGIApp
+    known_checks: KnownChecks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection of the ASGI protocol."""
@@ -99,7 +102,7 @@ class KeyServer(FastAPI):
             await super().__call__(scope, receive, send)
 
 
-def create_app(database: Database, options: Options) -> FastAPI:
+def create_app(database: Database, options: Options) -> KeyServer:
     """Build the application over a migrated database; its lifespan runs sweeper and refusal log."""
     context = Context(
         database=database,
@@ -127,7 +130,9 @@ def create_app(database: Database, options: Options) -> FastAPI:
     )
     # The documentation pages would load scripts from elsewhere.
     app = KeyServer(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
-    app.key_check = RequestBoundary(RequestRules(key_check), context.requests)
+    boundary = RequestBoundary(RequestRules(key_check), context.requests, options.access_log)
+    app.key_check = boundary
+    app.known_checks = KnownChecks(app, context, boundary)
     app.context = context
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
     app.include_router(key_routes.router)
@@ -137,10 +142,9 @@ def create_app(database: Database, options: Options) -> FastAPI:
     app.include_router(health_routes.router)
     app.exception_handler(RefusedError)(faults.refused)
     app.exception_handler(DatabaseUnavailableError)(faults.unavailable)
-    app.exception_handler(RequestValidationError)(faults.invalid)
     app.exception_handler(HTTPException)(faults.no_route)
     app.add_middleware(RequestRules)
-    app.add_middleware(RequestBoundary, requests=context.requests)
+    app.add_middleware(RequestBoundary, requests=context.requests, access_log=options.access_log)
     return app
 
 
@@ -201,7 +205,8 @@ async def _write_noted_uses(context: Context) -> bool:
     """
     uses = context.last_uses.take()
     try:
-        uses = await run_in_threadpool(write_uses, context.database, uses)
+        watch = context.known_keys.watch
+        uses = await run_in_threadpool(write_uses, context.database, uses, watch)
     except (DatabaseUnavailableError, SQLAlchemyError):
         _log.warning("the last uses of keys were not written; they will be", exc_info=True)
     context.last_uses.put_back(uses)

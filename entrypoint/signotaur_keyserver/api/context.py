@@ -93,7 +93,8 @@ def source_of(request: Request) -> str | None:
     Each proxy adds the address that it was called from to the end of X-Forwarded-For. So the last
     one that is not a proxy's own is the client's; everything before it is the client's word.
     """
-    peer = None if request.client is None else request.client.host
+    client = request.scope["client"]
+    peer = None if client is None else client[0]
     proxies = context_of(request).proxies
     if not proxies or not _is_within(peer, proxies):
         return peer

@@ -1,12 +1,11 @@
-"""What a route may ask for: the authenticated caller, and the body of a request."""
+"""What a route asks for: the authenticated caller, then the body and the path of a request."""
 
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Annotated, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
-from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
@@ -62,7 +61,8 @@ async def authenticated(request: Request) -> Caller:
     """
     source = source_of(request)
     caller = await _identified(request, source)
-    await _record_first_use(request, caller, source)
+    if caller.is_first_use_of_candidate:
+        await _record_first_use(request, caller, source)
     await _note_use(request, caller, source)
     return caller
 
@@ -71,7 +71,8 @@ async def confirming(request: Request) -> Caller:
     """Return who calls, for the confirmation, which records the first use of a candidate itself."""
     source = source_of(request)
     caller = await _identified(request, source)
-    if not _is_uuid(request.path_params["rotation_id"]):  # it will not come to the confirmation
+    if caller.is_first_use_of_candidate and _uuid(request.path_params["rotation_id"]) is None:
+        # It will not come to the confirmation.
         await _record_first_use(request, caller, source)
     await _note_use(request, caller, source)
     return caller
@@ -80,29 +81,34 @@ async def confirming(request: Request) -> Caller:
 async def _identified(request: Request, source: str | None) -> Caller:
     context = context_of(request)
     try:
-        caller = await context.read(context.known_keys.authenticate, _bearer(request))
+        caller = await context.read(context.known_keys.authenticate, bearer_of(request))
     except RefusedError as refused:
         if refused.problem is Problem.UNKNOWN_KEY:
             limit_unauthenticated(request)
         raise
-    request.scope["state"]["key_id"] = caller.key.id
-    _limit_key(context, caller.key)
-    require_network(caller.key, source)
+    admit(request, caller, source)
     return caller
 
 
+def admit(request: Request, caller: Caller, source: str | None) -> None:
+    """Let a proven key in. Raises RefusedError when it asks too often, or from elsewhere."""
+    request.scope["state"]["key_id"] = caller.key.id
+    _limit_key(context_of(request), caller.key)
+    require_network(caller.key, source)
+
+
 async def _record_first_use(request: Request, caller: Caller, source: str | None) -> None:
-    if caller.is_first_use_of_candidate:
-        database = context_of(request).database
-        await run_in_threadpool(record_first_use, database, caller.key, source)
+    database = context_of(request).database
+    await run_in_threadpool(record_first_use, database, caller.key, source)
 
 
-def _is_uuid(text: str) -> bool:
+def _uuid(text: str) -> UUID | None:
     try:
-        UUID(text)
+        found = UUID(text)
     except ValueError:
-        return False
-    return True
+        return None
+    # Python reads other forms as well, such as urn:uuid:.
+    return found if str(found) == text.lower() else None
 
 
 async def _note_use(request: Request, caller: Caller, source: str | None) -> None:
@@ -121,10 +127,6 @@ async def _report_old_key_use(
         context.last_uses.mark_reported(caller.key.id, origin.network)
 
 
-Authenticated = Annotated[Caller, Depends(authenticated)]
-Confirming = Annotated[Caller, Depends(confirming)]
-
-
 def _limit_key(context: Context, key: Key) -> None:
     own = requests_per_minute(key)
     per_minute = context.key_requests_per_minute if own is None else own
@@ -135,47 +137,51 @@ def _limit_key(context: Context, key: Key) -> None:
         raise refusals.rate_limited("Too many requests with this key.", wait)
 
 
-async def using(request: Request, caller: Authenticated) -> Caller:
-    """Return a caller whose use of its key is recorded: all calls but those on rotations."""
+async def using(request: Request) -> Caller:
+    """Return who calls, as ``authenticated`` does: all calls but those on rotations.
+
+    The use of the key is recorded.
+    """
+    caller = await authenticated(request)
     if not caller.key.is_unused_successor:
         return caller
     database = context_of(request).database
     return await run_in_threadpool(record_use, database, caller, source_of(request))
 
 
-Using = Annotated[Caller, Depends(using)]
-
-
-async def rotation_request(request: Request, _caller: Authenticated) -> RotationRequest:
-    """Return the body of a rotation request. The key is checked before it is read."""
+async def rotation_request(request: Request) -> RotationRequest:
+    """Return the body of a rotation request. Check the key before it is read."""
     return await _body(request, RotationRequest.from_json, REQUEST_MEMBERS)
 
 
-async def confirmation_request(request: Request, caller: Confirming) -> ConfirmationRequest:
-    """Return the body of a confirmation, which may have none. The key is checked before it."""
+async def confirmation_request(request: Request, caller: Caller) -> ConfirmationRequest:
+    """Return the body of a confirmation, which may have none. Check the key before it is read."""
     if not await request.body():
         return ConfirmationRequest()
     try:
         return await _body(request, ConfirmationRequest.from_json, _CONFIRMATION_MEMBERS)
     except RefusedError:  # it will not come to the confirmation
-        await _record_first_use(request, caller, source_of(request))
+        if caller.is_first_use_of_candidate:
+            await _record_first_use(request, caller, source_of(request))
         raise
 
 
-async def certificate_request(request: Request, _caller: Authenticated) -> CertificateRequest:
-    """Return the body of a request for a certificate. The key is checked before it is read."""
+async def certificate_request(request: Request) -> CertificateRequest:
+    """Return the body of a request for a certificate. Check the key before it is read."""
     return await _body(request, CertificateRequest.from_json, _SELECTORS)
 
 
-async def sign_request(request: Request, _caller: Authenticated) -> SignRequest:
-    """Return the body of a request for a signature. The key is checked before it is read."""
+async def sign_request(request: Request) -> SignRequest:
+    """Return the body of a request for a signature. Check the key before it is read."""
     return await _body(request, SignRequest.from_json, _SIGN_MEMBERS)
 
 
-RequestBody = Annotated[RotationRequest, Depends(rotation_request)]
-ConfirmationBody = Annotated[ConfirmationRequest, Depends(confirmation_request)]
-CertificateBody = Annotated[CertificateRequest, Depends(certificate_request)]
-SignBody = Annotated[SignRequest, Depends(sign_request)]
+def rotation_id_of(request: Request) -> UUID:
+    """Return the id in a path. Raises RefusedError unless it has the form that ids have."""
+    rotation_id = _uuid(request.path_params["rotation_id"])
+    if rotation_id is None:
+        raise refusals.malformed(422, "A part of the path is not valid.", ["rotation_id"])
+    return rotation_id
 
 
 async def _body(request: Request, read: Callable[[object], T], members: Sequence[str]) -> T:
@@ -194,7 +200,8 @@ async def _body(request: Request, read: Callable[[object], T], members: Sequence
         raise refusals.malformed(400, "The body is not JSON.") from None
 
 
-def _bearer(request: Request) -> str:
+def bearer_of(request: Request) -> str:
+    """Return the text of the key. Raises RefusedError when there is none."""
     scheme, _, text = header_of(request, b"authorization").partition(" ")
     if scheme.lower() != "bearer":
         raise refusals.unknown_key()

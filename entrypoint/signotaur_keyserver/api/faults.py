@@ -1,6 +1,5 @@
 """What becomes of an error that leaves a route: an answer for the client."""
 
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,13 +27,6 @@ async def refused(request: Request, error: RefusedError) -> Response:
 async def unavailable(_request: Request, _error: Exception) -> Response:
     """Say that the database is busy or away."""
     return refusal_response(refusals.unavailable())
-
-
-async def invalid(_request: Request, error: RequestValidationError) -> Response:
-    """Say which part of a path is at fault."""
-    fields = sorted({str(fault["loc"][-1]) for fault in error.errors()})
-    detail = "A part of the path is not valid."
-    return refusal_response(refusals.malformed(422, detail, fields))
 
 
 async def no_route(request: Request, error: HTTPException) -> Response:

@@ -1,12 +1,12 @@
 """What surrounds every request, as plain ASGI: its rules, fixed headers, access log, boundary.
 
-The log holds method, path, status, time and key id: never a header, a query or a body, and no
-path that is not one of ours, because a client's path may contain anything, even a key.
+The access log holds method, path, status, time and key id: never a header, a query or a body, and
+no path that is not one of ours, because a client's path may contain anything, even a key.
 """
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 
 from starlette.datastructures import Headers
@@ -36,20 +36,19 @@ _CLIENT_LEFT = 499
 """What nginx logs for a client that closed its connection; nobody gets it as an answer."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-ACCESS_LOGGER = "signotaur_keyserver.access"
-ACCESS_FIELDS = ("method", "path", "status", "milliseconds", "keyId")
-"""What the arguments of a line of this logger are."""
+AccessLog = Callable[[str, str, int, float, object], None]
+"""Takes method, path, status, milliseconds and key id (``-``: none) of a request."""
 
-_access = logging.getLogger(ACCESS_LOGGER)
 _log = logging.getLogger(__name__)
 
 
 class RequestBoundary:
     """Gives every answer its headers, logs and counts it, and catches what nothing else did."""
 
-    def __init__(self, app: ASGIApp, requests: RequestCounts) -> None:
+    def __init__(self, app: ASGIApp, requests: RequestCounts, access_log: AccessLog) -> None:
         self._app = app
         self._requests = requests
+        self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection of the ASGI protocol."""
@@ -79,15 +78,15 @@ class RequestBoundary:
                 )
                 await answer(scope, receive, send_enveloped)
         finally:
-            self._note(scope, status, perf_counter() - started)
+            self.note(scope, status, perf_counter() - started)
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+    def note(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count and log an answer."""
         self._requests.by_status[status] += 1
         method = scope["method"] if scope["method"] in METHODS else "(other)"
         state = scope.get("state", {})
         path = scope["path"] if _OURS.fullmatch(scope["path"]) else state.get("route", "(other)")
-        key_id = state.get("key_id", "-")
-        _access.info("%s %s %d %.1fms key=%s", method, path, status, seconds * 1000, key_id)
+        self._access_log(method, path, status, seconds * 1000, state.get("key_id", "-"))
 
 
 class RequestRules:
@@ -102,7 +101,7 @@ class RequestRules:
             await self._app(scope, receive, send)
             return
         names = [name for name, _ in scope["headers"]]
-        refusal = _refusal(scope, names)
+        refusal = refusal_of(scope, names)
         if refusal is not None:
             await refusal(scope, receive, send)
             return
@@ -111,7 +110,8 @@ class RequestRules:
         await self._app(scope, counted, send)
 
 
-def _refusal(scope: Scope, names: Sequence[bytes]) -> Response | None:
+def refusal_of(scope: Scope, names: Sequence[bytes]) -> Response | None:
+    """Return the answer to a request that may not be made; ``names`` are those of its headers."""
     # RFC 9112, 3.2: a request of HTTP/1.1 has one Host.
     hosts, version = names.count(b"host"), scope["http_version"]
     if version not in ("1.0", "1.1") or hosts > 1 or (version == "1.1" and not hosts):

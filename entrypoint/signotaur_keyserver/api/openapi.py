@@ -85,6 +85,12 @@ def json_body(schema: str, *, required: bool = True) -> dict[str, Any]:
 
 
 _SECURITY: list[dict[str, list[str]]] = [{"key": []}]
+_ROTATION_ID = {
+    "name": "rotation_id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "format": "uuid"},
+}
 
 KEY_SELF = operation({200: "The key."}, "Key", _WITH_KEY, security=_SECURITY)
 PUT_ROTATION = operation(
@@ -103,9 +109,16 @@ PUT_ROTATION = operation(
         422: (Problem.INVALID_OVERLAP, Problem.ROTATION_MISMATCH, Problem.MALFORMED_REQUEST),
     },
     security=_SECURITY,
+    parameters=[_ROTATION_ID],
     requestBody=json_body("RotationRequest"),
 )
-GET_ROTATION = operation({200: "The rotation."}, "Rotation", _WITH_ID, security=_SECURITY)
+GET_ROTATION = operation(
+    {200: "The rotation."},
+    "Rotation",
+    _WITH_ID,
+    security=_SECURITY,
+    parameters=[_ROTATION_ID],
+)
 PUT_CONFIRMATION = operation(
     {200: "Confirmed, by this request or an earlier one."},
     "Rotation",
@@ -115,6 +128,7 @@ PUT_CONFIRMATION = operation(
         415: (Problem.MALFORMED_REQUEST,),
     },
     security=_SECURITY,
+    parameters=[_ROTATION_ID],
     requestBody=json_body("ConfirmationRequest", required=False),
 )
 DELETE_ROTATION = operation(
@@ -122,6 +136,7 @@ DELETE_ROTATION = operation(
     "Rotation",
     {**_WITH_ID, 409: (Problem.ALREADY_ROTATED, Problem.ROTATION_MISMATCH)},
     security=_SECURITY,
+    parameters=[_ROTATION_ID],
 )
 CERT_GET = operation(
     {200: "The certificate, or why there is none."},

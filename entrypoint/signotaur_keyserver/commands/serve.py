@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -29,6 +30,7 @@ from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.pki.leak_keys import LeakKeys, LeakKeysError
 from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.pki.private_files import ExposedError, require_not_shared
+from signotaur_keyserver.runtime.access_log import AccessLog
 from signotaur_keyserver.runtime.connections import DEFAULT, Limits
 from signotaur_keyserver.runtime.logs import LogFormat, log_to_stderr
 from signotaur_keyserver.runtime.server import listen, url_of
@@ -119,8 +121,6 @@ EventRetention = Annotated[
     str,
     typer.Option("--event-retention", help="Delete events that are older than this; 0s keeps all."),
 ]
-
-
 OfLog = Annotated[LogFormat, typer.Option("--log-format", help="How lines of the log look.")]
 LeakKeysFile = Annotated[
     Path | None,
@@ -132,7 +132,6 @@ LeakKeysFile = Annotated[
 DisableLeakedKeys = Annotated[
     bool, typer.Option("--disable-leaked-keys", help="Disable a key that was reported as leaked.")
 ]
-
 AllowPrivateIssuers = Annotated[
     bool,
     typer.Option(
@@ -173,6 +172,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     """Run the server. When it listens, it prints one line of JSON: its URL and its CA file."""
     given = _given_tls(host, tls_cert, tls_key, self_signed=self_signed, insecure=insecure_http)
     options = Options(
+        access_log=AccessLog(sys.stderr, log_format),
         sealer=Sealer.in_folder(data_dir),
         sweep_interval=_interval(sweep_interval),
         event_retention=duration("--event-retention", event_retention) or None,

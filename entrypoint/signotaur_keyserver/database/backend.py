@@ -10,14 +10,18 @@ from sqlalchemy import Connection, Engine
 
 
 class Watch(Protocol):
-    """Sees every commit to a database, by any process. For one thread at a time."""
+    """Sees every commit to a database but its own, by any process. For looks of one thread."""
 
-    def look(self) -> tuple[int, datetime]:
-        """Return the number of the last commit, and the database's time.
+    def look(self) -> tuple[int, datetime] | None:
+        """Return the number of the last commit, and the database's time; None: it is writing.
 
-        Two looks that return the same number had no commit between them.
+        Two looks that return the same number had no commit between them but the watch's own.
         Raises DatabaseUnavailableError.
         """
+        ...
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Give a connection whose commit it does not see. Any thread may ask for it."""
         ...
 
     def close(self) -> None:
@@ -43,6 +47,13 @@ class Backend(Protocol):
         """Wait until this process may begin a write. Raises DatabaseUnavailableError."""
         ...
 
+    def begin(self, connection: Connection, *, writes: bool) -> None:
+        """Begin a transaction where the driver does not do it at the first statement.
+
+        ``writes``: what it reads must not change until it ends.
+        """
+        ...
+
     def queue(self, connection: Connection) -> None:
         """Wait, in a transaction, until no other instance changes the schema."""
         ...
@@ -54,8 +65,8 @@ class Backend(Protocol):
         """
         ...
 
-    def watch(self) -> Watch | None:
-        """Return a watch; None where a look would cost as much as a read."""
+    def watch(self, engine: Engine) -> Watch | None:
+        """Return a watch that uses an engine; None where a look would cost as much as a read."""
         ...
 
     def copy_to(self, file: Path) -> bool:

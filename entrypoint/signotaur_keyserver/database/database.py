@@ -96,6 +96,7 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """Give a connection with one consistent view. Raises DatabaseUnavailableError."""
         with _translated(), self._snapshots.connect() as connection:
+            self._backend.begin(connection, writes=False)
             yield connection
 
     @contextmanager
@@ -108,13 +109,15 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, watch: Watch | None = None) -> Iterator[Connection]:
         """Give a connection in a transaction that commits unless an exception leaves the block.
 
-        What it decides on must be locked first. Raises DatabaseUnavailableError when no turn, or
-        no lock, comes within the busy time-out.
+        What it decides on must be locked first. ``watch``: one that does not see this commit.
+        Raises DatabaseUnavailableError when no turn, or no lock, comes within the busy time-out.
         """
-        with self._backend.turn(), _translated(), self._engine.begin() as connection:
+        begun = self._engine.begin() if watch is None else watch.writing()
+        with self._backend.turn(), _translated(), begun as connection:
+            self._backend.begin(connection, writes=True)
             yield connection
 
     @contextmanager
@@ -135,7 +138,7 @@ class Database:
     def watch(self) -> Watch | None:
         """Open a watch; None where the database has none. The caller closes it."""
         with _translated():
-            return self._backend.watch()
+            return self._backend.watch(self._engine)
 
     def copy_to(self, file: Path) -> bool:
         """Copy the database into a file, as it is at one moment, while others use it.

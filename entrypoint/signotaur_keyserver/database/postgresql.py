@@ -78,6 +78,9 @@ class PostgresqlBackend:
         """Begin at once: writes of different keys do not wait for each other."""
         return nullcontext()
 
+    def begin(self, connection: Connection, *, writes: bool) -> None:
+        """Do nothing: the driver begins with the first statement."""
+
     def queue(self, connection: Connection) -> None:
         """Wait for the advisory lock of the schema, and for as long as a change of it takes."""
         connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
@@ -99,8 +102,9 @@ class PostgresqlBackend:
         if encoding != _ENCODING:
             raise UnsupportedDatabaseError(f"the database's encoding must be {_ENCODING}")
 
-    def watch(self) -> None:
+    def watch(self, engine: Engine) -> None:
         """Give none: a question to the server takes as long as a key does."""
+        del engine
 
     def copy_to(self, file: Path) -> bool:
         """Return False: the database is not a file."""

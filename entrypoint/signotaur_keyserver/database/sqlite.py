@@ -15,7 +15,6 @@ from signotaur_keyserver.database.errors import (
     UnsupportedDatabaseError,
 )
 
-_BEGIN = "signotaur_begin"
 _NOW = "SELECT strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now')"
 
 
@@ -40,9 +39,7 @@ class SqliteBackend:
         # Parameters hold digests and names: they have no place in an error's text.
         self.engine = create_engine(url, hide_parameters=True, connect_args={"timeout": patience})
         event.listen(self.engine, "connect", _configure)
-        event.listen(self.engine, "begin", _begin)
-        self.snapshots: Engine = self.engine.execution_options(**{_BEGIN: "BEGIN"})
-        self.statements: Engine = self.snapshots
+        self.snapshots = self.statements = self.engine
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -54,6 +51,14 @@ class SqliteBackend:
         finally:
             self._turn.release()
 
+    def begin(self, connection: Connection, *, writes: bool) -> None:
+        """Begin a transaction: the driver begins none by itself.
+
+        Not by an event of SQLAlchemy: an engine with one looks for others at every statement.
+        """
+        # IMMEDIATE takes the write lock before anything is read, so that no decision is stale.
+        connection.connection.cursor().execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+
     def queue(self, connection: Connection) -> None:
         """Do nothing: a transaction that writes is alone already."""
 
@@ -62,9 +67,9 @@ class SqliteBackend:
         with closing(self.engine.raw_connection()) as connection:
             connection.cursor().execute("PRAGMA journal_mode = WAL")
 
-    def watch(self) -> "SqliteWatch":
+    def watch(self, engine: Engine) -> "SqliteWatch":
         """Open a watch."""
-        return SqliteWatch(self._file, self._patience)
+        return SqliteWatch(engine)
 
     def copy_to(self, file: Path) -> bool:
         """Copy the database as it is at one moment."""
@@ -86,44 +91,48 @@ class SqliteBackend:
 
 
 class SqliteWatch:
-    """A connection that only looks; see ``Watch``.
+    """A connection that looks, and writes what others need not see; see ``Watch``.
 
     SQLite changes the data version of a connection at each commit of any other connection, of this
-    process and of others. So this connection is kept open and never writes.
+    process and of others, and leaves it at the connection's own.
     """
 
-    def __init__(self, file: Path, patience: float) -> None:
-        self._connection = sqlite3.connect(
-            file, patience, isolation_level=None, check_same_thread=False
-        )
-        self._cursor = self._connection.cursor()
+    def __init__(self, engine: Engine) -> None:
+        self._connection = engine.connect()
+        self._cursor: Any = self._connection.connection.cursor()
+        self._one = Lock()
+        """Held while the connection is used."""
 
-    def look(self) -> tuple[int, datetime]:
+    def look(self) -> tuple[int, datetime] | None:
         """Return the data version and SQLite's time. Raises DatabaseUnavailableError."""
+        if not self._one.acquire(blocking=False):
+            return None
         try:
             [(version,)] = self._cursor.execute("PRAGMA data_version").fetchall()
             [(now,)] = self._cursor.execute(_NOW).fetchall()
         except sqlite3.Error as error:
             raise DatabaseUnavailableError("the database cannot be read") from error
+        finally:
+            self._one.release()
         return version, datetime.fromisoformat(now)
 
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give the connection, in a transaction of SQLAlchemy."""
+        with self._one, self._connection.begin():
+            yield self._connection
+
     def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+        """Close the connection, after a write that is under way."""
+        with self._one:
+            self._connection.close()
 
 
 def _configure(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver begins nothing by itself: _begin does
+    connection.isolation_level = None  # the driver begins nothing by itself
     connection.execute("PRAGMA foreign_keys = ON")
     # NORMAL could lose the last commits at a power cut: a client would then hold a key
     # that the server never heard of.
     connection.execute("PRAGMA synchronous = FULL")
     # A removed private key is overwritten, not only marked as free space.
     connection.execute("PRAGMA secure_delete = ON")
-
-
-def _begin(connection: Connection) -> None:
-    # IMMEDIATE takes the write lock before anything is read, so that no decision is stale.
-    begin = connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE")
-    # The driver itself: half the time of an authentication would go into SQLAlchemy's detour.
-    connection.connection.cursor().execute(begin)

@@ -6,13 +6,23 @@ more processor time with it.
 """
 
 from asyncio import Transport
+from collections.abc import Iterable
+from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from starlette.types import Scope
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
+from signotaur_keyserver.api.key_check import is_key_check
 from signotaur_keyserver.api.middleware import FIXED_HEADERS
 from signotaur_keyserver.api.problems import problem_response
+from signotaur_keyserver.runtime.check_turn import CheckTurn
 from signotaur_keyserver.runtime.connections import Connection, Connections, Phase
 from signotaur_keyserver.runtime.joined_writes import JoinedWrites
 from signotaur_wire.problems import Problem
@@ -26,13 +36,21 @@ _PART = 4096
 class BoundedHttp(HttpToolsProtocol):
     """One connection that has a place among the others."""
 
-    def __init__(self, connections: Connections, place: Connection, **uvicorn: Any) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        place: Connection,
+        checks: CheckTurn | None,
+        **uvicorn: Any,
+    ) -> None:
         super().__init__(**uvicorn)
+        self._checks = checks
         self.timeout_keep_alive = connections.limits.idle
         self._places = connections
         self._place = place
         self._framing = 0
         self._unanswered = 0
+        self._half_closed = False
 
     def connection_made(self, transport: Any) -> None:
         """Begin: from now on the transport is what ends the connection."""
@@ -62,6 +80,11 @@ class BoundedHttp(HttpToolsProtocol):
                 )
                 return
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep a connection whose client only waits for its answer; over TLS nobody can."""
+        self._half_closed = self._place.phase is Phase.ANSWER and self.scheme == "http"
+        return self._half_closed
+
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
@@ -74,6 +97,30 @@ class BoundedHttp(HttpToolsProtocol):
         self._unanswered += 1
         self._place.busy = True
         self._places.enter(self._place, Phase.BODY)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Begin an answer; uvicorn calls this for one request of a connection at a time."""
+        scope = cast("Scope", cycle.scope)
+        if self._checks is not None and self._can_be_short(cycle) and is_key_check(scope):
+            self._checks.add(scope, partial(self._respond, cycle, app))
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _can_be_short(self, cycle: RequestResponseCycle) -> bool:
+        return cycle.keep_alive and not self.flow.write_paused
+
+    def _respond(
+        self, cycle: RequestResponseCycle, app: ASGI3Application, body: bytes | None
+    ) -> None:
+        if body is None:
+            super()._start_asgi_task(cycle, app)
+            return
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(_CHECK_HEAD % len(body) + body)
+        if not cycle.keep_alive:  # the server was asked to end meanwhile
+            self.transport.close()
+        self.on_response_complete()
+        cycle.on_response = _nothing  # as uvicorn does, so that no reference leads back
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body, which counts for the body's own limit."""
@@ -94,6 +141,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._unanswered -= 1
         self._place.busy = self._unanswered > 0
         self._place.known = self._place.known or "key_id" in self.cycle.scope["state"]
+        if self._half_closed and not self._unanswered:
+            self.transport.close()
         if self._place.phase is Phase.ANSWER:
             self._places.enter(self._place, Phase.ANSWER if self._unanswered else Phase.IDLE)
 
@@ -119,6 +168,20 @@ class BoundedHttp(HttpToolsProtocol):
             return
         answer = problem_response(Problem.MALFORMED_REQUEST, HTTPStatus(status), detail)
         headers = [*answer.raw_headers, *FIXED_HEADERS, (b"connection", b"close")]
-        lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-        self.transport.write(STATUS_LINE[status] + lines + b"\r\n" + bytes(answer.body))
+        self.transport.write(_head(status, headers) + bytes(answer.body))
         self.transport.close()
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+    return STATUS_LINE[status] + lines + b"\r\n"
+
+
+_CHECK_HEAD = _head(
+    200, [(b"content-length", b"%d"), (b"content-type", b"application/json"), *FIXED_HEADERS]
+)
+"""Of an answer to a key check, but for its length."""

@@ -19,8 +19,10 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from signotaur_keyserver.api.app import KeyServer
 from signotaur_keyserver.runtime.acceptor import Acceptor
 from signotaur_keyserver.runtime.bounded_http import BoundedHttp
+from signotaur_keyserver.runtime.check_turn import CheckTurn
 from signotaur_keyserver.runtime.connections import DEFAULT, Connection, Connections, Limits
 from signotaur_keyserver.runtime.errors import ServerError
 from signotaur_keyserver.runtime.tls import TlsFiles
@@ -116,6 +118,8 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._on_ready = on_ready
         self._connections = Connections(limits)
+        app = config.app
+        self._checks = CheckTurn(app.known_checks) if isinstance(app, KeyServer) else None
         self._reload_asked = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -183,6 +187,7 @@ class Server(uvicorn.Server):
         return BoundedHttp(
             self._connections,
             place,
+            self._checks,
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,

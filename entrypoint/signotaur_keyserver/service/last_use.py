@@ -9,7 +9,9 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import NamedTuple
 
+from signotaur_keyserver.database.backend import Watch
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.records import Rotation
@@ -27,8 +29,7 @@ OTHER = "(other)"
 """Client of the uses above the limit of one key."""
 
 
-@dataclass(frozen=True, slots=True)
-class UseOrigin:
+class UseOrigin(NamedTuple):
     """Where a use came from."""
 
     network: str
@@ -97,16 +98,17 @@ class LastUses:
         noted.uses += new.uses
 
 
-def write_uses(database: Database, uses: list[KeyUse]) -> list[KeyUse]:
+def write_uses(database: Database, uses: list[KeyUse], watch: Watch | None = None) -> list[KeyUse]:
     """Write uses; return those of keys that were locked, for the next time.
 
+    No decision about a key depends on them: ``watch`` need not see them.
     Raises DatabaseUnavailableError; a batch is then written or not written as a whole, and a
     use that is written twice is counted twice, nothing worse.
     """
     left: list[KeyUse] = []
     remaining = iter(sorted(uses, key=lambda use: use.key_id))
     while batch := list(islice(remaining, BATCH)):
-        with database.write() as connection:
+        with database.write(watch) as connection:
             free = key_uses.lock_free(connection, sorted({use.key_id for use in batch}))
             written = [use for use in batch if use.key_id in free]
             if written:

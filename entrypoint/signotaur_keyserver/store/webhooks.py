@@ -12,6 +12,8 @@ from signotaur_keyserver.domain.webhooks import Webhook, payload, webhook_type
 from signotaur_wire.members import Json
 
 _deliveries = webhook_deliveries.c
+# Asked at every event: building it would take longer than executing it.
+_EVERY = select(webhooks).order_by(webhooks.c.id)
 ERROR_LENGTH = 200
 
 
@@ -43,7 +45,7 @@ def add(connection: Connection, webhook: Webhook) -> int:
 
 def every(connection: Connection) -> list[Webhook]:
     """Return all webhooks, by id."""
-    rows = connection.execute(select(webhooks).order_by(webhooks.c.id)).mappings()
+    rows = connection.execute(_EVERY).mappings()
     return [_webhook(row) for row in rows]
 
 
