@@ -172,6 +172,28 @@ def test_a_destination_that_fails_says_so_and_keeps_what_it_held(
 
 
 @pytest.mark.parametrize(
+    ("case", "fault"),
+    [
+        pytest.param(case, fault, id=f"{case.name}-{fault.name}")
+        for case in CASES
+        for fault in FAULTS
+        if case.store and case.readable and fault.hits(case) and "write" not in fault.name
+    ],
+    indirect=["case"],
+)
+def test_reading_back_from_a_store_that_fails_says_so(
+    case: SinkCase, place: SinkHarness, fault: Fault
+) -> None:
+    sink = case.make(place)
+    sink.deliver(delivery(OURS))
+    with fault.commit(place), pytest.raises(DeliveryError) as caught:
+        sink.read_back()
+    assert caught.value.what.startswith(f"{sink.name} could not be read: ")
+    assert OURS[:8] not in caught.value.what
+    assert sink.read_back() == Secret(OURS)
+
+
+@pytest.mark.parametrize(
     "case", [case for case in CASES if case.writes_file], ids=lambda case: case.name, indirect=True
 )
 def test_reading_back_from_a_place_that_is_gone_fails_or_finds_nothing(
