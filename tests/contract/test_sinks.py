@@ -1,14 +1,17 @@
 """What every destination promises, whatever it is."""
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from contract.sink_cases import CASES, FAULTS, Fault, SinkCase, SinkHarness, delivery
+from contract.store_cases import has_front
 from signotaur_action.console.console import Console
 from signotaur_action.errors import BOTH_KEYS_VALID, DeliveryError, ExitCode
 from signotaur_action.model import Secret
@@ -17,10 +20,13 @@ from signotaur_action.sinks.base import SinkContext
 from signotaur_action.sinks.stdout import StdoutSink
 from signotaur_wire import keyformat
 from signotaur_wire.messages import DESTINATION_KIND_PATTERN
+from support.providers.exchange import Call, Reply
+from support.providers.stores import StoreHarness
 
 BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
 OURS = BODY + keyformat.checksum(BODY)
 OTHER = BODY.lower() + keyformat.checksum(BODY.lower())
+VENDOR = "vend+AbCdEfGhIjKl/MnOpQrStUvWxYz+0123456789=="
 KEYS = {
     "ours": OURS,
     "padded": "YWJjZGVmZ2hpamtsbW5vcA==",
@@ -191,6 +197,27 @@ def test_reading_back_from_a_store_that_fails_says_so(
     assert caught.value.what.startswith(f"{sink.name} could not be read: ")
     assert OURS[:8] not in caught.value.what
     assert sink.read_back() == Secret(OURS)
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if has_front(case)], ids=lambda case: case.name, indirect=True
+)
+def test_a_store_that_repeats_the_key_shows_nothing_of_it(
+    case: SinkCase, place: SinkHarness
+) -> None:
+    """A key of the vendor has no form by which the last line of defence would know it."""
+    store = cast("StoreHarness[Any]", place.store)
+
+    def repeat(call: Call) -> Reply | None:
+        told = json.dumps(f"no: {VENDOR} {call.body.decode()}")[1:-1]
+        body = json.dumps(dict(store.refusal)).replace("not now", told)
+        return Reply(400, body.encode()) if store.is_write(call) else None
+
+    store.server.faults.append(repeat)
+    with pytest.raises(DeliveryError) as caught:
+        case.make(place).deliver(delivery(VENDOR))
+    assert re.search(r"400: (no: \*\*\*|it gave no reason)", caught.value.what)
+    assert VENDOR[5:17] not in caught.value.what
 
 
 @pytest.mark.parametrize(
