@@ -195,6 +195,7 @@ def test_reading_back_from_a_store_that_fails_says_so(
     with fault.commit(place), pytest.raises(DeliveryError) as caught:
         sink.read_back()
     assert caught.value.what.startswith(f"{sink.name} could not be read: ")
+    assert "None" not in caught.value.what
     assert OURS[:8] not in caught.value.what
     assert sink.read_back() == Secret(OURS)
 

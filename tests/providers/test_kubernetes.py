@@ -70,6 +70,12 @@ def test_an_account_that_may_only_write_is_proved_by_the_answer(place: Kubernete
     assert place.read() == KEY
 
 
+@pytest.mark.parametrize("data", ["a2V5!", "/w==", ""])
+def test_an_entry_that_is_no_text_is_not_a_key(place: KubernetesHarness, data: str) -> None:
+    place.server.secrets[SECRET]["data"][ENTRY] = data
+    assert place.sink().read_back() is None
+
+
 def test_a_lost_answer_is_asked_for_again(place: KubernetesHarness) -> None:
     place.server.faults.append(drop("PATCH", "/secrets/"))
     place.sink().deliver(delivery(KEY))
