@@ -1,17 +1,13 @@
 """What every destination promises, whatever it is."""
 
-import json
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
 from contract.sink_cases import CASES, FAULTS, Fault, SinkCase, SinkHarness, delivery
-from contract.store_cases import has_front
 from signotaur_action.console.console import Console
 from signotaur_action.errors import BOTH_KEYS_VALID, DeliveryError, ExitCode
 from signotaur_action.model import Secret
@@ -20,38 +16,16 @@ from signotaur_action.sinks.base import SinkContext
 from signotaur_action.sinks.stdout import StdoutSink
 from signotaur_wire import keyformat
 from signotaur_wire.messages import DESTINATION_KIND_PATTERN
-from support.providers.exchange import Call, Reply
-from support.providers.stores import StoreHarness
 
 BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
 OURS = BODY + keyformat.checksum(BODY)
 OTHER = BODY.lower() + keyformat.checksum(BODY.lower())
-VENDOR = "vend+AbCdEfGhIjKl/MnOpQrStUvWxYz+0123456789=="
 KEYS = {
     "ours": OURS,
     "padded": "YWJjZGVmZ2hpamtsbW5vcA==",
     "odd": "odd!#$%()*+,-./:;=?@^_`{|}~",
 }
 """The last one is not for templates: what a JSON string cannot hold, nobody quotes there."""
-
-
-@pytest.fixture(params=CASES, ids=lambda case: case.name)
-def case(request: pytest.FixtureRequest) -> SinkCase:
-    chosen: SinkCase = request.param
-    return chosen
-
-
-@pytest.fixture
-def place(tmp_path: Path, case: SinkCase) -> Iterator[SinkHarness]:
-    folder = tmp_path / "place"
-    folder.mkdir()
-    with case.store(folder) if case.store else nullcontext() as store:
-        place = SinkHarness(folder, store)
-        if case.before is not None:
-            place.file.write_bytes(case.before)
-            place.file.chmod(0o600)
-        place.appends = case.writes_file and not case.durable
-        yield place
 
 
 def test_every_kind_has_a_case() -> None:
@@ -175,50 +149,6 @@ def test_a_destination_that_fails_says_so_and_keeps_what_it_held(
     if not case.writes_file:
         sink.deliver(delivery(OURS))
         assert case.read(place) == OURS
-
-
-@pytest.mark.parametrize(
-    ("case", "fault"),
-    [
-        pytest.param(case, fault, id=f"{case.name}-{fault.name}")
-        for case in CASES
-        for fault in FAULTS
-        if case.store and case.readable and fault.hits(case) and "write" not in fault.name
-    ],
-    indirect=["case"],
-)
-def test_reading_back_from_a_store_that_fails_says_so(
-    case: SinkCase, place: SinkHarness, fault: Fault
-) -> None:
-    sink = case.make(place)
-    sink.deliver(delivery(OURS))
-    with fault.commit(place), pytest.raises(DeliveryError) as caught:
-        sink.read_back()
-    assert caught.value.what.startswith(f"{sink.name} could not be read: ")
-    assert "None" not in caught.value.what
-    assert OURS[:8] not in caught.value.what
-    assert sink.read_back() == Secret(OURS)
-
-
-@pytest.mark.parametrize(
-    "case", [case for case in CASES if has_front(case)], ids=lambda case: case.name, indirect=True
-)
-def test_a_store_that_repeats_the_key_shows_nothing_of_it(
-    case: SinkCase, place: SinkHarness
-) -> None:
-    """A key of the vendor has no form by which the last line of defence would know it."""
-    store = cast("StoreHarness[Any]", place.store)
-
-    def repeat(call: Call) -> Reply | None:
-        told = json.dumps(f"no: {VENDOR} {call.body.decode()}")[1:-1]
-        body = json.dumps(dict(store.refusal)).replace("not now", told)
-        return Reply(400, body.encode()) if store.is_write(call) else None
-
-    store.server.faults.append(repeat)
-    with pytest.raises(DeliveryError) as caught:
-        case.make(place).deliver(delivery(VENDOR))
-    assert re.search(r"400: (no: \*\*\*|it gave no reason)", caught.value.what)
-    assert VENDOR[5:17] not in caught.value.what
 
 
 @pytest.mark.parametrize(

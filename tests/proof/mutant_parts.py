@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 
 _SINKS = ("contract/test_sinks.py",)
-_STORES = (*_SINKS, "providers/test_stores.py", "providers/test_stores_network.py")
+_STORES = (
+    *_SINKS,
+    "contract/test_served_sinks.py",
+    "providers/test_stores.py",
+    "providers/test_stores_network.py",
+)
 
 
 @dataclass(frozen=True)
