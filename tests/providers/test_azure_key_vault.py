@@ -72,6 +72,14 @@ def test_a_new_version_keeps_what_it_would_lose_and_expires_with_the_key(
     assert len(place.server.secrets[NAME].versions) == 2
 
 
+def test_a_check_looks_for_a_deleted_secret_only_where_none_is(
+    place: AzureKeyVaultHarness, new_place: AzureKeyVaultHarness
+) -> None:
+    for each, looks in ((place, 0), (new_place, 1)):
+        each.sink().check()
+        assert len(each.server.calls("GET", "/deletedsecrets/")) == looks
+
+
 def test_a_key_that_never_expires_sets_no_time(place: AzureKeyVaultHarness) -> None:
     place.sink().deliver(replace(delivery(KEY), expires_at=None))
     found = place.server.newest(NAME)
