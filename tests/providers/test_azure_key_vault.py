@@ -72,6 +72,29 @@ def test_a_new_version_keeps_what_it_would_lose_and_expires_with_the_key(
     assert len(place.server.secrets[NAME].versions) == 2
 
 
+def shown(place: AzureKeyVaultHarness, status: int, **body: object) -> None:
+    """Let the vault answer this to whoever reads the secret."""
+    place.server.faults.append(fail("GET", "/secrets/", status, body=body, times=9))
+
+
+def test_a_disabled_version_that_is_shown_is_replaced(place: AzureKeyVaultHarness) -> None:
+    shown(place, 200, value=KEY, attributes={"enabled": False})
+    sink = place.sink()
+    assert list(sink.check()) == [f"{sink.name} is disabled; the new version is enabled."]
+    sink.deliver(delivery(KEY))
+    assert place.read() == KEY
+
+
+def test_a_vault_that_is_gone_is_not_a_secret_that_is_missing(place: AzureKeyVaultHarness) -> None:
+    shown(place, 404, error={"code": "VaultNotFound", "message": "no such vault"})
+    assert "answered 404: VaultNotFound: no such vault" in refused(place).what
+
+
+def test_an_answer_without_a_value_is_no_key(place: AzureKeyVaultHarness) -> None:
+    shown(place, 200, attributes={"enabled": True})
+    assert place.sink().read_back() is None
+
+
 def test_a_check_looks_for_a_deleted_secret_only_where_none_is(
     place: AzureKeyVaultHarness, new_place: AzureKeyVaultHarness
 ) -> None:
