@@ -76,8 +76,8 @@ PARTS = {
     "azure-devops-var": _store("azure_devops_var", "devops"),
     "azure-key-vault": Part(
         _sinks("azure_key_vault", "entra"),
-        (*_providers("azure_key_vault"), "providers/test_sign_in_again.py"),
-        "azure and not devops",
+        (*_providers("azure_key_vault", "entra"), "providers/test_sign_in_again.py"),
+        "azure and not devops or entra",
     ),
     "bitbucket-var": _store("bitbucket_var", "bitbucket"),
     "buildkite-secret": _store("buildkite_secret", "buildkite"),

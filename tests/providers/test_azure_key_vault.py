@@ -209,6 +209,7 @@ def test_everything_missing_is_reported_at_once(place: AzureKeyVaultHarness) -> 
         emitter("azure-key-vault:ci-vault/!", nowhere)
     assert "AZURE_TENANT_ID and AZURE_CLIENT_ID" in str(caught.value)
     assert "letters, digits and hyphens after /" in str(caught.value)
+    assert str(caught.value).count("azure-key-vault: ") == 2
 
 
 # Without a stored credential
@@ -256,7 +257,7 @@ def test_another_job_or_another_audience_is_refused(
 
 
 def test_an_identity_is_needed_and_one_is_enough(place: AzureKeyVaultHarness) -> None:
-    with pytest.raises(SinkError, match="needs an identity: give the job"):
+    with pytest.raises(SinkError, match="azure-key-vault: needs an identity: give the job"):
         of_the_job(place, {})
     with pytest.raises(SinkError, match="AZURE_CLIENT_SECRET and AZURE_FEDERATED_TOKEN are set"):
         place.sink(AZURE_FEDERATED_TOKEN="x")
