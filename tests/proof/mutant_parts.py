@@ -89,7 +89,7 @@ PARTS = {
     ),
     "gcp-secret": Part(
         _sinks("gcp_secret", "google_identity"),
-        (*_providers("gcp_secret"), "providers/test_sign_in_again.py"),
+        (*_providers("gcp_secret", "google_identity"), "providers/test_sign_in_again.py"),
         "gcp or google",
     ),
     "gitea-secret": _store("gitea_secret", "gitea"),
