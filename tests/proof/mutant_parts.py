@@ -58,17 +58,18 @@ PARTS = {
         "not vault and not amazon",
     ),
     "what stores share": Part(
-        _sinks("__init__", "base", "id_token", "members", "pages", "store", "token_end"),
+        _sinks("__init__", "base", "pages", "store", "token_end"),
         (
-            *_providers("azure_devops_var", "azure_key_vault", "bitbucket_var", "buildkite_secret"),
-            "contract/test_sinks_refusals.py", "providers/test_token_end.py",
+            *_providers("azure_devops_var", "bitbucket_var", "buildkite_secret", "token_end"),
+            "contract/test_sinks_in_ci_jobs.py", "contract/test_sinks_refusals.py",
         ),
-        "(devops or azure_key or bitbucket or buildkite or refusals or token_end)"
-        " and not test_vault and not openbao and not amazon",
+        "(devops or bitbucket or buildkite or file or token_end or in_ci_jobs or refusals)"
+        " and not vault and not openbao and not amazon",
     ),
     "aws": Part(
         _sinks(
-            "aws", "aws_access", "aws_identity", "aws_parameter", "aws_secret", "aws_signature"
+            "aws", "aws_access", "aws_identity", "aws_parameter", "aws_secret", "aws_signature",
+            "members",
         ),
         _providers("aws", "aws_identity", "aws_signature"),
         "aws or amazon",
@@ -88,7 +89,7 @@ PARTS = {
         "command and not signal_to_the_client",
     ),
     "gcp-secret": Part(
-        _sinks("gcp_secret", "google_identity"),
+        _sinks("gcp_secret", "google_identity", "id_token"),
         (*_providers("gcp_secret", "google_identity"), "providers/test_sign_in_again.py"),
         "gcp or google",
     ),
