@@ -90,8 +90,11 @@ PARTS = {
     ),
     "gcp-secret": Part(
         _sinks("gcp_secret", "google_identity", "id_token"),
-        (*_providers("gcp_secret", "google_identity"), "providers/test_sign_in_again.py"),
-        "gcp or google",
+        (
+            *_providers("gcp_secret", "google_identity", "id_token"),
+            "providers/test_sign_in_again.py",
+        ),
+        "gcp or google or id_token",
     ),
     "gitea-secret": _store("gitea_secret", "gitea"),
     "github-secret": Part(

@@ -63,6 +63,22 @@ def test_a_refusal_never_repeats_a_token(
     assert "refuses the token (403: DENIED: no: ***)" in refused(place, sink).what
 
 
+@CALLS
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[1]"])
+def test_a_refusal_that_says_nothing_is_reported(
+    place: GcpSecretHarness, issuer: IdTokens, call: str, body: bytes
+) -> None:
+    place.server.faults.append(fail("POST", call, 400, body=body))
+    sink, _ = of_the_job(place, **issuer.environ)
+    assert "Google Cloud refuses the token (400: it gave no reason)" in refused(place, sink).what
+
+
+def test_a_refused_exchange_is_named(place: GcpSecretHarness, issuer: IdTokens) -> None:
+    place.server.subjects.clear()
+    sink, _ = of_the_job(place, **issuer.environ)
+    assert "(401: unauthorized_client: The given credential" in refused(place, sink).what
+
+
 @pytest.mark.parametrize("service", ["STS", "IAMCREDENTIALS"])
 def test_an_address_that_no_token_may_be_sent_to_is_a_fault(
     place: GcpSecretHarness, issuer: IdTokens, service: str
