@@ -104,3 +104,14 @@ def test_a_version_that_nobody_checked_is_no_delivery(place: GcpSecretHarness) -
 def test_a_version_that_is_no_text_is_not_a_key(place: GcpSecretHarness, data: str) -> None:
     place.server.faults.append(fail("GET", ":access", 200, body={"payload": {"data": data}}))
     assert place.sink().read_back() is None
+
+
+@pytest.mark.parametrize("payload", ["text", [1], None])
+def test_an_answer_of_another_form_is_not_a_key(place: GcpSecretHarness, payload: object) -> None:
+    place.server.faults.append(fail("GET", ":access", 200, body={"payload": payload}))
+    assert place.sink().read_back() is None
+
+
+def test_google_is_where_it_is(place: GcpSecretHarness) -> None:
+    variable = "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER"
+    assert place.sink(**{variable: ""}).name == place.sink().name  # type: ignore[arg-type]
