@@ -114,4 +114,4 @@ def test_an_answer_of_another_form_is_not_a_key(place: GcpSecretHarness, payload
 
 def test_google_is_where_it_is(place: GcpSecretHarness) -> None:
     variable = "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER"
-    assert place.sink(**{variable: ""}).name == place.sink().name  # type: ignore[arg-type]
+    assert place.sink(**{variable: ""}).name == place.sink().name
