@@ -1,6 +1,7 @@
 """What every destination promises whose key a server has."""
 
 import json
+import re
 from typing import Any, cast
 
 import pytest
@@ -10,6 +11,8 @@ from contract.store_cases import has_front
 from contract.test_sinks import OURS
 from signotaur_action.errors import DeliveryError
 from signotaur_action.model import Secret
+from signotaur_action.sinks import emitter
+from signotaur_action.sinks.base import SinkContext, SinkError
 from support.providers.exchange import Call, Reply
 from support.providers.stores import StoreHarness
 
@@ -99,3 +102,40 @@ def test_a_refusal_of_a_form_that_no_store_has_is_reported(
     store.server.faults.append(lambda call: Reply(400, body) if store.is_write(call) else None)
     with pytest.raises(DeliveryError, match="answered 400: "):
         case.make(place).deliver(delivery(OURS))
+
+
+KINDS = sorted({kind for case in CASES if has_front(case) for kind in case.kinds})
+ODD_PLACES = (
+    "",
+    "!",
+    "a b",
+    "../app/KEY",
+    "acme/app/a b",
+    "group/a b",
+    "Ci!/name",
+    "builds/Signing#KEY",
+    "builds/signing#a key",
+    "Builds/signing#KEY",
+    "secret/a b#KEY",
+    "secret/app#a key",
+    "KEY,colour=red",
+    "KEY,project=",
+    "KEY,cluster=one,organization=a b",
+    "KEY,cluster=00000000-0000-0000-0000-000000000001,organization=a b",
+    "KEY,organization=acme,cluster=one",
+    "KEY,context=one",
+    "KEY,project=a b",
+    "KEY,region=Europe",
+    "KEY,field=a b",
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("argument", ODD_PLACES)
+def test_what_is_wrong_or_missing_is_said_with_the_kind(kind: str, argument: str) -> None:
+    """Nothing is set in the environment, so there is a fault in any case."""
+    with pytest.raises(SinkError) as caught:
+        emitter(f"{kind}:{argument}", SinkContext(str, {}))
+    said = str(caught.value)
+    assert all(kind in said.split(": ", 1)[0] for said in re.split(f"; (?={kind})", said))
+    assert "None" not in said
