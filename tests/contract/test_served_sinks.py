@@ -135,7 +135,7 @@ ODD_PLACES = (
 def test_what_is_wrong_or_missing_is_said_with_the_kind(kind: str, argument: str) -> None:
     """Nothing is set in the environment, so there is a fault in any case."""
     with pytest.raises(SinkError) as caught:
-        emitter(f"{kind}:{argument}", SinkContext(str, {}))
+        emitter(f"{kind}:{argument}", SinkContext(lambda _text: None, {}))
     said = str(caught.value)
     assert all(kind in said.split(": ", 1)[0] for said in re.split(f"; (?={kind})", said))
     assert "None" not in said
