@@ -62,9 +62,10 @@ PARTS = {
         (
             *_providers("azure_devops_var", "bitbucket_var", "buildkite_secret", "token_end"),
             "contract/test_sinks_in_ci_jobs.py", "contract/test_sinks_refusals.py",
+            "providers/test_sign_in_again.py",
         ),
-        "(devops or bitbucket or buildkite or file or token_end or in_ci_jobs or refusals)"
-        " and not vault and not openbao and not amazon",
+        "in_ci_jobs or refusals or again and azure or"
+        " (devops or bitbucket or buildkite or file or token_end) and not vault and not openbao",
     ),
     "aws": Part(
         _sinks(
