@@ -65,7 +65,8 @@ PARTS = {
             "providers/test_sign_in_again.py",
         ),
         "in_ci_jobs or refusals or again and azure or"
-        " (devops or bitbucket or buildkite or file or token_end) and not vault and not openbao",
+        " (devops or bitbucket or buildkite or file or token_end)"
+        " and not (vault or openbao or amazon or aws)",
     ),
     "aws": Part(
         _sinks(
