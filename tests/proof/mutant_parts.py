@@ -60,12 +60,12 @@ PARTS = {
     "what stores share": Part(
         _sinks("__init__", "base", "pages", "store", "token_end"),
         (
-            *_providers("azure_devops_var", "bitbucket_var", "buildkite_secret", "token_end"),
+            *_providers("bitbucket_var", "buildkite_secret", "pages", "token_end"),
             "contract/test_sinks_in_ci_jobs.py", "contract/test_sinks_refusals.py",
             "providers/test_sign_in_again.py",
         ),
-        "in_ci_jobs or refusals or again and azure or"
-        " (devops or bitbucket or buildkite or file or token_end)"
+        "in_ci_jobs or refusals or test_pages or again and azure or"
+        " (bitbucket or buildkite or file or token_end)"
         " and not (vault or openbao or amazon or aws)",
     ),
     "aws": Part(
@@ -101,10 +101,10 @@ PARTS = {
     "gitea-secret": _store("gitea_secret", "gitea"),
     "github-secret": Part(
         _sinks("github_scope", "github_secret"),
-        _providers("github_secret", "github_faults"),
+        _providers("github_secret", "github_faults", "token_end"),
         "github",
     ),
-    "gitlab-var": _store("gitlab_var", "gitlab"),
+    "gitlab-var": _store("gitlab_var", "gitlab", "token_end"),
     "jenkins-credential": _store("jenkins_credential", "jenkins"),
     "kubernetes": _store("kubernetes", "kubernetes"),
     "teamcity-param": _store("teamcity_param", "teamcity"),
