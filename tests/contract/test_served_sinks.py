@@ -11,6 +11,7 @@ from contract.store_cases import has_front
 from contract.test_sinks import OURS
 from signotaur_action.errors import DeliveryError
 from signotaur_action.model import Secret
+from signotaur_action.ports import TokenHolder
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkContext, SinkError
 from support.providers.exchange import Call, Reply
@@ -67,6 +68,19 @@ def test_a_store_that_repeats_the_key_shows_nothing_of_it(
     reason = "it gave no reason" if case.kinds == ("jenkins-credential",) else "no: ***"
     assert f"400: {reason}" in caught.value.what
     assert VENDOR[5:17] not in caught.value.what
+
+
+@SERVED
+def test_a_token_that_is_refused_is_a_warning_before_it_stops_a_rotation(
+    case: SinkCase, place: SinkHarness
+) -> None:
+    sink = case.make(place)
+    if not isinstance(sink, TokenHolder):
+        return
+    assert list(sink.token_concerns()) == []
+    store_of(place).revoke()
+    [concern] = sink.token_concerns()
+    assert re.match("(GitHub|GitLab|Vault|AWS) refuses the token: it ended, was revoked", concern)
 
 
 @SERVED
