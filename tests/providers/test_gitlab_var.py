@@ -237,6 +237,12 @@ def test_a_token_that_only_reads_is_found_by_the_check(opening: Place) -> None:
     assert "higher privileges" in not_delivered(place).what
 
 
+def test_a_token_may_read_besides(opening: Place) -> None:
+    place = opening()
+    place.server.add_token(place.token, scopes=("read_api", "api"))
+    assert list(place.sink().check()) == []
+
+
 def test_a_gitlab_that_does_not_tell_scopes_is_believed(opening: Place) -> None:
     place = opening()
     place.server.faults.append(
