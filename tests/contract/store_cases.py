@@ -184,15 +184,16 @@ def _is_served(case: SinkCase) -> bool:
     return case.store is not None and not _is_program(case)
 
 
-def _has_front(case: SinkCase) -> bool:
+def has_front(case: SinkCase) -> bool:
+    """Return whether a stand-in or a front, which commits faults, answers the sink."""
     return _is_served(case) and case.store is not OpenBaoOverTls
 
 
 STORE_FAULTS = (
-    Fault("a server that hangs up", _has_front, _answers(drop("", "", times=_ALWAYS))),
+    Fault("a server that hangs up", has_front, _answers(drop("", "", times=_ALWAYS))),
     Fault(
         "a server that answers 500 to a write",
-        _has_front,
+        has_front,
         _answers(*(fail(method, "", 500, times=_ALWAYS) for method in ("PUT", "POST", "PATCH"))),
     ),
     Fault("a token that was revoked", _is_served, _token_revoked),

@@ -2,8 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,25 +26,6 @@ KEYS = {
     "odd": "odd!#$%()*+,-./:;=?@^_`{|}~",
 }
 """The last one is not for templates: what a JSON string cannot hold, nobody quotes there."""
-
-
-@pytest.fixture(params=CASES, ids=lambda case: case.name)
-def case(request: pytest.FixtureRequest) -> SinkCase:
-    chosen: SinkCase = request.param
-    return chosen
-
-
-@pytest.fixture
-def place(tmp_path: Path, case: SinkCase) -> Iterator[SinkHarness]:
-    folder = tmp_path / "place"
-    folder.mkdir()
-    with case.store(folder) if case.store else nullcontext() as store:
-        place = SinkHarness(folder, store)
-        if case.before is not None:
-            place.file.write_bytes(case.before)
-            place.file.chmod(0o600)
-        place.appends = case.writes_file and not case.durable
-        yield place
 
 
 def test_every_kind_has_a_case() -> None:

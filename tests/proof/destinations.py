@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from contract.harness import SinkCase
 from contract.program import Program
 from contract.store_cases import STORE_CASES
 from rotation.locations import KEY, LOCATIONS, ContinuaVariable, KeyLocation
@@ -89,10 +90,14 @@ class JobFile(ContinuaVariable):
         return [self._file]
 
 
-def _store(make: Callable[..., object]) -> Make:
+def _store(case: SinkCase) -> Make:
+    make = case.store
+    assert make is not None
     if make is Program:
         return Command
-    return lambda _, key: Store(make(new=True), key)  # type: ignore[arg-type]
+    # All share one OpenBao, and runs go side by side here.
+    beside = {"beside": True} if case.kinds == ("vault",) else {}
+    return lambda _, key: Store(make(new=True, **beside), key)  # type: ignore[arg-type]
 
 
 OTHERS: dict[str, Callable[[Path, str], KeyLocation]] = {
@@ -113,10 +118,9 @@ OTHERS: dict[str, Callable[[Path, str], KeyLocation]] = {
     "GitHub output": partial(JobFile, "github-output"),
     "GitHub variable": partial(JobFile, "github-env:SIGNOTAUR_API_KEY"),
     **{
-        case.name: partial(StoreLocation, _store(case.store))
+        case.name: partial(StoreLocation, _store(case))
         for case in STORE_CASES
-        # Runs go side by side here, and all share one OpenBao: rotation.test_stores_killed has it.
-        if case.store is not None and case.kinds != ("vault",)
+        if case.store is not None
     },
 }
 """The destinations beyond those of ``rotation.locations``."""

@@ -1,9 +1,9 @@
 """Points of a matrix tried side by side, each with a fresh key in a place of its own."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from queue import Queue
@@ -45,14 +45,21 @@ class Lanes:
     def __exit__(self, *raised: object) -> None:
         self._stack.close()
 
+    @contextmanager
+    def _harness(self) -> Iterator[FaultHarness]:
+        """Take a harness that nobody uses, and give it back, also if the test is skipped."""
+        harness = self._free.get()
+        try:
+            yield harness
+        finally:
+            self._free.put(harness)
+
     def undisturbed(self, kind: str, run: Callable[[FaultHarness, KeyLocation], Ended]) -> Ended:
         """Let ``run`` run the command of a place that counts for nothing."""
         name = f"undisturbed {self._number()}"
         (key,) = add_keys(self._server, [name])
-        harness = self._free.get()
-        with EVERY[kind](self.folder / name, key) as place:
+        with self._harness() as harness, EVERY[kind](self.folder / name, key) as place:
             ended = run(harness, place)
-        self._free.put(harness)
         assert ended.code == DONE, ended.err
         return ended
 
@@ -63,13 +70,14 @@ class Lanes:
         expectations: list[Expected] = []
 
         def one(point: Point, name: str, key: str) -> None:
-            harness, folder = self._free.get(), self.folder / name
-            try:
-                with record.point(f"{kind}, {point}"), EVERY[kind](folder, key) as place:
-                    expectations.append(attempt(harness, place, name, point))
-                    shutil.rmtree(folder)
-            finally:
-                self._free.put(harness)
+            folder = self.folder / name
+            with (
+                self._harness() as harness,
+                record.point(f"{kind}, {point}"),
+                EVERY[kind](folder, key) as place,
+            ):
+                expectations.append(attempt(harness, place, name, point))
+                shutil.rmtree(folder)
 
         with ThreadPoolExecutor(LANES) as pool:
             for batch in batches(record, points, 2 * LANES):

@@ -1,47 +1,26 @@
 """How many small changes of the code the tests see: ``make mutants`` runs mutmut and prints it.
 
 mutmut changes a copy of the source in ``.cache/mutants``, in which client and tests are whole, and
-runs the tests that reach a change in a forked process. ``mutants.py SECONDS`` sets a limit of time.
+runs the tests that reach a change in a forked process. Each part has a folder of its own, where
+what was tried stays, until its tests are others.
 """
 
+import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
+from time import monotonic
+
+from proof.mutant_parts import PARTS, Part
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".cache" / "mutants"
-PARTS = {
-    "protocol": "rotation/*.py",
-    "journal": "files/journal/*.py",
-    "writer": "files/atomic.py",
-    "masks": "ci/masks.py",
-    "redaction": "ci/redaction.py",
-    "sinks": "sinks/*.py",
-}
-"""What is changed, below the client's package."""
-TESTS = (
-    "rotation/test_run.py",
-    "rotation/test_decision.py",
-    "rotation/test_confirmation.py",
-    "unit/test_journal.py",
-    "unit/test_journal_place.py",
-    "unit/test_atomic.py",
-    "unit/test_masks.py",
-    "unit/test_redaction.py",
-    "contract/test_sinks.py",
-    "contract/test_sinks_in_ci_jobs.py",
-    "contract/test_sinks_refusals.py",
-)
-"""Tests that run in one process, so that mutmut knows what they reach.
-
-Those of ``vault`` need an OpenBao for each change, and are left out.
-"""
 SETTINGS = """\
 [mutmut]
 source_paths=
@@ -58,7 +37,9 @@ pytest_add_cli_args=
     -p
     no:xdist
     -k
-    not vault
+    {selected}
+timeout_multiplier=4
+timeout_constant=10
 track_dependencies=false
 use_git_change_detection=false
 [tool:pytest]
@@ -72,50 +53,88 @@ _OUTCOMES = {0: SURVIVED, 5: UNREACHED, 33: UNREACHED, None: UNTRIED}
 """By the exit code of the tests; each other one means that a test failed or took too long."""
 
 
-def prepare() -> None:
-    """Make the folder in which mutmut works; what it has tried already stays."""
-    shutil.rmtree(FOLDER / "src", ignore_errors=True)
-    shutil.rmtree(FOLDER / "tests", ignore_errors=True)
+def folder_of(name: str) -> Path:
+    """Return the folder in which mutmut works on a part."""
+    return FOLDER / name.replace(" ", "-")
+
+
+def prepare(name: str, part: Part) -> Path:
+    """Make and return the folder in which mutmut works; what it has tried already stays."""
+    folder = folder_of(name)
     leave = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "entrypoint", FOLDER / "src", ignore=leave)
-    shutil.copytree(ROOT / "tests", FOLDER / "tests", ignore=leave)
-    changed = "".join(f"    src/signotaur_action/{each}\n" for each in PARTS.values())
-    tests = "".join(f"    tests/{each}\n" for each in TESTS)
-    settings = SETTINGS.format(changed=changed.rstrip("\n"), tests=tests.rstrip("\n"))
-    (FOLDER / "setup.cfg").write_text(settings)
+    for origin, copy in ((ROOT / "entrypoint", "src"), (ROOT / "tests", "tests")):
+        shutil.rmtree(folder / copy, ignore_errors=True)
+        shutil.copytree(origin, folder / copy, ignore=leave)
+    changed = "\n".join(f"    src/signotaur_action/{each}" for each in part.changed)
+    tests = "\n".join(f"    tests/{each}" for each in part.tests)
+    settings = SETTINGS.format(changed=changed, tests=tests, selected=part.selected)
+    (folder / "setup.cfg").write_text(settings)
     # Processes that tests start with -I find the changed client here, and all libraries.
     packages = next((FOLDER / "venv").glob("lib/python*/site-packages"))
     (packages / "mutants.pth").write_text(
-        f"{FOLDER / 'mutants' / 'src'}\n{sysconfig.get_path('purelib')}\n"
+        f"{folder / 'mutants' / 'src'}\n{sysconfig.get_path('purelib')}\n"
     )
+    return folder
 
 
-def tried() -> Iterator[tuple[str, str]]:
-    """Yield part and outcome of each change."""
-    for part, pattern in PARTS.items():
-        for file in (FOLDER / "mutants/src/signotaur_action").glob(f"{pattern}.meta"):
+def tried(name: str) -> Iterator[str]:
+    """Yield the outcome of each change of a part."""
+    for pattern in PARTS[name].changed:
+        for file in (folder_of(name) / "mutants/src/signotaur_action").glob(f"{pattern}.meta"):
             for code in json.loads(file.read_text())["exit_code_by_key"].values():
-                yield part, _OUTCOMES.get(code, KILLED)
+                yield _OUTCOMES.get(code, KILLED)
 
 
-def table(outcomes: Counter[tuple[str, str]]) -> str:
-    """Return the score of each part: killed ones, of those that were tried."""
+def forget_survivors(name: str) -> None:
+    """Let what no test saw be tried again."""
+    for file in folder_of(name).glob("mutants/src/**/*.meta"):
+        found = json.loads(file.read_text())
+        codes = found["exit_code_by_key"].items()
+        seen = {each: code if code not in _OUTCOMES else None for each, code in codes}
+        found["exit_code_by_key"] = seen
+        file.write_text(json.dumps(found))
+
+
+def table() -> str:
+    """Return the score of each part that was changed: killed ones, of those that were tried."""
     rows = ["| Part | Killed | Survived | Not reached | Not tried | Score |"]
     rows.append("| --- | ---: | ---: | ---: | ---: | ---: |")
-    for part in PARTS:
-        counts = [outcomes[part, each] for each in (KILLED, SURVIVED, UNREACHED, UNTRIED)]
-        score = 100 * counts[0] / max(1, sum(counts[:3]))
-        rows.append(f"| {part} | {' | '.join(map(str, counts))} | {score:.0f} % |")
+    for name in PARTS:
+        if outcomes := Counter(tried(name)):
+            counts = [outcomes[each] for each in (KILLED, SURVIVED, UNREACHED, UNTRIED)]
+            score = 100 * counts[0] / max(1, sum(counts[:3]))
+            rows.append(f"| {name} | {' | '.join(map(str, counts))} | {score:.0f} % |")
     return "\n".join(rows) + "\n"
 
 
-def run(seconds: float | None) -> None:
-    """Run mutmut for so long, and print the table."""
-    prepare()
-    with suppress(subprocess.TimeoutExpired):
-        subprocess.run([FOLDER / "venv/bin/mutmut", "run"], cwd=FOLDER, check=True, timeout=seconds)
-    sys.stdout.write(table(Counter(tried())))
+def run(names: list[str], seconds: float | None, workers: int, *, again: bool) -> None:
+    """Run mutmut on parts for so long in all, and print the table."""
+    end = None if seconds is None else monotonic() + seconds
+    command = (FOLDER / "venv/bin/mutmut", "run", "--max-children", str(workers))
+    try:
+        for name in names:
+            folder = prepare(name, PARTS[name])
+            if again:
+                forget_survivors(name)
+            left = None if end is None else max(0, end - monotonic())
+            subprocess.run(command, cwd=folder, check=True, timeout=left)
+    except subprocess.TimeoutExpired:
+        sys.stdout.write("The time is over: the next run goes on.\n")
+    sys.stdout.write(table())
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "part", nargs="*", choices=[*PARTS, []], metavar="PART", help=f"(all) {', '.join(PARTS)}"
+    )
+    parser.add_argument("--seconds", type=float, help="stop after so long")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--again", action="store_true", help="try what survived again")
+    given = parser.parse_args()
+    run(given.part or list(PARTS), given.seconds, given.workers, again=given.again)
 
 
 if __name__ == "__main__":
-    run(float(sys.argv[1]) if len(sys.argv) > 1 else None)
+    main()

@@ -12,7 +12,7 @@ from datetime import timedelta
 from itertools import count, pairwise, product
 from pathlib import Path
 from random import Random
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import pytest
 
@@ -23,6 +23,7 @@ from signotaur_action.errors import SignotaurError
 from signotaur_action.files.journal import JournalPlace
 from signotaur_action.key_server import HttpKeyService, ServerAddress
 from signotaur_action.model import Secret
+from signotaur_action.ports import Sink
 from signotaur_action.rotation import Rotated, RotationPlan, RotationRun
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkContext
@@ -55,9 +56,22 @@ class Rotation:
         self.file.write_text(f"{self.key}\n")
         self.file.chmod(0o600)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        pass
+
+    def held(self) -> str:
+        """Return the key at the destination."""
+        return self.file.read_text().strip()
+
     def run(self, url: str, patience: int = 60) -> None:
         """Rotate through a URL, with so many seconds for an answer. Raises SignotaurError."""
-        sink = emitter(f"key-file:{self.file}", SinkContext(lambda _text: None, {}))
+        self.rotate(emitter(f"key-file:{self.file}", silent_context()), url, patience)
+
+    def rotate(self, sink: Sink, url: str, patience: int = 60) -> None:
+        """Rotate for a destination, at a key server. Raises SignotaurError."""
         address = ServerAddress(
             url,
             ca_file=self.server.ca_file if self.server.tls else None,
@@ -65,19 +79,19 @@ class Rotation:
         )
         service = HttpKeyService(address, VirtualClock())
         run = RotationRun(RotationPlan(7), service, [sink], RecordingProgressLog())
-        held = Secret(self.file.read_text().strip())
+        held = Secret(self.held())
         with JournalPlace(self.file).locked(held, url) as journal:
             outcome = run.rotate(held, journal)
             journal.clear()
         assert isinstance(outcome, Rotated)
-        assert self.file.read_text().strip() != self.key
+        assert self.held() != self.key
 
     def is_done(self, url: str) -> bool:
         """Run, and return whether that was the end of it; whatever comes, the file's key works."""
         try:
             self.run(url)
         except SignotaurError:
-            assert Oracle(self.server).accepts(self.file.read_text().strip()), "locked out"
+            assert Oracle(self.server).accepts(self.held()), "locked out"
             return False
         return True
 
@@ -93,9 +107,14 @@ class Rotation:
             record.count("finished at once")
         except SignotaurError:
             record.count("finished by the next run")
-            assert oracle.accepts(self.file.read_text().strip()), "locked out"
+            assert oracle.accepts(self.held()), "locked out"
             self.run(url)
-        assert oracle.is_confirmed_successor(self.file.read_text().strip())
+        assert oracle.is_confirmed_successor(self.held())
+
+
+def silent_context() -> SinkContext:
+    """Return the world of a destination that prints nothing."""
+    return SinkContext(lambda _text: None, {})
 
 
 Point = tuple[int, Cut | Damage]
@@ -107,6 +126,9 @@ class Rotations:
 
     server: KeyServer
     folder: Path
+    make: Callable[[KeyServer, Path, str, str], Rotation] = Rotation
+    behind: str = ""
+    """The server whose answers are hit, if it is not the key server."""
 
     def answers(self) -> list[range]:
         """Return where the answers to the calls are among the bytes of one connection."""
@@ -123,7 +145,7 @@ class Rotations:
     def length(self) -> int:
         """Return how many bytes an undisturbed rotation receives."""
         (rotation,) = self._fresh(1)
-        with Relay(self.server.url) as relay:
+        with rotation, Relay(self.behind or self.server.url) as relay:
             rotation.run(relay.url)
             return len(relay.received)
 
@@ -131,7 +153,8 @@ class Rotations:
         """Damage one byte of each rotation, or cut its connection there."""
 
         def one(point: Point, rotation: Rotation) -> None:
-            with Relay(self.server.url) as relay, record.point(str(point)):
+            relay = Relay(self.behind or self.server.url)
+            with relay, record.point(str(point)), rotation:
                 relay.cut_next(*point)
                 rotation.try_under(record, relay.url, 5 if point[1] is Cut.STALL else 60)
                 assert relay.count > 0
@@ -181,7 +204,8 @@ class Rotations:
     def _fresh(self, number: int) -> list[Rotation]:
         names = [f"{self.folder.name} {next(_NUMBERS)}" for _ in range(number)]
         keys = add_keys(self.server, names)
-        return [Rotation(self.server, self.folder, *each) for each in zip(names, keys, strict=True)]
+        fresh = zip(names, keys, strict=True)
+        return [self.make(self.server, self.folder, *each) for each in fresh]
 
 
 def after(fault: Fault) -> Fault:

@@ -27,6 +27,7 @@ def refused(
     assert written(place) == []
     assert place.held() == before
     assert caught.value.code is ExitCode.DESTINATION_REFUSED
+    assert caught.value.what.startswith(f"{sink.name} cannot be used: ")
     assert place.token_variable in caught.value.next
     assert_silent(place, caught.value)
     return caught.value
@@ -53,6 +54,7 @@ def assert_silent(place: StoreHarness[Any], error: SignotaurError, key: str = KE
     for secret in (key, key[20:] or key, OLDER, NEIGHBOUR, place.token):
         assert secret not in said
     assert "\n" not in said
+    assert "None" not in said
 
 
 def written(place: StoreHarness[Any]) -> list[str]:

@@ -287,6 +287,33 @@ def test_a_refusal_never_tells_another_field(member: AwsSecretHarness) -> None:
     assert NEIGHBOUR not in not_delivered(member).what
 
 
+def test_a_refusal_hides_the_other_fields_however_deep_they_are(member: AwsSecretHarness) -> None:
+    deep = "another-password-of-somebody"
+    member.put_text(json.dumps({"PASSWORD": NEIGHBOUR, "deep": [{"of": deep}], "KEY": OLDER}))
+
+    def repeat(call: Call) -> Reply | None:
+        said = {"__type": "InvalidRequestException", "message": f"no: {NEIGHBOUR} {deep}"}
+        return Reply(400, said) if KEY.encode() in call.body else None
+
+    member.server.faults.append(repeat)
+    assert "InvalidRequestException: no: *** ***" in not_delivered(member).what
+
+
+def test_a_number_that_would_change_is_not_written(member: AwsSecretHarness) -> None:
+    member.put_text('{"n": 1e999, "KEY": "older"}')
+    said = "another field is a number that is too large to be written back"
+    assert said in refused(member).what
+    assert said in not_delivered(member).what
+
+
+@pytest.mark.parametrize("value", [17, "", None, ["text"]])
+def test_a_field_that_is_not_text_is_not_a_key(member: AwsSecretHarness, value: object) -> None:
+    member.put_text(json.dumps({"PASSWORD": NEIGHBOUR, "KEY": value}))
+    assert member.sink().read_back() is None
+    member.sink().deliver(delivery(KEY))
+    assert member.read() == KEY
+
+
 # Parameters
 
 

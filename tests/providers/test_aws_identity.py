@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -197,11 +198,18 @@ def test_an_answer_that_is_not_json_is_refused(job: Job) -> None:
 
 def test_a_refusal_never_repeats_the_id_token(job: Job) -> None:
     def repeat(call: Call) -> Reply:
-        error = {"Code": "InvalidIdentityToken", "Message": call.body.decode()}
-        return Reply(400, {"Error": error})
+        told = f"no: {job.issuer.issued[-1]} {call.body.decode()}"
+        return Reply(400, {"Error": {"Code": "InvalidIdentityToken", "Message": told}})
 
     job.place.server.faults.append(repeat)
-    assert "InvalidIdentityToken" in job.refused()
+    assert "InvalidIdentityToken: no: ***" in job.refused()
+
+
+def test_the_shortest_session_is_asked_for(job: Job) -> None:
+    job.sink().check()
+    [asked] = [each for each in job.place.server.requests if b"WebIdentityToken" in each.body]
+    form = parse_qs(asked.body.decode())
+    assert (form["Version"], form["DurationSeconds"]) == (["2011-06-15"], ["900"])
 
 
 def test_an_issuer_that_amazon_cannot_reach_is_waited_for(job: Job) -> None:

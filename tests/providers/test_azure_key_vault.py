@@ -72,6 +72,37 @@ def test_a_new_version_keeps_what_it_would_lose_and_expires_with_the_key(
     assert len(place.server.secrets[NAME].versions) == 2
 
 
+def shown(place: AzureKeyVaultHarness, status: int, **body: object) -> None:
+    """Let the vault answer this to whoever reads the secret."""
+    place.server.faults.append(fail("GET", "/secrets/", status, body=body, times=9))
+
+
+def test_a_disabled_version_that_is_shown_is_replaced(place: AzureKeyVaultHarness) -> None:
+    shown(place, 200, value=KEY, attributes={"enabled": False})
+    sink = place.sink()
+    assert list(sink.check()) == [f"{sink.name} is disabled; the new version is enabled."]
+    sink.deliver(delivery(KEY))
+    assert place.read() == KEY
+
+
+def test_a_vault_that_is_gone_is_not_a_secret_that_is_missing(place: AzureKeyVaultHarness) -> None:
+    shown(place, 404, error={"code": "VaultNotFound", "message": "no such vault"})
+    assert "answered 404: VaultNotFound: no such vault" in refused(place).what
+
+
+def test_an_answer_without_a_value_is_no_key(place: AzureKeyVaultHarness) -> None:
+    shown(place, 200, attributes={"enabled": True})
+    assert place.sink().read_back() is None
+
+
+def test_a_check_looks_for_a_deleted_secret_only_where_none_is(
+    place: AzureKeyVaultHarness, new_place: AzureKeyVaultHarness
+) -> None:
+    for each, looks in ((place, 0), (new_place, 1)):
+        each.sink().check()
+        assert len(each.server.calls("GET", "/deletedsecrets/")) == looks
+
+
 def test_a_key_that_never_expires_sets_no_time(place: AzureKeyVaultHarness) -> None:
     place.sink().deliver(replace(delivery(KEY), expires_at=None))
     found = place.server.newest(NAME)
@@ -178,6 +209,7 @@ def test_everything_missing_is_reported_at_once(place: AzureKeyVaultHarness) -> 
         emitter("azure-key-vault:ci-vault/!", nowhere)
     assert "AZURE_TENANT_ID and AZURE_CLIENT_ID" in str(caught.value)
     assert "letters, digits and hyphens after /" in str(caught.value)
+    assert str(caught.value).count("azure-key-vault: ") == 2
 
 
 # Without a stored credential
@@ -225,7 +257,7 @@ def test_another_job_or_another_audience_is_refused(
 
 
 def test_an_identity_is_needed_and_one_is_enough(place: AzureKeyVaultHarness) -> None:
-    with pytest.raises(SinkError, match="needs an identity: give the job"):
+    with pytest.raises(SinkError, match="azure-key-vault: needs an identity: give the job"):
         of_the_job(place, {})
     with pytest.raises(SinkError, match="AZURE_CLIENT_SECRET and AZURE_FEDERATED_TOKEN are set"):
         place.sink(AZURE_FEDERATED_TOKEN="x")

@@ -149,6 +149,7 @@ def test_a_place_that_cannot_be_is_a_fault(place: GcpSecretHarness, text: str, f
 def test_everything_missing_is_reported_at_once(place: GcpSecretHarness) -> None:
     with pytest.raises(SinkError) as caught:
         emitter("gcp-secret:!", replace(place.context(), environ={}))
+    assert str(caught.value).count("gcp-secret: ") == 2
     assert "the project" in str(caught.value)
     assert "CLOUDSDK_AUTH_ACCESS_TOKEN" in str(caught.value)
 
@@ -205,5 +206,5 @@ def test_another_job_audience_or_account_is_refused(
 def test_an_identity_that_cannot_be_is_a_fault(
     place: GcpSecretHarness, environ: dict[str, str], fault: str
 ) -> None:
-    with pytest.raises(SinkError, match=fault):
+    with pytest.raises(SinkError, match=f"gcp-secret: .*{fault}"):
         of_the_job(place, **environ)

@@ -110,8 +110,11 @@ def test_a_scope_that_is_missing_is_made_beside_the_others(opening: Place, owner
     assert place.server.variable(owner, NAME, "*")["value"] == OLDER
 
 
-def test_a_group_whose_variable_gets_a_second_scope_meanwhile_keeps_it(opening: Place) -> None:
-    """Unless the scope is named, GitLab changes any one of a group's."""
+@pytest.mark.parametrize("named", [",scope=production", ""])
+def test_a_group_whose_variable_gets_a_second_scope_meanwhile_keeps_it(
+    opening: Place, named: str
+) -> None:
+    """Unless a request names the scope, GitLab changes any one of a group's."""
     place = opening(owner="acme", new=True)
     server = place.server
     server.set_variable("acme", NAME, OLDER, environment_scope="production")
@@ -121,8 +124,12 @@ def test_a_group_whose_variable_gets_a_second_scope_meanwhile_keeps_it(opening: 
         server.owners[0].variables.reverse()
 
     server.faults.append(before("PUT", "", add))
-    sink = place.sink(f"gitlab-var:{NAME},group=acme,scope=production")
-    sink.deliver(delivery(KEY))
+    sink = place.sink(f"gitlab-var:{NAME},group=acme{named}")
+    if named:
+        sink.deliver(delivery(KEY))
+    else:  # which one is the consumer's is not known any more
+        with pytest.raises(DeliveryError, match="several environment scopes"):
+            sink.deliver(delivery(KEY))
     assert server.variable("acme", NAME, "production")["value"] == KEY
     assert server.variable("acme", NAME, "review")["value"] == "of-review"
 
@@ -228,6 +235,12 @@ def test_a_token_that_only_reads_is_found_by_the_check(opening: Place) -> None:
     place.server.add_token(place.token, scopes=("read_api",))
     assert "scope read_api" in refused(place).what
     assert "higher privileges" in not_delivered(place).what
+
+
+def test_a_token_may_read_besides(opening: Place) -> None:
+    place = opening()
+    place.server.add_token(place.token, scopes=("read_api", "api"))
+    assert list(place.sink().check()) == []
 
 
 def test_a_gitlab_that_does_not_tell_scopes_is_believed(opening: Place) -> None:

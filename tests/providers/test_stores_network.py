@@ -164,6 +164,20 @@ def test_a_refusal_that_repeats_the_request_shows_nothing_of_it(place: StoreHarn
     assert written(place)
 
 
+def test_a_refusal_to_make_the_place_shows_no_key(new_place: StoreHarness[Any]) -> None:
+    """A key of the vendor, of which no error knows the form."""
+    key = "vend+AbCdEfGhIjKl/MnOpQrStUvWxYz+0123456789=="
+
+    def repeat(call: Call) -> Reply | None:
+        if key.encode() not in call.body:
+            return None
+        told = json.dumps(f"no: {key}")[1:-1]
+        return Reply(400, json.dumps(dict(new_place.refusal)).replace("not now", told).encode())
+
+    new_place.server.faults.append(repeat)
+    assert "400" in not_delivered(new_place, key=key).what
+
+
 # TLS
 
 

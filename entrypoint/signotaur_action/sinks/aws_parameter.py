@@ -93,7 +93,7 @@ class AwsParameterSink:
         if "key" in self._settings:
             body["KeyId"] = self._settings["key"]
         answer = self._call("PutParameter", hide=[key], Name=self._parameter, **body)
-        self._manager.require_success(answer, _NEEDS, redactions=[key.reveal()])
+        self._manager.require_success(answer, _NEEDS)
         version = answer.member("Version")
         if not isinstance(version, int) or version < 1:
             raise StoreRefusedError("AWS SSM did not return the version of the parameter")

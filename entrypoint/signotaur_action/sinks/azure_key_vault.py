@@ -102,7 +102,7 @@ class AzureKeyVaultSink:
         answer = self._vault.call("PUT", self._path("secrets"), body, hide=[key])
         if answer.status == CONFLICT:
             raise StoreRefusedError(_DELETED)
-        self._vault.require_success(answer, _NEEDS, redactions=[key.reveal()])
+        self._vault.require_success(answer, _NEEDS)
         if f"/secrets/{self._secret}/".lower() not in answer.text("id").lower():
             raise StoreRefusedError("Azure Key Vault did not return the version of the secret")
 

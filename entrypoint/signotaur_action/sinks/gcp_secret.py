@@ -110,7 +110,7 @@ class GcpSecretSink:
         body: Json = {"payload": {"data": data, "dataCrc32c": str(crc32c(content))}}
         path = f"{self._place.path}:addVersion"
         answer = self._manager.call("POST", path, body, hide=[key, Secret(data)])
-        self._manager.require_success(answer, self._place.needs, redactions=[key.reveal(), data])
+        self._manager.require_success(answer, self._place.needs)
         if "/versions/" not in answer.text("name"):
             raise StoreRefusedError("Google Cloud did not return the version of the secret")
         if answer.member("clientSpecifiedPayloadChecksum") is not True:

@@ -100,7 +100,7 @@ class KubernetesSink:
             answer = self._cluster.call(
                 "PATCH", place.path + _OWNED, body, hide=[key, Secret(value)], headers=_APPLY
             )
-            self._cluster.require_success(answer, place.needs, redactions=[key.reveal(), value])
+            self._cluster.require_success(answer, place.needs)
             if _data(answer).get(place.key) != value:
                 raise StoreRefusedError("the cluster did not return the Secret as it was written")
 

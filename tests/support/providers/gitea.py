@@ -103,7 +103,7 @@ class GiteaHarness(StoreHarness[Gitea]):
     ) -> None:
         self.owner = owner
         self.text = f"gitea-secret:{owner}/{NAME}"
-        super().__init__(Gitea(tls=tls), "0123456789abcdef0123456789abcdef01234567", new=new)
+        super().__init__(Gitea(tls=tls), "f0e1d2c3b4a5968778695a4b3c2d1e0ff0e1d2c3", new=new)
 
     def grant(self) -> None:
         """See ``StoreHarness``."""

@@ -24,6 +24,15 @@ PROVIDER = "projects/1234567890/locations/global/workloadIdentityPools/ci-pool/p
 ACCOUNT = "rotation@release-builds.iam.gserviceaccount.com"
 ADD, READ = "secretmanager.versions.add", "secretmanager.versions.access"
 _TYPES = "urn:ietf:params:oauth:token-type:"
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_EXCHANGE = {
+    "grantType": "urn:ietf:params:oauth:grant-type:token-exchange",
+    "audience": f"//iam.googleapis.com/{PROVIDER}",
+    "scope": _SCOPE,
+    "requestedTokenType": f"{_TYPES}access_token",
+    "subjectTokenType": f"{_TYPES}jwt",
+}
+"""What the documentation wants in an exchange, besides the token."""
 
 
 @dataclass
@@ -69,7 +78,7 @@ class GoogleCloud(DescribedStandIn):
         if caller is None:
             raise _RefusedError(401, "UNAUTHENTICATED", "Request had invalid credentials.")
         if call.segments[3] == "serviceAccounts":
-            return self._impersonate(call, caller)
+            return self._impersonate(call, caller, body)
         place = re.fullmatch(r"/v1/projects/([^/]+)/secrets/([^/:]+)(.*)", call.route)
         assert place is not None
         project, name, action = place.groups()
@@ -105,10 +114,10 @@ class GoogleCloud(DescribedStandIn):
         return Reply(200, {"name": _named(name, len(found)), "payload": payload})
 
     def _exchange(self, body: dict[str, Any]) -> Reply:
-        if (body["audience"], body["subjectTokenType"]) != (
-            f"//iam.googleapis.com/{PROVIDER}", f"{_TYPES}jwt",
-        ):  # fmt: skip
-            return Reply(400, {"error": "invalid_request", "error_description": "Invalid audience"})
+        for member, value in _EXCHANGE.items():
+            if body[member] != value:
+                said = f"Invalid value for {member}"
+                return Reply(400, {"error": "invalid_request", "error_description": said})
         claims = claims_of(body["subjectToken"])
         if claims["aud"] != f"https://iam.googleapis.com/{PROVIDER}":
             return Reply(400, {"error": "invalid_grant", "error_description": "Wrong audience"})
@@ -119,7 +128,9 @@ class GoogleCloud(DescribedStandIn):
         about = {"issued_token_type": f"{_TYPES}access_token", "token_type": "Bearer"}
         return Reply(200, about | {"access_token": token, "expires_in": 3599})
 
-    def _impersonate(self, call: Call, caller: Caller) -> Reply:
+    def _impersonate(self, call: Call, caller: Caller, body: dict[str, Any]) -> Reply:
+        if body != {"scope": [_SCOPE], "lifetime": "900s"}:
+            raise _RefusedError(400, "INVALID_ARGUMENT", "not the least that is needed")
         if not (caller.federated and self.may_impersonate and ACCOUNT in call.segments[4]):
             text = "Permission 'iam.serviceAccounts.getAccessToken' denied on resource."
             raise _RefusedError(403, "PERMISSION_DENIED", text)

@@ -157,7 +157,7 @@ class JenkinsHarness(StoreHarness[Jenkins]):
         self.text = f"jenkins-credential:{NAME}{more}"
         server = Jenkins(tls=tls)
         server.domains.setdefault(self.place, {})
-        super().__init__(server, "11abcdef0123456789abcdef0123456789", new=new)
+        super().__init__(server, "11f0e1d2c3b4a5968778695a4b3c2d1e0f", new=new)
 
     @property
     def header_token(self) -> str:

@@ -15,6 +15,7 @@ from support.tls import Certificate
 
 NAMESPACE = "builds"
 _APPLY = "application/apply-patch+yaml"
+_REVIEWS = "authorization.k8s.io/v1"
 
 
 class _RefusedError(RefusedError):
@@ -75,8 +76,13 @@ class Kubernetes(DescribedStandIn):
     def _review(self, verbs: set[str], body: dict[str, Any]) -> Reply:
         if not self.reviews:
             raise _RefusedError(403, "Forbidden", "selfsubjectaccessreviews is forbidden")
+        if (body["apiVersion"], body["kind"]) != (_REVIEWS, "SelfSubjectAccessReview"):
+            raise _RefusedError(400, "BadRequest", "the kind of the object does not match")
         asked = body["spec"]["resourceAttributes"]
-        allowed = asked["namespace"] == NAMESPACE and asked["verb"] in verbs
+        where = (asked["namespace"], asked["resource"]) == (NAMESPACE, "secrets")
+        # The roles here name the Secret, except for the right to create it, which cannot.
+        named = asked["verb"] == "create" or "name" in asked
+        allowed = where and named and asked["verb"] in verbs
         return Reply(201, {**body, "metadata": {}, "status": {"allowed": allowed}})
 
     def _apply(

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from time import monotonic, sleep
 from typing import Any, Self
 
@@ -44,8 +45,9 @@ def shared_openbao() -> "OpenBao":
 
 
 def end_shared_openbao() -> None:
-    """End the server of this worker, if one was started."""
+    """End the server of this worker, if one was started; who wants it again starts another one."""
     _shared.close()
+    shared_openbao.cache_clear()
 
 
 def server_program() -> Path | None:
@@ -71,6 +73,7 @@ class OpenBao:
         self._unseal_key = ""
         self._config = folder / "server.hcl"
         self._config.write_text(_CONFIG.format(storage=storage, port=port, tls=authority.issue()))
+        self._preparing = Lock()
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.verify = str(authority.ca_file)
@@ -162,6 +165,14 @@ class OpenBao:
                 self.must("DELETE", f"sys/mounts/{path}", namespace=namespace)
             _until(partial(self._is_bare, namespace))
         self.mount("secret")
+
+    def make_ready(self) -> None:
+        """Unseal the server and mount ``secret`` where that is missing; all else stays."""
+        with self._preparing:
+            if self.sealed:
+                self.unseal()
+            if "secret/" not in self.must("GET", "sys/mounts")["data"]:
+                self.mount("secret")
 
     def _is_bare(self, namespace: str) -> bool:
         mounts = self.must("GET", "sys/mounts", namespace=namespace)["data"]

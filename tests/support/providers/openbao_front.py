@@ -25,15 +25,23 @@ Policy = Mapping[str, tuple[str, ...]]
 
 
 class OpenBaoFront(StandIn):
-    """A front before ``bao``: every call that no fault takes is answered by the real server."""
+    """A front before ``bao``: every call that no fault takes is answered by the real server.
 
-    def __init__(self, bao: OpenBao, *, tls: Certificate | None = None) -> None:
+    ``emptied``: whether the server is emptied first, so that only one front is open at a time.
+    """
+
+    def __init__(
+        self, bao: OpenBao, *, tls: Certificate | None = None, emptied: bool = True
+    ) -> None:
         super().__init__(tls=tls)
         self.bao = bao
         self.root = bao.root
         self._description = Description(DESCRIPTION)
         self._unversioned: set[str] = set()
-        bao.reset()
+        if emptied:
+            bao.reset()
+        else:
+            bao.make_ready()
 
     def handle(self, call: Call) -> Reply | Drop:
         """Let the real server answer."""
@@ -85,9 +93,10 @@ class OpenBaoFront(StandIn):
         """
         rules = {path: {"capabilities": rights} for path, rights in policy.items()}
         named = {"policy": json.dumps({"path": rules})}
-        self.bao.must("POST", "sys/policies/acl/of-the-test", named, namespace=namespace)
+        name = f"of-{text}"
+        self.bao.must("POST", f"sys/policies/acl/{name}", named, namespace=namespace)
         self.forget_token(text)
-        wanted: dict[str, Any] = {"policies": ["of-the-test"], "no_default_policy": not default}
+        wanted: dict[str, Any] = {"policies": [name], "no_default_policy": not default}
         if not namespace:  # elsewhere OpenBao lets nobody choose a token's text
             wanted["id"] = text
         made = self.bao.must("POST", "auth/token/create", wanted, namespace=namespace)

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
+from uuid import uuid4
 
 from signotaur_action.http import StoreAccess, TimeBudget
 from signotaur_action.model import Secret
@@ -185,25 +186,34 @@ class VaultHarness(StoreHarness[OpenBaoFront]):
     """A field of secret/ci/signotaur, beside another field; OpenBao behind a front is the server.
 
     All of a process share the server, which is emptied for each: only one is open at a time.
+    ``beside``: any number of these are open at a time, each with a secret, a policy and a token of
+    its own.
     """
 
     readable = True
-    text = f"vault:secret/ci/signotaur#{NAME}"
     token_variable = "VAULT_TOKEN"
     address_variable = "VAULT_ADDR"
     authorities_variable = "VAULT_CACERT"
     rights: tuple[str, ...] = ("read", "create", "update")
 
     def __init__(
-        self, _: Path | None = None, *, new: bool = False, tls: Certificate | None = None
+        self,
+        _: Path | None = None,
+        *,
+        new: bool = False,
+        tls: Certificate | None = None,
+        beside: bool = False,
     ) -> None:
         self.bao = shared_openbao()
-        server = OpenBaoFront(self.bao, tls=tls)
-        super().__init__(server, "ci-token-AAAAAAAAAAAAAAAAAAAAAAAA", new=new)
+        name = uuid4().hex if beside else "signotaur"
+        self.path = f"ci/{name}"
+        self.text = f"vault:secret/{self.path}#{NAME}"
+        server = OpenBaoFront(self.bao, tls=tls, emptied=not beside)
+        super().__init__(server, f"ci-token-AAAAAAAAAAAAAAAA-{name}", new=new)
 
     def grant(self) -> None:
         """See ``StoreHarness``."""
-        self.server.add_token(self.token, {"secret/data/ci/signotaur": self.rights})
+        self.server.add_token(self.token, {f"secret/data/{self.path}": self.rights})
 
     def revoke(self) -> None:
         """See ``StoreHarness``."""
@@ -211,11 +221,11 @@ class VaultHarness(StoreHarness[OpenBaoFront]):
 
     def put(self, key: str) -> None:
         """See ``StoreHarness``."""
-        self.server.put_secret("secret", "ci/signotaur", {"PASSWORD": NEIGHBOUR, NAME: key})
+        self.server.put_secret("secret", self.path, {"PASSWORD": NEIGHBOUR, NAME: key})
 
     def held(self) -> Any:
         """See ``StoreHarness``."""
-        return self.server.secret("secret", "ci/signotaur")
+        return self.server.secret("secret", self.path)
 
     def read(self) -> str:
         """See ``StoreHarness``."""

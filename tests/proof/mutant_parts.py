@@ -1,0 +1,117 @@
+"""The parts of the client that ``make mutants`` changes, and the tests that judge each."""
+
+from dataclasses import dataclass
+
+_SINKS = ("contract/test_sinks.py",)
+_STORES = (
+    *_SINKS,
+    "contract/test_served_sinks.py",
+    "providers/test_stores.py",
+    "providers/test_stores_network.py",
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Modules that are changed, below the client's package, and their tests, below ``tests``.
+
+    The tests run in one process, so that mutmut knows what they reach.
+    """
+
+    changed: tuple[str, ...]
+    tests: tuple[str, ...]
+    selected: str = "test"
+    """Which of the tests, as ``pytest -k`` takes it: few, because they run for every change."""
+
+
+def _sinks(*names: str) -> tuple[str, ...]:
+    return tuple(f"sinks/{name}.py" for name in names)
+
+
+def _providers(*names: str) -> tuple[str, ...]:
+    return _STORES + tuple(f"providers/test_{name}.py" for name in names)
+
+
+def _store(module: str, selected: str, *tests: str) -> Part:
+    return Part(_sinks(module), _providers(module, *tests), selected)
+
+
+PARTS = {
+    "protocol": Part(
+        ("rotation/*.py",),
+        ("rotation/test_run.py", "rotation/test_decision.py", "rotation/test_confirmation.py"),
+    ),
+    "journal": Part(
+        ("files/journal/*.py",), ("unit/test_journal.py", "unit/test_journal_place.py")
+    ),
+    "writer": Part(("files/atomic.py",), ("unit/test_atomic.py",)),
+    "masks": Part(("ci/masks.py",), ("unit/test_masks.py",)),
+    "redaction": Part(("ci/redaction.py",), ("unit/test_redaction.py",)),
+    "sinks of files and jobs": Part(
+        _sinks(
+            "azure", "continua", "env_file", "errors", "github_job", "key_file", "stdout",
+            "teamcity", "template",
+        ),
+        (
+            *_SINKS, "contract/test_sinks_in_ci_jobs.py", "contract/test_sinks_refusals.py",
+        ),
+        "not vault and not amazon",
+    ),
+    "what stores share": Part(
+        _sinks("__init__", "base", "pages", "store", "token_end"),
+        (
+            *_providers("bitbucket_var", "buildkite_secret", "pages", "token_end"),
+            "contract/test_sinks_in_ci_jobs.py", "contract/test_sinks_refusals.py",
+            "providers/test_sign_in_again.py",
+        ),
+        "in_ci_jobs or refusals or test_pages or again and azure or"
+        " (bitbucket or buildkite or file or token_end)"
+        " and not (vault or openbao or amazon or aws)",
+    ),
+    "aws": Part(
+        _sinks(
+            "aws", "aws_access", "aws_identity", "aws_parameter", "aws_secret", "aws_signature",
+            "members",
+        ),
+        _providers("aws", "aws_identity", "aws_signature"),
+        "aws or amazon",
+    ),
+    "azure-devops-var": _store("azure_devops_var", "devops"),
+    "azure-key-vault": Part(
+        _sinks("azure_key_vault", "entra"),
+        (*_providers("azure_key_vault", "entra"), "providers/test_sign_in_again.py"),
+        "azure and not devops or entra",
+    ),
+    "bitbucket-var": _store("bitbucket_var", "bitbucket"),
+    "buildkite-secret": _store("buildkite_secret", "buildkite"),
+    "circleci-env": _store("circleci_env", "circleci"),
+    "command": Part(
+        _sinks("command"),
+        (*_SINKS, "providers/test_command_sink.py"),
+        "command and not signal_to_the_client",
+    ),
+    "gcp-secret": Part(
+        _sinks("gcp_secret", "google_identity", "id_token"),
+        (
+            *_providers("gcp_secret", "google_identity", "id_token"),
+            "providers/test_sign_in_again.py",
+        ),
+        "gcp or google or id_token",
+    ),
+    "gitea-secret": _store("gitea_secret", "gitea"),
+    "github-secret": Part(
+        _sinks("github_scope", "github_secret"),
+        _providers("github_secret", "github_faults", "token_end"),
+        "github",
+    ),
+    "gitlab-var": _store("gitlab_var", "gitlab", "token_end"),
+    "jenkins-credential": _store("jenkins_credential", "jenkins"),
+    "kubernetes": _store("kubernetes", "kubernetes"),
+    "teamcity-param": _store("teamcity_param", "teamcity"),
+    "vault": Part(
+        _sinks("vault", "vault_access", "vault_login"),
+        _providers("openbao", "vault_engines", "vault_login", "vault_sink"),
+        "openbao or vault and not azure",
+    ),
+}  # fmt: skip
+"""In the order of the table. Each module of the sinks is in one of them."""
