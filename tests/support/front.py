@@ -146,20 +146,21 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         front: Front = self.server.front  # type: ignore[attr-defined]
-        self._status = 0
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        exchange = Exchange(self, body)
+        self._body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self._recorded = False
+        exchange = Exchange(self, self._body)
         if not any(fault(exchange) for fault in front.faults):
-            self.reply(*self.forward(body))
-        front.requests.append(
-            Request(
-                self.command,
-                self.path,
-                dict(self.headers.items()),
-                json.loads(body) if body else None,
-                self._status,
-            )
-        )
+            self.reply(*self.forward(self._body))
+        self._record(0)
+
+    def _record(self, status: int) -> None:
+        """Record the request once, before the client knows its outcome: it may look at once."""
+        if self._recorded:
+            return
+        self._recorded = True
+        headers, body = dict(self.headers.items()), json.loads(self._body) if self._body else None
+        front: Front = self.server.front  # type: ignore[attr-defined]
+        front.requests.append(Request(self.command, self.path, headers, body, status))
 
     do_GET = do_PUT = do_DELETE = do_POST = _handle  # noqa: N815 - http.server's names
 
@@ -183,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def reply(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        self._status = status
+        self._record(status)
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -192,6 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def drop(self) -> None:
+        self._record(0)
         self.close_connection = True
         self.connection.close()
 
