@@ -200,6 +200,19 @@ def test_a_server_that_is_away_says_nothing_of_the_old_key(client: Resuming) -> 
     assert "It is not known whether the old key's revocation is armed." in done.err
 
 
+def test_what_is_said_when_a_destination_is_refused(client: Resuming) -> None:
+    """Before, the keys were "unchanged", although the new key was in use already."""
+    client.store(client.ledger.add())
+    client.cut("confirmation", *client.in_place)
+    other = client.cwd / "other-name"
+    other.hardlink_to(client.key_file)
+    done = client.rotate(*client.in_place)
+    assert done.code == 11, done.said
+    assert "An earlier run began a rotation, and its new key is in the journal." in done.err
+    other.unlink()
+    assert client.rotate(*client.in_place).code == 0
+
+
 def test_what_is_said_when_a_confirmed_key_cannot_be_printed(client: Resuming) -> None:
     env = {"SIGNOTAUR_API_KEY": client.ledger.add()}
     client.cut("confirmation", "--overlap-days", "0", env=env)

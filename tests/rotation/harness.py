@@ -89,7 +89,6 @@ class RotationHarness:
         sinks: list[Sink] = [*self.sinks]
         run = RotationRun(plan or RotationPlan(WEEK), self.service, sinks, self.progress, kinds)
         with self.place.locked(key or self.old, self.service.address) as journal:
-            run.check()
             outcome = run.rotate(key or self.old, journal)
             if run_with_report:
                 journal.clear()
@@ -111,7 +110,6 @@ class RotationHarness:
     def preview(self, plan: RotationPlan | None = None) -> Outcome:
         """Run the command with --dry-run."""
         run = RotationRun(plan or RotationPlan(WEEK), self.service, [*self.sinks], self.progress)
-        run.check()
         return run.preview(self.old, unfinished=self.is_unfinished)
 
     def cut_before(self, event: str, *, count: int = 1, plan: RotationPlan | None = None) -> None:

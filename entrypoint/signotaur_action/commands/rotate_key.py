@@ -96,7 +96,6 @@ def _rotate(command: RotateKey, report: Report, console: Console, clock: Clock) 
         rotation = RotationRun(
             command.plan, _service(command, Path(), clock), command.sinks, console
         )
-        rotation.check()
         unfinished = command.journal.exists(key, command.server.url)
         _publish(rotation.preview(key, unfinished=unfinished), command, report)
         return
@@ -105,7 +104,6 @@ def _rotate(command: RotateKey, report: Report, console: Console, clock: Clock) 
         service = _service(command, journal.path, clock)
         kinds = [kind_of(sink) for sink in command.sinks]
         rotation = RotationRun(command.plan, service, command.sinks, console, kinds)
-        rotation.check()
         outcome = rotation.rotate(key, journal)
         leaked = command.plan.compromised or _began_with_leak(journal)
         if command.plan.compromised and isinstance(outcome, Rotated) and outcome.key == key:

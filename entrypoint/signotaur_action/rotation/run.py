@@ -64,11 +64,29 @@ class RotationRun:
         self._starter = RotationStarter(plan, service, progress)
         self._delivery = KeyDelivery(service, sinks, progress, kinds, defer=plan.defer)
 
-    def check(self) -> None:
-        """Take step 1: prove every destination usable, before anything is sent.
+    def preview(self, key: Secret, *, unfinished: bool) -> NotDue | WouldRotate:
+        """Take steps 1 and 2 alone, for a dry run. ``unfinished``: a journal was found."""
+        self._check()
+        return self._starter.preview(key, unfinished=unfinished)
 
-        Raises DestinationRefusedError with all faults at once.
+    def rotate(self, key: Secret, journal: Journal) -> NotDue | Rotated:
+        """Take steps 1 to 9. The caller reports the outcome, then clears the journal (step 10).
+
+        ``journal`` is empty or has a rotation of this key on this server.
+        Raises the errors of the exit codes: DestinationRefusedError before anything is sent;
+        whenever something was opened, the journal has
+        what the same command needs to finish it.
         """
+        with _as_resumed() if journal.entry is not None else nullcontext():
+            self._check()
+            opened = self._starter.obtain(key, journal)
+        if isinstance(opened, NotDue):
+            return opened
+        with _as_unfinished(self._open_keys(opened.rotation)):
+            return self._delivery.finish(opened, journal)
+
+    def _check(self) -> None:
+        """Prove every destination usable. Raises DestinationRefusedError with all faults."""
         faults = []
         concerns: dict[str, None] = {}
         for sink in self._sinks:
@@ -83,24 +101,6 @@ class RotationRun:
         if faults:
             raise DestinationRefusedError(listed([fault.what for fault in faults]))
 
-    def preview(self, key: Secret, *, unfinished: bool) -> NotDue | WouldRotate:
-        """Take step 2 alone, for a dry run. ``unfinished``: a journal was found."""
-        return self._starter.preview(key, unfinished=unfinished)
-
-    def rotate(self, key: Secret, journal: Journal) -> NotDue | Rotated:
-        """Take steps 2 to 9. The caller reports the outcome, then clears the journal (step 10).
-
-        ``journal`` is empty or has a rotation of this key on this server.
-        Raises the errors of the exit codes; whenever something was opened, the journal has
-        what the same command needs to finish it.
-        """
-        with _as_resumed() if journal.entry is not None else nullcontext():
-            opened = self._starter.obtain(key, journal)
-        if isinstance(opened, NotDue):
-            return opened
-        with _as_unfinished(self._open_keys(opened.rotation)):
-            return self._delivery.finish(opened, journal)
-
     def _open_keys(self, rotation: Rotation) -> str:
         if rotation.state is RotationState.CONFIRMED:
             return _CONFIRMED
@@ -112,8 +112,8 @@ def _as_resumed() -> Iterator[None]:
     """Say of the keys what is known while nobody has answered about the journal's rotation."""
     try:
         yield
-    except ServerError as error:
-        raise ServerError(error.what, keys=_BEGUN, next_step=error.next) from None
+    except (DestinationRefusedError, ServerError) as error:
+        raise type(error)(error.what, keys=_BEGUN, next_step=error.next) from None
     except StopSignal as stop:
         raise StopSignal(stop.code, open_keys=_BEGUN) from None
 
