@@ -73,7 +73,7 @@ def test_a_new_version_keeps_what_it_would_lose_and_expires_with_the_key(
 
 
 def shown(place: AzureKeyVaultHarness, status: int, **body: object) -> None:
-    """Let the vault answer this to whoever reads the secret."""
+    """Let the vault answer this to each request for the secret."""
     place.server.faults.append(fail("GET", "/secrets/", status, body=body, times=9))
 
 
