@@ -12,6 +12,7 @@ import pytest
 from keyserver.harness import World
 from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.database.migrate import migrate
+from signotaur_keyserver.service.known_keys import KnownKeys
 from support.postgresql import Cluster, programs
 
 LEFT_WORLDS = 3
@@ -127,3 +128,12 @@ def _close_all(worlds: list[LeftWorld]) -> None:
 
 def _nothing() -> None:
     """Remove nothing: pytest removes the test's folder."""
+
+
+@pytest.fixture
+def known(world: World) -> Iterator[KnownKeys]:
+    """The keys that a server keeps in memory, over the test's database."""
+    known = KnownKeys(world.database)
+    known.start()
+    yield known
+    known.stop()

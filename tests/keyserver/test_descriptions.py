@@ -1,7 +1,6 @@
 """The answer to the key check, of which only the server's time changes while nothing else does."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,14 +13,6 @@ from signotaur_keyserver.service.description import describe_self
 from signotaur_keyserver.service.known_keys import KnownKeys
 
 HOSTILE = 'x","serverTime":"1999-01-01T00:00:00Z","y":"\\'
-
-
-@pytest.fixture
-def known(world: World) -> Iterator[KnownKeys]:
-    known = KnownKeys(world.database)
-    known.start()
-    yield known
-    known.stop()
 
 
 def fresh(world: World, caller: Caller) -> object:

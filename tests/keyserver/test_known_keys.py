@@ -47,14 +47,6 @@ def served(tmp_path: Path) -> Iterator[Served]:
         yield Served(process.url, data_dir, session)
 
 
-@pytest.fixture
-def known(world: World) -> Iterator[KnownKeys]:
-    known = KnownKeys(world.database)
-    known.start()
-    yield known
-    known.stop()
-
-
 def _tell(served: Served, key: str) -> str:
     answer = served.ask(key)
     return str(answer.json()["state" if answer.ok else "type"])

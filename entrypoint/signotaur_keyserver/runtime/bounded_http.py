@@ -80,6 +80,7 @@ class BoundedHttp(HttpToolsProtocol):
                 )
                 return
 
+    # asyncio allows a bool here (Protocol.eof_received); uvicorn declares None.
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keep a connection whose client only waits for its answer; over TLS nobody can."""
         self._half_closed = self._place.phase is Phase.ANSWER and self.scheme == "http"
