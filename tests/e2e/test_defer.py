@@ -7,7 +7,9 @@ import pytest
 
 from e2e.client_harness import ClientHarness, Ledger, days_from_now, near
 from support.client import Finished
+from support.clock import VirtualClock
 from support.front import Front, answering
+from support.in_process import run_here
 from support.keyserver import KeyServer
 
 
@@ -182,8 +184,10 @@ def test_a_confirmation_without_an_answer_says_what_is_not_known(
     told = client.run("rotate-key", *options, "--defer-confirm", env=old).json
     new = {"SIGNOTAUR_API_KEY": told["apiKey"]}
     front.faults.append(answering(503, part="/confirmation"))
-    done = client.run("confirm-rotation", *options, "--timeout", "1s", env=new)
+    clock = VirtualClock(frozen=True)
+    done = run_here("confirm-rotation", *options, env=new | {"HOME": str(client.home)}, clock=clock)
     assert done.code == 1
+    assert len(clock.slept) > 1
     assert done.json["confirmed"] is False
     assert "is not known" in done.json["keys"]
     front.faults.clear()

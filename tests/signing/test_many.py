@@ -86,7 +86,13 @@ def test_a_server_that_dies_in_the_middle(
     before = {file: file.read_bytes() for file in files}
     signing_front.faults.append(dying_after(10))
     done = plain_signer.sign(
-        "--label", "production", "--timeout", "2s", "--json", *files, url=signing_front.url
+        "--label",
+        "production",
+        "--retries-on-failure",
+        "0",
+        "--json",
+        *files,
+        url=signing_front.url,
     )
 
     assert done.code == 1
