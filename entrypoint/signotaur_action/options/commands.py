@@ -100,7 +100,7 @@ _NAMED_FILES = Arguments(
 
 COMMANDS: dict[str, Command] = {
     "rotate-key": Command(
-        "Rotate an API key: the old and the new one both work during the overlap.",
+        "Rotate an API key. The old and the new one both work during the overlap.",
         "rotate_key",
         (
             *_KEY,
@@ -124,7 +124,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "rotate-fleet": Command(
-        "Rotate the keys that a file lists, each as rotate-key does; one report for all.",
+        "Rotate the keys that a file lists. Each is rotated as by rotate-key; one report for all.",
         "rotate_fleet",
         (
             fleet.FLEET_FILE,
@@ -141,12 +141,12 @@ COMMANDS: dict[str, Command] = {
         Arguments("file", "[FILE]", "YAML file that lists the keys to rotate."),
     ),
     "confirm-rotation": Command(
-        "Confirm a deferred rotation with its new key, once every system has the key.",
+        "Confirm a deferred rotation with its new key. Do it once every system has the key.",
         "confirm_rotation",
         (*_KEY, ROTATION_ID, *_CONNECTION, *_OUTPUT),
     ),
     "guard": Command(
-        "Fail a build early when its API key expires soon or was replaced.",
+        "Fail a build whose API key expires soon or was replaced.",
         "guard",
         (
             *_KEY,
@@ -166,7 +166,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "sign": Command(
-        "Sign files; the private key stays on the server, which signs their digests.",
+        "Sign files. The private key stays on the server, which signs their digests.",
         "sign",
         (
             *_KEY,
@@ -196,7 +196,7 @@ COMMANDS: dict[str, Command] = {
         _NAMED_FILES,
     ),
     "verify": Command(
-        "Verify the signatures of files, their certificates and their timestamps.",
+        "Verify signed files: signature, certificates, timestamp.",
         "verify",
         (
             *_FILES,
@@ -249,7 +249,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "init": Command(
-        "Write the GitHub workflows that rotate the key and guard builds; ask what is not given.",
+        "Write the GitHub workflows that rotate and guard a key. Ask what is not given.",
         "init",
         (
             SIGN_SERVER,

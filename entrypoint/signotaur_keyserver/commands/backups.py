@@ -60,7 +60,7 @@ def backup(
     files_only: FilesOnly = False,  # noqa: FBT002 - a flag of the command line
     database: DatabaseUrl = None,
 ) -> None:
-    """Back up the data folder, encrypted, while the server may run; or verify a backup."""
+    """Back up the data folder, encrypted. The server may run meanwhile. Or verify a backup."""
     if (verify is None) == (out is None):
         raise CommandError("give exactly one of --out and --verify")
     passphrase = _passphrase(passphrase_file)
@@ -86,7 +86,7 @@ def restore(
     compare: Compare = None,
     database: EmptyDatabase = None,
 ) -> None:
-    """Restore a backup to a new folder; with --compare print the keys that changed since."""
+    """Restore a backup to a new folder. With --compare print the keys that changed since."""
     passphrase = _passphrase(passphrase_file)
     try:
         with _empty(database) as into:

@@ -30,7 +30,7 @@ from signotaur_keyserver.service.log_text import sanitize
 from signotaur_wire.members import Json, format_optional_time, format_time
 
 app = typer.Typer(
-    help="Add, list, rename, disable, remove and export certificates, and choose who signs.",
+    help="Manage certificates, and choose who signs with them.",
     no_args_is_help=True,
 )
 
@@ -98,7 +98,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter per option
     as_json: AsJson = False,  # noqa: FBT002
     database: DatabaseUrl = None,
 ) -> None:
-    """Add a certificate and its private key, which is stored encrypted. Print id and thumbprint."""
+    """Add a certificate and its private key. It is stored encrypted. Print id and thumbprint."""
     _require_one_of(pfx is not None, cert is not None or key is not None, make_self_signed)
     _require_with("--pfx", pfx is not None, pfx_password_file, pfx_password_env)
     _require_with("--self-signed", make_self_signed, subject, expires_in, key_type)
@@ -122,7 +122,7 @@ def list_certificates(
     clock_offset: ClockOffset = "0s",
     database: DatabaseUrl = None,
 ) -> None:
-    """List every certificate with its state and its users; administrators may use all."""
+    """List every certificate with its state and its users. Administrators may use all."""
     offset = duration("--clock-offset", clock_offset)
     with data_folder.existing(data_dir, database, offset) as opened:
         overviews = certificates.list_certificates(opened)
@@ -135,7 +135,7 @@ def list_certificates(
 
 @app.command()
 def remove(name: Named, data_dir: DataDir, database: DatabaseUrl = None) -> None:
-    """Remove a certificate immediately and destroy its private key."""
+    """Remove a certificate immediately. Destroy its private key."""
     with data_folder.existing(data_dir, database) as opened:
         certificate_id = certificates.remove_certificate(opened, name)
     typer.echo(f"certificate {certificate_id} is removed", err=True)
@@ -152,7 +152,7 @@ def grant(name: Named, user: User, data_dir: DataDir, database: DatabaseUrl = No
 
 @app.command("revoke-access")
 def revoke_access(name: Named, user: User, data_dir: DataDir, database: DatabaseUrl = None) -> None:
-    """Remove a user's access to a certificate immediately; administrators keep theirs."""
+    """Remove a user's access to a certificate immediately. Administrators keep theirs."""
     with data_folder.existing(data_dir, database) as opened:
         ended = certificates.revoke_access(opened, name, user)
     what = "can no longer sign with this certificate" if ended else "had no access of its own"
@@ -194,7 +194,7 @@ def rename(
     alias: Alias = None,
     database: DatabaseUrl = None,
 ) -> None:
-    """Give a certificate another label, which several may share, and an alias of its own."""
+    """Give a certificate another label or alias. Several may share a label."""
     with data_folder.existing(data_dir, database) as opened:
         certificates.rename_certificate(opened, name, label, alias)
 

@@ -55,7 +55,7 @@ def events(
 
 @app.command()
 def verify(data_dir: DataDir, checkpoint: Checkpoint = None, database: DatabaseUrl = None) -> None:
-    """Check that no event was changed, deleted, inserted or moved; name the first bad one."""
+    """Check that no event was changed, deleted, inserted or moved. Name the first bad one."""
     earlier = None if checkpoint is None else _checkpoint(checkpoint)
     with data_folder.existing(data_dir, database) as opened:
         found = event_verification.verify_events(opened, earlier)
@@ -69,7 +69,7 @@ def verify(data_dir: DataDir, checkpoint: Checkpoint = None, database: DatabaseU
 
 @app.command("checkpoint")
 def make_checkpoint(data_dir: DataDir, database: DatabaseUrl = None) -> None:
-    """Verify the log, then print its end, to be kept elsewhere for events verify --checkpoint."""
+    """Verify the log and print its end. Keep that elsewhere, for events verify --checkpoint."""
     with data_folder.existing(data_dir, database) as opened:
         typer.echo(event_verification.make_checkpoint(opened))
 

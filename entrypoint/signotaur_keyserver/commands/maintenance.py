@@ -21,7 +21,7 @@ def sweep(
     clock_offset: ClockOffset = "0s",
     database: DatabaseUrl = None,
 ) -> None:
-    """Make due revocations permanent and mark rotations that nobody confirmed; safe at any time."""
+    """Revoke due keys and mark unconfirmed rotations. Safe at any time."""
     offset = duration("--clock-offset", clock_offset)
     with data_folder.existing(data_dir, database, offset) as opened:
         swept = sweep_service.sweep(opened)

@@ -17,7 +17,7 @@ def master_key() -> None:
 
 @app.command()
 def rotate(data_dir: DataDir, database: DatabaseUrl = None) -> None:
-    """Make a new master key and seal every secret with it; the server may run."""
+    """Make a new master key and seal every secret with it. The server may run."""
     sealer = Sealer.in_folder(data_dir)
     with data_folder.existing(data_dir, database) as opened:
         count = rotate_master_key(opened, sealer)

@@ -54,7 +54,7 @@ OfPurpose = Annotated[
 
 @app.command()
 def show(data_dir: DataDir, database: DatabaseUrl = None) -> None:
-    """Print the server's policy as JSON; what it leaves out is not limited."""
+    """Print the server's policy as JSON. What it leaves out is not limited."""
     with data_folder.existing(data_dir, database) as opened:
         typer.echo(json.dumps(policies.show_policy(opened).to_json(), indent=2))
 
@@ -71,7 +71,7 @@ def set_policy(  # noqa: PLR0913, PLR0917 - one parameter per option
     signatures_per_hour: Signatures = None,
     database: DatabaseUrl = None,
 ) -> None:
-    """Change what is given and print the policy; "none" and "--network anywhere" end a limit."""
+    """Change what is given and print the policy. "none" and "--network anywhere" end a limit."""
     changes: dict[str, Any] = {}
     if expiry_required is not None:
         changes["expiry_required"] = expiry_required
@@ -96,7 +96,7 @@ def key_policy(  # noqa: PLR0913, PLR0917 - one parameter per option
     signatures_per_hour: Signatures = None,
     database: DatabaseUrl = None,
 ) -> None:
-    """Show a key's policy, or change what is given; "default" is what the server's policy says."""
+    """Show or change a key's policy. "default" is what the server's policy says."""
     changes: dict[str, Any] = _limits(
         _DEFAULT, overlap_min, overlap_max, requests_per_minute, signatures_per_hour
     )

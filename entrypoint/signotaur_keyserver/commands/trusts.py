@@ -84,7 +84,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter per option
     ca_file: CaFile = None,
     database: DatabaseUrl = None,
 ) -> None:
-    """Trust ID tokens of an issuer that are for this server and have these claims."""
+    """Trust ID tokens of an issuer. They must be for this server and have these claims."""
     try:
         new = trusts.new_trust(
             issuer=issuer,

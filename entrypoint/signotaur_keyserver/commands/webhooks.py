@@ -23,7 +23,7 @@ from signotaur_keyserver.store.webhooks import Delivery
 from signotaur_wire.members import Json, format_optional_time, format_time
 
 app = typer.Typer(
-    help="Add, list, test and remove webhooks, and show their deliveries.", no_args_is_help=True
+    help="Add, list, test and remove webhooks. Show their deliveries.", no_args_is_help=True
 )
 
 Url = Annotated[str, typer.Argument(metavar="URL", help="Where to send: https://HOST/PATH.")]
@@ -40,7 +40,7 @@ Limit = Annotated[int, typer.Option("--limit", min=1, help="How many of the late
 
 @app.command()
 def add(url: Url, data_dir: DataDir, event: Types = None, database: DatabaseUrl = None) -> None:
-    """Add a webhook and print only its secret, with which the receiver checks signatures."""
+    """Add a webhook and print only its secret. The receiver checks signatures with it."""
     sealer = Sealer.in_folder(data_dir)
     with data_folder.existing(data_dir, database) as opened:
         webhook_id, secret = webhooks.add_webhook(opened, sealer, url, event or ())
@@ -101,7 +101,7 @@ def deliveries(
     limit: Limit = 100,
     database: DatabaseUrl = None,
 ) -> None:
-    """Show the latest deliveries, oldest first: what became of each, and when it is tried again."""
+    """Show the latest deliveries, oldest first. Each has its result, and when it is tried again."""
     with data_folder.existing(data_dir, database) as opened:
         found = webhooks.list_deliveries(opened, webhook_id, limit)
     if as_json:
