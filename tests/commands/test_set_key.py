@@ -124,7 +124,7 @@ def test_verify_needs_a_server_and_nothing_else_does(tmp_path: Path) -> None:
         (["--fs", "-a", "x" * 20, "--wk", "k"], "cannot be used together"),
         (["--fs", "--wk", "k", "--we", ".env"], "cannot be used together"),
         (["--fs", "--wk", "k", "--wn", "X"], "can only be used with --write-env-file"),
-        (["--fe", "NOT_SET", "--wk", "k"], "NOT_SET does not contain a key"),
+        (["--fe", "NOT_SET", "--wk", "k"], "the variable NOT_SET is not set, or empty"),
         (["--fs", "--we", ".env", "--wn", "1X"], "no digit first"),
     ],
 )

@@ -275,7 +275,7 @@ def test_a_key_and_a_key_file_exclude_one_another(path: Path) -> None:
     made = settings(api_key=VENDOR, api_key_file=str(path))
     key_source(made)
     assert made.faults == [
-        "--api-key and --api-key-file cannot be used together (both are set by command line)"
+        "--api-key and --api-key-file cannot be used together (source: command line)"
     ]
 
 

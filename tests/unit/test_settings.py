@@ -249,26 +249,32 @@ DESTINATIONS = tuple(OPTIONS[name] for name in ("write-key-file", "write-env-fil
 
 @pytest.mark.parametrize("layer", ["command line", "input", "environment"])
 @pytest.mark.parametrize(
-    "options",
+    ("options", "listed"),
     [
-        DESTINATIONS,
-        DESTINATIONS[:2],
-        DESTINATIONS[1:],
-        (OPTIONS["api-key-file"], OPTIONS["api-key"]),
+        (DESTINATIONS, "--write-key-file, --write-env-file and --emit-secret"),
+        (DESTINATIONS[:2], "--write-key-file and --write-env-file"),
+        (DESTINATIONS[1:], "--write-env-file and --emit-secret"),
     ],
-    ids=lambda options: " and ".join(option.name for option in options),
 )
-def test_two_that_exclude_one_another_in_one_layer_are_a_fault(
-    harness: SettingsHarness, layer: str, options: tuple[Option, ...]
+def test_several_that_exclude_one_another_in_one_layer_are_a_fault(
+    harness: SettingsHarness, layer: str, options: tuple[Option, ...], listed: str
 ) -> None:
-    if layer == "environment" and OPTIONS["api-key"] in options:
-        options = DESTINATIONS[:2]
     for option in options:
         harness.put(layer, option, "x")
     settings = harness.settings()
     assert settings.one_of(*options) == (options[0], ["x"])
-    expected = f"{' and '.join(map(str, options))} cannot be used together"
-    assert settings.faults == [f"{expected} (both are set by {layer})"]
+    assert settings.faults == [f"{listed} cannot be used together (source: {layer})"]
+
+
+@pytest.mark.parametrize("layer", ["command line", "input"])
+def test_a_key_and_its_file_in_one_layer_are_a_fault(harness: SettingsHarness, layer: str) -> None:
+    file, key = OPTIONS["api-key-file"], OPTIONS["api-key"]
+    for option in (file, key):
+        harness.put(layer, option, "x")
+    settings = harness.settings()
+    assert settings.one_of(file, key) == (file, ["x"])
+    together = "--api-key-file and --api-key cannot be used together"
+    assert settings.faults == [f"{together} (source: {layer})"]
 
 
 @pytest.mark.parametrize("high", DESTINATIONS, ids=str)

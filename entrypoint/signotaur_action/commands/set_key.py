@@ -100,6 +100,8 @@ def _key(
         text, label = _typed_or_piped(stdin), "stdin"
     elif option is FROM_ENV:
         text, label = settings.environ.get(values[0], ""), f"the variable {values[0]}"
+        if not text:
+            raise UsageError([f"{label} is not set, or empty"])
     else:
         text, label = values[0], "--api-key"
         console.warn(

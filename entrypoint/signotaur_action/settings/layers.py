@@ -64,8 +64,9 @@ class Settings:
             values = {option: read(option) for option in options}
             present = [option for option in options if values[option] not in (None, False)]
             if len(present) > 1:
-                names = " and ".join(map(str, present))
-                self.faults.append(f"{names} cannot be used together (both are set by {layer})")
+                *others, last = map(str, present)
+                names = f"{', '.join(others)} and {last}"
+                self.faults.append(f"{names} cannot be used together (source: {layer})")
             if present:
                 value = values[present[0]]
                 return present[0], [value] if isinstance(value, str) else _texts(value)
