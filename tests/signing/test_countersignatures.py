@@ -174,7 +174,7 @@ def test_the_command_reports_it_as_it_reports_the_newer_kind(
     given = ("verify", "--json", "--ca-file", file.with_name("root.pem"), file)
     done = run_here(*given, env={}, clock=clock)
     assert done.code == 0, done.err
-    assert done.json["files"][0]["reason"].startswith("Common Name: local, timestamp 20")
+    assert done.json["files"][0]["reason"].startswith("CN=local, timestamp 20")
 
 
 def test_the_earliest_of_all_timestamps_counts(

@@ -276,4 +276,5 @@ def test_bad_usage_is_reported_at_once(work: Path) -> None:
         "no timestamp server is set; give --timestamp-server",
     ):
         assert fault in done.err
+    assert "This command uses no key." in done.err
     assert "it must be an http or https URL" in timestamp("--tr", "ftp://tsa", "missing.exe").err

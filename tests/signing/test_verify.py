@@ -91,7 +91,7 @@ def test_what_sign_made_is_verified_as_others_verify_it(
 
     assert done.code == 0, done.err
     assert (done.json["verified"], done.json["failed"]) == (len(files), 0)
-    assert done.json["files"][0]["reason"].startswith("Common Name: production, timestamp 20")
+    assert done.json["files"][0]["reason"].startswith("CN=production, timestamp 20")
     assert "Revocation: not checked" in done.err
     for file in files:
         assert judge(file, signer.trusted, "-TSA-CAfile", authority.certificate).good, file
@@ -158,7 +158,7 @@ def test_every_signature_in_a_file_must_be_right(work: Path, local: LocalSigner)
     assert local.sign(file).status is FileStatus.SIGNED
     assert other.sign(file, OnSigned.APPEND).status is FileStatus.SIGNED
     both = verdict(file, local.encoded, other.encoded)
-    assert both.reason == "Common Name: local, no timestamp; Common Name: other, no timestamp"
+    assert both.reason == "CN=local, no timestamp; CN=other, no timestamp"
     for roots in ((local.encoded,), (other.encoded,)):
         assert verdict(file, *roots).status is FileStatus.FAILED
 
@@ -305,6 +305,7 @@ def test_bad_usage_is_reported_at_once(work: Path) -> None:
         trusted=work / "none.pem",
     )  # fmt: skip
     assert done.code == 10
+    assert "This command uses no key." in done.err
     assert "missing.exe does not exist" in done.err
     assert "--revocation-mode: it must be one of NoCheck, Online, Offline" in done.err
     assert "--ca-file: " in done.err

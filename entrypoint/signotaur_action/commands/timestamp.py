@@ -54,10 +54,11 @@ def run(invocation: Invocation) -> ExitCode:
     document: dict[str, object] = {"timestamped": 0}
 
     def work(settings: Settings, console: Console, report: Report) -> ExitCode:
-        command = _read(settings, invocation)
+        with keys_after_failure(NO_KEY):
+            command = _read(settings, invocation)
         end_watchdog()  # many files take time, and no lease is at stake
         try:
-            with keys_after_failure(_KEYS, but=UsageError):
+            with keys_after_failure(_KEYS):
                 report.check()
                 outcome, cause = _timestamp(command, invocation, console)
         except StopSignal as stop:

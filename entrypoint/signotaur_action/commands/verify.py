@@ -54,7 +54,8 @@ def run(invocation: Invocation) -> ExitCode:
     document: dict[str, object] = {"verified": 0}
 
     def work(settings: Settings, console: Console, report: Report) -> ExitCode:
-        command = _read(settings, invocation)
+        with keys_after_failure(NO_KEY):
+            command = _read(settings, invocation)
         if command.trust.accepts_any_root:
             console.warn(
                 "--ignore-untrusted-root: every root is accepted, so this does not prove who "
