@@ -232,6 +232,18 @@ def test_overlap(arguments: list[str], days: int, client: ClientHarness, key: st
     assert client.server.accepts(key) == (days > 0)
 
 
+def test_key_list_says_when_the_old_key_ends(own_server: KeyServer, tmp_path: Path) -> None:
+    """Before, a key in its overlap read "revoked", and one that was revoked at once "revoked -"."""
+    client = ClientHarness(own_server, tmp_path)
+    assert client.rotate("--af", client.store(client.ledger.add())).code == 0
+    in_overlap, successor = own_server.command("key", "list").splitlines()
+    assert re.search(r" active +expires \S+ +ends +20\S+ +from -", in_overlap)
+    assert re.search(r" active +expires \S+ +ends +- +from 1", successor)
+    own_server.command("key", "revoke", "2")
+    *_, revoked = own_server.command("key", "list").splitlines()
+    assert re.search(r" revoked +expires \S+ +revoked +20\S+ +from 1", revoked)
+
+
 def test_no_auto_revoke(own_server: KeyServer, tmp_path: Path) -> None:
     client = ClientHarness(own_server, tmp_path)
     key = client.ledger.add()

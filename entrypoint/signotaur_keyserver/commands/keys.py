@@ -124,9 +124,11 @@ def _as_json(overview: KeyOverview) -> Json:
 def _as_line(overview: KeyOverview) -> str:
     key = overview.key
     expires = format_optional_time(key.expires_at_utc) or "never"
-    revokes = format_optional_time(key.revoke_due_utc) or "-"
+    revoked = format_optional_time(key.revoked_at_utc)
+    due = format_optional_time(key.revoke_due_utc) or "-"
     origin = "-" if key.rotated_from_key_id is None else key.rotated_from_key_id
     return (
         f"{key.id:>6}  {key.state(overview.now).value:<9}  expires {expires:<20}  "
-        f"revoked {revokes:<20}  from {origin:<6}  {key.owner}: {key.name}"
+        f"{'revoked' if revoked else 'ends':<7} {revoked or due:<20}  "
+        f"from {origin:<6}  {key.owner}: {key.name}"
     )
