@@ -22,13 +22,22 @@ _STDIN = "-"
 
 # Not required: --verify needs no folder.
 SavedDataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Folder to back up; not needed for --verify.")
+    Path | None,
+    typer.Option(
+        "--data-dir", help="Folder to back up; not needed for --verify.", metavar="FOLDER"
+    ),
 ]
 Out = Annotated[
-    Path | None, typer.Option("--out", help="File to write; an older one is replaced at the end.")
+    Path | None,
+    typer.Option(
+        "--out", help="File to write; an older one is replaced at the end.", metavar="FILE"
+    ),
 ]
 Verify = Annotated[
-    Path | None, typer.Option("--verify", help="A backup to decrypt and check, without restoring.")
+    Path | None,
+    typer.Option(
+        "--verify", help="A backup to decrypt and check, without restoring.", metavar="FILE"
+    ),
 ]
 FilesOnly = Annotated[
     bool,
@@ -39,15 +48,20 @@ PassphraseFile = Annotated[
     typer.Option(
         "--passphrase-file",
         help="File whose first line is the passphrase; - reads standard input.",
+        metavar="FILE",
     ),
 ]
 Compare = Annotated[
     Path | None,
-    typer.Option("--compare", help="A newer data folder: list the keys that changed since."),
+    typer.Option(
+        "--compare", help="A newer data folder: list the keys that changed since.", metavar="FOLDER"
+    ),
 ]
 EmptyDatabase = Annotated[
     str | None,
-    typer.Option("--database", help="URL of an empty database; default: a file in the folder."),
+    typer.Option(
+        "--database", help="URL of an empty database; default: a file in the folder.", metavar="URL"
+    ),
 ]
 Saved = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
 

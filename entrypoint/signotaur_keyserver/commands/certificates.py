@@ -1,17 +1,27 @@
 """``cert``: certificates that can be signed with, and who may sign with them."""
 
 import json
-import os
-from collections.abc import Callable
-from datetime import datetime
-from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from signotaur_keyserver.commands import data_folder
-from signotaur_keyserver.commands.errors import CommandError
+from signotaur_keyserver.commands.certificate_source import (
+    CertFile,
+    ExpiresIn,
+    KeyFile,
+    MakeSelfSigned,
+    OfType,
+    PasswordEnv,
+    PasswordFile,
+    Pfx,
+    Subject,
+    files_maker,
+    pfx_maker,
+    require_one_of,
+    require_with,
+    self_signed_maker,
+)
 from signotaur_keyserver.commands.options import (
     AsJson,
     ClockOffset,
@@ -21,9 +31,7 @@ from signotaur_keyserver.commands.options import (
 )
 from signotaur_keyserver.domain.records import Certificate, CertificateState
 from signotaur_keyserver.pki.master_key import Sealer
-from signotaur_keyserver.pki.material import Material, MaterialError, from_files, from_pfx
-from signotaur_keyserver.pki.selfsigned import KeyType, self_signed
-from signotaur_keyserver.pki.subjects import subject_name
+from signotaur_keyserver.pki.selfsigned import KeyType
 from signotaur_keyserver.service import certificates
 from signotaur_keyserver.service.certificates import CertificateOverview
 from signotaur_keyserver.service.log_text import sanitize
@@ -34,47 +42,22 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Maker = Callable[[datetime], Material]
-
-Label = Annotated[str, typer.Option("--label", help="The name that people and builds use.")]
+Label = Annotated[
+    str, typer.Option("--label", help="The name that people and builds use.", metavar="LABEL")
+]
 Named = Annotated[
     str, typer.Argument(metavar="ID|LABEL", help="The certificate's id, alias or label.")
 ]
-User = Annotated[str, typer.Option("--user", help="The user's name.")]
+User = Annotated[str, typer.Option("--user", help="The user's name.", metavar="NAME")]
 Alias = Annotated[
     str | None,
-    typer.Option("--alias", help="A second name, of this certificate alone; default: none."),
+    typer.Option(
+        "--alias", help="A second name, of this certificate alone; default: none.", metavar="ALIAS"
+    ),
 ]
 Users = Annotated[
-    list[str] | None, typer.Option("--user", help="A user who can sign with it; repeatable.")
-]
-Pfx = Annotated[Path | None, typer.Option("--pfx", help="PFX (PKCS#12) file.")]
-PasswordFile = Annotated[
-    Path | None, typer.Option("--pfx-password-file", help="File whose first line is the password.")
-]
-PasswordEnv = Annotated[
-    str | None,
-    typer.Option("--pfx-password-env", help="Environment variable that contains the password."),
-]
-CertFile = Annotated[
-    Path | None,
-    typer.Option("--cert", help="File with the certificate, then its chain: PEM, or DER."),
-]
-KeyFile = Annotated[
-    Path | None, typer.Option("--key", help="File with its private key: PEM or DER.")
-]
-MakeSelfSigned = Annotated[
-    bool, typer.Option("--self-signed", help="Create a certificate for tests: nobody trusts it.")
-]
-Subject = Annotated[
-    str | None, typer.Option("--subject", help="Subject for --self-signed, such as CN=Example.")
-]
-ExpiresIn = Annotated[
-    str | None, typer.Option("--expires-in", help="Lifetime for --self-signed; default: 365d.")
-]
-OfType = Annotated[
-    KeyType | None,
-    typer.Option("--key-type", help="Key type for --self-signed; default: rsa-3072."),
+    list[str] | None,
+    typer.Option("--user", help="A user who can sign with it; repeatable.", metavar="NAME"),
 ]
 WithChain = Annotated[
     bool, typer.Option("--chain", help="Include the issuers' certificates, if the server has them.")
@@ -99,15 +82,15 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter per option
     database: DatabaseUrl = None,
 ) -> None:
     """Add a certificate and its private key. It is stored encrypted. Print id and thumbprint."""
-    _require_one_of(pfx is not None, cert is not None or key is not None, make_self_signed)
-    _require_with("--pfx", pfx is not None, pfx_password_file, pfx_password_env)
-    _require_with("--self-signed", make_self_signed, subject, expires_in, key_type)
+    require_one_of(pfx is not None, cert is not None or key is not None, make_self_signed)
+    require_with("--pfx", pfx is not None, pfx_password_file, pfx_password_env)
+    require_with("--self-signed", make_self_signed, subject, expires_in, key_type)
     if pfx is not None:
-        maker = _pfx_maker(pfx, pfx_password_file, pfx_password_env)
+        maker = pfx_maker(pfx, pfx_password_file, pfx_password_env)
     elif make_self_signed:
-        maker = _self_signed_maker(subject, expires_in or "365d", key_type or KeyType.RSA_3072)
+        maker = self_signed_maker(subject, expires_in or "365d", key_type or KeyType.RSA_3072)
     else:
-        maker = _files_maker(cert, key)
+        maker = files_maker(cert, key)
     sealer = Sealer.in_folder(data_dir)
     with data_folder.existing(data_dir, database) as opened:
         added = certificates.add_certificate(opened, sealer, label, maker, user or ())
@@ -197,58 +180,6 @@ def rename(
     """Give a certificate another label or alias. Several may share a label."""
     with data_folder.existing(data_dir, database) as opened:
         certificates.rename_certificate(opened, name, label, alias)
-
-
-def _require_one_of(*choices: bool) -> None:
-    if sum(choices) != 1:
-        raise CommandError("give exactly one of --pfx, --cert with --key, or --self-signed")
-
-
-def _require_with(option: str, given: bool, *others: object) -> None:  # noqa: FBT001
-    if not given and any(other is not None for other in others):
-        raise CommandError(f"an option was given that can only be used with {option}")
-
-
-def _pfx_maker(pfx: Path, password_file: Path | None, password_env: str | None) -> Maker:
-    if password_file is not None and password_env is not None:
-        raise CommandError("give --pfx-password-file or --pfx-password-env, not both")
-    password = None
-    if password_file is not None:
-        password = _content(password_file).partition(b"\n")[0].removesuffix(b"\r")
-    elif password_env is not None:
-        if password_env not in os.environ:
-            raise CommandError(f"--pfx-password-env: {password_env} is not set")
-        password = os.fsencode(os.environ[password_env])
-    content = _content(pfx)
-    return lambda _now: from_pfx(content, password)
-
-
-def _files_maker(cert: Path | None, key: Path | None) -> Maker:
-    if cert is None or key is None:
-        raise CommandError("--cert and --key must be used together")
-    certificate, private = _content(cert), _content(key)
-    return lambda _now: from_files(certificate, private)
-
-
-def _self_signed_maker(subject: str | None, expires_in: str, key_type: KeyType) -> Maker:
-    if subject is None:
-        raise CommandError("--self-signed needs --subject, such as CN=Example")
-    lifetime = duration("--expires-in", expires_in)
-    if not lifetime:
-        raise CommandError("--expires-in: must be longer than zero")
-    try:
-        name = subject_name(subject)
-    except MaterialError as error:
-        raise CommandError(f"--subject: {error}") from None
-    return partial(self_signed, name, key_type, lifetime=lifetime)
-
-
-def _content(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else "unknown"
-        raise CommandError(f"cannot read {file}: {reason}") from None
 
 
 def _warn(added: certificates.Added) -> None:

@@ -20,13 +20,21 @@ app = typer.Typer(invoke_without_command=True)
 ShownDataDir = Annotated[
     Path | None,
     typer.Option(
-        "--data-dir", help="Folder that contains the database and the certificates. [required]"
+        "--data-dir",
+        help="Folder that contains the database and the certificates. [required]",
+        metavar="FOLDER",
     ),
 ]
-Limit = Annotated[int, typer.Option("--limit", min=1, help="How many of the latest to show.")]
+Limit = Annotated[
+    int, typer.Option("--limit", min=1, help="How many of the latest to show.", metavar="NUMBER")
+]
 Checkpoint = Annotated[
     str | None,
-    typer.Option("--checkpoint", help="An earlier output of events checkpoint, to compare with."),
+    typer.Option(
+        "--checkpoint",
+        help="An earlier output of events checkpoint, to compare with.",
+        metavar="CHECKPOINT",
+    ),
 ]
 
 

@@ -22,12 +22,17 @@ from signotaur_wire.members import Json, format_optional_time, format_time
 
 app = typer.Typer(help="Add, list, revoke, disable and enable keys.", no_args_is_help=True)
 
-Owner = Annotated[str, typer.Option("--user", help="The owner's name.")]
+Owner = Annotated[str, typer.Option("--user", help="The owner's name.", metavar="NAME")]
 app.command("policy")(policies.key_policy)
 
-KeyName = Annotated[str, typer.Option("--name", help="What the key is for; successors keep it.")]
+KeyName = Annotated[
+    str, typer.Option("--name", help="What the key is for; successors keep it.", metavar="NAME")
+]
 ExpiresIn = Annotated[
-    str, typer.Option("--expires-in", help="The key's lifetime, such as 90d, or never.")
+    str,
+    typer.Option(
+        "--expires-in", help="The key's lifetime, such as 90d, or never.", metavar="DURATION"
+    ),
 ]
 
 

@@ -13,15 +13,28 @@ from signotaur_keyserver.service.webhook_post import Poster
 from signotaur_wire.durations import parse_duration
 
 DataDir = Annotated[
-    Path, typer.Option("--data-dir", help="Folder that contains the database and the certificates.")
+    Path,
+    typer.Option(
+        "--data-dir",
+        help="Folder that contains the database and the certificates.",
+        metavar="FOLDER",
+    ),
 ]
 DatabaseUrl = Annotated[
     str | None,
-    typer.Option("--database", help="URL of the database; default: a SQLite file in the folder."),
+    typer.Option(
+        "--database",
+        help="URL of the database; default: a SQLite file in the folder.",
+        metavar="URL",
+    ),
 ]
 ClockOffset = Annotated[
     str,
-    typer.Option("--clock-offset", help="Time to add to the database's clock, for tests: 8d, 36h."),
+    typer.Option(
+        "--clock-offset",
+        help="Time to add to the database's clock, for tests: 8d, 36h.",
+        metavar="DURATION",
+    ),
 ]
 KeyId = Annotated[int, typer.Argument(metavar="ID", help="The key's id, as key list shows it.")]
 AllowPrivateWebhooks = Annotated[
@@ -33,7 +46,11 @@ AllowPrivateWebhooks = Annotated[
 ]
 WebhookCaFile = Annotated[
     Path | None,
-    typer.Option("--webhook-ca-file", help="PEM file of authorities to trust for webhooks, too."),
+    typer.Option(
+        "--webhook-ca-file",
+        help="PEM file of authorities to trust for webhooks, too.",
+        metavar="FILE",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

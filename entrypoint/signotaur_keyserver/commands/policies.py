@@ -27,25 +27,38 @@ ExpiryRequired = Annotated[
     ),
 ]
 LongestLife = Annotated[
-    str | None, typer.Option("--longest-life", help="Longest life of a new key: 90d, or none.")
+    str | None,
+    typer.Option(
+        "--longest-life", help="Longest life of a new key: 90d, or none.", metavar="DURATION"
+    ),
 ]
 OverlapMin = Annotated[
-    str | None, typer.Option("--overlap-min", help="Smallest overlap of a rotation, in days.")
+    str | None,
+    typer.Option("--overlap-min", help="Smallest overlap of a rotation, in days.", metavar="DAYS"),
 ]
 OverlapMax = Annotated[
-    str | None, typer.Option("--overlap-max", help="Largest overlap of a rotation, in days.")
+    str | None,
+    typer.Option("--overlap-max", help="Largest overlap of a rotation, in days.", metavar="DAYS"),
 ]
 Networks = Annotated[
     list[str] | None,
     typer.Option(
-        "--network", help="A network to accept keys from, such as 192.0.2.0/24; repeatable."
+        "--network",
+        help="A network to accept keys from, such as 192.0.2.0/24; repeatable.",
+        metavar="NETWORK",
     ),
 ]
 Signatures = Annotated[
-    str | None, typer.Option("--signatures-per-hour", help="Signatures with one key in an hour.")
+    str | None,
+    typer.Option(
+        "--signatures-per-hour", help="Signatures with one key in an hour.", metavar="NUMBER"
+    ),
 ]
 Requests = Annotated[
-    str | None, typer.Option("--requests-per-minute", help="Requests with one key in a minute.")
+    str | None,
+    typer.Option(
+        "--requests-per-minute", help="Requests with one key in a minute.", metavar="NUMBER"
+    ),
 ]
 OfPurpose = Annotated[
     Purpose | None, typer.Option("--purpose", help="What the key may do: any, rotate or sign.")

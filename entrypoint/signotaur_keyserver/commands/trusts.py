@@ -35,11 +35,13 @@ Issuer = Annotated[
     ),
 ]
 TrustId = Annotated[int, typer.Argument(metavar="ID", help="As trust list shows it.")]
-OfUser = Annotated[str, typer.Option("--user", help="Who owns the keys.")]
+OfUser = Annotated[str, typer.Option("--user", help="Who owns the keys.", metavar="NAME")]
 Audience = Annotated[
     str,
     typer.Option(
-        "--audience", help="Whom a token must be for: this server's URL, as clients give it."
+        "--audience",
+        help="Whom a token must be for: this server's URL, as clients give it.",
+        metavar="AUDIENCE",
     ),
 ]
 Exact = Annotated[
@@ -56,17 +58,26 @@ Patterns = Annotated[
 ]
 May = Annotated[Purpose, typer.Option("--may", help="What a key may do.")]
 Life = Annotated[
-    str, typer.Option("--key-life", help="How long a key lives at most, such as 15m; up to 1h.")
+    str,
+    typer.Option(
+        "--key-life",
+        help="How long a key lives at most, such as 15m; up to 1h.",
+        metavar="DURATION",
+    ),
 ]
 JwksFile = Annotated[
     Path | None,
     typer.Option(
-        "--jwks-file", help="File with the issuer's public keys (JWKS), instead of fetching them."
+        "--jwks-file",
+        help="File with the issuer's public keys (JWKS), instead of fetching them.",
+        metavar="FILE",
     ),
 ]
 CaFile = Annotated[
     Path | None,
-    typer.Option("--ca-file", help="PEM file of authorities to trust for the issuer, too."),
+    typer.Option(
+        "--ca-file", help="PEM file of authorities to trust for the issuer, too.", metavar="FILE"
+    ),
 ]
 
 

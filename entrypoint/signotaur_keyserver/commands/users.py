@@ -20,7 +20,11 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
 Admin = Annotated[bool, typer.Option("--admin", help="Make this user an administrator.")]
 Roles = Annotated[
     list[str] | None,
-    typer.Option("--role", help="A role, such as ApiKeyRotator (or ApiKeyRotation); repeatable."),
+    typer.Option(
+        "--role",
+        help="A role, such as ApiKeyRotator (or ApiKeyRotation); repeatable.",
+        metavar="ROLE",
+    ),
 ]
 PasswordStdin = Annotated[
     bool,
@@ -95,7 +99,8 @@ def edit(
     ] = None,
     role: Roles = None,
     remove_role: Annotated[
-        list[str] | None, typer.Option("--remove-role", help="A role to take away; repeatable.")
+        list[str] | None,
+        typer.Option("--remove-role", help="A role to take away; repeatable.", metavar="ROLE"),
     ] = None,
     database: DatabaseUrl = None,
 ) -> None:

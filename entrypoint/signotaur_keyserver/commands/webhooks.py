@@ -35,7 +35,9 @@ Types = Annotated[
     list[WebhookType] | None,
     typer.Option("--event", help="What to tell of; repeatable; default: everything."),
 ]
-Limit = Annotated[int, typer.Option("--limit", min=1, help="How many of the latest to show.")]
+Limit = Annotated[
+    int, typer.Option("--limit", min=1, help="How many of the latest to show.", metavar="NUMBER")
+]
 
 
 @app.command()
