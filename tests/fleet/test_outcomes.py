@@ -55,7 +55,7 @@ def test_a_run_that_was_stopped_ends_with_its_signals_code() -> None:
     stopped = outcome(12, None, stopped=ExitCode.INTERRUPTED)
     assert stopped.code == 130
     assert fleet_report(stopped).headline == (
-        "The run was interrupted. 0 of 2 keys are well: 1 failed, 1 not started."
+        "The run was interrupted. 0 of 2 keys are OK: 1 failed, 1 not started."
     )
 
 

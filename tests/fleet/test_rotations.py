@@ -51,7 +51,7 @@ def test_keys_that_are_due_are_rotated_and_the_others_are_left_alone(
     assert list(results(done)) == [*due, *fresh]
     fleet.assert_rotated_once(*due)
     assert [fleet.held(name) for name in fresh] == [fleet.keys[name] for name in fresh]
-    assert "5 of 5 keys are well: 3 rotated, 2 not due." in done.err
+    assert "5 of 5 keys are OK: 3 rotated, 2 not due." in done.err
     for number in range(1, 6):
         assert f"[{number}/5] " in done.err
     assert not [key for name in due for key in (fleet.keys[name], fleet.held(name))
@@ -78,7 +78,7 @@ def test_a_person_sees_a_bar_and_a_log_has_none(fleet: Fleet, fresh_name: str) -
     assert process.wait(PATIENCE) == 0, shown
     assert b"[######--------------] 1 of 3 keys" in shown
     assert b"[#############-------] 2 of 3 keys" in shown
-    assert b"3 of 3 keys are well: 3 not due." in shown
+    assert b"3 of 3 keys are OK: 3 not due." in shown
     assert "#" not in fleet.run().err
 
 
@@ -155,7 +155,7 @@ def test_the_fault_of_one_key_stops_no_other(fleet: Fleet, fresh_name: str) -> N
     codes = {name: each["exitCode"] for name, each in results(done).items()}
     assert codes == {**dict.fromkeys(good, 0), dead: 1, refused: 11, unknown: 2}
     assert done.code == done.json["exitCode"] == 1
-    assert "3 of 6 keys are well: 3 rotated, 3 failed." in done.err
+    assert "3 of 6 keys are OK: 3 rotated, 3 failed." in done.err
     for name in (dead, refused, unknown):
         assert results(done)[name]["keys"]
         assert results(done)[name]["next"]
@@ -199,7 +199,7 @@ def test_a_signal_ends_all_rotations_and_each_says_where_it_is(
     process.terminate()
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 143, err
-    assert "The run was terminated. 0 of 5 keys are well: 2 failed, 3 not started." in err
+    assert "The run was terminated. 0 of 5 keys are OK: 2 failed, 3 not started." in err
     assert err.count("The run was terminated (SIGTERM).") >= 2
     assert '"exitCode": null' in out
     held.let_go()

@@ -87,15 +87,15 @@ class _Log:
     def ended(self, result: EntryResult) -> None:
         """See ``FleetLog``."""
         self._ended += 1
-        self._failed += not result.is_well
+        self._failed += not result.is_ok
         if not result.document:
             what, keys, next_step = failure_in_words(result)
             self._console.fail(
                 SignotaurError(f"{result.name}: {what}", keys=keys, next_step=next_step)
             )
-        how = in_words(result) if result.is_well else f"failed ({result.code})"
+        how = in_words(result) if result.is_ok else f"failed ({result.code})"
         self._console.note(f"[{self._ended}/{self._total}] {result.name}: {how}")
-        whole = not result.is_well or self._debug
+        whole = not result.is_ok or self._debug
         for line in result.prose:
             if whole or line.startswith("Warning: "):
                 self._console.note(f"  {result.name}: {line}")

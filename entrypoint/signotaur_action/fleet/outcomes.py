@@ -41,14 +41,14 @@ class EntryResult:
     """What it wrote to stderr, by lines."""
 
     @property
-    def is_well(self) -> bool:
+    def is_ok(self) -> bool:
         """Whether the key is rotated, or is not due."""
         return self.code == ExitCode.DONE
 
     @property
     def rotated(self) -> bool:
         """Whether the key was rotated and reported."""
-        return self.is_well and self.document.get("rotated") is True
+        return self.is_ok and self.document.get("rotated") is True
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class FleetOutcome:
 
     @property
     def code(self) -> ExitCode:
-        """The exit code of the run: 0 if all keys are well, else that of the most urgent one."""
+        """The exit code of the run: 0 if all keys are OK, else that of the most urgent one."""
         if self.stopped is not None:
             return self.stopped
         codes = {_known(result.code) for result in self.results}

@@ -17,8 +17,8 @@ _KILLED = (
 def fleet_report(outcome: FleetOutcome) -> ReportContent:
     """Return the report of all results."""
     results = outcome.results
-    failed = [result.name for result in results if not result.is_well]
-    next_step = "nothing; every key is well."
+    failed = [result.name for result in results if not result.is_ok]
+    next_step = "nothing; every key is OK."
     if failed:
         next_step = (
             "correct what is shown for each key that failed, then run the same command again: it "
@@ -54,7 +54,7 @@ def in_words(result: EntryResult) -> str:
         number = found["oldKeyId"]  # not known of a key that SignotaurTool rotated
         old = "the key" if number is None else f"key {number}"
         return f"rotated {old} to key {found['keyId']}; the old one is {end}"
-    if result.is_well:
+    if result.is_ok:
         would = found.get("wouldRotate") is True
         return "would be rotated; nothing was changed (dry run)" if would else "not due"
     what, keys, next_step = failure_in_words(result)
@@ -73,10 +73,10 @@ def failure_in_words(result: EntryResult) -> tuple[str, str, str]:
 
 def _headline(outcome: FleetOutcome) -> str:
     results = outcome.results
-    well = sum(result.is_well for result in results)
+    ok = sum(result.is_ok for result in results)
     kinds = Counter(map(_kind, results))
     counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    headline = f"{well} of {len(results)} keys are well: {counted}."
+    headline = f"{ok} of {len(results)} keys are OK: {counted}."
     if outcome.stopped is None:
         return headline
     how = "interrupted" if outcome.stopped is ExitCode.INTERRUPTED else "terminated"
@@ -86,7 +86,7 @@ def _headline(outcome: FleetOutcome) -> str:
 def _kind(result: EntryResult) -> str:
     if result.code is None:
         return "not started"
-    if not result.is_well:
+    if not result.is_ok:
         return "failed"
     if result.rotated:
         return "rotated"
