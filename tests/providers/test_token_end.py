@@ -88,8 +88,8 @@ def test_gitlab(days: int, warnings: int) -> None:
 
 @pytest.mark.parametrize(
     ("lifetime", "left", "warnings"),
-    [(32, 13, 1), (32, 20, 0), (14, 13, 0), (0, 0, 0)],
-    ids=["ends soon", "lasts", "made for less", "never ends"],
+    [(32, 13, 1), (32, 20, 0), (14, 13, 0), (32, 0, 0), (0, 0, 0)],
+    ids=["ends soon", "lasts", "made for less", "no longer ends", "never ends"],
 )
 def test_vault(lifetime: int, left: int, warnings: int) -> None:
     with VaultHarness() as place:
@@ -97,6 +97,23 @@ def test_vault(lifetime: int, left: int, warnings: int) -> None:
         place.server.faults.append(fail("GET", "/lookup-self", 200, body=told))
         found = place.sink().check()
     assert len([text for text in found if "The token for Vault ends on" in text]) == warnings
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"data": [1]},
+        {"data": {"ttl": DAY}},
+        {"data": {"creation_ttl": 32 * DAY}},
+        {"data": {"creation_ttl": 32 * DAY, "ttl": "1d"}},
+        {"data": {"creation_ttl": "32d", "ttl": DAY}},
+    ],
+)
+def test_a_vault_that_does_not_tell_the_end_is_no_concern(told: dict[str, object]) -> None:
+    with VaultHarness() as place:
+        place.server.faults.append(fail("GET", "/lookup-self", 200, body=told))
+        assert list(place.sink().check()) == []
 
 
 def test_openbaos_own_answer_is_read(openbao: OpenBao) -> None:
