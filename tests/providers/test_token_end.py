@@ -162,8 +162,10 @@ def test_a_vault_token_that_ended_is_told_from_one_that_may_not_look() -> None:
         assert list(sink.token_concerns()) == []
         rights = {"secret/data/ci/signotaur": place.rights}
         place.server.add_token(place.token, rights, default=False)
-        with pytest.raises(DestinationRefusedError, match="it needs read on auth/token/lookup"):
+        with pytest.raises(DestinationRefusedError, match="it needs read on auth/token") as caught:
             sink.token_concerns()
+        assert caught.value.what.startswith(f"{sink.name} cannot be used: ")
+        assert caught.value.next.startswith("Fix VAULT_ADDR, VAULT_TOKEN or the token's policy")
         place.revoke()
         [concern] = sink.token_concerns()
         assert concern.startswith("Vault refuses the token: it ended, was revoked")

@@ -214,14 +214,15 @@ def test_a_platform_that_gives_no_token_is_reported(job: Job) -> None:
 @pytest.mark.parametrize(
     ("environ", "fault"),
     [
-        ({"VAULT_AUTH_METHOD": "ldap"}, "must be one of jwt, kubernetes, approle"),
-        ({"VAULT_AUTH_ROLE": ""}, "VAULT_AUTH_ROLE"),
+        ({"VAULT_AUTH_METHOD": "ldap"}, "must be one of jwt, kubernetes, approle$"),
+        ({"VAULT_AUTH_ROLE": ""}, "this VAULT_AUTH_METHOD: VAULT_AUTH_ROLE$"),
+        ({"VAULT_AUTH_ROLE": " ", "VAULT_AUTH_METHOD": "kubernetes"}, ": VAULT_AUTH_ROLE$"),
         ({"ACTIONS_ID_TOKEN_REQUEST_URL": ""}, "id-token: write"),
-        ({"VAULT_AUTH_METHOD": "approle"}, "VAULT_ROLE_ID and VAULT_SECRET_ID"),
-        ({"BAO_TOKEN": "both"}, "are both set"),
+        ({"VAULT_AUTH_METHOD": "approle"}, ": VAULT_ROLE_ID and VAULT_SECRET_ID$"),
+        ({"BAO_TOKEN": "both"}, "BAO_TOKEN and VAULT_AUTH_METHOD are both set; unset one of them$"),
     ],
 )
 def test_what_is_missing_is_said_at_once(job: Job, environ: dict[str, str], fault: str) -> None:
-    with pytest.raises(SinkError, match=fault):
+    with pytest.raises(SinkError, match=f"^vault: .*{fault}"):
         job.sink(**environ)
     assert job.issuer.requests == []
