@@ -349,6 +349,18 @@ def test_a_program_that_is_missing_is_found_before_anything_is_sent(tmp_path: Pa
         sink("sh", environ={"PATH": str(tmp_path)}).check()
 
 
+def test_a_program_is_looked_for_where_the_runs_variables_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "store"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert sink("store", environ={"PATH": str(tmp_path)}).check() == []
+    with pytest.raises(DestinationRefusedError):
+        sink("store", environ={}).check()
+
+
 def told_without_check(failing: CommandSink) -> str:
     with pytest.raises(DeliveryError) as caught:
         failing.deliver(delivery(KEY))
