@@ -178,11 +178,11 @@ def test_a_sign_in_that_gives_no_token_is_reported(disturbed: Job, told: dict[st
 
 
 def test_a_sign_in_that_is_denied_tells_what_it_needs(disturbed: Job) -> None:
-    denied = {"errors": ["permission denied"]}
-    disturbed.place.server.faults.append(fail("POST", "/login$", 403, body=denied, times=9))
-    said = disturbed.refused()
-    assert "Vault refuses the token (403: permission denied): it needs a sign-in at" in said
-    assert "at auth/jwt that is open to this job." in said
+    denied = fail("POST", "/v1/auth/ci/jwt/login$", 403, body={"errors": ["not for you"]}, times=9)
+    disturbed.place.server.faults.append(denied)
+    said = disturbed.refused(VAULT_AUTH_PATH="ci/jwt")
+    assert "Vault refuses the token (403: not for you): it needs a sign-in at" in said
+    assert "at auth/ci/jwt that is open to this job." in said
 
 
 def test_a_job_that_signs_in_has_no_token_that_could_end(job: Job) -> None:
