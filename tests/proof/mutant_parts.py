@@ -73,7 +73,7 @@ PARTS = {
             "aws", "aws_access", "aws_identity", "aws_parameter", "aws_secret", "aws_signature",
             "members",
         ),
-        _providers("aws", "aws_identity", "aws_signature"),
+        _providers("aws", "aws_identity", "aws_signature", "token_end"),
         "aws or amazon",
     ),
     "azure-devops-var": _store("azure_devops_var", "devops"),
@@ -110,8 +110,8 @@ PARTS = {
     "teamcity-param": _store("teamcity_param", "teamcity"),
     "vault": Part(
         _sinks("vault", "vault_access", "vault_login"),
-        _providers("openbao", "vault_engines", "vault_login", "vault_sink"),
-        "openbao or vault and not azure",
+        _providers("openbao", "token_end", "vault_engines", "vault_login", "vault_sink"),
+        "openbao or vault and not (azure or tls)",
     ),
 }  # fmt: skip
 """In the order of the table. Each module of the sinks is in one of them."""

@@ -25,6 +25,9 @@ SETTINGS = """\
 [mutmut]
 source_paths=
     src
+also_copy=
+    docs
+    README.md
 only_mutate=
 {changed}
 pytest_add_cli_args_test_selection=
@@ -62,9 +65,11 @@ def prepare(name: str, part: Part) -> Path:
     """Make and return the folder in which mutmut works; what it has tried already stays."""
     folder = folder_of(name)
     leave = shutil.ignore_patterns("__pycache__")
-    for origin, copy in ((ROOT / "entrypoint", "src"), (ROOT / "tests", "tests")):
+    # Some tests read the manual: a policy on a page is the one that they try.
+    for origin, copy in (("entrypoint", "src"), ("tests", "tests"), ("docs", "docs")):
         shutil.rmtree(folder / copy, ignore_errors=True)
-        shutil.copytree(origin, folder / copy, ignore=leave)
+        shutil.copytree(ROOT / origin, folder / copy, ignore=leave)
+    shutil.copy(ROOT / "README.md", folder)
     changed = "\n".join(f"    src/signotaur_action/{each}" for each in part.changed)
     tests = "\n".join(f"    tests/{each}" for each in part.tests)
     settings = SETTINGS.format(changed=changed, tests=tests, selected=part.selected)

@@ -29,6 +29,7 @@ MAKES = {
     "parameter": AwsParameterHarness,
 }
 THROTTLED = {"__type": "ThrottlingException", "message": "Rate exceeded"}
+SHAPED = {"__type": "com.amazonaws.ssm#ThrottlingException", "Message": "Rate exceeded"}
 
 
 @pytest.fixture(params=MAKES.values(), ids=list(MAKES))
@@ -129,9 +130,10 @@ def test_without_the_right_to_write_nothing_is_delivered(place: AmazonPlace) -> 
     assert "it needs " in said
 
 
-def test_a_throttled_call_is_sent_again(place: AmazonPlace) -> None:
+@pytest.mark.parametrize("body", [THROTTLED, SHAPED])
+def test_a_throttled_call_is_sent_again(place: AmazonPlace, body: dict[str, str]) -> None:
     sink = place.sink()
-    place.server.faults.append(fail("POST", "", 400, body=THROTTLED, times=2))
+    place.server.faults.append(fail("POST", "", 400, body=body, times=2))
     sink.deliver(delivery(KEY))
     assert place.read() == KEY
     assert place.clock.slept == [2.0, 2.0]
@@ -154,15 +156,63 @@ def test_a_refusal_never_tells_the_key(place: AmazonPlace) -> None:
     assert place.session not in said
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"__type": "ValidationException", "message": "no"}, "400: ValidationException: no."),
+        ({"__type": "a.b#ValidationException", "Message": "no"}, "400: ValidationException: no."),
+        ({"__type": "ValidationException"}, "400: ValidationException."),
+        ({"message": "no"}, "400: no."),
+        ({"Error": {}}, "400: it gave no reason."),
+        ({"Error": "no"}, "400: it gave no reason."),
+    ],
+)
+def test_a_refusal_is_reported_in_the_services_words(
+    place: AmazonPlace, body: dict[str, Any], said: str
+) -> None:
+    place.server.faults.append(fail("POST", "", 400, body=body, times=ALWAYS))
+    assert refused(place).what.endswith(said)
+    assert not_delivered(place).what.endswith(said)
+
+
 @pytest.mark.parametrize("missing", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"])
-def test_what_is_missing_is_told(place: AmazonPlace, missing: str) -> None:
+@pytest.mark.parametrize("text", ["", " "])
+def test_what_is_missing_is_told(place: AmazonPlace, missing: str, text: str) -> None:
     with pytest.raises(SinkError, match=missing):
-        place.sink(**{missing: ""})
+        place.sink(**{missing: text})
+
+
+def test_all_credentials_that_are_missing_are_told(place: AmazonPlace) -> None:
+    with pytest.raises(SinkError) as caught:
+        place.sink(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+    assert str(caught.value) == (
+        f"{place.text.partition(':')[0]}: these must be set in the environment: AWS_ACCESS_KEY_ID "
+        "and AWS_SECRET_ACCESS_KEY, the credentials of a role or a user; or AWS_ROLE_ARN and an ID "
+        "token"
+    )
+
+
+@pytest.mark.parametrize("variable", ["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"])
+@pytest.mark.parametrize("text", ["two words", "with\nline", "ünseen"])
+def test_credentials_that_no_header_carries_are_a_fault(
+    place: AmazonPlace, variable: str, text: str
+) -> None:
+    more: dict[str, Any] = {variable: text}
+    with pytest.raises(SinkError, match=f": {variable} contains characters") as caught:
+        place.sink(**more)
+    assert text not in str(caught.value)
+
+
+def test_spaces_around_credentials_are_ignored(place: AmazonPlace) -> None:
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION")
+    padded: dict[str, Any] = {name: f" {place.environ[name]}\n" for name in names}
+    assert list(place.sink(**padded).check()) == []
 
 
 def test_another_variable_or_the_argument_names_the_region(place: AmazonPlace) -> None:
     named: dict[str, Any] = {"AWS_REGION": "", "AWS_DEFAULT_REGION": "us-east-2"}
     assert place.sink(**named).name.endswith("region us-east-2")
+    assert place.sink(AWS_DEFAULT_REGION="us-east-2").name.endswith("region eu-central-1")
     assert place.sink(f"{place.text},region=us-west-1").name.endswith("region us-west-1")
 
 
@@ -236,11 +286,33 @@ def test_an_answer_without_the_version_is_no_proof(
     assert "did not return the version" in not_delivered(secret).what
 
 
+@pytest.mark.parametrize("stages", [{}, {"VersionStages": []}, {"VersionStages": ["AWSCURRENT"]}])
+def test_the_version_is_the_proof_where_no_other_one_is_current(
+    secret: AwsSecretHarness, stages: dict[str, list[str]]
+) -> None:
+    given = delivery(KEY)
+    body = {"VersionId": str(given.rotation_id), **stages}
+    secret.server.faults.append(fail("POST", "", 200, body=body))
+    secret.sink().deliver(given)
+
+
 def test_a_version_that_somebody_replaced_is_no_proof(secret: AwsSecretHarness) -> None:
     given = delivery(KEY)
     body = {"VersionId": str(given.rotation_id), "VersionStages": ["AWSPREVIOUS"]}
     secret.server.faults.append(fail("POST", "", 200, body=body))
     assert "no longer the current one" in not_delivered(secret).what
+
+
+@pytest.mark.parametrize("field", ["", "KEY"])
+def test_a_secret_that_has_no_value_yet_gets_one(field: str) -> None:
+    with AwsSecretHarness(new=True, field=field) as place:
+        place.server.ask("secretsmanager.CreateSecret", Name=place.name)
+        sink = place.sink()
+        concerns = [f"{sink.name}: the secret does not have this field yet; it will be added."]
+        assert list(sink.check()) == (concerns if field else [])
+        assert sink.read_back() is None
+        sink.deliver(delivery(KEY))
+        assert place.read() == KEY
 
 
 # Fields
@@ -340,9 +412,26 @@ def test_another_kms_key_is_taken_when_it_is_named(parameter: AwsParameterHarnes
 
 def test_a_kms_key_that_may_not_be_known_is_told(parameter: AwsParameterHarness) -> None:
     parameter.server.denied.add("DescribeParameters")
-    [concern] = parameter.sink().check()
+    sink = parameter.sink()
+    [concern] = sink.check()
+    assert concern.startswith(f"{sink.name}: ssm:DescribeParameters is not allowed")
     assert "the account's default KMS key" in concern
     assert parameter.sink(f"{parameter.text},key=alias/signing").check() == []
+
+
+def test_the_tier_of_a_parameter_stays(parameter: AwsParameterHarness) -> None:
+    """An advanced one cannot become a standard one: Amazon would refuse the write."""
+    parameter.put_parameter(OLDER, Type="SecureString", KeyId=parameter.kms_key, Tier="Advanced")
+    parameter.sink().deliver(delivery(KEY))
+    [request] = [each for each in parameter.server.requests if KEY.encode() in each.body]
+    assert request.json["Tier"] == "Advanced"
+
+
+def test_a_parameter_may_be_named_by_its_arn(parameter: AwsParameterHarness) -> None:
+    arn = f"arn:aws:ssm:eu-central-1:123456789012:parameter/{parameter.name}"
+    parameter.sink(f"aws-parameter:{arn}").deliver(delivery(KEY))
+    [request] = [each for each in parameter.server.requests if KEY.encode() in each.body]
+    assert (request.json["Name"], request.json["KeyId"]) == (arn, parameter.kms_key)
 
 
 @pytest.mark.parametrize("kind", ["String", "StringList"])
@@ -365,9 +454,13 @@ def test_a_parameter_that_may_not_be_read_is_proved_by_its_version(
     assert parameter.read() == KEY
 
 
-def test_an_answer_without_a_version_is_no_proof(parameter: AwsParameterHarness) -> None:
+@pytest.mark.parametrize("answer", [{}, {"Version": 0}, {"Version": "3"}])
+def test_an_answer_without_a_version_is_no_proof(
+    parameter: AwsParameterHarness, answer: dict[str, object]
+) -> None:
     def unproved(call: Call) -> Reply | None:
-        return Reply(200, {}) if KEY.encode() in call.body else None
+        return Reply(200, answer) if KEY.encode() in call.body else None
 
     parameter.server.faults.append(unproved)
-    assert "did not return the version" in not_delivered(parameter).what
+    expected = ": AWS SSM did not return the version of the parameter."
+    assert not_delivered(parameter).what.endswith(expected)

@@ -162,7 +162,7 @@ def test_a_token_for_somebody_else_is_sent_to_nobody(job: Job) -> None:
 
 def test_a_token_that_has_ended_is_refused(job: Job) -> None:
     said = job.refused(AWS_ID_TOKEN=job.issuer.token(AUDIENCE, exp=1_700_000_000))
-    assert "400: ExpiredTokenException" in said
+    assert "AWS STS refuses the token (400: ExpiredTokenException" in said
 
 
 @pytest.mark.parametrize(
@@ -170,6 +170,13 @@ def test_a_token_that_has_ended_is_refused(job: Job) -> None:
     [
         {},
         {"AssumeRoleWithWebIdentityResponse": []},
+        {
+            "AssumeRoleWithWebIdentityResponse": {
+                "AssumeRoleWithWebIdentityResult": {
+                    "Credentials": {"AccessKeyId": "A", "SecretAccessKey": "b"}
+                }
+            }
+        },
         {
             "AssumeRoleWithWebIdentityResponse": {
                 "AssumeRoleWithWebIdentityResult": {
@@ -210,6 +217,7 @@ def test_the_shortest_session_is_asked_for(job: Job) -> None:
     [asked] = [each for each in job.place.server.requests if b"WebIdentityToken" in each.body]
     form = parse_qs(asked.body.decode())
     assert (form["Version"], form["DurationSeconds"]) == (["2011-06-15"], ["900"])
+    assert form["RoleSessionName"] == ["signotaur-action"]
 
 
 def test_an_issuer_that_amazon_cannot_reach_is_waited_for(job: Job) -> None:

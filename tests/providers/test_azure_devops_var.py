@@ -14,6 +14,9 @@ from support.providers.azure_devops import GROUP, PROJECT, AzureDevopsHarness, T
 from support.providers.exchange import Call, Reply, after, fail
 from support.providers.stores import NAME, NEIGHBOUR
 
+NOT_SAID = "Azure DevOps answered, but does not say that the group changed"
+NOT_SHOWN = "Azure DevOps accepted the key, but does not show the variable as changed"
+
 
 @pytest.fixture
 def devops() -> Iterator[AzureDevopsHarness]:
@@ -86,8 +89,18 @@ def test_a_service_that_loses_another_variable_is_reported(devops: AzureDevopsHa
 def test_a_change_that_does_not_show_is_reported(devops: AzureDevopsHarness, moment: Any) -> None:
     group = devops.server._shown(devops.server.groups[devops.group])
     devops.server.faults.append(fail("PUT", "", 200, body=group | {"modifiedOn": moment}))
-    said = not_delivered(devops).what
-    assert "does not say that the group changed" in said or "as changed" in said
+    assert not_delivered(devops).what.endswith((f": {NOT_SAID}.", f": {NOT_SHOWN}."))
+
+
+def test_an_answer_about_another_group_is_reported(devops: AzureDevopsHarness) -> None:
+    group = devops.server._shown(devops.server.groups[devops.group])
+    devops.server.faults.append(fail("PUT", "", 200, body=group | {"id": devops.group + 1}))
+    assert not_delivered(devops).what.endswith(f": {NOT_SAID}.")
+
+
+def test_a_variable_that_is_gone_afterwards_is_reported(new_devops: AzureDevopsHarness) -> None:
+    new_devops.server.faults.append(after("PUT", "", lambda: new_devops.variables.pop(NAME)))
+    assert not_delivered(new_devops).what.endswith(f": {NOT_SHOWN}.")
 
 
 def test_a_variable_that_is_shown_to_everybody_afterwards_is_reported(
@@ -97,7 +110,7 @@ def test_a_variable_that_is_shown_to_everybody_afterwards_is_reported(
         devops.variables[NAME]["isSecret"] = False
 
     devops.server.faults.append(after("PUT", "", expose))
-    with pytest.raises(DeliveryError, match="does not show the variable as changed") as caught:
+    with pytest.raises(DeliveryError, match=NOT_SHOWN) as caught:
         devops.sink().deliver(delivery(KEY))
     assert KEY not in str(caught.value)
 

@@ -117,7 +117,8 @@ def test_a_variable_that_is_shown_to_everybody_afterwards_is_reported(
         bitbucket.server.variables[REPOSITORY][0]["secured"] = False
 
     bitbucket.server.faults.append(after("PUT", "", expose))
-    with pytest.raises(DeliveryError, match="does not show the variable as secured") as caught:
+    said = ": Bitbucket accepted the key, but does not show the variable as secured"
+    with pytest.raises(DeliveryError, match=said) as caught:
         bitbucket.sink().deliver(delivery(KEY))
     assert KEY not in str(caught.value)
 
@@ -128,18 +129,37 @@ def test_an_answer_about_another_variable_is_reported(
 ) -> None:
     body = bitbucket.held() | said
     bitbucket.server.faults.append(fail("PUT", "", 200, body=body))
-    assert "does not say that the variable changed" in not_delivered(bitbucket).what
+    expected = ": Bitbucket answered, but does not say that the variable changed."
+    assert not_delivered(bitbucket).what.endswith(expected)
 
 
 @pytest.mark.parametrize("identity", ["../..", "{..}", 3, None])
 def test_invalid_ids_never_enter_a_url_path(bitbucket: BitbucketHarness, identity: Any) -> None:
     body = {"values": [{"uuid": identity, "key": NAME, "secured": True}]}
     bitbucket.server.faults.append(fail("GET", "", 200, body=body, times=ALWAYS))
-    assert "returned no id" in not_delivered(bitbucket).what
+    assert not_delivered(bitbucket).what.endswith(": Bitbucket returned no id.")
     assert written(bitbucket) == []
 
 
 # What is refused
+
+
+@pytest.mark.parametrize(
+    ("path", "listed"),
+    [("/environments[?]", "the deployment environments"), ("/variables[?]", "the variables")],
+)
+@pytest.mark.parametrize("body", [{"values": 3}, {"values": ["x"]}, {}, []])
+def test_a_list_of_another_form_is_refused(path: str, listed: str, body: Any) -> None:
+    with BitbucketHarness(owner=f"{REPOSITORY}:{DEPLOYMENT}") as place:
+        place.server.faults.append(fail("GET", path, 200, body=body, times=ALWAYS))
+        assert refused(place).what.endswith(f": the store does not list {listed}.")
+        assert not_delivered(place).what.endswith(f": the store does not list {listed}.")
+
+
+@pytest.mark.parametrize("body", [{"error": {}}, {"error": "x"}, [], b"<html>"])
+def test_a_refusal_of_another_form_is_reported(bitbucket: BitbucketHarness, body: Any) -> None:
+    bitbucket.server.faults.append(fail("", "", 403, body=body, times=ALWAYS))
+    assert "403: it gave no reason" in refused(bitbucket).what
 
 
 def test_a_missing_right_to_write_is_found_by_the_delivery(owned: BitbucketHarness) -> None:

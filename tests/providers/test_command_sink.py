@@ -19,7 +19,7 @@ from signotaur_action.errors import DeliveryError, DestinationRefusedError
 from signotaur_action.http import StoreAccess, TimeBudget
 from signotaur_action.machine.clock import SystemClock
 from signotaur_action.model import Secret
-from signotaur_action.sinks.base import SinkContext
+from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.command import CommandSink
 from signotaur_wire import keyformat
 from support.client import start_client
@@ -140,6 +140,20 @@ def test_variables_describe_the_key_without_showing_it(tmp_path: Path) -> None:
     ]
     shell(script, tmp_path / "facts").deliver(replace(given, expires_at=None))
     assert (tmp_path / "facts").read_text().startswith("SIGNOTAUR_KEY_EXPIRES_AT=\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("store 'the key", "command: cannot be split into words: No closing quotation"),
+        ("", "command: needs a program and its arguments"),
+        (" ", "command: needs a program and its arguments"),
+    ],
+)
+def test_a_command_that_cannot_be_is_a_fault(text: str, fault: str) -> None:
+    with pytest.raises(SinkError) as caught:
+        CommandSink(text, SinkContext(lambda _: None, PATH))
+    assert str(caught.value) == fault
 
 
 def test_long_commands_that_begin_alike_are_two_destinations() -> None:
@@ -320,16 +334,31 @@ def test_a_program_that_is_missing_is_found_before_anything_is_sent(tmp_path: Pa
     (tmp_path / "text").write_text("#!/bin/sh\n")
     for program in ("no-such-program", tmp_path / "missing", tmp_path / "text", tmp_path):
         missing = sink(program, "--flag")
-        with pytest.raises(
-            DestinationRefusedError, match="is not a program on this machine"
-        ) as caught:
+        with pytest.raises(DestinationRefusedError) as caught:
             missing.check()
-        assert missing.name in caught.value.what
-        assert "the action in the folder cli" in caught.value.next
+        assert caught.value.what == (
+            f"{missing.name} cannot be used: {program} is not a program on this machine."
+        )
+        assert caught.value.next == (
+            "Install it or give its full path. The action's image contains no programs: use the "
+            "client itself, or the action in the folder cli."
+        )
         assert "could not be written" in told_without_check(missing)
     assert sink("sh", environ={}).check() == []  # the system's own PATH
     with pytest.raises(DestinationRefusedError):
         sink("sh", environ={"PATH": str(tmp_path)}).check()
+
+
+def test_a_program_is_looked_for_where_the_runs_variables_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "store"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert sink("store", environ={"PATH": str(tmp_path)}).check() == []
+    with pytest.raises(DestinationRefusedError):
+        sink("store", environ={}).check()
 
 
 def told_without_check(failing: CommandSink) -> str:

@@ -163,6 +163,16 @@ def test_two_variables_that_differ_are_a_fault(place: OpenBaoOverTls, what: str)
     assert "one.example" not in str(caught.value)
 
 
+def test_all_variables_that_differ_are_told_at_once(place: OpenBaoOverTls) -> None:
+    more: dict[str, Any] = {"VAULT_ADDR": "https://one.example", "VAULT_TOKEN": "another"}
+    with pytest.raises(SinkError) as caught:
+        place.sink(**more)
+    assert str(caught.value) == (
+        "vault: BAO_ADDR and VAULT_ADDR are both set, and differ; unset one of them; BAO_TOKEN and "
+        "VAULT_TOKEN are both set, and differ; unset one of them"
+    )
+
+
 def test_two_variables_that_agree_are_none(place: OpenBaoOverTls) -> None:
     place.sink(VAULT_ADDR=place.bao.url, VAULT_TOKEN=place.token).check()
 

@@ -13,6 +13,8 @@ from support.providers.exchange import after, fail
 from support.providers.stores import NAME
 from support.providers.teamcity import PROJECT, TeamcityHarness, Token
 
+NOT_SHOWN = "TeamCity accepted the key, but does not show the parameter as a password"
+
 
 @pytest.fixture
 def teamcity() -> Iterator[TeamcityHarness]:
@@ -77,7 +79,27 @@ def test_names_of_parameters_may_have_a_prefix(teamcity: TeamcityHarness, name: 
 
 def test_a_parameter_that_is_gone_afterwards_is_reported(new_teamcity: TeamcityHarness) -> None:
     new_teamcity.server.faults.append(after("PUT", "", new_teamcity.project.parameters.clear))
-    assert "does not show the parameter as a password" in not_delivered(new_teamcity).what
+    assert not_delivered(new_teamcity).what.endswith(f": {NOT_SHOWN}.")
+
+
+def test_a_parameter_that_only_the_project_above_has_afterwards_is_reported(
+    new_teamcity: TeamcityHarness,
+) -> None:
+    def move() -> None:
+        project = new_teamcity.project
+        project.inherited[NAME] = project.parameters.pop(NAME)
+
+    new_teamcity.server.faults.append(after("PUT", "", move))
+    assert not_delivered(new_teamcity).what.endswith(f": {NOT_SHOWN}.")
+
+
+@pytest.mark.parametrize("said", [{"name": "OTHER"}, {"name": 3}, {}])
+def test_an_answer_about_another_parameter_is_reported(
+    teamcity: TeamcityHarness, said: dict[str, Any]
+) -> None:
+    teamcity.server.faults.append(fail("PUT", "", 200, body=said))
+    expected = ": TeamCity answered, but does not say that the parameter changed."
+    assert not_delivered(teamcity).what.endswith(expected)
 
 
 def test_a_parameter_that_is_visible_afterwards_is_reported(teamcity: TeamcityHarness) -> None:
@@ -85,7 +107,7 @@ def test_a_parameter_that_is_visible_afterwards_is_reported(teamcity: TeamcityHa
         teamcity.held()["type"] = {"rawValue": "text"}
 
     teamcity.server.faults.append(after("PUT", "", expose))
-    with pytest.raises(DeliveryError, match="does not show the parameter as a password") as caught:
+    with pytest.raises(DeliveryError, match=NOT_SHOWN) as caught:
         teamcity.sink().deliver(delivery(KEY))
     assert KEY not in str(caught.value)
 
@@ -95,8 +117,20 @@ def test_another_parameter_than_the_requested_one_is_refused(
     teamcity: TeamcityHarness, said: dict[str, Any]
 ) -> None:
     teamcity.server.faults.append(fail("GET", "/parameters/", 200, body=said, times=ALWAYS))
-    assert "did not return the requested parameter" in refused(teamcity).what
-    not_delivered(teamcity)
+    expected = ": TeamCity did not return the requested parameter."
+    assert refused(teamcity).what.endswith(expected)
+    assert not_delivered(teamcity).what.endswith(expected)
+
+
+@pytest.mark.parametrize("said", [{"id": "Other"}, {"id": 3}, {}])
+def test_another_project_than_the_requested_one_is_refused(
+    new_teamcity: TeamcityHarness, said: dict[str, Any]
+) -> None:
+    faults = new_teamcity.server.faults
+    faults.append(fail("GET", "[?]fields=id$", 200, body=said, times=ALWAYS))
+    expected = ": TeamCity did not return the requested project."
+    assert refused(new_teamcity).what.endswith(expected)
+    assert not_delivered(new_teamcity).what.endswith(expected)
 
 
 # What is refused
@@ -121,7 +155,9 @@ def test_another_project_is_refused(teamcity: TeamcityHarness) -> None:
     assert "404: No project found by locator 'id:Other'" in refused(teamcity, sink).what
 
 
-@pytest.mark.parametrize("body", [{"errors": []}, {"errors": ["x"]}, {"errors": 3}, b"<html>"])
+@pytest.mark.parametrize(
+    "body", [{"errors": []}, {"errors": ["x"]}, {"errors": [{}]}, {"errors": 3}, b"<html>"]
+)
 def test_a_refusal_of_another_form_is_reported(teamcity: TeamcityHarness, body: Any) -> None:
     teamcity.server.faults.append(fail("", "", 403, body=body, times=ALWAYS))
     assert "403: it gave no reason" in refused(teamcity).what

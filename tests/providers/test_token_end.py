@@ -88,8 +88,8 @@ def test_gitlab(days: int, warnings: int) -> None:
 
 @pytest.mark.parametrize(
     ("lifetime", "left", "warnings"),
-    [(32, 13, 1), (32, 20, 0), (14, 13, 0), (0, 0, 0)],
-    ids=["ends soon", "lasts", "made for less", "never ends"],
+    [(32, 13, 1), (32, 20, 0), (14, 13, 0), (32, 0, 0), (0, 0, 0)],
+    ids=["ends soon", "lasts", "made for less", "no longer ends", "never ends"],
 )
 def test_vault(lifetime: int, left: int, warnings: int) -> None:
     with VaultHarness() as place:
@@ -97,6 +97,23 @@ def test_vault(lifetime: int, left: int, warnings: int) -> None:
         place.server.faults.append(fail("GET", "/lookup-self", 200, body=told))
         found = place.sink().check()
     assert len([text for text in found if "The token for Vault ends on" in text]) == warnings
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"data": [1]},
+        {"data": {"ttl": DAY}},
+        {"data": {"creation_ttl": 32 * DAY}},
+        {"data": {"creation_ttl": 32 * DAY, "ttl": "1d"}},
+        {"data": {"creation_ttl": "32d", "ttl": DAY}},
+    ],
+)
+def test_a_vault_that_does_not_tell_the_end_is_no_concern(told: dict[str, object]) -> None:
+    with VaultHarness() as place:
+        place.server.faults.append(fail("GET", "/lookup-self", 200, body=told))
+        assert list(place.sink().check()) == []
 
 
 def test_openbaos_own_answer_is_read(openbao: OpenBao) -> None:
@@ -145,8 +162,10 @@ def test_a_vault_token_that_ended_is_told_from_one_that_may_not_look() -> None:
         assert list(sink.token_concerns()) == []
         rights = {"secret/data/ci/signotaur": place.rights}
         place.server.add_token(place.token, rights, default=False)
-        with pytest.raises(DestinationRefusedError, match="it needs read on auth/token/lookup"):
+        with pytest.raises(DestinationRefusedError, match="it needs read on auth/token") as caught:
             sink.token_concerns()
+        assert caught.value.what.startswith(f"{sink.name} cannot be used: ")
+        assert caught.value.next.startswith("Fix VAULT_ADDR, VAULT_TOKEN or the token's policy")
         place.revoke()
         [concern] = sink.token_concerns()
         assert concern.startswith("Vault refuses the token: it ended, was revoked")

@@ -53,6 +53,21 @@ def test_a_token_that_may_not_read_its_policies_is_accepted(vault: VaultHarness)
     assert vault.read() == KEY
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_vault_that_does_not_tell_rights_is_accepted(vault: VaultHarness, status: int) -> None:
+    vault.server.faults.append(fail("POST", "capabilities-self", status))
+    assert list(vault.sink().check()) == []
+
+
+@pytest.mark.parametrize("told", [{}, {"capabilities": "update"}, {"capabilities": ["deny"]}])
+def test_rights_that_are_not_listed_are_missing(
+    vault: VaultHarness, told: dict[str, object]
+) -> None:
+    vault.server.faults.append(fail("POST", "capabilities-self", 200, body=told))
+    expected = f": the token's policy lacks update on {POLICY_PATH}."
+    assert refused(vault).what.endswith(expected)
+
+
 def test_the_root_token_may_write(vault: VaultHarness) -> None:
     sink = vault.sink(VAULT_TOKEN=vault.server.root)
     assert list(sink.check()) == []
@@ -105,6 +120,42 @@ def test_an_unknown_engine_version_is_refused_until_there_is_a_secret(
     assert list(sink.check()) == []
     sink.deliver(delivery(KEY))
     assert new_vault.read() == KEY
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"data": [1]},
+        {"data": {"options": None}},
+        {"data": {"options": {}}},
+        {"data": {"options": {"version": "1"}}},
+    ],
+)
+def test_an_engine_that_does_not_say_version_2_is_refused(
+    new_vault: VaultHarness, told: dict[str, object]
+) -> None:
+    new_vault.server.faults.append(fail("GET", "internal/ui/mounts", 200, body=told))
+    assert refused(new_vault).what.endswith(": secret is not a KV version 2 engine.")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"data": [1]},
+        {"data": {"data": {}}},
+        {"data": {"data": {}, "metadata": [1]}},
+        {"data": {"data": {}, "metadata": {"version": "1"}}},
+        {"data": {"data": None, "metadata": {"version": 1}}},
+    ],
+)
+def test_a_secret_without_fields_or_version_is_refused(
+    vault: VaultHarness, told: dict[str, object]
+) -> None:
+    vault.server.faults.append(fail("GET", "/data/ci/", 200, body=told, times=ALWAYS))
+    assert refused(vault).what.endswith(": secret is not a KV version 2 engine.")
+    assert not_delivered(vault).what.endswith(": secret is not a KV version 2 engine.")
 
 
 def test_a_mount_that_is_missing_is_reported(vault: VaultHarness) -> None:
@@ -164,33 +215,35 @@ def test_a_path_is_escaped_part_by_part(vault: VaultHarness, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "fault"),
     [
-        "vault:",
-        "vault:secret/app",
-        "vault:secret/app#",
-        "vault:#KEY",
-        "vault:secret#KEY",
-        "vault:secret/#KEY",
-        "vault:/secret/app#KEY",
-        "vault:secret/app/#KEY",
-        "vault:secret//app#KEY",
-        "vault:secret/../app#KEY",
-        "vault:secret/./app#KEY",
-        "vault:secret/..#KEY",
-        "vault:secret/app.#KEY",
-        "vault:secret/a b#KEY",
-        "vault:secret/äpp#KEY",
-        "vault:secret/app#A KEY",
-        "vault:secret/app\n#KEY",
-        "vault:app#KEY,mount=/",
-        "vault:app#KEY,mount=..",
-        "vault:app#KEY,mount=a,mount=b",
+        ("", "vault: needs PATH#FIELD$"),
+        ("secret/app", "vault: needs PATH#FIELD$"),
+        ("secret/app#", "vault: needs a name of letters, digits and signs after the #"),
+        ("#KEY", "vault: needs PATH#FIELD$"),
+        ("secret#KEY", "vault: needs MOUNT/PATH#FIELD, or mount=$"),
+        ("secret/#KEY", "vault: needs MOUNT/PATH#FIELD, or mount=$"),
+        ("/secret/app#KEY", "vault: the mount: needs a name of parts separated by slashes"),
+        ("secret/app/#KEY", "vault: the path: needs a name of parts separated by slashes"),
+        ("secret//app#KEY", "vault: the path: "),
+        ("secret/../app#KEY", "vault: the path: "),
+        ("secret/./app#KEY", "vault: the path: "),
+        ("secret/..#KEY", "vault: the path: "),
+        ("secret/app.#KEY", "vault: the path: "),
+        ("secret/a b#KEY", "vault: the path: "),
+        ("secret/äpp#KEY", "vault: the path: "),
+        ("secret/app#A KEY", "after the #"),
+        ("secret/app\n#KEY", "vault: "),
+        ("app#KEY,mount=/", "vault: the mount: "),
+        ("app#KEY,mount=..", "vault: the mount: "),
+        ("app#KEY,mount=a,mount=b", "vault: "),
     ],
 )
-def test_a_destination_that_makes_no_sense_is_a_fault(vault: VaultHarness, text: str) -> None:
-    with pytest.raises(SinkError):
-        vault.sink(text)
+def test_a_destination_that_makes_no_sense_is_a_fault(
+    vault: VaultHarness, text: str, fault: str
+) -> None:
+    with pytest.raises(SinkError, match=fault):
+        vault.sink(f"vault:{text}")
 
 
 @pytest.mark.parametrize("namespace", ["team one", "team\r\nX-Evil: 1", "ünits"])

@@ -14,12 +14,13 @@ from docs.pages import PAGES
 from providers.store_checks import KEY
 from signotaur_action.errors import DestinationRefusedError
 from signotaur_action.model import Secret
-from signotaur_action.ports import Sink
+from signotaur_action.ports import Sink, TokenHolder
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkError
+from support.providers.exchange import fail
 from support.providers.id_tokens import ISSUER, IdTokens, claims_of
 from support.providers.openbao import OpenBao
-from support.providers.stores import OpenBaoOverTls
+from support.providers.stores import OpenBaoOverTls, VaultHarness
 
 POLICY = {"path": {"secret/data/ci/signotaur": {"capabilities": ["read", "create", "update"]}}}
 
@@ -27,12 +28,12 @@ POLICY = {"path": {"secret/data/ci/signotaur": {"capabilities": ["read", "create
 class Job:
     """A job without a token of Vault's, and what its run masked."""
 
-    def __init__(self, place: OpenBaoOverTls, issuer: IdTokens) -> None:
+    def __init__(self, place: VaultHarness, issuer: IdTokens) -> None:
         self.place = place
         self.issuer = issuer
         self.masked: list[str] = []
         self.environ = {
-            name: value for name, value in place.environ.items() if name != "BAO_TOKEN"
+            name: value for name, value in place.environ.items() if name != place.token_variable
         } | {"VAULT_AUTH_METHOD": "jwt", "VAULT_AUTH_ROLE": "rotation"}
         self.environ |= issuer.environ
 
@@ -120,8 +121,8 @@ def test_an_approle_signs_in(job: Job) -> None:
     role = bao.must("GET", "auth/ci/approle/role/rotation/role-id")["data"]["role_id"]
     made = bao.must("POST", "auth/ci/approle/role/rotation/secret-id")["data"]["secret_id"]
     environ = {
-        "VAULT_AUTH_METHOD": "approle",
-        "VAULT_AUTH_PATH": "ci/approle",
+        "VAULT_AUTH_METHOD": " approle",
+        "VAULT_AUTH_PATH": "/ci/approle/ ",
         "VAULT_ROLE_ID": role,
         "VAULT_SECRET_ID": made,
     }
@@ -155,7 +156,40 @@ def test_another_job_is_refused_before_anything_is_rotated(
     job: Job, claims: dict[str, object], reason: str
 ) -> None:
     job.issuer.claims |= claims
-    assert reason in job.refused()
+    said = job.refused()
+    assert reason in said
+    assert "Fix BAO_ADDR, the VAULT_AUTH_ variables, the rules of the role or the token's" in said
+
+
+@pytest.fixture
+def disturbed() -> Iterator[Job]:
+    """A job whose way to OpenBao leads through a front."""
+    with VaultHarness() as place, IdTokens() as issuer:
+        yield Job(place, issuer)
+
+
+@pytest.mark.parametrize(
+    "told", [{}, {"auth": [1]}, {"auth": {"client_token": ""}}, {"auth": {"client_token": 3}}]
+)
+def test_a_sign_in_that_gives_no_token_is_reported(disturbed: Job, told: dict[str, object]) -> None:
+    faults = disturbed.place.server.faults
+    faults.append(fail("POST", "/v1/auth/jwt/login$", 200, body=told))
+    assert "Vault accepted the sign-in, but returned no token." in disturbed.refused()
+
+
+def test_a_sign_in_that_is_denied_tells_what_it_needs(disturbed: Job) -> None:
+    denied = fail("POST", "/v1/auth/ci/jwt/login$", 403, body={"errors": ["not for you"]}, times=9)
+    disturbed.place.server.faults.append(denied)
+    said = disturbed.refused(VAULT_AUTH_PATH="ci/jwt")
+    assert "Vault refuses the token (403: not for you): it needs a sign-in at" in said
+    assert "at auth/ci/jwt that is open to this job." in said
+
+
+def test_a_job_that_signs_in_has_no_token_that_could_end(job: Job) -> None:
+    sink = job.sink()
+    assert isinstance(sink, TokenHolder)
+    assert list(sink.token_concerns()) == []
+    assert job.issuer.issued == []
 
 
 def test_a_token_for_somebody_else_is_sent_to_nobody(job: Job) -> None:
@@ -180,14 +214,15 @@ def test_a_platform_that_gives_no_token_is_reported(job: Job) -> None:
 @pytest.mark.parametrize(
     ("environ", "fault"),
     [
-        ({"VAULT_AUTH_METHOD": "ldap"}, "must be one of jwt, kubernetes, approle"),
-        ({"VAULT_AUTH_ROLE": ""}, "VAULT_AUTH_ROLE"),
+        ({"VAULT_AUTH_METHOD": "ldap"}, "must be one of jwt, kubernetes, approle$"),
+        ({"VAULT_AUTH_ROLE": ""}, "this VAULT_AUTH_METHOD: VAULT_AUTH_ROLE$"),
+        ({"VAULT_AUTH_ROLE": " ", "VAULT_AUTH_METHOD": "kubernetes"}, ": VAULT_AUTH_ROLE$"),
         ({"ACTIONS_ID_TOKEN_REQUEST_URL": ""}, "id-token: write"),
-        ({"VAULT_AUTH_METHOD": "approle"}, "VAULT_ROLE_ID and VAULT_SECRET_ID"),
-        ({"BAO_TOKEN": "both"}, "are both set"),
+        ({"VAULT_AUTH_METHOD": "approle"}, ": VAULT_ROLE_ID and VAULT_SECRET_ID$"),
+        ({"BAO_TOKEN": "both"}, "BAO_TOKEN and VAULT_AUTH_METHOD are both set; unset one of them$"),
     ],
 )
 def test_what_is_missing_is_said_at_once(job: Job, environ: dict[str, str], fault: str) -> None:
-    with pytest.raises(SinkError, match=fault):
+    with pytest.raises(SinkError, match=f"^vault: .*{fault}"):
         job.sink(**environ)
     assert job.issuer.requests == []
