@@ -2,12 +2,13 @@
 
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from e2e.client_harness import ClientHarness
+from e2e.client_harness import ClientHarness, days_from_now
 from signotaur_action.errors import ExitCode, StopSignal
 from signotaur_action.machine.clock import SystemClock
 from signotaur_keyserver.commands import data_folder
@@ -116,6 +117,18 @@ def test_a_limit_that_is_set_while_a_rotation_is_open_holds_for_its_new_key(
     client.administer(policies.set_key_policy, client.ledger.id_of(key), **limits)
     assert not client.server.accepts(key)
     assert not client.server.accepts(told["apiKey"])
+
+
+def test_an_old_key_that_a_person_revoked_is_reported_as_revoked(client: Resuming) -> None:
+    """Before, the report named the end of the overlap, when the old key was dead already."""
+    key = client.ledger.add()
+    command, env = ("--write-key-file", "new"), {"SIGNOTAUR_API_KEY": key}
+    client.cut("confirmation", *command, env=env)
+    client.administer(administration.revoke_key, client.ledger.id_of(key))
+    done = client.rotate(*command, "--json", env=env)
+    assert done.code == 0, done.said
+    assert f"{client.ledger.id_of(key)}, revoked\n" in done.err
+    assert datetime.fromisoformat(done.json["overlapEnd"]) <= days_from_now(0.1)
 
 
 # What the second command asks for

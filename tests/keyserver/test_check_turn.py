@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from ipaddress import ip_network
 from time import monotonic
 
 import pytest
@@ -20,7 +21,7 @@ from signotaur_keyserver.runtime.bounded_http import BoundedHttp
 from signotaur_keyserver.runtime.check_turn import CheckTurn
 from signotaur_keyserver.runtime.connections import DEFAULT, Connection, Connections, Phase
 from signotaur_keyserver.runtime.server import configured
-from signotaur_keyserver.service import administration
+from signotaur_keyserver.service import administration, policies
 from signotaur_wire import paths
 
 TURNS = 5
@@ -104,6 +105,13 @@ def logged() -> list[tuple[object, ...]]:
     return []
 
 
+def over(app: KeyServer) -> Served:
+    """Return an application with a head that every answer gets, as a server has it."""
+    state = ServerState()
+    state.default_headers = [(b"date", b"today")]
+    return Served(app, CheckTurn(app.known_checks), configured(app, None), state)
+
+
 @pytest.fixture
 def served(world: World, logged: list[tuple[object, ...]]) -> Iterator[Served]:
     def log(method: str, path: str, status: int, _milliseconds: float, key_id: object) -> None:
@@ -111,7 +119,7 @@ def served(world: World, logged: list[tuple[object, ...]]) -> Iterator[Served]:
 
     app = create_app(world.database, Options(access_log=log))
     app.context.known_keys.start()
-    yield Served(app, CheckTurn(app.known_checks), configured(app, None), ServerState())
+    yield over(app)
     app.context.known_keys.stop()
 
 
@@ -229,8 +237,7 @@ def test_each_check_is_counted_logged_and_noted_once(
 def test_a_key_that_asks_too_often_is_refused_here_as_well(world: World) -> None:
     app = create_app(world.database, Options(key_requests_per_minute=3))
     app.context.known_keys.start()
-    served = Served(app, CheckTurn(app.known_checks), configured(app, None), ServerState())
-    key = world.key()
+    served, key = over(app), world.key()
 
     async def body() -> None:
         wires = []
@@ -239,6 +246,26 @@ def test_a_key_that_asks_too_often_is_refused_here_as_well(world: World) -> None
             await turns(wires)
         statuses = [wire.answers()[0][0] for wire in wires]
         assert statuses == [200, 200, 200, 429, 429]
+
+    run(body)
+    app.context.known_keys.stop()
+
+
+def test_a_refusal_from_elsewhere_counts_once(world: World) -> None:
+    """The application refuses it, and counts it: here it must not be counted before."""
+    proxies = (ip_network("192.0.2.1/32"),)
+    app = create_app(world.database, Options(key_requests_per_minute=4, trusted_proxies=proxies))
+    app.context.known_keys.start()
+    served, key = over(app), world.key()
+    policies.set_key_policy(world.database, 1, networks=["198.51.100.0/24"])
+
+    async def body() -> None:
+        wires = []
+        for last in ("198.51.100.7", *["203.0.113.1"] * 4):
+            wires.append(served.ask(key, lines=f"X-Forwarded-For: {last}\r\n"))
+            await turns(wires)
+        statuses = [wire.answers()[0][0] for wire in wires]
+        assert statuses == [200, 403, 403, 403, 429]
 
     run(body)
     app.context.known_keys.stop()

@@ -142,6 +142,20 @@ def test_an_armed_deadline_is_never_lengthened(world: World) -> None:
     assert second.answer["autoRevokeOldKeyUtc"] == first.answer["overlapEnd"]
 
 
+@pytest.mark.parametrize("confirmed", ["before", "after"])
+def test_an_old_key_that_a_person_revoked_is_not_announced_to_end_later(
+    world: World, confirmed: str
+) -> None:
+    opened = world.now.open(world.key())
+    if confirmed == "before":
+        world.now.confirm(opened.new.text, opened.id)
+    administration.revoke_key(world.database, 1)
+    told = world.now.confirm(opened.new.text, opened.id).json()
+    assert told["state"] == "confirmed"
+    assert told["autoRevokeOldKeyUtc"] <= told["serverTime"] < told["overlapEnd"]
+    assert world.now.get(opened.new.text, opened.id).json()["state"] == "confirmed"
+
+
 def test_again_leaves_one_survivor_and_tells_of_it(world: World) -> None:
     later = world.at("8d")
     old = world.key()

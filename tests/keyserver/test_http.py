@@ -252,10 +252,12 @@ def test_the_access_log_tells_little(world: World) -> None:
     world.now.call("GET", f"{paths.rotation(opened.id)}?token={secret}", key)
     world.now.call("GET", f"/{secret}", key)
     world.now.call("GET", "/api/v1/rotations/%0aFORGED", key)
+    world.now.call("GET", "/openapi%0Djson", key)  # a line of text would begin again
     world.now.call("PROPFIND", paths.KEYS_SELF, key)
-    wait_until(lambda: len(world.accessed) == 4)
+    wait_until(lambda: len(world.accessed) == 5)
     assert world.accessed == [
         ("GET", paths.rotation(opened.id), 200, 1),
+        ("GET", "(other)", 404, "-"),
         ("GET", "(other)", 404, "-"),
         ("GET", "(other)", 404, "-"),
         ("(other)", paths.KEYS_SELF, 405, "-"),

@@ -157,6 +157,28 @@ def test_another_run_opens_its_own_when_the_lease_has_ended(world: World) -> Non
     assert later.confirm(second.new.text, second.id).json()["state"] == "confirmed"
 
 
+@pytest.mark.parametrize("asks", ["another run", "the candidate", "a rival that confirms"])
+def test_a_lease_of_a_clock_that_was_ahead_lasts_no_longer_than_any(
+    world: World, asks: str
+) -> None:
+    """Before, every other run waited until the clock was there again."""
+    old = world.key()
+    rival = world.now.open(old, holder="rival")
+    ahead = world.at("3h").open(old, holder="first")
+    if asks == "another run":
+        answer = world.now.put(old, uuid4(), NewKey(), holder="second")
+    elif asks == "the candidate":
+        answer = world.now.put(ahead.new.text, ahead.id, ahead.new, holder="second")
+    else:
+        answer = world.now.confirm(rival.new.text, rival.id)
+    assert problem(answer) == (409, "rotation-open")
+    assert 595 <= int(answer.headers["Retry-After"]) <= 600
+    still = world.now.put(old, uuid4(), NewKey(), holder="second")
+    assert problem(still) == (409, "rotation-open")
+    taken = world.at("11m").put(old, ahead.id, ahead.new, holder="second")
+    assert (taken.status_code, taken.json()["holder"]) == (200, "second")
+
+
 def test_the_same_holder_may_open_a_further_candidate_at_once(world: World) -> None:
     old = world.key()
     first = world.now.open(old)

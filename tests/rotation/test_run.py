@@ -372,6 +372,35 @@ def test_nothing_is_remembered_when_the_first_question_has_no_answer(
     assert harness.journals == []
 
 
+def test_a_rotation_that_has_ended_is_not_said_to_be_in_the_journal(
+    harness: RotationHarness,
+) -> None:
+    harness.cut_before("deliver first")
+    aborted = only_rotation(harness)
+    harness.service.abort(aborted.intent.id)
+    failing(harness, "describe")
+    harness.service.rotations[aborted.intent.id] = aborted
+    with pytest.raises(ServerError) as failed:
+        harness.run()
+    assert harness.journals == []
+    assert failed.value.keys == ServerError.keys
+
+
+@pytest.mark.parametrize("more", [[], ["describe"]])
+def test_a_run_that_is_stopped_after_that_speaks_of_its_own_rotation(
+    harness: RotationHarness, more: list[str]
+) -> None:
+    """The journal was emptied, or has the rotation that this run begins."""
+    harness.cut_before("deliver first")
+    harness.service.abort(only_rotation(harness).intent.id)
+    done = ["check first", "check last", "rotation", "open", *more]
+    harness.log.cut_at, harness.log.cut = len(harness.log) + len(done), stop()
+    with pytest.raises(StopSignal) as stopped:
+        harness.run()
+    assert list(harness.log)[-len(done) :] == done
+    assert stopped.value.open_keys is None
+
+
 class OtherKey(FakeKeyService):
     """Answers for another key than the one that asks."""
 

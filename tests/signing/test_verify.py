@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from cryptography.x509 import ObjectIdentifier
+from cryptography.x509 import DirectoryName, NameConstraints, ObjectIdentifier
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from signing import samples
@@ -19,6 +19,7 @@ from signing.local import LocalSigner
 from signotaur_action.key_server.signing import HttpTimestampServer
 from signotaur_action.model import DigestToSign
 from signotaur_action.signing import der
+from signotaur_action.signing.certificate import SigningCertificate
 from signotaur_action.signing.cms import TIMESTAMP, Unsigned
 from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.formats import SupportedFormats
@@ -345,6 +346,38 @@ def test_a_maze_of_issuers_is_given_up(root: LocalSigner) -> None:
         Trust.of([root.encoded]).require(signer.encoded, maze, VirtualClock().now(), Usage.CODE)
 
 
+def test_a_certificate_whose_name_cannot_be_read_is_refused_as_any_other(work: Path) -> None:
+    """The library reads names late: its error ended the command, with all its files."""
+    signer = LocalSigner(name="eleven_long")
+    part = b"\x30\x08\x06\x03\x55\x04\x03\x0c\x01a"
+    plain = b"\x30\x12\x06\x03\x55\x04\x03\x0c\x0beleven_long"
+    signer.encoded = signer.encoded.replace(plain, part * 2)  # one attribute, twice
+    signer.certificate = SigningCertificate.read(signer.encoded)
+    file = samples.tiny_pe(work / "a.exe")
+    assert signer.sign(file).status is FileStatus.SIGNED
+    result = verdict(file, LocalSigner(name="root").encoded)
+    assert result.status is FileStatus.FAILED
+    assert "with a name that cannot be read is not trusted" in result.reason
+
+
+@pytest.mark.parametrize("critical", [True, False])
+@pytest.mark.parametrize("excludes", [True, False])
+def test_an_issuer_that_is_limited_to_some_names_is_refused(
+    root: LocalSigner, *, critical: bool, excludes: bool
+) -> None:
+    """A limit that is not critical was ignored; OpenSSL holds to both."""
+    others = [DirectoryName(LocalSigner(name="others").subject)]
+    own = [DirectoryName(LocalSigner(name="signer").subject)]
+    limits = NameConstraints(None, own) if excludes else NameConstraints(others, None)
+    between = LocalSigner(
+        name="between", issuer=root, is_authority=True, extensions=[(limits, critical)]
+    )
+    signer = LocalSigner(name="signer", issuer=between)
+    trust = Trust.of([root.encoded])
+    with pytest.raises(FormatError, match="may issue to some names only"):
+        trust.require(signer.encoded, signer.chain, VirtualClock().now(), Usage.CODE)
+
+
 def issuer(root: LocalSigner, *usages: ObjectIdentifier, is_authority: bool = True) -> LocalSigner:
     return LocalSigner(name="between", issuer=root, usages=usages, is_authority=is_authority)
 
@@ -536,3 +569,21 @@ def test_an_authority_must_be_one_for_timestamps(local: LocalSigner) -> None:
     Trust.of([local.encoded]).require(local.encoded, (), moment, Usage.CODE)
     with pytest.raises(FormatError, match="it is not for timestamps"):
         Trust.of([local.encoded]).require(local.encoded, (), moment, Usage.TIMESTAMPS)
+
+
+def test_an_authority_must_be_one_for_timestamps_alone(root: LocalSigner, work: Path) -> None:
+    """Who signs code could choose the time otherwise; OpenSSL's own judgement is the same."""
+    stamps = ExtendedKeyUsageOID.TIME_STAMPING
+    both = LocalSigner(name="both", issuer=root, usages=[CODE, stamps])
+    alone = LocalSigner(name="alone", issuer=root, usages=[stamps])
+    trust, moment = Trust.of([root.encoded]), VirtualClock().now()
+    trust.require(alone.encoded, (), moment, Usage.TIMESTAMPS)
+    trust.require(both.encoded, (), moment, Usage.CODE)
+    with pytest.raises(FormatError, match="it is not for timestamps alone"):
+        trust.require(both.encoded, (), moment, Usage.TIMESTAMPS)
+    (work / "both.pem").write_bytes(both.pem)
+    judged = subprocess.run(
+        ["openssl", "x509", "-in", work / "both.pem", "-noout", "-purpose"],
+        check=True, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert "Time Stamp signing : No" in judged.stdout

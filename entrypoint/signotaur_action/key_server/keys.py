@@ -128,7 +128,8 @@ def _rotation(description: RotationDescription) -> Rotation:
         overlap_days=description.overlap_days,
         auto_revoke=description.auto_revoke,
         again=description.again,
-        overlap_end=description.overlap_end,
+        # The old key may end before: by another rotation, or because a person revoked it.
+        overlap_end=description.auto_revoke_old_key_utc or description.overlap_end,
         confirmed_at=description.confirmed_at,
         server_time=description.server_time,
     )

@@ -1,7 +1,8 @@
 """One run: check the destinations, get a rotation, deliver its key, confirm."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from uuid import UUID
 
 from signotaur_action.errors import (
     BOTH_KEYS_VALID,
@@ -77,7 +78,7 @@ class RotationRun:
         whenever something was opened, the journal has
         what the same command needs to finish it.
         """
-        with _as_resumed() if journal.entry is not None else nullcontext():
+        with _as_resumed(journal):
             self._check()
             opened = self._starter.obtain(key, journal)
         if isinstance(opened, NotDue):
@@ -108,14 +109,27 @@ class RotationRun:
 
 
 @contextmanager
-def _as_resumed() -> Iterator[None]:
-    """Say of the keys what is known while nobody has answered about the journal's rotation."""
+def _as_resumed(journal: Journal) -> Iterator[None]:
+    """Say of the keys what is known while nobody has answered about the journal's rotation.
+
+    Once that has ended, or where there was none, an error speaks for itself.
+    """
+    found = _rotation_in(journal)
+
+    def is_open() -> bool:
+        return found is not None and _rotation_in(journal) == found
+
     try:
         yield
     except (DestinationRefusedError, ServerError) as error:
-        raise type(error)(error.what, keys=_BEGUN, next_step=error.next) from None
+        keys = _BEGUN if is_open() else error.keys
+        raise type(error)(error.what, keys=keys, next_step=error.next) from None
     except StopSignal as stop:
-        raise StopSignal(stop.code, open_keys=_BEGUN) from None
+        raise StopSignal(stop.code, open_keys=_BEGUN if is_open() else stop.open_keys) from None
+
+
+def _rotation_in(journal: Journal) -> UUID | None:
+    return None if journal.entry is None else journal.entry.intent.id
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from signotaur_action.signing.revocation_status import (
     Revoked,
     UnknownCertificateError,
 )
-from signotaur_action.signing.trust import CERTIFICATE_FAULTS, Usage, shown
+from signotaur_action.signing.trust import CERTIFICATE_FAULTS, Usage, owner_of
 from signotaur_wire.members import format_time
 
 Q = TypeVar("Q", bound=Hashable)
@@ -59,7 +59,7 @@ def require_not_revoked(
     ``signed_at``: the moment that proves it older than a revocation; None if there is no proof.
     """
     for issued in starmap(Issued, pairwise(chain)):
-        name = shown(issued.certificate.subject)
+        name = owner_of(issued.certificate)
         try:
             revoked = source.status(issued, lists)
         except NotKnownError as fault:

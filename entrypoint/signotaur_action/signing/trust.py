@@ -6,7 +6,7 @@ defaults, are replaced by those of code signing where they differ.
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -141,7 +141,7 @@ def _require_time(leaf: x509.Certificate, moment: datetime) -> None:
     begins, ends = leaf.not_valid_before_utc, leaf.not_valid_after_utc
     if not begins <= moment <= ends:
         raise FormatError(
-            f"the certificate {_name(leaf)} is valid from {format_time(begins)} to "
+            f"the certificate {owner_of(leaf)} is valid from {format_time(begins)} to "
             f"{format_time(ends)}, not on {format_time(moment)}"
         )
 
@@ -150,6 +150,9 @@ def _signer_policy(usage: Usage) -> ExtensionPolicy:
     def has_usage(_policy: object, _leaf: object, extension: x509.ExtendedKeyUsage) -> None:
         if usage.value not in extension:
             raise ValueError(f"it is not for {_PURPOSE[usage]}")
+        # RFC 3161, 2.3. Otherwise who signs code could choose the time of the signatures.
+        if usage is Usage.TIMESTAMPS and len(extension) > 1:
+            raise ValueError("it is not for timestamps alone")
 
     def may_sign(_policy: object, _leaf: object, extension: x509.KeyUsage | None) -> None:
         if extension is not None and not extension.digital_signature:
@@ -175,12 +178,25 @@ def _issuer_policy(usage: Usage) -> ExtensionPolicy:
         if extension is not None and not extension.key_cert_sign:
             raise ValueError("an issuer may not issue certificates")
 
+    def is_limited(
+        _policy: object, _issuer: object, extension: x509.NameConstraints | None
+    ) -> None:
+        # The library refuses these where they are critical, and otherwise ignores them.
+        limits = () if extension is None else _subtrees(extension)
+        if any(isinstance(each, x509.DirectoryName) for each in limits):
+            raise ValueError("an issuer may issue to some names only, which is not supported")
+
     return (
         ExtensionPolicy.permit_all()
         .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
         .may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, passes_usage)
         .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, may_issue)
+        .may_be_present(x509.NameConstraints, Criticality.AGNOSTIC, is_limited)
     )
+
+
+def _subtrees(limits: x509.NameConstraints) -> list[x509.GeneralName]:
+    return [*(limits.permitted_subtrees or ()), *(limits.excluded_subtrees or ())]
 
 
 _PURPOSE = {Usage.CODE: "signing code", Usage.TIMESTAMPS: "timestamps"}
@@ -194,23 +210,27 @@ def _usages(certificate: x509.Certificate) -> x509.ExtendedKeyUsage | tuple[()]:
 
 
 def _untrusted(leaf: x509.Certificate, reason: str) -> str:
-    return f"the certificate {_name(leaf)} is not trusted: {reason}"
+    return f"the certificate {owner_of(leaf)} is not trusted: {reason}"
 
 
 def _reason(error: Exception, leaf: x509.Certificate) -> str:
     if _NO_ISSUER in str(error):
-        if leaf.issuer == leaf.subject:
+        issuer = _shown(lambda: leaf.issuer)
+        if issuer == owner_of(leaf):
             return "it is self-signed, and not among the trusted roots"
-        return f"no trusted root leads to it; its issuer is {shown(leaf.issuer)}"
+        return f"no trusted root leads to it; its issuer is {issuer}"
     if _FORBIDDEN in str(error):
         return "a certificate of its chain is signed with SHA-1, or in another way that is refused"
     return escape_untrusted(_DETAILS.sub("", str(error)))
 
 
-def _name(certificate: x509.Certificate) -> str:
-    return shown(certificate.subject)
+def owner_of(certificate: x509.Certificate) -> str:
+    """Return the name of a certificate's owner, as messages show it."""
+    return _shown(lambda: certificate.subject)
 
 
-def shown(name: x509.Name) -> str:
-    """Return the name of a certificate's owner or issuer, as messages show it."""
-    return escape_untrusted(name.rfc4514_string())
+def _shown(name: Callable[[], x509.Name]) -> str:
+    try:
+        return escape_untrusted(name().rfc4514_string())
+    except CERTIFICATE_FAULTS:  # the library reads names only when they are asked for
+        return "with a name that cannot be read"

@@ -9,6 +9,7 @@ from signotaur_keyserver.api.context import Context, source_of, use_origin_of
 from signotaur_keyserver.api.dependencies import admit, bearer_of
 from signotaur_keyserver.api.middleware import RequestBoundary, refusal_of
 from signotaur_keyserver.database.database import DatabaseUnavailableError
+from signotaur_keyserver.domain.policy import require_network
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.service.authentication import Caller
 
@@ -57,6 +58,8 @@ class KnownChecks:
         body = self._context.descriptions.kept(caller)
         if body is None or caller.is_first_use_of_candidate or caller.key.is_unused_successor:
             return None
+        # A refusal is the application's: were it found after ``admit``, it would count twice.
+        require_network(caller.key, source)
         admit(request, caller, source)
         self._context.last_uses.note(caller, use_origin_of(request, source))
         return body

@@ -30,7 +30,7 @@ _UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _OURS = re.compile(
     f"{paths.KEYS_SELF}|{paths.ROTATION.format(rotation_id=_UUID)}(?:/confirmation)?"
     f"|{paths.LEAKS}|{paths.TOKEN_EXCHANGE}|{signing.CERT_GET}|{signing.SIGN}"
-    "|/healthz|/readyz|/metrics|/openapi.json"
+    r"|/healthz|/readyz|/metrics|/openapi\.json"
 )
 _CLIENT_LEFT = 499
 """What nginx logs for a client that closed its connection; nobody gets it as an answer."""

@@ -9,7 +9,7 @@ from math import ceil
 
 from signotaur_keyserver.domain.events import Level
 from signotaur_keyserver.domain.records import Rotation
-from signotaur_wire.limits import MAX_CANDIDATES
+from signotaur_wire.limits import LEASE, MAX_CANDIDATES
 from signotaur_wire.members import Json, format_optional_time, format_time
 from signotaur_wire.messages import KeyState, RotationState
 from signotaur_wire.problems import Problem
@@ -156,6 +156,8 @@ def candidate_unconfirmed(rotation: Rotation, now: datetime) -> RefusedError:
 
 
 def _open(rotation: Rotation, now: datetime, detail: str) -> RefusedError:
+    # A lease that was given by a clock which ran ahead is shortened when this is refused.
+    lease_until = min(rotation.lease_until_utc, now + LEASE)
     return RefusedError(
         Problem.ROTATION_OPEN,
         409,
@@ -163,9 +165,9 @@ def _open(rotation: Rotation, now: datetime, detail: str) -> RefusedError:
         members={
             "holder": rotation.holder,
             "openedAt": format_time(rotation.opened_at_utc),
-            "leaseUntil": format_time(rotation.lease_until_utc),
+            "leaseUntil": format_time(lease_until),
         },
-        retry_after=max(1, ceil((rotation.lease_until_utc - now).total_seconds())),
+        retry_after=max(1, ceil((lease_until - now).total_seconds())),
     )
 
 

@@ -117,7 +117,8 @@ class BoundedHttp(HttpToolsProtocol):
             super()._start_asgi_task(cycle, app)
             return
         cycle.response_started = cycle.response_complete = True
-        self.transport.write(_CHECK_HEAD % len(body) + body)
+        date = _lines(self.server_state.default_headers)
+        self.transport.write(STATUS_LINE[200] + date + _CHECK_LINES % len(body) + body)
         if not cycle.keep_alive:  # the server was asked to end meanwhile
             self.transport.close()
         self.on_response_complete()
@@ -169,7 +170,8 @@ class BoundedHttp(HttpToolsProtocol):
             return
         answer = problem_response(Problem.MALFORMED_REQUEST, HTTPStatus(status), detail)
         headers = [*answer.raw_headers, *FIXED_HEADERS, (b"connection", b"close")]
-        self.transport.write(_head(status, headers) + bytes(answer.body))
+        lines = _lines([*self.server_state.default_headers, *headers])
+        self.transport.write(STATUS_LINE[status] + lines + b"\r\n" + bytes(answer.body))
         self.transport.close()
 
 
@@ -177,12 +179,12 @@ def _nothing() -> None:
     """Do nothing."""
 
 
-def _head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-    return STATUS_LINE[status] + lines + b"\r\n"
+def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"".join(name + b": " + value + b"\r\n" for name, value in headers)
 
 
-_CHECK_HEAD = _head(
-    200, [(b"content-length", b"%d"), (b"content-type", b"application/json"), *FIXED_HEADERS]
+_CHECK_LINES = (
+    _lines([(b"content-length", b"%d"), (b"content-type", b"application/json"), *FIXED_HEADERS])
+    + b"\r\n"
 )
-"""Of an answer to a key check, but for its length."""
+"""Headers of an answer to a key check, but for its length and the date."""

@@ -17,10 +17,13 @@ from signotaur_keyserver.domain import rules
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.key_authorization import KeyCall, require_party
 from signotaur_keyserver.domain.records import Key, Rotation
+from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.service.authentication import Caller
 from signotaur_keyserver.store import events, key_locks, keys, rotations
+from signotaur_wire.limits import LEASE
 from signotaur_wire.members import Json, format_time
 from signotaur_wire.messages import RotationState
+from signotaur_wire.problems import Problem
 
 
 @dataclass(frozen=True)
@@ -103,12 +106,32 @@ class Change:
 @contextmanager
 def change(database: Database, caller: Caller, source: str | None) -> Iterator[Change]:
     """Begin a change that a key asks for. Raises RefusedError if the key died meanwhile."""
+    try:
+        with database.write() as connection:
+            key_locks.lock(connection, [caller.key.id])
+            key, database_time = keys.require_used(connection, caller.key.public_id)
+            now = database.clock.shift(database_time)
+            rules.require_alive(key, now)
+            this = Change(connection, now, key, source)
+            yield this
+            if this.events:
+                events.write(connection, now, *this.events)
+    except RefusedError as refused:
+        if refused.problem is Problem.ROTATION_OPEN:
+            _shorten_leases(database, caller.key)
+        raise
+
+
+def _shorten_leases(database: Database, key: Key) -> None:
+    """Let no lease on a key's rotations last longer from now than one that is given now.
+
+    One does if the clock was ahead when it was given, and was set back. It is not ended at once:
+    its owner may be alive.
+    """
     with database.write() as connection:
-        key_locks.lock(connection, [caller.key.id])
-        key, database_time = keys.require_used(connection, caller.key.public_id)
-        now = database.clock.shift(database_time)
-        rules.require_alive(key, now)
-        this = Change(connection, now, key, source)
-        yield this
-        if this.events:
-            events.write(connection, now, *this.events)
+        key_locks.lock(connection, [key.id])
+        latest = database.clock.now(connection) + LEASE
+        for old_key_id in {key.id, key.rotated_from_key_id or key.id}:
+            for rotation in rotations.competing(connection, old_key_id):
+                if rotation.is_unconfirmed and rotation.lease_until_utc > latest:
+                    rotations.renew(connection, rotation.id, rotation.holder, latest)

@@ -28,19 +28,29 @@ from signotaur_keyserver.domain.records import Rotation
 from signotaur_keyserver.domain.schema import keys, rotations
 from signotaur_wire.messages import DestinationOutcome, RotationState
 
-_SELECT: Select[tuple[object, ...]] = select(
-    *rotations.c,
-    keys.c.public_id.label("new_public_id"),
-    keys.c.sha256.label("new_sha256"),
-    keys.c.name.label("new_name"),
-    keys.c.expires_at_utc.label("new_expires_at_utc"),
-    keys.c.revoke_due_utc.label("new_revoke_due_utc"),
-    keys.c.revoked_at_utc.label("new_revoked_at_utc"),
-    keys.c.revoke_reason.label("new_revoke_reason"),
-    keys.c.first_used_at_utc.label("new_first_used_at_utc"),
-    keys.c.in_use_since_utc.label("new_in_use_since_utc"),
-    keys.c.auto_revoke_old_key_utc.label("new_auto_revoke_old_key_utc"),
-).join(keys, keys.c.id == rotations.c.new_key_id)
+_replaced = keys.alias("replaced")
+_announced = keys.c.auto_revoke_old_key_utc
+# A person may have revoked the old key before.
+_old_key_end = case(
+    (_replaced.c.revoked_at_utc < _announced, _replaced.c.revoked_at_utc), else_=_announced
+)
+_SELECT: Select[tuple[object, ...]] = (
+    select(
+        *rotations.c,
+        keys.c.public_id.label("new_public_id"),
+        keys.c.sha256.label("new_sha256"),
+        keys.c.name.label("new_name"),
+        keys.c.expires_at_utc.label("new_expires_at_utc"),
+        keys.c.revoke_due_utc.label("new_revoke_due_utc"),
+        keys.c.revoked_at_utc.label("new_revoked_at_utc"),
+        keys.c.revoke_reason.label("new_revoke_reason"),
+        keys.c.first_used_at_utc.label("new_first_used_at_utc"),
+        keys.c.in_use_since_utc.label("new_in_use_since_utc"),
+        _old_key_end.label("new_auto_revoke_old_key_utc"),
+    )
+    .join(keys, keys.c.id == rotations.c.new_key_id)
+    .join(_replaced, _replaced.c.id == rotations.c.old_key_id)
+)
 _FIND = _SELECT.where(rotations.c.id == bindparam("rotation_id"))
 _OF_NEW_KEY = _SELECT.where(rotations.c.new_key_id == bindparam("new_key_id"))
 # A key, and all that superseded rotations connect it with, up and down.
