@@ -633,8 +633,9 @@ def test_timeout(front: Front, tmp_path: Path, plain_server: KeyServer) -> None:
     key = client.ledger.add()
     front.faults.append(answering(503))
     clock, env = VirtualClock(frozen=True), {"HOME": str(client.home)}
-    command = ("rotate-key", *front.options, "--timeout", "5s", "--af", client.store(key))
-    done = run_here(*command, env=env, clock=clock)
+    key_file = client.store(key)
+    command = ("rotate-key", *front.options, "--timeout", "5s", "--af")
+    done = run_here(*command, key_file, env=env, clock=clock)
     assert 1 < sum(clock.slept) <= 5
     assert_explained(done, 1, "answered 503", "--timeout", "still works")
 

@@ -115,17 +115,14 @@ def _as_resumed(journal: Journal) -> Iterator[None]:
     Once that has ended, or where there was none, an error speaks for itself.
     """
     found = _rotation_in(journal)
-
-    def is_open() -> bool:
-        return found is not None and _rotation_in(journal) == found
-
     try:
         yield
-    except (DestinationRefusedError, ServerError) as error:
-        keys = _BEGUN if is_open() else error.keys
-        raise type(error)(error.what, keys=keys, next_step=error.next) from None
-    except StopSignal as stop:
-        raise StopSignal(stop.code, open_keys=_BEGUN if is_open() else stop.open_keys) from None
+    except (DestinationRefusedError, ServerError, StopSignal) as error:
+        if found is None or _rotation_in(journal) != found:
+            raise
+        if isinstance(error, StopSignal):
+            raise StopSignal(error.code, open_keys=_BEGUN) from None
+        raise type(error)(error.what, keys=_BEGUN, next_step=error.next) from None
 
 
 def _rotation_in(journal: Journal) -> UUID | None:

@@ -21,7 +21,7 @@ from signotaur_action.signing.revocation import RevocationSource, require_not_re
 from signotaur_action.signing.revocation_status import CLOCKS_DIFFER
 from signotaur_action.signing.signed_message import CATALOG, SignedMessage, signer_of, verified
 from signotaur_action.signing.timestamps import Timestamp, verified_timestamp
-from signotaur_action.signing.trust import Trust, Usage, ends_with_certificate, shown
+from signotaur_action.signing.trust import Trust, Usage, ends_with_certificate, owner_of
 from signotaur_wire.members import format_time
 from signotaur_wire.signing import DigestAlgorithm
 
@@ -79,7 +79,7 @@ class FileVerifier:
         when = (
             "no timestamp" if timestamped_at is None else f"timestamp {format_time(timestamped_at)}"
         )
-        return f"{shown(chain[0].subject)}, {when}"
+        return f"{owner_of(chain[0])}, {when}"
 
     def _timestamped_at(self, signed: SignedMessage) -> datetime | None:
         """Return the time of the earliest timestamp; every one must be right."""
