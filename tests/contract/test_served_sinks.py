@@ -9,14 +9,15 @@ import pytest
 from contract.sink_cases import CASES, FAULTS, Fault, SinkCase, SinkHarness, delivery
 from contract.store_cases import has_front
 from contract.test_sinks import OURS
-from signotaur_action.errors import DeliveryError
+from signotaur_action.errors import DeliveryError, DestinationRefusedError
 from signotaur_action.model import Secret
 from signotaur_action.ports import TokenHolder
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkContext, SinkError
-from support.providers.exchange import Call, Reply
+from support.providers.exchange import Call, Reply, drop
 from support.providers.stores import StoreHarness
 
+ALWAYS = 1_000
 VENDOR = "vend+AbCdEfGhIjKl/MnOpQrStUvWxYz+0123456789=="
 SERVED = pytest.mark.parametrize(
     "case", [case for case in CASES if has_front(case)], ids=lambda case: case.name, indirect=True
@@ -81,6 +82,21 @@ def test_a_token_that_is_refused_is_a_warning_before_it_stops_a_rotation(
     store_of(place).revoke()
     [concern] = sink.token_concerns()
     assert re.match("(GitHub|GitLab|Vault|AWS) refuses the token: it ended, was revoked", concern)
+
+
+@SERVED
+def test_a_token_that_cannot_be_looked_at_names_the_destination(
+    case: SinkCase, place: SinkHarness
+) -> None:
+    sink = case.make(place)
+    if not isinstance(sink, TokenHolder):
+        return
+    store_of(place).server.faults.append(drop("", "", times=ALWAYS))
+    place.patience.seconds = 0.3
+    with pytest.raises(DestinationRefusedError) as caught:
+        sink.token_concerns()
+    assert caught.value.what.startswith(f"{sink.name} cannot be used: ")
+    assert store_of(place).token_variable in caught.value.next
 
 
 @SERVED
