@@ -205,8 +205,8 @@ def signer_of(signed: SignedMessage, kind: ContentKind) -> SigningCertificate:
     signer = SignerInfo.read(signed.signer)
     if [digest_in(each) for each in der.children(signed.digests, der.SET)] != [signer.digest]:
         raise FormatError("its signature names digests that it does not use")
-    name = der.children(signed.content_info)[0]
     content = der.contents(signed.content, kind.tag)
+    name = der.children(signed.content_info)[0]
     if name != kind.type or not signer.covers(name, content):
         raise FormatError("its signature is one of something else")
     return signer.certificate(signed.certificates)
