@@ -122,10 +122,13 @@ def _as_resumed(journal: Journal) -> Iterator[None]:
     try:
         yield
     except (DestinationRefusedError, ServerError) as error:
-        keys = _BEGUN if is_open() else error.keys
-        raise type(error)(error.what, keys=keys, next_step=error.next) from None
+        if not is_open():
+            raise
+        raise type(error)(error.what, keys=_BEGUN, next_step=error.next) from None
     except StopSignal as stop:
-        raise StopSignal(stop.code, open_keys=_BEGUN if is_open() else stop.open_keys) from None
+        if not is_open():
+            raise
+        raise StopSignal(stop.code, open_keys=_BEGUN) from None
 
 
 def _rotation_in(journal: Journal) -> UUID | None:
