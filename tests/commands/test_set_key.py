@@ -5,9 +5,12 @@ import pty
 import stat
 import subprocess
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from signotaur_action.files.journal import JournalPlace
+from signotaur_action.model import JournalEntry, RotationIntent, Secret
 from support.client import BARE, CLIENT, Finished
 from support.keyserver import KeyServer
 
@@ -157,6 +160,26 @@ def test_a_destination_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     assert done.code == 11
     assert "does not exist" in done.err
     assert "Keys: Nothing was stored" in done.err
+
+
+@pytest.mark.parametrize("place", ["beside the file", "in the state folder"])
+@pytest.mark.parametrize("stored", ["another key", "the new key"])
+def test_a_journal_that_is_left_is_named(tmp_path: Path, place: str, stored: str) -> None:
+    """In the state folder it stayed for ever, and nobody heard of it."""
+    path, state = tmp_path / "k", tmp_path / ".signotaur" / "rotations"
+    path.write_text(VENDOR_KEY)
+    old, new = Secret(VENDOR_KEY), Secret(f"{VENDOR_KEY}new")
+    where = JournalPlace(path) if place == "beside the file" else JournalPlace(folders=[state])
+    server = "https://keys.example.com"
+    intent = RotationIntent(uuid4(), new, 7, auto_revoke=True, again=False, holder="run")
+    with where.locked(old, server) as journal:
+        journal.begin(JournalEntry(server, old.fingerprint(), intent))
+    given = new.reveal() if stored == "the new key" else "a-key-of-somebody-else"
+    done = set_key("--fs", "--wk", path, stdin=given, HOME=str(tmp_path))
+    assert done.code == 0, done.said
+    assert path.read_text() == f"{given}\n"
+    assert f"its new key is in {journal.path} until rotate-key finishes" in done.err
+    assert ("which needs another key" in done.err) is (stored == "another key")
 
 
 def test_a_stored_key_is_found_and_rotated(

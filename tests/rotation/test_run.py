@@ -372,6 +372,18 @@ def test_nothing_is_remembered_when_the_first_question_has_no_answer(
     assert harness.journals == []
 
 
+def test_a_key_that_is_not_in_the_journal_is_not_said_to_be_there(
+    either_bench: RotationHarness,
+) -> None:
+    either_bench.cut_before("open")
+    either_bench.sinks[0].refuse = True
+    with pytest.raises(DestinationRefusedError) as refused:
+        either_bench.run()
+    assert refused.value.keys.startswith("An earlier run began a rotation")
+    says_so = "its new key is in the journal" in refused.value.keys
+    assert says_so is not either_bench.service.mints
+
+
 def test_a_rotation_that_has_ended_is_not_said_to_be_in_the_journal(
     harness: RotationHarness,
 ) -> None:

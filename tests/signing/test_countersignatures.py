@@ -333,6 +333,17 @@ def test_values_that_are_deep_or_many_are_refused(world: World) -> None:
     assert "it has more than 16 timestamps" in world.verdict(world.file(*stamps)).reason
 
 
+def test_a_message_with_too_many_certificates_is_refused(world: World) -> None:
+    """A megabyte of them, with some timestamps, took half a minute."""
+    room = 64 - len(world.message.certificates)
+    others = [LocalSigner(name=str(number)).encoded for number in range(room)]
+    stamp = world.stamp().encoded()
+    whole = with_values(world.message, [stamp], world.tsa.encoded, *others[1:])
+    assert world.verdict(with_message(world.unsigned, whole)).status is FileStatus.VERIFIED
+    with pytest.raises(FormatError, match="it has more than 64 certificates"):
+        with_values(world.message, [stamp], world.tsa.encoded, *others)
+
+
 def test_the_authority_must_be_trusted_when_it_signed(work: Path, world: World) -> None:
     stranger = LocalSigner(name="stranger", usages=(), is_authority=True)
     strange = LocalSigner(world.tsa.private, "TSA", issuer=stranger, usages=STAMPS)
@@ -350,7 +361,8 @@ def test_the_authority_must_be_trusted_when_it_signed(work: Path, world: World) 
     message = message_of(signed)
     early = Countersignature(both, message.signature, world.now - HOUR).encoded()
     file = with_message(world.unsigned, with_values(message, [early]))
-    assert verdict(file, both).status is FileStatus.VERIFIED
+    # Else a signer could choose the time of its own signatures.
+    assert "it is not for timestamps alone" in verdict(file, both).reason
 
 
 def test_an_authority_with_a_certificate_signed_with_sha1(

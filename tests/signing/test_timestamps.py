@@ -82,3 +82,12 @@ def test_a_token_is_taken_for_its_own_request_only(authority: Authority) -> None
     for signature, nonce in ((b"signature", 8), (b"another", 7)):
         with pytest.raises(TimestampError, match="a timestamp of something else"):
             timestamps.token(answer, signature, SHA256, nonce)
+
+
+def test_a_refusal_has_a_number_that_can_be_shown() -> None:
+    """Python does not write out numbers of more than 4300 digits."""
+    with pytest.raises(TimestampError, match=r"refused \(status 2\)"):
+        timestamps.token(REJECTION, b"signature", SHA256, 7)
+    endless = der.sequence(der.sequence(der.integer(1 << 20_000)))
+    with pytest.raises(TimestampError, match="not a timestamp"):
+        timestamps.token(endless, b"signature", SHA256, 7)

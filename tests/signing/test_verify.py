@@ -29,6 +29,7 @@ from signotaur_action.signing.pe_files import PeFiles
 from signotaur_action.signing.pe_image import PeImage
 from signotaur_action.signing.plan import Description, OnSigned
 from signotaur_action.signing.signed_message import TIMESTAMP_INFO, SignedMessage
+from signotaur_action.signing.timestamps import verified_timestamp
 from signotaur_action.signing.trust import Trust, Usage
 from signotaur_action.signing.verification import FileVerifier
 from signotaur_wire.signing import DigestAlgorithm
@@ -346,18 +347,32 @@ def test_a_maze_of_issuers_is_given_up(root: LocalSigner) -> None:
         Trust.of([root.encoded]).require(signer.encoded, maze, VirtualClock().now(), Usage.CODE)
 
 
-def test_a_certificate_whose_name_cannot_be_read_is_refused_as_any_other(work: Path) -> None:
-    """The library reads names late: its error ended the command, with all its files."""
-    signer = LocalSigner(name="eleven_long")
-    part = b"\x30\x08\x06\x03\x55\x04\x03\x0c\x01a"
-    plain = b"\x30\x12\x06\x03\x55\x04\x03\x0c\x0beleven_long"
-    signer.encoded = signer.encoded.replace(plain, part * 2)  # one attribute, twice
+COMMON_NAME = der.sequence(der.oid("2.5.4.3"), b"\x0c\x01a")
+YEAR_0 = b"\x18\x0f00000101000000Z"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        (4, der.sequence(YEAR_0, b"\x17\x0d300101000000Z"), "certificate cannot be read"),
+        (5, der.sequence(der.set_of(COMMON_NAME, COMMON_NAME)), "a name that cannot be read"),
+    ],
+)
+def test_a_certificate_that_cannot_be_read_is_refused_as_any_other(
+    work: Path, field: int, value: bytes, reason: str
+) -> None:
+    """The library reads some parts late: its error ended the command, with all its files."""
+    signer = LocalSigner()
+    signed, *rest = der.children(signer.encoded)
+    parts = der.children(signed)
+    parts[field] = value
+    signer.encoded = der.sequence(der.sequence(*parts), *rest)
     signer.certificate = SigningCertificate.read(signer.encoded)
     file = samples.tiny_pe(work / "a.exe")
     assert signer.sign(file).status is FileStatus.SIGNED
     result = verdict(file, LocalSigner(name="root").encoded)
     assert result.status is FileStatus.FAILED
-    assert "with a name that cannot be read is not trusted" in result.reason
+    assert reason in result.reason
 
 
 @pytest.mark.parametrize("critical", [True, False])
@@ -562,6 +577,17 @@ def test_a_timestamp_names_its_authority_by_the_digest_of_the_certificate(
     PeFiles().attach(unstamped, whole, out, certificate=b"", nested=False)
     result = verdict(out, local.encoded, authority.encoded, twin)
     assert "it names another certificate than the one that comes with it" in result.reason
+
+
+def test_a_timestamp_of_nothing_is_refused(
+    work: Path, authority: Authority, local: LocalSigner
+) -> None:
+    """An empty part ended the command, with all its files."""
+    file = signed_with_timestamp(samples.tiny_pe(work / "a.exe"), local, authority)
+    token = SignedMessage.read(token_of(file), TIMESTAMP_INFO)
+    empty = replace(token, content_info=der.sequence()).with_timestamps(lambda _: der.NULL)
+    with pytest.raises(der.DerError, match="covers nothing"):
+        verified_timestamp(empty, b"signature")
 
 
 def test_an_authority_must_be_one_for_timestamps(local: LocalSigner) -> None:

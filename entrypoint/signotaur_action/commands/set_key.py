@@ -2,8 +2,10 @@
 
 import getpass
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TextIO
 
+from signotaur_action.ci.detect import journal_folders
 from signotaur_action.commands.runner import keys_after_failure, run_with_report, warn_of_trust
 from signotaur_action.console.console import Console
 from signotaur_action.errors import (
@@ -11,7 +13,7 @@ from signotaur_action.errors import (
     ExitCode,
     UsageError,
 )
-from signotaur_action.files.journal import file_locked
+from signotaur_action.files.journal import belongs_to, file_locked, journals_of
 from signotaur_action.files.keytext import KeyTextError, parse_key, without_line_end
 from signotaur_action.key_server import HttpKeyService
 from signotaur_action.model import Secret
@@ -59,21 +61,32 @@ def _set_key(settings: Settings, invocation: Invocation, console: Console) -> No
         warn_of_trust(server, console)
         info = HttpKeyService(server, invocation.clock).describe(key)
         console.note(f"The server knows this key: {info.id} ({info.name}) of {info.owner}.")
-    _store(sink, key, console)
+    _store(sink, key, journal_folders(settings.environ), console)
 
 
-def _store(sink: FileSink, key: Secret, console: Console) -> None:
+def _store(sink: FileSink, key: Secret, folders: Sequence[Path], console: Console) -> None:
     # The journal's lock keeps a rotation of the same file out while it is written.
     with file_locked(sink.file.path) as journals:
-        for path in journals:
+        replaced = _held(sink)
+        elsewhere = [] if replaced is None else journals_of(replaced, folders)
+        for path, entry in [*journals, *elsewhere]:
+            own = belongs_to(entry, key, entry.server)
             console.warn(
-                f"A rotation of this file was interrupted; its new key is in {path} until "
-                "rotate-key finishes it."
+                f"A rotation was interrupted; its new key is in {path} until rotate-key finishes "
+                f"it{'' if own else ', which needs another key than the one that is stored now'}. "
+                "If nobody needs its keys, delete that file."
             )
         sink.store(key)
         if sink.read_back() != key:
             raise DeliveryError(f"{sink.name} does not contain the key that was written to it.")
     console.note(f"Stored: {sink.name}.")
+
+
+def _held(sink: FileSink) -> Secret | None:
+    try:
+        return sink.read_back()
+    except DeliveryError:  # what cannot be read may be replaced
+        return None
 
 
 def _destination(settings: Settings, console: Console, clock: Clock) -> FileSink | None:

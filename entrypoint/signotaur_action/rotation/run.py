@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from uuid import UUID
 
 from signotaur_action.errors import (
     BOTH_KEYS_VALID,
@@ -33,6 +32,10 @@ _NOT_KNOWN = (
 _BEGUN = (
     "An earlier run began a rotation, and its new key is in the journal. It is not known whether "
     "the old key's revocation is armed."
+)
+_BEGUN_ELSEWHERE = (
+    "An earlier run began a rotation. It is not known whether a new key was made, and whether the "
+    "old key's revocation is armed."
 )
 _CONFIRMED = (
     "The rotation is complete on the server, and the new key works. It is in the journal until the "
@@ -114,19 +117,22 @@ def _as_resumed(journal: Journal) -> Iterator[None]:
 
     Once that has ended, or where there was none, an error speaks for itself.
     """
-    found = _rotation_in(journal)
+    found = journal.entry
+
+    def keys() -> str | None:
+        now = journal.entry
+        if found is None or now is None or now.intent.id != found.intent.id:
+            return None
+        return _BEGUN_ELSEWHERE if now.candidate is None else _BEGUN
+
     try:
         yield
-    except (DestinationRefusedError, ServerError, StopSignal) as error:
-        if found is None or _rotation_in(journal) != found:
+    except (DestinationRefusedError, ServerError) as error:
+        if keys() is None:
             raise
-        if isinstance(error, StopSignal):
-            raise StopSignal(error.code, open_keys=_BEGUN) from None
-        raise type(error)(error.what, keys=_BEGUN, next_step=error.next) from None
-
-
-def _rotation_in(journal: Journal) -> UUID | None:
-    return None if journal.entry is None else journal.entry.intent.id
+        raise type(error)(error.what, keys=keys(), next_step=error.next) from None
+    except StopSignal as stop:
+        raise StopSignal(stop.code, open_keys=keys() or stop.open_keys) from None
 
 
 @contextmanager

@@ -20,6 +20,8 @@ _TIMESTAMP = der.oid(TIMESTAMP)
 _COUNTERSIGNATURE = der.oid("1.2.840.113549.1.9.6")
 _DEPTH = 1
 """Signatures beside the first are inside it; no signer puts more inside those."""
+_MOST_CERTIFICATES = 64
+"""In a message: anybody can add some, and each costs time for every signature and timestamp."""
 _TOO_DEEP = "its signature is inside one that is itself beside another"
 
 
@@ -72,6 +74,8 @@ class SignedMessage:
             raise der.DerError("its signature is not PKCS #7 signed data")
         lists = [der.children(part, der.tag(0)) for part in more if der.is_tagged(0, part)]
         certificates = tuple(each for found in lists for each in found)
+        if len(certificates) > _MOST_CERTIFICATES:
+            raise FormatError(f"it has more than {_MOST_CERTIFICATES} certificates")
         attributes = attributes_in(last, 1) if is_unsigned else ()
         return cls(version, content_info, digests, certificates, tuple(more), fixed, attributes)
 
@@ -205,8 +209,8 @@ def signer_of(signed: SignedMessage, kind: ContentKind) -> SigningCertificate:
     signer = SignerInfo.read(signed.signer)
     if [digest_in(each) for each in der.children(signed.digests, der.SET)] != [signer.digest]:
         raise FormatError("its signature names digests that it does not use")
-    name = der.children(signed.content_info)[0]
     content = der.contents(signed.content, kind.tag)
+    name = der.children(signed.content_info)[0]
     if name != kind.type or not signer.covers(name, content):
         raise FormatError("its signature is one of something else")
     return signer.certificate(signed.certificates)

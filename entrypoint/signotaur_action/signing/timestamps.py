@@ -51,11 +51,12 @@ def token(answer: bytes, signature: bytes, algorithm: DigestAlgorithm, nonce: in
     try:
         info, *tokens = der.children(answer)
         status = der.contents(der.children(info)[0])
-        found = _Token.read(tokens[0]) if status in _GRANTED else None
+        refusal = "" if status in _GRANTED else str(int.from_bytes(status))
+        found = None if refusal else _Token.read(tokens[0])
     except (ValueError, TypeError, KeyError, AttributeError, IndexError):
         raise TimestampError("the response is not a timestamp") from None
     if found is None:
-        raise TimestampError(f"the request was refused (status {int.from_bytes(status)})")
+        raise TimestampError(f"the request was refused (status {refusal})")
     if found.nonce != nonce or found.digest != digest_of(signature, algorithm):
         raise TimestampError("the response is a timestamp of something else")
     return found.encoded

@@ -40,6 +40,7 @@ CERTIFICATE_FAULTS = (
     x509.UnsupportedGeneralNameType,
 )
 """What the library raises for certificates that are damaged or unusual."""
+_UNREADABLE = "its signer's certificate cannot be read"
 _NO_ISSUER = "all candidates exhausted with no interior errors"
 _FORBIDDEN = "Forbidden signature algorithm"
 _DETAILS = re.compile(r"^validation failed: (?:candidates exhausted: )?|Python extension validator "
@@ -79,7 +80,7 @@ class Trust:
         """
         leaf = next(_regular([certificate]), None)
         if leaf is None:
-            raise FormatError("its signer's certificate cannot be read")
+            raise FormatError(_UNREADABLE)
         _require_time(leaf, moment)
         found = [*_regular(others)]
         roots = [*self.roots, *(filter(_is_root, found) if self.accepts_any_root else ())]
@@ -138,7 +139,10 @@ def _is_root(certificate: x509.Certificate) -> bool:
 
 
 def _require_time(leaf: x509.Certificate, moment: datetime) -> None:
-    begins, ends = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+    try:
+        begins, ends = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+    except ValueError:  # a year that no calendar has
+        raise FormatError(_UNREADABLE) from None
     if not begins <= moment <= ends:
         raise FormatError(
             f"the certificate {owner_of(leaf)} is valid from {format_time(begins)} to "

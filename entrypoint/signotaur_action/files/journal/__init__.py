@@ -4,7 +4,8 @@ A journal belongs to one key on one server. Several keys can be rotated side by 
 machine; a run that was cut is finished from its own journal.
 """
 
+from signotaur_action.files.journal.entry import belongs_to
 from signotaur_action.files.journal.file import FileJournal
-from signotaur_action.files.journal.place import JournalPlace, file_locked
+from signotaur_action.files.journal.place import JournalPlace, file_locked, journals_of
 
-__all__ = ["FileJournal", "JournalPlace", "file_locked"]
+__all__ = ["FileJournal", "JournalPlace", "belongs_to", "file_locked", "journals_of"]

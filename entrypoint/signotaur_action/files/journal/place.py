@@ -139,7 +139,7 @@ class JournalPlace:
 
 
 @contextmanager
-def file_locked(file: Path, machine: Machine = MACHINE) -> Iterator[list[Path]]:
+def file_locked(file: Path, machine: Machine = MACHINE) -> Iterator[list[Found]]:
     """Keep rotations into a file out; yield the journals of those that were cut.
 
     Raises BusyError, or DestinationRefusedError.
@@ -153,7 +153,18 @@ def file_locked(file: Path, machine: Machine = MACHINE) -> Iterator[list[Path]]:
             f"The lock {spot.beside} cannot be used ({reason})."
         ) from None
     with closing(journal):
-        yield [path for path, _ in spot.journals(machine)]
+        yield list(spot.journals(machine))
+
+
+def journals_of(
+    key: Secret, folders: Sequence[Path], machine: Machine = MACHINE
+) -> Iterator[Found]:
+    """Yield the journals of a key in those folders that can be searched, of any server."""
+    for folder in folders:
+        with suppress(DestinationRefusedError):
+            for path, entry in _Spot(folder).journals(machine):
+                if belongs_to(entry, key, entry.server):
+                    yield path, entry
 
 
 @dataclass(frozen=True)
