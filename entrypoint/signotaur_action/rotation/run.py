@@ -119,7 +119,7 @@ def _as_resumed(journal: Journal) -> Iterator[None]:
     """
     found = journal.entry
 
-    def keys() -> str | None:
+    def begun() -> str | None:
         now = journal.entry
         if found is None or now is None or now.intent.id != found.intent.id:
             return None
@@ -128,11 +128,11 @@ def _as_resumed(journal: Journal) -> Iterator[None]:
     try:
         yield
     except (DestinationRefusedError, ServerError) as error:
-        if keys() is None:
+        if begun() is None:
             raise
-        raise type(error)(error.what, keys=keys(), next_step=error.next) from None
+        raise type(error)(error.what, keys=begun(), next_step=error.next) from None
     except StopSignal as stop:
-        raise StopSignal(stop.code, open_keys=keys() or stop.open_keys) from None
+        raise StopSignal(stop.code, open_keys=begun() or stop.open_keys) from None
 
 
 @contextmanager
