@@ -67,7 +67,7 @@ def _set_key(settings: Settings, invocation: Invocation, console: Console) -> No
 def _store(sink: FileSink, key: Secret, folders: Sequence[Path], console: Console) -> None:
     # The journal's lock keeps a rotation of the same file out while it is written.
     with file_locked(sink.file.path) as journals:
-        replaced = _held(sink)
+        replaced = _present_key(sink)
         elsewhere = [] if replaced is None else journals_of(replaced, folders)
         for path, entry in [*journals, *elsewhere]:
             own = belongs_to(entry, key, entry.server)
@@ -82,7 +82,7 @@ def _store(sink: FileSink, key: Secret, folders: Sequence[Path], console: Consol
     console.note(f"Stored: {sink.name}.")
 
 
-def _held(sink: FileSink) -> Secret | None:
+def _present_key(sink: FileSink) -> Secret | None:
     try:
         return sink.read_back()
     except DeliveryError:  # what cannot be read may be replaced
