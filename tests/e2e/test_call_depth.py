@@ -1,9 +1,11 @@
 """How many functions of ours a reader passes from the process's entry to the network."""
 
 import sys
+from pathlib import Path
 
 from e2e.client_harness import ClientHarness
 from support.client import BARE, run_program
+from support.keyserver import KeyServer
 
 LIMIT = 21
 """More is a sign of a layer that only passes on. Functions of libraries do not count."""
@@ -23,9 +25,14 @@ main()
 """
 
 
-def test_a_rotation_reaches_the_network_in_few_steps(client: ClientHarness, key: str) -> None:
+def test_a_rotation_reaches_the_network_in_few_steps(
+    plain_server: KeyServer, tmp_path: Path
+) -> None:
+    """Of one run: where a disturbed server refuses it, there would be a second one to count."""
+    client = ClientHarness(plain_server, tmp_path)
+    key = client.ledger.add()
     done = run_program(
-        [sys.executable, "-I", "-c", COUNTING, "rotate-key", "-a", key, *client.server.options],
+        [sys.executable, "-I", "-c", COUNTING, "rotate-key", "-a", key, *plain_server.options],
         env=BARE | {"HOME": str(client.folder)},
         cwd=client.folder,
     )
