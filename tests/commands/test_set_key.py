@@ -178,8 +178,10 @@ def test_a_journal_that_is_left_is_named(tmp_path: Path, place: str, stored: str
     done = set_key("--fs", "--wk", path, stdin=given, HOME=str(tmp_path))
     assert done.code == 0, done.said
     assert path.read_text() == f"{given}\n"
-    assert f"its new key is in {journal.path} until rotate-key finishes" in done.err
-    assert ("which needs another key" in done.err) is (stored == "another key")
+    assert f"Its journal {journal.path} may contain the only copy of a key." in done.err
+    assert ("rotate-key finishes the rotation." in done.err) is (stored == "the new key")
+    needs = "rotate-key needs the old or the new key of it."
+    assert (needs in done.err) is (stored == "another key")
 
 
 def test_a_stored_key_is_found_and_rotated(

@@ -297,4 +297,6 @@ def test_a_key_that_is_stored_beside_a_cut_rotation_tells_its_journals(
     assert done.code == DONE, done.err
     assert len(machine.journals) == 2
     for journal in machine.journals:
-        assert f"its new key is in {journal} until rotate-key finishes it" in done.err
+        assert f"Its journal {journal} may contain the only copy of a key." in done.err
+    assert done.err.count("rotate-key finishes the rotation.") == 1
+    assert done.err.count("rotate-key needs the old or the new key of it.") == 1

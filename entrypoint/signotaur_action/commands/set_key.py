@@ -30,6 +30,8 @@ from signotaur_action.sinks import FileSink
 _SOURCES = (FROM_STDIN, FROM_ENV, API_KEY)
 _LONGEST = 4096
 _NOT_STORED = "Nothing was stored; the destination is unchanged."
+_OWN = "rotate-key finishes the rotation."
+_FOREIGN = "To finish the rotation, rotate-key needs the old or the new key of it."
 
 
 def run(invocation: Invocation) -> ExitCode:
@@ -70,11 +72,10 @@ def _store(sink: FileSink, key: Secret, folders: Sequence[Path], console: Consol
         replaced = _present_key(sink)
         elsewhere = [] if replaced is None else journals_of(replaced, folders)
         for path, entry in [*journals, *elsewhere]:
-            own = belongs_to(entry, key, entry.server)
             console.warn(
-                f"A rotation was interrupted; its new key is in {path} until rotate-key finishes "
-                f"it{'' if own else ', which needs another key than the one that is stored now'}. "
-                "If nobody needs its keys, delete that file."
+                f"A rotation was interrupted. Its journal {path} may contain the only copy of a "
+                f"key. {_OWN if belongs_to(entry, key, entry.server) else _FOREIGN} Delete the "
+                "file only if nobody needs its keys."
             )
         sink.store(key)
         if sink.read_back() != key:

@@ -124,7 +124,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "rotate-fleet": Command(
-        "Rotate the keys that a file lists. Each is rotated as by rotate-key; one report for all.",
+        "Rotate the keys that a file lists. Each as rotate-key does it, with one report.",
         "rotate_fleet",
         (
             fleet.FLEET_FILE,

@@ -128,9 +128,10 @@ def _as_resumed(journal: Journal) -> Iterator[None]:
     try:
         yield
     except (DestinationRefusedError, ServerError) as error:
-        if begun() is None:
+        keys = begun()
+        if keys is None:
             raise
-        raise type(error)(error.what, keys=begun(), next_step=error.next) from None
+        raise type(error)(error.what, keys=keys, next_step=error.next) from None
     except StopSignal as stop:
         raise StopSignal(stop.code, open_keys=begun() or stop.open_keys) from None
 

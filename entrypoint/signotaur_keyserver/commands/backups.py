@@ -74,7 +74,7 @@ def backup(
     files_only: FilesOnly = False,  # noqa: FBT002 - a flag of the command line
     database: DatabaseUrl = None,
 ) -> None:
-    """Back up the data folder, encrypted. The server may run meanwhile. Or verify a backup."""
+    """Back up the data folder, encrypted; or verify a backup. The server may run meanwhile."""
     if (verify is None) == (out is None):
         raise CommandError("give exactly one of --out and --verify")
     passphrase = _passphrase(passphrase_file)

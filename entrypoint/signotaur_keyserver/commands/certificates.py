@@ -81,7 +81,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter per option
     as_json: AsJson = False,  # noqa: FBT002
     database: DatabaseUrl = None,
 ) -> None:
-    """Add a certificate and its private key. It is stored encrypted. Print id and thumbprint."""
+    """Add a certificate and its private key, which is encrypted. Print id and thumbprint."""
     require_one_of(pfx is not None, cert is not None or key is not None, make_self_signed)
     require_with("--pfx", pfx is not None, pfx_password_file, pfx_password_env)
     require_with("--self-signed", make_self_signed, subject, expires_in, key_type)

@@ -116,10 +116,10 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
         def run(on_ready: Callable[[], None]) -> None:
             run_server(_app(opened, options, site), listener, tls, on_ready, limits)
 
-        _run_in(workers, run, _ready_line(listener, tls))
+        _run_processes(workers, run, _ready_line(listener, tls))
 
 
-def _run_in(workers: int, run: Callable[[Callable[[], None]], None], ready: str) -> None:
+def _run_processes(workers: int, run: Callable[[Callable[[], None]], None], ready: str) -> None:
     if workers == 1:
         run(lambda: typer.echo(ready))
     else:

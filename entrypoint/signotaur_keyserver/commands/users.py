@@ -65,7 +65,7 @@ def set_password(
     temporary: Temporary = False,  # noqa: FBT002
     database: DatabaseUrl = None,
 ) -> None:
-    """Give a user a password. Read it from standard input, and end the user's sessions."""
+    """Give a user a password, read from standard input. End the user's sessions."""
     if not password_stdin:
         raise CommandError("give --password-stdin and the password on standard input")
     password = _password(name)
