@@ -50,7 +50,7 @@ LOCK = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_NO_INDEX \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test run-tests proof coverage image image-check lint docs bench mutants screenshots golden templates lock clean
+.PHONY: help install demo check test run-tests proof coverage image image-check lint lint-code lint-types lint-windows lint-macos lint-files docs bench mutants screenshots golden templates lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -111,15 +111,27 @@ coverage: $(STAMP) ## run the tests with the lines counted that they and their p
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report $(REPORT)
 
+# Side by side, because each of these tools uses one processor.
 lint: $(STAMP) ## check code, imports, workflows and scripts (needs no network)
+	@$(MAKE) --no-print-directory -j $(WORKERS) lint-code lint-types lint-windows lint-macos lint-files
+
+lint-code:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/mypy --platform win32 $(CLIENT_ELSEWHERE)/win32
-	$(BIN)/mypy --platform darwin $(CLIENT_ELSEWHERE)/darwin
-	$(BIN)/mypy cli/run.py
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --recursive --severity-level medium entrypoint
+
+lint-types:
+	$(BIN)/mypy
+	$(BIN)/mypy cli/run.py
+
+lint-windows:
+	$(BIN)/mypy --platform win32 $(CLIENT_ELSEWHERE)/win32
+
+lint-macos:
+	$(BIN)/mypy --platform darwin $(CLIENT_ELSEWHERE)/darwin
+
+lint-files:
 	@if [ -x $(BIN)/shellcheck ]; then set -x; $(BIN)/shellcheck $(SHELL_SCRIPTS); \
 	else echo "no shellcheck for this kind of machine: $(SHELL_SCRIPTS) not checked"; fi
 	$(BIN)/actionlint -config-file .github/actionlint.yaml -pyflakes= \
