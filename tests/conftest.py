@@ -1,5 +1,6 @@
 """Fixtures for every folder: one key server for a worker, a fresh user and key for a test."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped where nothing may be: {report.longrepr}"
+
+
+def pytest_collection_finish() -> None:
+    """Take modules and tests out of garbage collection: they are never garbage.
+
+    Each full collection would visit them again, an eighth of the time of all tests.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish() -> None:

@@ -22,8 +22,16 @@ _SETTINGS = {
     "log_min_messages": "fatal",
     "timezone": "Asia/Kathmandu",  # nothing may depend on it
 }
-_UNSAFE = {"fsync": "off", "full_page_writes": "off"}
-"""Twice as fast. For tests that do not kill the cluster."""
+_UNSAFE = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "min_wal_size": "32MB",
+    "max_wal_size": "64MB",
+}
+"""Twice as fast, and small. For tests that do not kill the cluster."""
+_MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a folder of its own in it
+_MEMORY_NEEDED = 1 << 30
+"""Bytes. A cluster with a few databases takes a tenth of it."""
 
 
 def programs() -> Path | None:
@@ -43,7 +51,8 @@ class Cluster:
         assert bin_folder is not None
         self._bin = bin_folder
         self._account = _account()
-        self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        folder = None if durable else _memory_folder()
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir=folder))
         self._numbers = count()
         if self._account is not None:
             shutil.chown(self.folder, self._account)
@@ -129,6 +138,16 @@ class Cluster:
             timeout=300,
         )
         assert done.returncode == 0, done.stderr
+
+
+def _memory_folder() -> Path | None:
+    """Return a folder in memory with enough room: there, a database is made twice as fast.
+
+    ext4 searches long for a free inode after many files were deleted, and a database has 300.
+    """
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _MEMORY_NEEDED:
+        return _MEMORY
+    return None
 
 
 def _account() -> str | None:
