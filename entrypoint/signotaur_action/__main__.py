@@ -20,7 +20,9 @@ def main() -> None:
     from signotaur_action import cli, process  # noqa: PLC0415 - see above
 
     process.reserve_standard_streams()
-    code = process.run_as_child_of_pid_1(lambda: cli.main(arguments))
+    code = process.code_of_child_of_pid_1()
+    if code is None:
+        code = cli.main(arguments)
     # A stream that nobody reads must not change the code that says what happened to the keys.
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -32,9 +32,16 @@ def main(arguments: Sequence[str]) -> int:
     process.guard(os.environ)
     console = _invocation({}).console(debug=False)
     try:
-        return _command(list(arguments) or _action_command())
+        code = command_line(_run).main(
+            list(arguments) or _action_command(),
+            prog_name="signotaur-action",
+            standalone_mode=False,
+        )
+        return int(code or 0)
+    except _COMMAND_LINE_ERROR as wrong:
+        error: SignotaurError = UsageError([wrong.format_message()])
     except StopSignal as stop:
-        error: SignotaurError = stop.as_error()
+        error = stop.as_error()
     except SignotaurError as expected:
         error = expected
     except Exception as bug:  # noqa: BLE001 - the last resort; its text could hold anything
@@ -68,16 +75,6 @@ def _not_installed(missing: ModuleNotFoundError) -> Exception:
         [f"this command needs {missing.name}, which is not installed"],
         next_step=f"Install signotaur-action[{extra}] and run the command again.",
     )
-
-
-def _command(arguments: list[str]) -> int:
-    try:
-        code = command_line(_run).main(
-            arguments, prog_name="signotaur-action", standalone_mode=False
-        )
-    except _COMMAND_LINE_ERROR as error:
-        raise UsageError([error.format_message()]) from None
-    return int(code or 0)
 
 
 def _action_command() -> list[str]:

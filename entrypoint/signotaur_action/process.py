@@ -10,7 +10,7 @@ Windows has no such timer: ``machine.watchdog`` says what replaces it.
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
@@ -81,12 +81,12 @@ def end_watchdog() -> None:
     MACHINE.end_watchdog()
 
 
-def run_as_child_of_pid_1(run: Callable[[], int]) -> int:
-    """Run as a child if this process is PID 1, else right here. Returns the exit code.
+def code_of_child_of_pid_1() -> int | None:
+    """Return None in the process that is to run: a child, if this process is PID 1.
 
-    The parent forwards the stop signals, reaps every orphan and passes the code on.
+    PID 1 forwards the stop signals, reaps every orphan and gets the exit code of that child.
     """
-    return MACHINE.run_as_child_of_pid_1(run, _OVERDUE)
+    return MACHINE.code_of_child_of_pid_1(_OVERDUE)
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

@@ -7,7 +7,7 @@ from e2e.client_harness import ClientHarness
 from support.client import BARE, run_program
 from support.keyserver import KeyServer
 
-LIMIT = 21
+LIMIT = 16
 """More is a sign of a layer that only passes on. Functions of libraries do not count."""
 COUNTING = """
 import sys

@@ -304,5 +304,5 @@ def test_a_program_with_limits_gets_its_arguments_and_returns_its_code(
     assert (done.returncode, done.stdout.strip()) == (7, ascii(arguments))
 
 
-def test_a_run_is_done_and_its_code_returned(place: MachineUnderTest) -> None:
-    assert place.machine.run_as_child_of_pid_1(lambda: 7, "") == 7
+def test_a_process_that_is_not_pid_1_runs_itself(place: MachineUnderTest) -> None:
+    assert place.machine.code_of_child_of_pid_1("") is None

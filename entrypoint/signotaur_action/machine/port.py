@@ -6,7 +6,7 @@ All methods that take a path or a descriptor raise OSError; ``strerror`` is for 
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -173,8 +173,8 @@ class Machine(Protocol):
     def end_program(self, program: "subprocess.Popen[bytes]") -> None:
         """End a program, started with ``start_new_session``, and what it started itself."""
 
-    def run_as_child_of_pid_1(self, run: Callable[[], int], last_words: str) -> int:
-        """Run, and return the exit code; where this process is PID 1, run as its child.
+    def code_of_child_of_pid_1(self, last_words: str) -> int | None:
+        """Return None, in a child if this process is PID 1, and in PID 1 the child's exit code.
 
         ``last_words`` are printed for a child that its watchdog ended.
         """

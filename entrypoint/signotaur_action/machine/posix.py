@@ -256,20 +256,20 @@ class Posix:
         with suppress(ProcessLookupError):
             os.killpg(program.pid, signal.SIGKILL)
 
-    def run_as_child_of_pid_1(self, run: Callable[[], int], last_words: str) -> int:
+    def code_of_child_of_pid_1(self, last_words: str) -> int | None:
         """See ``port.Machine``. The kernel ignores the watchdog's signal for PID 1.
 
         The parent forwards the stop signals, reaps every orphan and passes the code on.
         """
         if os.getpid() != 1:
-            return run()
+            return None
         signals = {*self.interrupts, *self.terminations}
         # None may be lost between fork and handler.
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)
         child = os.fork()
         if child == 0:
             self.unblock(signals)
-            return run()
+            return None
         for number in signals:
             signal.signal(number, lambda received, _frame: os.kill(child, received))
         self.unblock(signals)

@@ -53,7 +53,7 @@ class KeyDelivery:
             self._verify(opened)
             results = self._deliver(_delivery(opened), journal)
             self._read_back(opened.key, results)
-            rotation = self._decided(opened, results)
+            rotation = self._confirm(opened, results)
         durable = any(sink.durable for sink in self._sinks)
         return Rotated(rotation, opened.key, results, durable=durable)
 
@@ -80,16 +80,16 @@ class KeyDelivery:
         was_written = journal.entry is not None and sink.name in journal.entry.delivered
         return was_written or self._holds(sink, key, journal)
 
-    def _decided(self, opened: OpenRotation, results: Results) -> Rotation:
+    def _confirm(self, opened: OpenRotation, results: Results) -> Rotation:
+        """Confirm, unless that is deferred.
+
+        Without an answer it is unknown whether the server did it.
+        """
         if self._defer:
             self._progress.note(
                 "Not confirmed, as requested: the old key's revocation is not armed."
             )
             return opened.rotation
-        return self._confirm(opened, results)
-
-    def _confirm(self, opened: OpenRotation, results: Results) -> Rotation:
-        """Confirm. Without an answer it is unknown whether the server did it."""
         told = [
             DestinationOutcome(kind, _ON_THE_WIRE[result])
             for kind, (_name, result) in zip(self._kinds, results, strict=False)

@@ -77,11 +77,14 @@ class RotationStarter:
             case Adopt(rotation):
                 return self._adopt(key, rotation, journal)
             case Start():
-                return self._start(key, journal)
+                intent = self._begin(key, journal)
+                opened = self._request(key, intent, journal)
+                return opened or NotDue(None, self._plan.window or timedelta(0))
             case _:
                 assert_never(decision)
 
-    def _start(self, key: Secret, journal: Journal) -> NotDue | OpenRotation:
+    def _begin(self, key: Secret, journal: Journal) -> RotationIntent:
+        """Make the candidate and write it to the journal, before the server knows of it."""
         identity = uuid4()
         intent = RotationIntent(
             id=identity,
@@ -93,21 +96,19 @@ class RotationStarter:
             compromised=self._plan.compromised,
         )
         journal.begin(JournalEntry(self._service.address, key.fingerprint(), intent))
-        opened = self._request(key, intent, journal)
-        if opened is None:
-            _forget(journal)
-            return NotDue(None, self._plan.window or timedelta(0))
-        return opened
+        return intent
 
     def _request(
         self, key: Secret, intent: RotationIntent, journal: Journal
     ) -> OpenRotation | None:
+        """Open the rotation of the journal. None: the service decided that the key is not due."""
         try:
             opened = self._service.open_rotation(key, intent)
         except _NOT_OPENED:
             _forget(journal)  # the candidate does not work and never will
             raise
         if opened is None:
+            _forget(journal)
             return None
         if intent.candidate is None:
             journal.record_key(opened.key)
