@@ -11,6 +11,8 @@ from support.providers.azure_devops import AzureDevopsHarness
 from support.providers.bitbucket import BitbucketHarness
 from support.providers.circleci import CircleciHarness
 from support.providers.gitea import GiteaHarness
+from support.providers.google_place import GcpSecretHarness
+from support.providers.id_tokens import JOB, IdTokens
 from support.providers.jenkins import JenkinsHarness
 from support.providers.stores import (
     BuildkiteHarness,
@@ -70,3 +72,18 @@ def vault() -> Iterator[VaultHarness]:
 def new_vault() -> Iterator[VaultHarness]:
     with VaultHarness(new=True) as place:
         yield place
+
+
+@pytest.fixture
+def google() -> Iterator[GcpSecretHarness]:
+    """A place in Google Cloud that holds an older key."""
+    with GcpSecretHarness() as place:
+        yield place
+
+
+@pytest.fixture
+def google_issuer(google: GcpSecretHarness) -> Iterator[IdTokens]:
+    """The issuer of a job's tokens that Google Cloud trusts."""
+    google.server.subjects.add(JOB["sub"])
+    with IdTokens() as issuer:
+        yield issuer

@@ -1,6 +1,5 @@
 """Secrets of Google Cloud Secret Manager: new versions, with the identity of the job."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import google_crc32c
@@ -12,41 +11,14 @@ from contract.harness import delivery
 from providers.store_checks import KEY, not_delivered, refused
 from signotaur_action.errors import DestinationRefusedError
 from signotaur_action.model import Secret
-from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkError
 from signotaur_action.sinks.gcp_secret import crc32c
 from support.providers.exchange import drop
-from support.providers.google_cloud import ACCOUNT, ADD, PROJECT, PROVIDER, Caller
+from support.providers.google_cloud import ADD, PROJECT, PROVIDER, Caller
 from support.providers.google_place import NAME, GcpSecretHarness
-from support.providers.id_tokens import JOB, IdTokens, claims_of
+from support.providers.id_tokens import IdTokens, claims_of
 from support.providers.stores import OLDER
-
-
-@pytest.fixture
-def place() -> Iterator[GcpSecretHarness]:
-    with GcpSecretHarness() as place:
-        yield place
-
-
-@pytest.fixture
-def issuer(place: GcpSecretHarness) -> Iterator[IdTokens]:
-    place.server.subjects.add(JOB["sub"])
-    with IdTokens() as issuer:
-        yield issuer
-
-
-def of_the_job(place: GcpSecretHarness, **environ: str) -> tuple[Sink, list[str]]:
-    """Return the sink of a job without a token, and what it masks."""
-    masked: list[str] = []
-    given_ = {"CLOUDSDK_AUTH_ACCESS_TOKEN": "", "GCP_WORKLOAD_IDENTITY_PROVIDER": PROVIDER}
-    variables = {**place.environ, **given_, "GCP_SERVICE_ACCOUNT": ACCOUNT, **environ}
-    context = replace(
-        place.context(),
-        environ={name: text for name, text in variables.items() if text},
-        mask_token=lambda secret: masked.append(secret.reveal()),
-    )
-    return emitter(place.text, context), masked
 
 
 @given(st.binary(max_size=300))
@@ -57,78 +29,78 @@ def test_the_checksum_is_googles(content: bytes) -> None:
 # What is written
 
 
-def test_a_version_is_added_once(place: GcpSecretHarness) -> None:
-    sink = place.sink()
+def test_a_version_is_added_once(google: GcpSecretHarness) -> None:
+    sink = google.sink()
     assert list(sink.check()) == []
     for _ in range(2):
         sink.deliver(delivery(KEY))
     assert sink.read_back() == Secret(KEY)
-    assert [version.data.decode() for version in place.server.secrets[NAME]] == [OLDER, KEY]
+    assert [version.data.decode() for version in google.server.secrets[NAME]] == [OLDER, KEY]
 
 
-def test_a_secret_without_a_version_gets_its_first(place: GcpSecretHarness) -> None:
-    place.server.secrets[NAME].clear()
-    sink = place.sink()
+def test_a_secret_without_a_version_gets_its_first(google: GcpSecretHarness) -> None:
+    google.server.secrets[NAME].clear()
+    sink = google.sink()
     assert list(sink.check()) == []
     assert sink.read_back() is None
     sink.deliver(delivery(KEY))
-    assert place.read() == KEY
+    assert google.read() == KEY
 
 
 @pytest.mark.parametrize("state", ["DISABLED", "DESTROYED"])
 def test_a_newest_version_that_cannot_be_used_is_replaced(
-    place: GcpSecretHarness, state: str
+    google: GcpSecretHarness, state: str
 ) -> None:
-    place.server.secrets[NAME][-1].state = state
-    sink = place.sink()
+    google.server.secrets[NAME][-1].state = state
+    sink = google.sink()
     assert list(sink.check()) == []
     sink.deliver(delivery(KEY))
     assert sink.read_back() == Secret(KEY)
 
 
-def test_a_caller_that_may_only_add_is_proved_by_the_version(place: GcpSecretHarness) -> None:
-    place.server.callers[place.token] = Caller({ADD})
-    sink = place.sink()
+def test_a_caller_that_may_only_add_is_proved_by_the_version(google: GcpSecretHarness) -> None:
+    google.server.callers[google.token] = Caller({ADD})
+    sink = google.sink()
     [concern] = sink.check()
     assert "may not be read; its version will verify the delivery" in concern
     sink.deliver(delivery(KEY))
     assert sink.read_back() is None
-    assert place.read() == KEY
+    assert google.read() == KEY
 
 
-def test_a_lost_answer_is_asked_for_again(place: GcpSecretHarness) -> None:
-    place.server.faults.append(drop("POST", ":addVersion"))
-    place.sink().deliver(delivery(KEY))
-    assert place.read() == KEY
+def test_a_lost_answer_is_asked_for_again(google: GcpSecretHarness) -> None:
+    google.server.faults.append(drop("POST", ":addVersion"))
+    google.sink().deliver(delivery(KEY))
+    assert google.read() == KEY
 
 
 # What is refused
 
 
 def test_a_caller_without_the_right_is_refused_before_anything_is_rotated(
-    place: GcpSecretHarness,
+    google: GcpSecretHarness,
 ) -> None:
-    place.server.callers[place.token] = Caller()
-    assert "the caller lacks secretmanager.versions.add" in refused(place).what
+    google.server.callers[google.token] = Caller()
+    assert "the caller lacks secretmanager.versions.add" in refused(google).what
 
 
-def test_a_secret_that_is_missing_is_refused(place: GcpSecretHarness) -> None:
+def test_a_secret_that_is_missing_is_refused(google: GcpSecretHarness) -> None:
     for text in (f"gcp-secret:{PROJECT}/other", f"gcp-secret:another-project/{NAME}"):
-        assert "there is no such secret" in refused(place, place.sink(text)).what
+        assert "there is no such secret" in refused(google, google.sink(text)).what
 
 
-def test_a_right_that_ended_since_the_check_delivers_nothing(place: GcpSecretHarness) -> None:
-    sink = place.sink()
+def test_a_right_that_ended_since_the_check_delivers_nothing(google: GcpSecretHarness) -> None:
+    sink = google.sink()
     sink.check()
-    place.server.callers[place.token] = Caller()
-    said = not_delivered(place, sink).what
+    google.server.callers[google.token] = Caller()
+    said = not_delivered(google, sink).what
     assert "403: PERMISSION_DENIED" in said
     assert "Secret Manager Secret Version Adder" in said
 
 
-def test_an_unknown_token_is_refused(place: GcpSecretHarness) -> None:
-    place.revoke()
-    assert "refuses the token (401: UNAUTHENTICATED" in refused(place).what
+def test_an_unknown_token_is_refused(google: GcpSecretHarness) -> None:
+    google.revoke()
+    assert "refuses the token (401: UNAUTHENTICATED" in refused(google).what
 
 
 @pytest.mark.parametrize(
@@ -141,14 +113,14 @@ def test_an_unknown_token_is_refused(place: GcpSecretHarness) -> None:
         (f"gcp-secret:{PROJECT}/a:b", "after /"),
     ],
 )
-def test_a_place_that_cannot_be_is_a_fault(place: GcpSecretHarness, text: str, fault: str) -> None:
+def test_a_place_that_cannot_be_is_a_fault(google: GcpSecretHarness, text: str, fault: str) -> None:
     with pytest.raises(SinkError, match=fault):
-        place.sink(text)
+        google.sink(text)
 
 
-def test_everything_missing_is_reported_at_once(place: GcpSecretHarness) -> None:
+def test_everything_missing_is_reported_at_once(google: GcpSecretHarness) -> None:
     with pytest.raises(SinkError) as caught:
-        emitter("gcp-secret:!", replace(place.context(), environ={}))
+        emitter("gcp-secret:!", replace(google.context(), environ={}))
     assert str(caught.value).count("gcp-secret: ") == 2
     assert "the project" in str(caught.value)
     assert "CLOUDSDK_AUTH_ACCESS_TOKEN" in str(caught.value)
@@ -158,40 +130,42 @@ def test_everything_missing_is_reported_at_once(place: GcpSecretHarness) -> None
 
 
 def test_a_job_of_github_signs_in_with_its_id_token(
-    place: GcpSecretHarness, issuer: IdTokens
+    google: GcpSecretHarness, google_issuer: IdTokens
 ) -> None:
-    sink, masked = of_the_job(place, **issuer.environ)
+    sink, masked = google.job_sink(**google_issuer.environ)
     assert list(sink.check()) == []
     sink.deliver(delivery(KEY))
-    assert place.read() == KEY
-    [token] = issuer.issued
+    assert google.read() == KEY
+    [token] = google_issuer.issued
     assert claims_of(token)["aud"] == f"https://iam.googleapis.com/{PROVIDER}"
-    assert {token, *place.server.callers} - {place.token} == set(masked)
+    assert {token, *google.server.callers} - {google.token} == set(masked)
 
 
 def test_a_job_of_gitlab_has_its_id_token_in_a_variable(
-    place: GcpSecretHarness, issuer: IdTokens
+    google: GcpSecretHarness, google_issuer: IdTokens
 ) -> None:
-    sink, _ = of_the_job(place, GCP_ID_TOKEN=issuer.token(f"https://iam.googleapis.com/{PROVIDER}"))
+    sink, _ = google.job_sink(
+        GCP_ID_TOKEN=google_issuer.token(f"https://iam.googleapis.com/{PROVIDER}")
+    )
     assert list(sink.check()) == []
 
 
 def test_another_job_audience_or_account_is_refused(
-    place: GcpSecretHarness, issuer: IdTokens
+    google: GcpSecretHarness, google_issuer: IdTokens
 ) -> None:
-    sink, _ = of_the_job(place, GCP_ID_TOKEN=issuer.token("https://other.example.com"))
+    sink, _ = google.job_sink(GCP_ID_TOKEN=google_issuer.token("https://other.example.com"))
     with pytest.raises(DestinationRefusedError, match="must be for the audience"):
         sink.check()
-    assert place.server.requests == []
-    place.server.may_impersonate = False
-    sink, _ = of_the_job(place, **issuer.environ)
+    assert google.server.requests == []
+    google.server.may_impersonate = False
+    sink, _ = google.job_sink(**google_issuer.environ)
     with pytest.raises(DestinationRefusedError, match='the role "Workload Identity User"'):
         sink.check()
-    issuer.claims["sub"] = "repo:acme/other:environment:signing"
-    sink, _ = of_the_job(place, **issuer.environ)
+    google_issuer.claims["sub"] = "repo:acme/other:environment:signing"
+    sink, _ = google.job_sink(**google_issuer.environ)
     with pytest.raises(DestinationRefusedError, match="rejected by the attribute condition"):
         sink.check()
-    assert place.read() == OLDER
+    assert google.read() == OLDER
 
 
 @pytest.mark.parametrize(
@@ -204,7 +178,7 @@ def test_another_job_audience_or_account_is_refused(
     ],
 )
 def test_an_identity_that_cannot_be_is_a_fault(
-    place: GcpSecretHarness, environ: dict[str, str], fault: str
+    google: GcpSecretHarness, environ: dict[str, str], fault: str
 ) -> None:
     with pytest.raises(SinkError, match=f"gcp-secret: .*{fault}"):
-        of_the_job(place, **environ)
+        google.job_sink(**environ)

@@ -10,7 +10,6 @@ import pytest
 from contract.harness import delivery
 from providers.store_checks import KEY
 from providers.test_aws_identity import Job as AwsJob
-from providers.test_gcp_secret import of_the_job
 from support.providers.amazon_place import AwsSecretHarness
 from support.providers.azure_place import AzureKeyVaultHarness
 from support.providers.google_cloud import ADD
@@ -41,7 +40,7 @@ def test_google(issuer: IdTokens) -> None:
     with GcpSecretHarness() as place:
         place.server.subjects.add(JOB["sub"])
         place.server.account_rights = {ADD}
-        sink, _ = of_the_job(place, **issuer.environ)
+        sink, _ = place.job_sink(**issuer.environ)
         [concern] = sink.check()
         assert "may not be read" in concern
         assert len(place.server.calls("POST", "/v1/token")) == 1

@@ -1,10 +1,22 @@
 """A secret of Google Cloud Secret Manager, and a token that may add versions to it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from signotaur_action.ports import Sink
+from signotaur_action.sinks import emitter
 from support.providers.exchange import Call, Request
-from support.providers.google_cloud import ADD, PROJECT, READ, Caller, GoogleCloud, Version
+from support.providers.google_cloud import (
+    ACCOUNT,
+    ADD,
+    PROJECT,
+    PROVIDER,
+    READ,
+    Caller,
+    GoogleCloud,
+    Version,
+)
 from support.providers.stores import StoreHarness
 from support.tls import Certificate
 
@@ -58,3 +70,23 @@ class GcpSecretHarness(StoreHarness[GoogleCloud]):
         """See ``StoreHarness``."""
         value: str = self.held()
         return value
+
+    def job_sink(self, **environ: str) -> tuple[Sink, list[str]]:
+        """Return the sink of a job without a token, and what it masks.
+
+        ``environ`` are further variables; an empty one is not set.
+        """
+        masked: list[str] = []
+        variables = {
+            **self.environ,
+            "CLOUDSDK_AUTH_ACCESS_TOKEN": "",
+            "GCP_WORKLOAD_IDENTITY_PROVIDER": PROVIDER,
+            "GCP_SERVICE_ACCOUNT": ACCOUNT,
+            **environ,
+        }
+        context = replace(
+            self.context(),
+            environ={name: text for name, text in variables.items() if text},
+            mask_token=lambda secret: masked.append(secret.reveal()),
+        )
+        return emitter(self.text, context), masked
