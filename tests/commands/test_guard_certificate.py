@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from docs.pages import BLOCKS
-from docs.test_readme import PLACEHOLDER, shell
+from docs.shell import PLACEHOLDER, shell
 from signing.harness import SigningServer, add_certificate
 from signotaur_wire.signing import CERT_GET, CertificateAnswer
 from support.client import Finished, run_client

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from docs.pages import BLOCKS
-from docs.test_readme import PLACEHOLDER, shell
+from docs.shell import PLACEHOLDER, shell
 from support.client import Finished, run_client
 from support.clock import VirtualClock
 from support.in_process import run_here

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from docs.pages import block
-from docs.test_readme import shell
+from docs.shell import shell
 from signing.harness import add_certificate
 from signing.samples import tiny_pe
 from signotaur_wire.paths import TOKEN_EXCHANGE

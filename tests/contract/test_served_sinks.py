@@ -8,7 +8,6 @@ import pytest
 
 from contract.sink_cases import CASES, FAULTS, Fault, SinkCase, SinkHarness, delivery
 from contract.store_cases import has_front
-from contract.test_sinks import OURS
 from signotaur_action.errors import DeliveryError, DestinationRefusedError
 from signotaur_action.model import Secret
 from signotaur_action.ports import TokenHolder
@@ -16,6 +15,7 @@ from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkContext, SinkError
 from support.providers.exchange import Call, Reply, drop
 from support.providers.stores import StoreHarness
+from support.sample_key import KEY
 
 ALWAYS = 1_000
 VENDOR = "vend+AbCdEfGhIjKl/MnOpQrStUvWxYz+0123456789=="
@@ -42,13 +42,13 @@ def test_reading_back_from_a_store_that_fails_says_so(
     case: SinkCase, place: SinkHarness, fault: Fault
 ) -> None:
     sink = case.make(place)
-    sink.deliver(delivery(OURS))
+    sink.deliver(delivery(KEY))
     with fault.commit(place), pytest.raises(DeliveryError) as caught:
         sink.read_back()
     assert caught.value.what.startswith(f"{sink.name} could not be read: ")
     assert "None" not in caught.value.what
-    assert OURS[:8] not in caught.value.what
-    assert sink.read_back() == Secret(OURS)
+    assert KEY[:8] not in caught.value.what
+    assert sink.read_back() == Secret(KEY)
 
 
 @SERVED
@@ -109,7 +109,7 @@ def test_a_write_that_something_else_answered_is_no_delivery(
     store.server.faults.append(lambda call: Reply(200, body) if store.is_write(call) else None)
     place.patience.seconds = 0.3
     with pytest.raises(DeliveryError) as caught:
-        case.make(place).deliver(delivery(OURS))
+        case.make(place).deliver(delivery(KEY))
     assert "None" not in caught.value.what
 
 
@@ -131,7 +131,7 @@ def test_a_refusal_of_a_form_that_no_store_has_is_reported(
     store = store_of(place)
     store.server.faults.append(lambda call: Reply(400, body) if store.is_write(call) else None)
     with pytest.raises(DeliveryError, match="answered 400: "):
-        case.make(place).deliver(delivery(OURS))
+        case.make(place).deliver(delivery(KEY))
 
 
 KINDS = sorted({kind for case in CASES if has_front(case) for kind in case.kinds})

@@ -16,12 +16,11 @@ from signotaur_action.sinks.base import SinkContext
 from signotaur_action.sinks.stdout import StdoutSink
 from signotaur_wire import keyformat
 from signotaur_wire.messages import DESTINATION_KIND_PATTERN
+from support.sample_key import BODY, KEY
 
-BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
-OURS = BODY + keyformat.checksum(BODY)
 OTHER = BODY.lower() + keyformat.checksum(BODY.lower())
 KEYS = {
-    "ours": OURS,
+    "ours": KEY,
     "padded": "YWJjZGVmZ2hpamtsbW5vcA==",
     "odd": "odd!#$%()*+,-./:;=?@^_`{|}~",
 }
@@ -36,7 +35,7 @@ def test_every_kind_has_a_case() -> None:
 def test_the_kinds_that_take_stdout_are_those_that_print(
     case: SinkCase, place: SinkHarness
 ) -> None:
-    case.make(place).deliver(delivery(OURS))
+    case.make(place).deliver(delivery(KEY))
     for kind in case.kinds:
         assert (kind in TAKES_STDOUT) is bool(place.printed)
     assert case.prints is bool(place.printed)
@@ -65,35 +64,35 @@ def test_reading_back_gives_the_key_or_nothing_and_never_another(
     sink = case.make(place)
     before = sink.read_back()
     assert before is None or before.reveal() == "the-older-key-0123456789"
-    for key in (OURS, OTHER):
+    for key in (KEY, OTHER):
         sink.deliver(delivery(key))
         assert sink.read_back() == (Secret(key) if case.readable else None)
 
 
 def test_another_run_reads_back_the_same_key_or_nothing(case: SinkCase, place: SinkHarness) -> None:
-    case.make(place).deliver(delivery(OURS))
-    assert case.make(place).read_back() in (None, Secret(OURS))
+    case.make(place).deliver(delivery(KEY))
+    assert case.make(place).read_back() in (None, Secret(KEY))
     if case.readable and case.durable:
-        assert case.make(place).read_back() == Secret(OURS)
+        assert case.make(place).read_back() == Secret(KEY)
 
 
 def test_delivering_twice_is_harmless(case: SinkCase, place: SinkHarness) -> None:
     sink = case.make(place)
-    sink.deliver(delivery(OURS))
+    sink.deliver(delivery(KEY))
     once = place.held()
-    sink.deliver(delivery(OURS))
-    case.make(place).deliver(delivery(OURS))
-    assert case.read(place) == OURS
+    sink.deliver(delivery(KEY))
+    case.make(place).deliver(delivery(KEY))
+    assert case.read(place) == KEY
     if case.durable and case.writes_file:
         assert place.held() == once
 
 
 def test_other_content_of_the_file_is_kept(case: SinkCase, place: SinkHarness) -> None:
-    case.make(place).deliver(delivery(OURS))
+    case.make(place).deliver(delivery(KEY))
     if case.before is None or b"A=1" not in case.before.upper():
         return
     content = place.file.read_bytes()
-    head, _, tail = content.partition(OURS.encode())
+    head, _, tail = content.partition(KEY.encode())
     assert head.startswith(case.before[: case.before.upper().index(b"A=1") + 3])
     if case.durable:
         assert tail == b" # why\r\n"
@@ -102,9 +101,9 @@ def test_other_content_of_the_file_is_kept(case: SinkCase, place: SinkHarness) -
 def test_a_name_says_where_and_never_contains_the_key(case: SinkCase, place: SinkHarness) -> None:
     sink = case.make(place)
     before = sink.name
-    sink.deliver(delivery(OURS))
+    sink.deliver(delivery(KEY))
     assert sink.name == before
-    assert OURS[:8] not in sink.name
+    assert KEY[:8] not in sink.name
     assert sink.name.strip()
     if case.writes_file and case.durable:
         assert str(place.file) in sink.name
@@ -139,16 +138,16 @@ def test_a_destination_that_fails_says_so_and_keeps_what_it_held(
     with fault.commit(place):
         before = place.held() if place.folder.exists() else None
         with pytest.raises(DeliveryError) as caught:
-            sink.deliver(delivery(OURS))
+            sink.deliver(delivery(KEY))
         assert before is None or place.held() == before
         assert sink.name in caught.value.what
-        assert OURS[:8] not in caught.value.what
+        assert KEY[:8] not in caught.value.what
         assert caught.value.code is ExitCode.NOT_DELIVERED
         assert caught.value.keys == BOTH_KEYS_VALID
     assert place.printed == []
     if not case.writes_file:
-        sink.deliver(delivery(OURS))
-        assert case.read(place) == OURS
+        sink.deliver(delivery(KEY))
+        assert case.read(place) == KEY
 
 
 @pytest.mark.parametrize(
@@ -158,7 +157,7 @@ def test_reading_back_from_a_place_that_is_gone_fails_or_finds_nothing(
     case: SinkCase, place: SinkHarness
 ) -> None:
     sink = case.make(place)
-    sink.deliver(delivery(OURS))
+    sink.deliver(delivery(KEY))
     place.file.unlink()
     try:
         assert sink.read_back() is None
@@ -166,7 +165,7 @@ def test_reading_back_from_a_place_that_is_gone_fails_or_finds_nothing(
         said = error.what
     else:
         said = ""
-    assert OURS[:8] not in said
+    assert KEY[:8] not in said
 
 
 @pytest.mark.parametrize(
@@ -176,7 +175,7 @@ def test_reading_back_from_a_place_that_became_a_folder_fails(
     case: SinkCase, place: SinkHarness
 ) -> None:
     sink = case.make(place)
-    sink.deliver(delivery(OURS))
+    sink.deliver(delivery(KEY))
     place.file.unlink()
     place.file.mkdir()
     with pytest.raises(DeliveryError) as caught:
@@ -191,7 +190,7 @@ def test_reading_back_finds_nothing_where_somebody_emptied_the_file(
     case: SinkCase, place: SinkHarness
 ) -> None:
     sink = case.make(place)
-    sink.deliver(delivery(OURS))
+    sink.deliver(delivery(KEY))
     place.file.write_bytes(b"")
     assert sink.read_back() is None
 
@@ -213,7 +212,7 @@ def test_a_real_stream_that_breaks_is_a_failed_delivery(
     console = Console(stream, stream, github=False, debug=False)
     place_of_console.emit = console.emit  # type: ignore[method-assign]
     with pytest.raises(DeliveryError) as caught:
-        case.make(place_of_console).deliver(delivery(OURS))
+        case.make(place_of_console).deliver(delivery(KEY))
     assert any(word in caught.value.what for word in ("broken pipe", "no space left"))
     with pytest.raises(OSError, match=r"Broken pipe|No space"):
         stream.close()
@@ -222,5 +221,5 @@ def test_a_real_stream_that_breaks_is_a_failed_delivery(
 def test_stdout_prints_the_key_alone_and_flushed(tmp_path: Path) -> None:
     printed: list[str] = []
     emit: Callable[[str], None] = printed.append
-    StdoutSink(SinkContext(emit, {})).deliver(delivery(OURS, name=str(tmp_path)))
-    assert printed == [OURS + "\n"]
+    StdoutSink(SinkContext(emit, {})).deliver(delivery(KEY, name=str(tmp_path)))
+    assert printed == [KEY + "\n"]

@@ -16,12 +16,9 @@ from signotaur_action.sinks.base import SinkError
 from signotaur_action.sinks.env_file import EnvFileSink
 from signotaur_action.sinks.key_file import KeyFileSink
 from signotaur_action.sinks.stdout import StdoutSink
-from signotaur_wire import keyformat
 from support.mounts import fill, read_only, small_disk
 from support.runner import parse_file
-
-BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
-KEY = BODY + keyformat.checksum(BODY)
+from support.sample_key import KEY
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from docs.pages import BLOCKS, PAGES, ROOT
 from docs.repository import ENVIRONMENT, NAME, PLACEHOLDER, ROTATION_TOKEN
 from docs.workflows import Job
 from e2e.client_harness import Ledger
-from fleet.test_bad_input import CASES
+from fleet.wrong_files import CASES
 from signotaur_action.options.declare import Option
 from signotaur_action.settings.fleet import FOR_ALL, FOR_ONE, VARIABLES_FROM
 from support.client import BARE, run_client

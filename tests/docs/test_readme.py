@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 import tomllib
 from contextlib import suppress
 from pathlib import Path
@@ -12,15 +11,13 @@ import pytest
 import yaml
 
 from docs.pages import BLOCKS, PAGES, ROOT, after, block, table
+from docs.shell import BIN, PLACEHOLDER, shell
 from signing.samples import tiny_pe
 from signotaur_action.errors import ExitCode
 from signotaur_action.options.commands import OPTIONS
 from support.client import run_client
 from support.keyserver import KeyServer
 from support.options import options_of
-
-BIN = Path(sys.executable).parent
-PLACEHOLDER = "https://signotaur.example.com"
 
 CLIENT_EXAMPLES = [
     block["text"].strip()
@@ -29,20 +26,6 @@ CLIENT_EXAMPLES = [
     and not block["text"].startswith("signotaur-action sign ")
     and not block["mark"]  # the tests of its own folder run it
 ]
-
-
-def shell(script: str, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run an example as a reader would, in a folder of its own."""
-    return subprocess.run(
-        ["bash", "-eu", "-o", "pipefail", "-c", script],
-        cwd=home,
-        env={"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(home), **env},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
 
 
 def test_no_example_is_left_out() -> None:

@@ -132,7 +132,7 @@ def _opened(folder: Path) -> Database:
 def test_a_backup_is_restored_elsewhere(world: World, out: Path, tmp_path: Path) -> None:
     add(world)
     key = world.key()
-    names = backup.back_up(world.database, world.file.parent, out, PASSPHRASE)
+    names = backup.back_up(world.database, world.file.parent, out, PASSPHRASE, CHEAP)
     assert names == ("keyserver.db", "master.key")
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     assert [path.name for path in out.parent.iterdir()] == [out.name]
@@ -170,7 +170,7 @@ def test_a_backup_while_keys_rotate_is_of_one_moment(
     thread.start()
     try:
         for number in range(3):
-            backup.back_up(world.database, world.file.parent, out, PASSPHRASE)
+            backup.back_up(world.database, world.file.parent, out, PASSPHRASE, CHEAP)
             folder = tmp_path / f"restored-{number}"
             backup.restore(out, PASSPHRASE, folder)
             database = _opened(folder)
@@ -187,7 +187,7 @@ def test_a_backup_is_restored_into_an_empty_postgresql(
 ) -> None:
     add(world)
     opened = world.now.open(world.key())
-    backup.back_up(world.database, world.file.parent, out, PASSPHRASE)
+    backup.back_up(world.database, world.file.parent, out, PASSPHRASE, CHEAP)
     name = cluster.create()
     folder = tmp_path / "restored"
     target = Database(cluster.url(name))
@@ -233,7 +233,7 @@ def test_the_commands_on_postgresql(
 def test_a_restore_writes_nothing_into_a_folder_in_use(
     world: World, out: Path, tmp_path: Path
 ) -> None:
-    backup.back_up(world.database, world.file.parent, out, PASSPHRASE)
+    backup.back_up(world.database, world.file.parent, out, PASSPHRASE, CHEAP)
     used = tmp_path / "used"
     used.mkdir()
     (used / "file").touch()
@@ -265,7 +265,7 @@ def test_what_changed_since_is_listed(world: World, out: Path, tmp_path: Path) -
     key = world.key(name="first")
     world.key(name="second")
     world.key(name="third")
-    backup.back_up(world.database, world.file.parent, out, PASSPHRASE)
+    backup.back_up(world.database, world.file.parent, out, PASSPHRASE, CHEAP)
     world.now.rotate(key, overlap_days=0)
     administration.revoke_key(world.database, 2)
     backup.restore(out, PASSPHRASE, tmp_path / "restored")

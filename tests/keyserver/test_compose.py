@@ -15,7 +15,7 @@ import yaml
 
 from keyserver.harness import Client, World, wait_until
 from keyserver.processes import Process, command
-from keyserver.test_last_use import uses_of
+from keyserver.uses import uses_of
 from signotaur_keyserver.commands.data_folder import existing
 from signotaur_keyserver.runtime.tls import ensure_self_signed
 from signotaur_keyserver.service import administration

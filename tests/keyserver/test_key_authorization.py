@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from keyserver.test_pure import KEY, NOW, ROTATION
+from keyserver.records import KEY, NOW, ROTATION
 from signotaur_keyserver.api.app import Options, create_app
 from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.domain.key_authorization import (

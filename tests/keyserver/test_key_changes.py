@@ -5,38 +5,15 @@ from uuid import uuid4
 
 import pytest
 
+from keyserver.actors import actor, administrator, faults, person
 from keyserver.harness import NewKey, World, problem
 from signotaur_keyserver.domain.key_status import KeyStatus
-from signotaur_keyserver.domain.records import Person
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.service import administration, key_changes, policies
 from signotaur_keyserver.service.person_transaction import Actor
-from signotaur_keyserver.store import keys, people
+from signotaur_keyserver.store import keys
 
 pytestmark = pytest.mark.both_databases
-
-
-def person(world: World, name: str = "ci", *, admin: bool = False) -> Person:
-    if name != "ci":
-        administration.add_user(world.database, name, admin=admin, roles=[])
-    with world.database.read() as connection:
-        return next(each for each in people.every(connection) if each.name == name)
-
-
-def actor(world: World) -> Actor:
-    """The owner of the keys that ``world.key`` makes."""
-    found = person(world)
-    return Actor(found, found.id, "192.0.2.1")
-
-
-def administrator(world: World) -> Actor:
-    return Actor(person(world, "root", admin=True), None)
-
-
-def faults(refused: pytest.ExceptionInfo[RefusedError]) -> list[str]:
-    given = refused.value.members["faults"]
-    assert isinstance(given, dict)
-    return sorted(given)
 
 
 def test_a_created_key_works_and_is_logged_without_its_secret(world: World) -> None:

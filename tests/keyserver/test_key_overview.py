@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import insert, update
 
+from keyserver.actors import actor, administrator
 from keyserver.harness import World
 from keyserver.statements import executed
-from keyserver.test_key_changes import actor, administrator
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.key_status import Concern, KeyStatus
 from signotaur_keyserver.domain.refusals import RefusedError

@@ -5,12 +5,10 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network
 
 import pytest
-from sqlalchemy import select
 
 from keyserver.harness import Client, World
 from keyserver.statements import executed
-from signotaur_keyserver.database.database import Database
-from signotaur_keyserver.domain.schema import key_uses
+from keyserver.uses import uses_of
 from signotaur_keyserver.service.last_use import ORIGINS_PER_KEY, OTHER, write_uses
 from signotaur_keyserver.store import key_uses as statements_on_uses
 from signotaur_keyserver.store.key_uses import KeyUse
@@ -19,13 +17,6 @@ from signotaur_wire import paths
 pytestmark = pytest.mark.both_databases
 
 AGENT = {"User-Agent": "signotaur-action/9.8.7"}
-
-
-def uses_of(database: Database) -> list[KeyUse]:
-    """Return the uses that are written."""
-    with database.read() as connection:
-        rows = connection.execute(select(*key_uses.c).order_by(key_uses.c.client)).mappings()
-        return [KeyUse(**row) for row in rows]
 
 
 def test_uses_are_written_together_when_the_server_ends(world: World) -> None:

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
+from keyserver.actors import actor, administrator, faults
 from keyserver.harness import NewKey, World, problem
-from keyserver.test_key_changes import actor, administrator, faults
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.service import key_changes, overlap
 

@@ -17,7 +17,7 @@ from keyserver.certs import add
 from keyserver.certs import post_sign as sign
 from keyserver.harness import Client, NewKey, World, problem, wait_until
 from keyserver.processes import command
-from keyserver.test_pure import KEY, NOW
+from keyserver.records import KEY, NOW
 from signotaur_keyserver.domain import policy
 from signotaur_keyserver.domain.policy import Policy, PolicyError, Purpose
 from signotaur_keyserver.domain.refusals import RefusedError

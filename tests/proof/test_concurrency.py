@@ -14,8 +14,7 @@ import pytest
 from proof.conftest import Proof
 from proof.lanes import LANES
 from proof.matrix import Record, amount, batches, chosen
-from proof.test_state_machine import LEASE_AND_MORE
-from proof.virtual_world import VirtualServer
+from proof.virtual_world import LEASE_AND_MORE, VirtualServer
 from rotation.locations import KeyFile
 from signotaur_action.model import Secret
 from signotaur_keyserver.database.database import Database

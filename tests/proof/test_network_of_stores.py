@@ -11,8 +11,8 @@ from typing import Self
 import pytest
 
 from proof.conftest import Proof
+from proof.disturbed_rotations import BYTES, MATRIX, Rotation, Rotations
 from proof.matrix import Record, chosen
-from proof.test_network import BYTES, MATRIX, Rotation, Rotations
 from signotaur_action.sinks import emitter
 from support.keyserver import KeyServer
 from support.providers.openbao import OpenBao

@@ -17,11 +17,11 @@ from hypothesis.stateful import (
 
 from proof.conftest import Proof
 from proof.matrix import SEED, Record, amount
-from proof.virtual_world import Killed, VirtualServer, VirtualWorld
+from proof.virtual_world import LEASE_AND_MORE, Killed, VirtualServer, VirtualWorld
 from signotaur_keyserver.database.database import Database
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
-WATCHDOG, LEASE_AND_MORE, OVERLAP_AND_MORE = 5 * MINUTE, 11 * MINUTE, 8 * DAY
+WATCHDOG, OVERLAP_AND_MORE = 5 * MINUTE, 8 * DAY
 MACHINES = st.sampled_from((0, 1))
 MOMENTS = st.integers(1, 14)
 EXAMPLES, LENGTH = amount(4, 20), 30

@@ -30,6 +30,8 @@ from support.fakes import MemorySink, RecordingProgressLog
 T = TypeVar("T")
 OWNER = "build"
 
+LEASE_AND_MORE = timedelta(minutes=11)
+
 
 class Killed(BaseException):
     """A run was killed: nothing in it catches this."""

@@ -15,12 +15,10 @@ from signotaur_action.model import Secret
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkContext
-from signotaur_wire import keyformat
 from support.clock import VirtualClock
 from support.providers.github import GitHub
+from support.sample_key import KEY
 
-BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
-KEY = BODY + keyformat.checksum(BODY)
 TOKEN = "github_pat_11AAAAAAA_bbbbbbbbbbbbbbbbbbbbbbbb"
 REPOSITORY = "repos/acme/product"
 AT = ("actions", REPOSITORY, "KEY")

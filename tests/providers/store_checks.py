@@ -7,11 +7,9 @@ import pytest
 from contract.harness import delivery
 from signotaur_action.errors import DeliveryError, DestinationRefusedError, ExitCode, SignotaurError
 from signotaur_action.ports import Sink
-from signotaur_wire import keyformat
 from support.providers.stores import NEIGHBOUR, OLDER, StoreHarness
+from support.sample_key import KEY
 
-BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
-KEY = BODY + keyformat.checksum(BODY)
 ALWAYS = 1_000
 """In the path of every request that writes a key."""
 

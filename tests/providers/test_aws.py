@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from contract.harness import delivery
-from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
+from providers.store_checks import ALWAYS, not_delivered, refused, written
 from signotaur_action.model import Secret
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkError
@@ -21,6 +21,7 @@ from support.providers.amazon_place import (
 from support.providers.exchange import Call, Drop, Reply, drop, fail
 from support.providers.exchange import Fault as ServerFault
 from support.providers.stores import NEIGHBOUR, OLDER
+from support.sample_key import KEY
 from support.tls import Authority
 
 MAKES = {

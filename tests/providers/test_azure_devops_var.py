@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from contract.harness import delivery
-from providers.store_checks import KEY, not_delivered, refused, written
+from providers.store_checks import not_delivered, refused, written
 from signotaur_action.errors import DeliveryError
 from signotaur_action.sinks.base import SinkError
 from support.providers.azure_devops import GROUP, PROJECT, AzureDevopsHarness, Token
 from support.providers.exchange import Call, Reply, after, fail
 from support.providers.stores import NAME, NEIGHBOUR
+from support.sample_key import KEY
 
 NOT_SAID = "Azure DevOps answered, but does not say that the group changed"
 NOT_SHOWN = "Azure DevOps accepted the key, but does not show the variable as changed"

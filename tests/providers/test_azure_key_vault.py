@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contract.harness import delivery
-from providers.store_checks import KEY, not_delivered, refused
+from providers.store_checks import not_delivered, refused
 from signotaur_action.errors import DestinationRefusedError
 from signotaur_action.model import Secret
 from signotaur_action.ports import Sink
@@ -18,6 +18,7 @@ from support.providers.azure_place import NAME, AzureKeyVaultHarness
 from support.providers.exchange import fail
 from support.providers.id_tokens import JOB, IdTokens, claims_of
 from support.providers.stores import OLDER
+from support.sample_key import KEY
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from contract.harness import delivery
-from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
+from providers.store_checks import ALWAYS, not_delivered, refused, written
 from signotaur_action.errors import DeliveryError
 from signotaur_action.sinks.base import SinkError
 from support.providers.bitbucket import (
@@ -18,6 +18,7 @@ from support.providers.bitbucket import (
 )
 from support.providers.exchange import after, before, fail
 from support.providers.stores import NAME, OLDER
+from support.sample_key import KEY
 
 OWNERS = (REPOSITORY, f"{REPOSITORY}:{DEPLOYMENT}", WORKSPACE)
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 import pytest
 
 from contract.harness import delivery
-from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
+from providers.store_checks import ALWAYS, not_delivered, refused, written
 from signotaur_action.errors import DeliveryError
 from signotaur_action.sinks.base import SinkError
 from support.providers.exchange import Call, Reply, after, before, fail
 from support.providers.stores import NAME, OLDER, BuildkiteHarness
+from support.sample_key import KEY
 
 CLUSTER = "00000000-0000-0000-0000-000000000001"
 

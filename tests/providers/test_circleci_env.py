@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from contract.harness import delivery
-from providers.store_checks import ALWAYS, KEY, not_delivered, refused
+from providers.store_checks import ALWAYS, not_delivered, refused
 from signotaur_action.sinks.base import SinkError
 from support.providers.circleci import CONTEXT, PROJECT, CircleciHarness, Token
 from support.providers.exchange import after, fail
 from support.providers.stores import NAME, OLDER
+from support.sample_key import KEY
 
 
 @pytest.fixture(params=[False, True], ids=["context", "project"])

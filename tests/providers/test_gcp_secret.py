@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.harness import delivery
-from providers.store_checks import KEY, not_delivered, refused
+from providers.store_checks import not_delivered, refused
 from signotaur_action.errors import DestinationRefusedError
 from signotaur_action.model import Secret
 from signotaur_action.sinks import emitter
@@ -19,6 +19,7 @@ from support.providers.google_cloud import ADD, PROJECT, PROVIDER, Caller
 from support.providers.google_place import NAME, GcpSecretHarness
 from support.providers.id_tokens import IdTokens, claims_of
 from support.providers.stores import OLDER
+from support.sample_key import KEY
 
 
 @given(st.binary(max_size=300))

@@ -10,7 +10,6 @@ import pytest
 from contract.harness import delivery
 from providers.github_harness import (
     AT,
-    KEY,
     PUBLIC_KEY,
     SECRET,
     TOKEN,
@@ -21,6 +20,7 @@ from providers.github_harness import (
 from signotaur_action.ports import Sink
 from support.providers.exchange import Call, Fault, Reply, drop, fail
 from support.providers.github import GitHub
+from support.sample_key import KEY
 
 
 @pytest.fixture

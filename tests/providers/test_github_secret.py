@@ -11,7 +11,6 @@ import pytest
 from contract.harness import delivery
 from providers.github_harness import (
     AT,
-    KEY,
     PUBLIC_KEY,
     REPOSITORY,
     SECRET,
@@ -23,6 +22,7 @@ from providers.github_harness import (
 from signotaur_action.sinks.base import SinkError
 from support.providers.exchange import after, fail
 from support.providers.github import GitHub
+from support.sample_key import KEY
 from support.tls import Authority
 
 

@@ -6,12 +6,13 @@ from contextlib import ExitStack
 import pytest
 
 from contract.harness import delivery
-from providers.store_checks import KEY, not_delivered, refused, written
+from providers.store_checks import not_delivered, refused, written
 from signotaur_action.errors import DeliveryError
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkError
 from support.providers.exchange import Call, Reply, after, before
 from support.providers.stores import NAME, OLDER, GitlabHarness
+from support.sample_key import KEY
 
 Place = Callable[..., GitlabHarness]
 

@@ -3,11 +3,12 @@
 import pytest
 
 from contract.harness import delivery
-from providers.store_checks import KEY, not_delivered, refused
+from providers.store_checks import not_delivered, refused
 from signotaur_action.sinks.base import SinkError
 from support.providers.exchange import Call, Reply, drop, fail
 from support.providers.google_place import GcpSecretHarness
 from support.providers.id_tokens import IdTokens
+from support.sample_key import KEY
 
 EXCHANGE, IMPERSONATION = "/v1/token", ":generateAccessToken"
 CALLS = pytest.mark.parametrize("call", [EXCHANGE, IMPERSONATION])

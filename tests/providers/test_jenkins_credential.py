@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from contract.harness import delivery
-from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
+from providers.store_checks import ALWAYS, not_delivered, refused, written
 from signotaur_action.sinks.base import SinkError
 from support.providers.exchange import after, before, fail
 from support.providers.jenkins import SECRET_TEXT, JenkinsHarness, Token
 from support.providers.stores import NAME, OLDER
+from support.sample_key import KEY
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from contract.harness import delivery
-from providers.store_checks import KEY, not_delivered, refused
+from providers.store_checks import not_delivered, refused
 from signotaur_action.model import Secret
 from signotaur_action.ports import Sink
 from signotaur_action.sinks import emitter
@@ -17,6 +17,7 @@ from support.providers.exchange import drop, fail
 from support.providers.kubernetes_place import KEY as ENTRY
 from support.providers.kubernetes_place import SECRET, KubernetesHarness
 from support.providers.stores import NEIGHBOUR, OLDER
+from support.sample_key import KEY
 from support.tls import Authority
 
 

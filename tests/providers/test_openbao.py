@@ -10,11 +10,12 @@ import pytest
 import requests
 
 from contract.harness import delivery
-from providers.store_checks import KEY, not_delivered, refused
+from providers.store_checks import not_delivered, refused
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkError
 from support.providers.openbao import OpenBao
 from support.providers.stores import NAME, NEIGHBOUR, OLDER, OpenBaoOverTls, VaultHarness
+from support.sample_key import KEY
 
 PAGE = (Path(__file__).parents[2] / "docs" / "destinations" / "vault.md").read_text()
 DATA = "secret/data/ci/signotaur"

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from contract.harness import delivery
-from providers.store_checks import KEY
-from providers.test_aws_identity import Job as AwsJob
-from support.providers.amazon_place import AwsSecretHarness
+from support.providers.amazon_place import AwsJob, AwsSecretHarness
 from support.providers.azure_place import AzureKeyVaultHarness
 from support.providers.google_cloud import ADD
 from support.providers.google_place import GcpSecretHarness
 from support.providers.id_tokens import JOB, IdTokens
+from support.sample_key import KEY
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from contract.harness import delivery
-from providers.store_checks import KEY, not_delivered, refused
+from providers.store_checks import not_delivered, refused
 from signotaur_action.model import Secret
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkError
 from support.providers.stores import OLDER, StoreHarness
+from support.sample_key import KEY
 
 # What it does
 

@@ -11,13 +11,14 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from contract.harness import delivery
-from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
+from providers.store_checks import ALWAYS, not_delivered, refused, written
 from signotaur_action.http import Answer, limit_pause
 from signotaur_action.http.answer import retry_after, server_time
 from signotaur_action.sinks import emitter
 from signotaur_action.sinks.base import SinkError
 from support.providers.exchange import Call, Reply, drop, fail
 from support.providers.stores import OLDER, WRITTEN, GitlabHarness, StoreHarness
+from support.sample_key import KEY
 from support.tls import Authority, Certificate
 
 Make = Callable[..., StoreHarness[Any]]

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from contract.harness import delivery
-from providers.store_checks import ALWAYS, KEY, not_delivered, refused
+from providers.store_checks import ALWAYS, not_delivered, refused
 from signotaur_action.errors import DeliveryError
 from signotaur_action.sinks.base import SinkError
 from support.providers.exchange import after, fail
 from support.providers.stores import NAME
 from support.providers.teamcity import PROJECT, TeamcityHarness, Token
+from support.sample_key import KEY
 
 NOT_SHOWN = "TeamCity accepted the key, but does not show the parameter as a password"
 

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from contract.harness import delivery
-from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
+from providers.store_checks import ALWAYS, not_delivered, refused, written
 from signotaur_action.errors import DeliveryError
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkError
 from support.providers.exchange import fail
 from support.providers.stores import NAME, OLDER, VaultHarness
+from support.sample_key import KEY
 
 POLICY_PATH = "secret/data/ci/signotaur"
 

@@ -11,7 +11,6 @@ import pytest
 
 from contract.harness import delivery
 from docs.pages import PAGES
-from providers.store_checks import KEY
 from signotaur_action.errors import DestinationRefusedError
 from signotaur_action.model import Secret
 from signotaur_action.ports import Sink, TokenHolder
@@ -21,6 +20,7 @@ from support.providers.exchange import fail
 from support.providers.id_tokens import ISSUER, IdTokens, claims_of
 from support.providers.openbao import OpenBao
 from support.providers.stores import OpenBaoOverTls, VaultHarness
+from support.sample_key import KEY
 
 POLICY = {"path": {"secret/data/ci/signotaur": {"capabilities": ["read", "create", "update"]}}}
 

@@ -5,11 +5,12 @@ import json
 import pytest
 
 from contract.harness import delivery
-from providers.store_checks import ALWAYS, KEY, not_delivered, refused, written
+from providers.store_checks import ALWAYS, not_delivered, refused, written
 from signotaur_action.errors import DeliveryError
 from signotaur_action.model import Secret
 from support.providers.exchange import Call, Reply, before, fail
 from support.providers.stores import NAME, NEIGHBOUR, OLDER, VaultHarness
+from support.sample_key import KEY
 
 DATA = "data/ci/signotaur"
 

@@ -33,19 +33,13 @@ from signing.countersigning import (
 from signing.harness import judge
 from signing.local import LocalSigner
 from signing.revoking import RevokingAuthority
-from signing.test_verify import MUTANTS, TWO_MONTHS, signed_with_timestamp
+from signing.verdicts import MUTANTS, TWO_MONTHS, signed_with_timestamp, verdict
 from signotaur_action.signing import der
 from signotaur_action.signing.certificate import SigningCertificate
 from signotaur_action.signing.cms import TIMESTAMP
 from signotaur_action.signing.countersignatures import verified_countersignature
-from signotaur_action.signing.file_check import FileCheck
-from signotaur_action.signing.formats import SupportedFormats
 from signotaur_action.signing.outcomes import FileResult, FileStatus, FormatError
-from signotaur_action.signing.plan import OnSigned
-from signotaur_action.signing.revocation import EmbeddedLists
 from signotaur_action.signing.signed_message import SignedMessage
-from signotaur_action.signing.trust import Trust
-from signotaur_action.signing.verification import FileVerifier
 from signotaur_wire.members import format_time
 from signotaur_wire.signing import DigestAlgorithm
 from support.client import run_client
@@ -80,26 +74,6 @@ class World:
     def verdict(self, file: Path, *, after: float = TWO_MONTHS, **given: bool) -> FileResult:
         """Verify a file when the signer's certificate has expired, or some other time from now."""
         return verdict(file, self.root, after=after, **given)
-
-
-def verdict(
-    file: Path,
-    *roots: LocalSigner,
-    after: float = TWO_MONTHS,
-    strict: bool = False,
-    ignore: bool = False,
-    offline: bool = False,
-) -> FileResult:
-    clock = VirtualClock()
-    clock.sleep(after)
-    return FileVerifier(
-        Trust.of([each.encoded for each in roots], accepts_any_root=ignore),
-        SupportedFormats(None),
-        FileCheck(OnSigned.REPLACE, "", reads_signatures=False),
-        clock,
-        strict_lifetime=strict,
-        revocation=EmbeddedLists(clock) if offline else None,
-    ).verify(file)
 
 
 @pytest.fixture(scope="module")

@@ -25,8 +25,7 @@ from signing.openssl_cms import (
     with_content,
 )
 from signing.revoking import RevokingAuthority
-from signing.test_countersignatures import verdict
-from signing.test_verify import TWO_MONTHS
+from signing.verdicts import TWO_MONTHS, verdict
 from signotaur_action.signing import der, ocsp, revocation_lists
 from signotaur_action.signing.cms import TIMESTAMP, Unsigned
 from signotaur_action.signing.outcomes import FileStatus, FormatError

@@ -1,10 +1,8 @@
 """``verify``: what signers made, judged as others judge it, and what is not to be trusted."""
 
-import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from random import Random
 
@@ -16,7 +14,7 @@ from signing import samples
 from signing.authority import Authority, served
 from signing.harness import SigningServer, judge
 from signing.local import LocalSigner
-from signotaur_action.key_server.signing import HttpTimestampServer
+from signing.verdicts import MUTANTS, TWO_MONTHS, signed_with_timestamp
 from signotaur_action.model import DigestToSign
 from signotaur_action.signing import der
 from signotaur_action.signing.certificate import SigningCertificate
@@ -38,9 +36,7 @@ from support.clock import VirtualClock
 from support.in_process import run_here
 
 LIFETIME_SIGNING = ObjectIdentifier("1.3.6.1.4.1.311.10.3.13")
-TWO_MONTHS = timedelta(days=60).total_seconds()
 CODE, SERVER = ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.SERVER_AUTH
-MUTANTS = 130 * int(os.environ.get("SIGNOTAUR_FAULT_FACTOR", "1"))
 CHECKSUM = range(0x40 + 88, 0x40 + 92)
 
 
@@ -69,13 +65,6 @@ def verdict(
     trust = Trust.of(roots, accepts_any_root=ignore)
     formats = SupportedFormats(None)
     return FileVerifier(trust, formats, check, clock, strict_lifetime=strict).verify(file)
-
-
-def signed_with_timestamp(file: Path, signer: LocalSigner, authority: Authority) -> Path:
-    with served(authority.answer) as (url, _):
-        server = HttpTimestampServer(url, VirtualClock())
-        assert signer.sign(file, servers=(server,)).status is FileStatus.SIGNED
-    return file
 
 
 # What signers made

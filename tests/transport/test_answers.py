@@ -8,7 +8,6 @@ from signotaur_action.github.rest import github_pause, github_refusal
 from signotaur_action.http import (
     Answer,
     ApiProfile,
-    Credential,
     Deadline,
     HttpClient,
     HttpError,
@@ -17,12 +16,11 @@ from signotaur_action.http import (
     limit_pause,
 )
 from signotaur_action.http.answer import http_date
-from signotaur_action.model import Secret
 from signotaur_wire.members import format_time
 from support.clock import VirtualClock
 from support.wire import ScriptedServer
+from transport.caller import CREDENTIAL
 
-CREDENTIAL = Credential(Secret("s" * 20))
 KEY_SERVER = ApiProfile("a key server", repeatable=("GET", "POST"))
 STORE = ApiProfile("a store", repeatable=("GET",), json_only=False, verbatim=True)
 

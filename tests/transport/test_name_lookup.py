@@ -10,7 +10,7 @@ from signotaur_action.http import Deadline, HttpClient, HttpError, ServerAddress
 from signotaur_action.http.name_lookup import addresses, is_address
 from signotaur_action.machine.clock import SystemClock
 from support.wire import ScriptedServer
-from transport.test_time_limit import CREDENTIAL, MANNERS
+from transport.caller import CREDENTIAL, PROFILE
 
 
 def test_a_look_up_without_an_answer_ends_with_the_time() -> None:
@@ -59,7 +59,7 @@ def test_a_name_is_looked_up_and_connected_to() -> None:
     with ScriptedServer(hello) as server:
         url = server.url.replace("127.0.0.1", "localhost")
         clock = SystemClock()
-        client = HttpClient(ServerAddress(url), MANNERS, Deadline(60, "--timeout", clock), clock)
+        client = HttpClient(ServerAddress(url), PROFILE, Deadline(60, "--timeout", clock), clock)
         # localhost may have an IPv6 address first, where nothing listens.
         assert client.call("GET", "/", CREDENTIAL).status == 200
 
@@ -67,6 +67,6 @@ def test_a_name_is_looked_up_and_connected_to() -> None:
 def test_a_host_name_that_is_not_valid_is_reported() -> None:
     clock = SystemClock()
     address = ServerAddress(f"http://{'a' * 64}.example")  # a label has at most 63 characters
-    client = HttpClient(address, MANNERS, Deadline(60, "--timeout", clock), clock)
+    client = HttpClient(address, PROFILE, Deadline(60, "--timeout", clock), clock)
     with pytest.raises(HttpError, match=r"cannot be reached: invalid host name\.$"):
         client.call("GET", "/", CREDENTIAL)

@@ -15,8 +15,6 @@ from socket import socket
 import pytest
 
 from signotaur_action.http import (
-    ApiProfile,
-    Credential,
     Deadline,
     HttpClient,
     HttpError,
@@ -24,12 +22,10 @@ from signotaur_action.http import (
     ServerAddress,
 )
 from signotaur_action.machine.clock import SystemClock
-from signotaur_action.model import Secret
 from support.tls import Authority
 from support.wire import ScriptedServer
+from transport.caller import CREDENTIAL, PROFILE
 
-MANNERS = ApiProfile("a test", repeatable=("GET",), headers={"Connection": "close"})
-CREDENTIAL = Credential(Secret("s" * 20))
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 PACE = 0.02
@@ -74,7 +70,7 @@ class Dripping:
 
 def fault_of(address: ServerAddress, seconds: float = 1) -> HttpError:
     clock = SystemClock()
-    client = HttpClient(address, MANNERS, Deadline(seconds, "--timeout", clock), clock)
+    client = HttpClient(address, PROFILE, Deadline(seconds, "--timeout", clock), clock)
     with pytest.raises(HttpError) as caught:
         client.call("GET", "/", CREDENTIAL)
     return caught.value
@@ -128,7 +124,7 @@ def test_a_server_that_does_not_read_ends_with_the_time() -> None:
     clock = SystemClock()
     with ScriptedServer(script) as server:
         limit = Deadline(1, "--timeout", clock)
-        client = HttpClient(ServerAddress(server.url), MANNERS, limit, clock)
+        client = HttpClient(ServerAddress(server.url), PROFILE, limit, clock)
         with pytest.raises(HttpError, match="--timeout"):
             client.call("GET", "/", CREDENTIAL, {"long": " " * 64 * 1024 * 1024})
         assert not script.ended_by_itself
@@ -150,6 +146,6 @@ def test_silence_within_an_answer_is_a_lost_answer(tmp_path: Path) -> None:
     clock = SystemClock()
     with ScriptedServer(silent_once) as server:
         address = ServerAddress(server.url, read_timeout=timedelta(seconds=0.5))
-        client = HttpClient(address, MANNERS, Deadline(60, "--timeout", clock), clock)
+        client = HttpClient(address, PROFILE, Deadline(60, "--timeout", clock), clock)
         assert client.call("GET", "/", CREDENTIAL).document == {}
     assert server.count == 2

@@ -12,11 +12,9 @@ from signotaur_action.ci.masks import masks_for
 from signotaur_action.console.console import Console
 from signotaur_action.errors import ServerError
 from signotaur_action.model import Secret
-from signotaur_wire import keyformat
 from support.runner import Step, log_view, parse_command, read_lines
+from support.sample_key import KEY
 
-BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
-KEY = BODY + keyformat.checksum(BODY)
 NASTY = "a\n::add-mask::x\r##[error]b @@continua[x] \x1b[2K\u2028::set-output name=a::b"
 COMMANDS = {"warn": "warning", "debug": "debug", "fail": "error"}
 

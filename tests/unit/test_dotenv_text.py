@@ -14,10 +14,8 @@ from signotaur_action.files.dotenv import (
     set_variable,
     variables,
 )
-from signotaur_wire import keyformat
+from support.sample_key import KEY
 
-BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
-KEY = BODY + keyformat.checksum(BODY)
 VENDOR_KEYS = [
     "0123456789abcdef",
     "YWJjZGVmZ2hpamtsbW5vcA==",

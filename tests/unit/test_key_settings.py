@@ -9,14 +9,12 @@ import pytest
 from signotaur_action.files.keytext import KeyTextError, decode, parse_key, without_line_end
 from signotaur_action.settings.key import KeySource, key_source, read_at_most
 from signotaur_action.settings.layers import Settings
-from signotaur_wire import keyformat
+from support.sample_key import KEY
 
-BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
-OURS = BODY + keyformat.checksum(BODY)
 VENDOR = "kQ7-vendor.KEY~0123456789"
 PADDED = "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dg=="
 LONGEST = "k" * 512
-KEYS = {"ours": OURS, "vendor": VENDOR, "padded": PADDED, "longest": LONGEST}
+KEYS = {"ours": KEY, "vendor": VENDOR, "padded": PADDED, "longest": LONGEST}
 SHOWN = 6
 """So many characters in a row of a file's content may never be in a message."""
 
@@ -71,7 +69,7 @@ def test_only_one_line_end_is_dropped(path: Path, end: str) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        f"{VENDOR}\n{OURS}\n",
+        f"{VENDOR}\n{KEY}\n",
         f" {VENDOR}",
         "short\n",
         "k" * 15,
@@ -159,7 +157,7 @@ def test_a_device_is_not_a_key_file(device: str) -> None:
 # Dotenv files
 
 
-@pytest.mark.parametrize("key", [OURS, VENDOR, PADDED], ids=["ours", "vendor", "padded"])
+@pytest.mark.parametrize("key", [KEY, VENDOR, PADDED], ids=["ours", "vendor", "padded"])
 @pytest.mark.parametrize(
     "form",
     [
@@ -179,7 +177,7 @@ def test_a_dotenv_file_contains_the_key(path: Path, key: str, form: str) -> None
 
 
 def test_another_variable_can_be_named(path: Path) -> None:
-    content = f"SIGNOTAUR_API_KEY={OURS}\nOTHER={VENDOR}\n".encode()
+    content = f"SIGNOTAUR_API_KEY={KEY}\nOTHER={VENDOR}\n".encode()
     assert found(path, content, "OTHER") == VENDOR
 
 
@@ -204,12 +202,12 @@ def test_a_variable_is_not_interpolated(path: Path) -> None:
 
 
 def test_a_wrong_checksum_is_reported_before_any_use(path: Path) -> None:
-    wrong = OURS[:-1] + ("a" if OURS[-1] != "a" else "b")
+    wrong = KEY[:-1] + ("a" if KEY[-1] != "a" else "b")
     assert "checksum" in refused(path, wrong.encode())
     assert "checksum" in refused(path, f"SIGNOTAUR_API_KEY={wrong}".encode())
 
 
-@pytest.mark.parametrize("key", [OURS[:-1], OURS + "0", OURS.replace("_", "-")[:4] + OURS[4:]])
+@pytest.mark.parametrize("key", [KEY[:-1], KEY + "0", KEY.replace("_", "-")[:4] + KEY[4:]])
 def test_a_key_with_our_prefix_has_our_form_or_is_another_servers(key: str) -> None:
     if key.startswith("sig_"):
         with pytest.raises(KeyTextError, match="69 characters"):
@@ -238,7 +236,7 @@ def test_a_key_with_our_prefix_has_our_form_or_is_another_servers(key: str) -> N
     ],
 )
 @pytest.mark.parametrize(
-    "secret", [OURS[:-1] + ("a" if OURS[-1] != "a" else "b"), VENDOR], ids=["ours", "vendor"]
+    "secret", [KEY[:-1] + ("a" if KEY[-1] != "a" else "b"), VENDOR], ids=["ours", "vendor"]
 )
 def test_no_message_shows_any_part_of_the_content(path: Path, content: str, secret: str) -> None:
     text = content.replace("{}", secret)
@@ -281,7 +279,7 @@ def test_a_key_and_a_key_file_exclude_one_another(path: Path) -> None:
 
 def test_the_file_of_the_command_line_beats_the_key_of_an_input(path: Path) -> None:
     path.write_text(VENDOR)
-    made = settings({"INPUT_API-KEY": OURS}, api_key_file=str(path))
+    made = settings({"INPUT_API-KEY": KEY}, api_key_file=str(path))
     source = key_source(made)
     assert source is not None
     assert source.key.reveal() == VENDOR
@@ -295,7 +293,7 @@ def test_the_variable_applies_without_an_option() -> None:
 
 
 def test_the_variable_can_have_another_name() -> None:
-    source = key_source(settings({"MINE": VENDOR, "SIGNOTAUR_API_KEY": OURS}, api_key_name="MINE"))
+    source = key_source(settings({"MINE": VENDOR, "SIGNOTAUR_API_KEY": KEY}, api_key_name="MINE"))
     assert source is not None
     assert source.key.reveal() == VENDOR
 

@@ -27,13 +27,11 @@ from signotaur_action.model import KeyInfo, Rotation, Secret
 from signotaur_action.reporting import Report
 from signotaur_action.reporting.rotation import rotation_report
 from signotaur_action.rotation import NotDue, Outcome, Rotated, WouldRotate
-from signotaur_wire import keyformat
 from signotaur_wire.messages import RotationState
 from support.mounts import fill, small_disk
 from support.runner import log_view, parse_file
+from support.sample_key import KEY
 
-BODY = "sig_0123456789ABCDE_" + "Qk7" * 14 + "z"
-KEY = BODY + keyformat.checksum(BODY)
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 

@@ -233,3 +233,16 @@ def test_the_wire_needs_the_standard_library_alone() -> None:
 def test_nothing_is_printed_past_the_console() -> None:
     printing = {path for path, tree in CLIENT.items() if calls(tree, "print")}
     assert printing == {"signotaur_action/__main__.py"}
+
+
+def test_no_module_of_tests_imports_another() -> None:
+    """What two of them need is in a module that has no tests."""
+    folder = ROOT.parent / "tests"
+    modules = {path: imports(ast.parse(path.read_text())) for path in folder.rglob("*.py")}
+    assert len(modules) > 200
+    borrowing = {
+        path.relative_to(folder).as_posix(): names
+        for path, found in modules.items()
+        if (names := {each for each in found if each.rpartition(".")[2].startswith("test_")})
+    }
+    assert borrowing == {}

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 
 import pytest
 import requests
-from sqlalchemy import insert, update
+from sqlalchemy import insert
 
 from keyserver.harness import World, problem
 from keyserver.statements import executed
-from signotaur_keyserver.domain.schema import key_uses, keys
+from keyserver.uses import use
+from signotaur_keyserver.domain.schema import keys
 from signotaur_wire.roles import AUDITOR, ROTATOR
 from web.pages import Pages, Visitor, fault_of, text_of
 
@@ -34,18 +35,6 @@ def number_of(visitor: Visitor) -> str:
     found = _NUMBER.search(visitor.get("/keys/new").text)
     assert found is not None
     return found.group(1)
-
-
-def use(world: World, key_id: int, ahead: timedelta = timedelta(0)) -> None:
-    """Record a use, as the server does."""
-    with world.database.write() as connection:
-        at = world.database.clock.now(connection) + ahead
-        row = {"key_id": key_id, "network": "192.0.2.0/24", "client": "signotaur-action 2.0"}
-        times = {"first_at_utc": at, "last_at_utc": at, "uses": 3}
-        connection.execute(insert(key_uses).values(**row, **times))
-        last = {f"last_used_{name}": row[name] for name in ("network", "client")}
-        changed = update(keys).where(keys.c.id == key_id)
-        connection.execute(changed.values(last_used_at_utc=at, **last))
 
 
 def test_a_key_is_created_and_shown_once(pages: Pages) -> None:

@@ -6,10 +6,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from keyserver.certs import YEAR, add, lasting
 from keyserver.harness import problem
+from keyserver.uses import use
 from signotaur_wire.roles import ROTATOR
 from web.browser import PHONE, accessibility_faults, overflow, window
 from web.pages import Pages
-from web.test_keys import use
 
 
 def _checked(page: Page, path: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from docs.pages import block
-from docs.test_readme import shell
+from docs.shell import shell
 from keyserver.processes import Process, command
 from web.pages import PASSWORD, Visitor, text_of
 

@@ -16,6 +16,7 @@ from typing import BinaryIO, cast
 from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.database.migrate import migrate
 from signotaur_keyserver.pki.encrypted_file import (
+    Cost,
     EncryptedFileError,
     EncryptedReader,
     EncryptedWriter,
@@ -53,11 +54,16 @@ class Difference:
 
 
 def back_up(
-    database: Database | None, data_dir: Path, out: Path, passphrase: str
+    database: Database | None,
+    data_dir: Path,
+    out: Path,
+    passphrase: str,
+    cost: Cost | None = None,
 ) -> tuple[str, ...]:
     """Write a backup; return the names of its files. The server may go on serving.
 
-    ``database`` None: the files alone. Raises AdministrationError and OSError.
+    ``database`` None: the files alone. ``cost``: of guessing the passphrase; None is the usual one.
+    Raises AdministrationError and OSError.
     """
     with tempfile.TemporaryDirectory(prefix=".backup-", dir=data_dir) as name:
         copy = Path(name)
@@ -69,7 +75,7 @@ def back_up(
         if FILE_NAME not in names:
             raise AdministrationError(f"{data_dir} does not contain a {FILE_NAME}")
         with _written_whole(out) as file:
-            writer = EncryptedWriter(file, passphrase)
+            writer = EncryptedWriter(file, passphrase, cost)
             with tarfile.open(fileobj=cast("BinaryIO", writer), mode="w|") as archive:
                 for each in names:
                     archive.add(copy / each, each, recursive=False)

@@ -1,15 +1,23 @@
 """A secret and a parameter at Amazon, each with credentials that may write it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from support.providers.amazon import REGION, Amazon, new_name
+import pytest
+
+from signotaur_action.errors import DestinationRefusedError
+from signotaur_action.ports import Sink
+from signotaur_action.sinks import emitter
+from support.providers.amazon import REGION, ROLE, Amazon, new_name
 from support.providers.exchange import Call, Request
+from support.providers.id_tokens import JOB, IdTokens
 from support.providers.stores import NEIGHBOUR, StoreHarness
 from support.tls import Certificate
 
 KEY_ID = "AKIAAAAAAAAAAAAAAAAA"
+AWS_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 class AmazonPlace(StoreHarness[Amazon]):
@@ -135,3 +143,42 @@ class AwsParameterHarness(AmazonPlace):
         """See ``StoreHarness``."""
         value: str = self.held()["Value"]
         return value
+
+
+class AwsJob:
+    """A job that may become the role, and what its run masked."""
+
+    def __init__(self, place: AmazonPlace, issuer: IdTokens) -> None:
+        self.place = place
+        self.issuer = issuer
+        self.masked: list[str] = []
+        place.server.subjects.add(JOB["sub"])
+        place.revoke()
+        kept = {name: text for name, text in place.environ.items() if name not in AWS_CREDENTIALS}
+        sign_in = {"AWS_ROLE_ARN": ROLE, "AWS_ENDPOINT_URL_STS": place.server.url}
+        self.environ = kept | sign_in | issuer.environ
+
+    def sink(self, **environ: str) -> Sink:
+        """Return the sink of the place, as this job makes it; an empty variable is not set."""
+        variables = {name: text for name, text in (self.environ | environ).items() if text}
+        context = replace(
+            self.place.context(),
+            environ=variables,
+            mask_token=lambda secret: self.masked.append(secret.reveal()),
+        )
+        return emitter(self.place.text, context)
+
+    def refused(self, **environ: str) -> str:
+        """The check fails: nothing was written, and no token is in the message."""
+        before = self.place.held()
+        with pytest.raises(DestinationRefusedError) as caught:
+            self.sink(**environ).check()
+        assert self.place.held() == before
+        said = f"{caught.value.what} {caught.value.next}"
+        assert not [token for token in [*self.issuer.issued, *self.masked] if token in said]
+        return said
+
+    @property
+    def sign_ins(self) -> int:
+        """How often the token service was asked."""
+        return sum(b"WebIdentityToken" in each.body for each in self.place.server.requests)
