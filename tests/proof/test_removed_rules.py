@@ -36,7 +36,11 @@ NAMED: Mapping[str, Removal] = {
         "proof/test_calls.py::test_everything_is_on_the_disk_before_the_next_step_counts_on_it",
     ),
     "confirm": Removal(
-        Change(DELIVERY, "return self._confirm(opened, results)\n", "return opened.rotation\n"),
+        Change(
+            DELIVERY,
+            "rotation = self._confirm(opened, results)\n",
+            "rotation = opened.rotation\n",
+        ),
         "rotation/test_run.py::test_the_steps_come_in_the_order_that_makes_any_of_them_the_last",
     ),
     "lease": Removal(
