@@ -29,7 +29,7 @@ _EXTRAS = {"asn1crypto": "sign", "cryptography": "sign"}
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return the process's exit code; nothing escapes as an exception."""
     _prepare_streams()
-    process.guard(os.environ)
+    process.protect(os.environ)
     console = _invocation({}).console(debug=False)
     try:
         code = command_line(_run).main(

@@ -119,7 +119,7 @@ class KeyExpiringError(SignotaurError):
     keys = NOTHING_SIGNED
 
 
-class SigningIncompleteError(SignotaurError):
+class FilesFailedError(SignotaurError):
     """Some files could not be signed; the others are."""
 
 
@@ -218,7 +218,7 @@ class AlreadyRotatedError(SignotaurError):
         self.in_use_since = in_use_since
 
 
-class ToolMissingError(SignotaurError):
+class OsslsigncodeMissingError(SignotaurError):
     """Osslsigncode is not there, or too old."""
 
     keys = "Nothing was sent to the server, and no file was changed."

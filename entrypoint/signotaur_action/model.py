@@ -70,7 +70,7 @@ class Rotation:
         return "the old key" if self.old_key_id is None else f"key {self.old_key_id}"
 
     @property
-    def unconfirmed(self) -> bool:
+    def is_unconfirmed(self) -> bool:
         """Whether the rotation can still be finished."""
         return self.state in (RotationState.OPEN, RotationState.HELD)
 
@@ -83,7 +83,7 @@ class KeyInfo:
     name: str
     owner: str
     may_rotate: bool
-    candidate: bool
+    is_candidate: bool
     """Whether the key is an unconfirmed successor."""
     expires_at: datetime | None
     revokes_at: datetime | None

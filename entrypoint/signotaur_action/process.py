@@ -31,7 +31,7 @@ _OVERDUE = (
 _STDOUT, _STDERR = 1, 2
 
 
-def guard(environ: Mapping[str, str]) -> None:
+def protect(environ: Mapping[str, str]) -> None:
     """Turn the stop signals into StopSignal, start the watchdog, let no secret reach a disk.
 
     ``SIGNOTAUR_WATCHDOG_SECONDS`` can shorten the watchdog, never lengthen it.

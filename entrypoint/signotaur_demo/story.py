@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from importlib.util import find_spec
 
-from signotaur_action.errors import ToolMissingError, UnauthorizedError
+from signotaur_action.errors import OsslsigncodeMissingError, UnauthorizedError
 from signotaur_action.files.dotenv import variables
 from signotaur_action.key_server import HttpKeyService, ServerAddress
 from signotaur_action.model import Secret
@@ -149,6 +149,6 @@ def _lacking_for_signing() -> str:
         return "the extra signotaur-action[sign] is not installed."
     try:
         Osslsigncode.find({})
-    except ToolMissingError as missing:
+    except OsslsigncodeMissingError as missing:
         return f"{missing.what} {missing.next}"
     return ""

@@ -21,7 +21,7 @@ def key(**changes: Any) -> KeyInfo:
         "name": "ci",
         "owner": "build",
         "may_rotate": True,
-        "candidate": False,
+        "is_candidate": False,
         "expires_at": NOW + 45 * DAY,
         "revokes_at": None,
         "rotation": None,
@@ -128,5 +128,5 @@ def test_an_unconfirmed_rotation_causes_no_warning(state: RotationState) -> None
 
 
 def test_a_candidate_is_called_one() -> None:
-    candidate = key(candidate=True, rotation=rotation(RotationState.OPEN))
+    candidate = key(is_candidate=True, rotation=rotation(RotationState.OPEN))
     assert judged(candidate, "7d").state == "candidate"

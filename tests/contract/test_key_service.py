@@ -233,7 +233,7 @@ def works(harness: ServiceHarness, key: Secret) -> bool:
 def test_a_fresh_key_takes_part_in_no_rotation(harness: ServiceHarness) -> None:
     info = harness.service.describe(harness.add_key())
     assert (info.name, info.owner, info.may_rotate) == ("ci", "build", True)
-    assert not info.candidate
+    assert not info.is_candidate
     assert info.rotation is None
     assert info.revokes_at is None
     assert info.expires_at is not None
@@ -269,14 +269,14 @@ def test_opening_makes_a_key_that_works_and_arms_nothing(harness: ServiceHarness
     old = harness.add_key()
     mine = opened(harness, old)
     assert mine.rotation.state is RotationState.OPEN
-    assert mine.rotation.unconfirmed
+    assert mine.rotation.is_unconfirmed
     assert mine.rotation.confirmed_at is None
     new_info, old_info = harness.service.describe(mine.key), harness.service.describe(old)
-    assert new_info.candidate
+    assert new_info.is_candidate
     assert new_info.id == mine.rotation.new_key_id
     assert old_info.id == mine.rotation.old_key_id
     assert old_info.revokes_at is None
-    assert not old_info.candidate
+    assert not old_info.is_candidate
     for info in (new_info, old_info):
         assert info.rotation is not None
         assert info.rotation.id == mine.rotation.id
@@ -384,7 +384,7 @@ def test_a_repeat_takes_the_lease_once_it_has_ended(moving_harness: ServiceHarne
     service.open_rotation(old, with_holder(asked, ANOTHER_RUN))
     with pytest.raises(BusyError):
         service.open_rotation(old, asked)
-    assert service.describe(mine.key).candidate
+    assert service.describe(mine.key).is_candidate
 
 
 def test_a_repeat_renews_the_lease(moving_harness: ServiceHarness) -> None:
@@ -397,7 +397,7 @@ def test_a_repeat_renews_the_lease(moving_harness: ServiceHarness) -> None:
     with pytest.raises(BusyError):
         opened(moving_harness, old, holder=ANOTHER_RUN)
     moving_harness.wait(minutes=2)
-    assert opened(moving_harness, old, holder=ANOTHER_RUN).rotation.unconfirmed
+    assert opened(moving_harness, old, holder=ANOTHER_RUN).rotation.is_unconfirmed
 
 
 def test_a_candidate_repeats_its_own_request(harness: ServiceHarness) -> None:
@@ -444,7 +444,7 @@ def test_confirming_arms_the_old_keys_revocation(harness: ServiceHarness) -> Non
     info = harness.service.describe(old)
     assert info.revokes_at == mine.rotation.overlap_end
     successor = harness.service.describe(mine.key)
-    assert not successor.candidate
+    assert not successor.is_candidate
     assert successor.revokes_at is None
     assert successor.rotation is None
 
@@ -508,8 +508,8 @@ def test_an_unconfirmed_rotation_is_held_and_ends_no_key(moving_harness: Service
     held = service.rotation(old, mine.rotation.id)
     assert held is not None
     assert held.state is RotationState.HELD
-    assert held.unconfirmed
-    assert service.describe(mine.key).candidate
+    assert held.is_unconfirmed
+    assert service.describe(mine.key).is_candidate
     late = service.confirm(mine.key, mine.rotation.id)
     assert late.overlap_end - late.server_time > timedelta(days=WEEK - 1)
     assert service.describe(old).revokes_at == late.overlap_end
@@ -606,7 +606,7 @@ def test_a_confirmation_retires_the_other_candidates(harness: ServiceHarness) ->
     winner = confirmed(harness, old)
     info = service.describe(loser.key)
     assert info.revokes_at == winner.rotation.overlap_end
-    assert not info.candidate
+    assert not info.is_candidate
     for key in (old, loser.key):
         known = service.rotation(key, asked.id)
         assert known is not None

@@ -58,27 +58,27 @@ PARTS = {
         "not vault and not amazon",
     ),
     "what stores share": Part(
-        _sinks("__init__", "base", "pages", "store", "token_end"),
+        _sinks("__init__", "base", "stores/pagination", "stores/store", "stores/token_end"),
         (
-            *_providers("bitbucket_var", "buildkite_secret", "pages", "token_end"),
+            *_providers("bitbucket_var", "buildkite_secret", "pagination", "token_end"),
             "contract/test_sinks_in_ci_jobs.py", "contract/test_sinks_refusals.py",
             "providers/test_sign_in_again.py",
         ),
-        "in_ci_jobs or refusals or test_pages or again and azure or"
+        "in_ci_jobs or refusals or test_pagination or again and azure or"
         " (bitbucket or buildkite or file or token_end)"
         " and not (vault or openbao or amazon or aws)",
     ),
     "aws": Part(
         _sinks(
-            "aws", "aws_access", "aws_identity", "aws_parameter", "aws_secret", "aws_signature",
-            "members",
+            "aws_parameter", "aws_secret", "sign_in/aws_identity", "stores/aws",
+            "stores/aws_access", "stores/aws_signature", "stores/members",
         ),
         _providers("aws", "aws_identity", "aws_signature", "token_end"),
         "aws or amazon",
     ),
     "azure-devops-var": _store("azure_devops_var", "devops"),
     "azure-key-vault": Part(
-        _sinks("azure_key_vault", "entra"),
+        _sinks("azure_key_vault", "sign_in/entra"),
         (*_providers("azure_key_vault", "entra"), "providers/test_sign_in_again.py"),
         "azure and not devops or entra",
     ),
@@ -91,7 +91,7 @@ PARTS = {
         "command and not signal_to_the_client",
     ),
     "gcp-secret": Part(
-        _sinks("gcp_secret", "google_identity", "id_token"),
+        _sinks("gcp_secret", "sign_in/google_identity", "sign_in/id_token"),
         (
             *_providers("gcp_secret", "google_identity", "id_token"),
             "providers/test_sign_in_again.py",
@@ -109,7 +109,7 @@ PARTS = {
     "kubernetes": _store("kubernetes", "kubernetes"),
     "teamcity-param": _store("teamcity_param", "teamcity"),
     "vault": Part(
-        _sinks("vault", "vault_access", "vault_login"),
+        _sinks("vault", "sign_in/vault_login", "stores/vault_access"),
         _providers("openbao", "token_end", "vault_engines", "vault_login", "vault_sink"),
         "openbao or vault and not (azure or tls)",
     ),

@@ -10,8 +10,8 @@ from contract.harness import delivery
 from providers.store_checks import ALWAYS
 from signotaur_action.model import Secret
 from signotaur_action.ports import Sink
-from signotaur_action.sinks.aws_access import aws_access
 from signotaur_action.sinks.base import SinkError
+from signotaur_action.sinks.stores.aws_access import aws_access
 from support.providers.amazon import AUDIENCE, ROLE
 from support.providers.amazon_place import (
     AWS_CREDENTIALS,

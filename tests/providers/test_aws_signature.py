@@ -10,7 +10,7 @@ import pytest
 
 from signotaur_action.http import Request
 from signotaur_action.model import Secret
-from signotaur_action.sinks.aws_signature import AwsSignature
+from signotaur_action.sinks.stores.aws_signature import AwsSignature
 from support.clock import VirtualClock
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"

@@ -11,7 +11,7 @@ from signotaur_action.http import StoreAccess, TimeBudget
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.errors import StoreRefusedError
-from signotaur_action.sinks.id_token import (
+from signotaur_action.sinks.sign_in.id_token import (
     ask_github,
     can_ask_github,
     id_token_source,

@@ -10,7 +10,7 @@ import requests
 from providers.github_harness import PERMISSIONS, TOKEN, GithubHarness, furnish
 from signotaur_action.errors import DestinationRefusedError
 from signotaur_action.ports import TokenHolder
-from signotaur_action.sinks.token_end import (
+from signotaur_action.sinks.stores.token_end import (
     end_of_day,
     end_of_github_token,
     ends_soon,

@@ -49,13 +49,13 @@ KEY = KeyInfo(
     name="build",
     owner="alice",
     may_rotate=True,
-    candidate=False,
+    is_candidate=False,
     expires_at=NOW + 30 * DAY,
     revokes_at=None,
     rotation=None,
     server_time=NOW,
 )
-CANDIDATE = replace(KEY, id=2, candidate=True, rotation=OPEN)
+CANDIDATE = replace(KEY, id=2, is_candidate=True, rotation=OPEN)
 PLAN = RotationPlan(overlap_days=7)
 AGAIN = replace(PLAN, again=True)
 LEAKED = replace(PLAN, compromised=True)

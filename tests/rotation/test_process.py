@@ -160,7 +160,7 @@ def test_a_run_that_was_paused_past_its_watchdog_dies_before_it_writes(
 def test_the_watchdog_can_be_shortened_and_never_lengthened() -> None:
     show = (
         "import signal, os, sys; from signotaur_action import process;"
-        "process.guard(os.environ); print(signal.getitimer(signal.ITIMER_REAL)[0])"
+        "process.protect(os.environ); print(signal.getitimer(signal.ITIMER_REAL)[0])"
     )
     for asked, least, most in (("", 299, 300), ("7", 6, 7), ("86400", 299, 300), ("x", 299, 300)):
         done = subprocess.run(

@@ -9,7 +9,7 @@ import pytest
 
 from signing.authority import Authority
 from signing.harness import SigningServer
-from signotaur_action.errors import ToolMissingError
+from signotaur_action.errors import OsslsigncodeMissingError
 from signotaur_action.signing.osslsigncode import Osslsigncode
 from support.front import Front
 from support.keyserver import KeyServer
@@ -22,7 +22,7 @@ def tools() -> None:
     """Skip where the programs are missing that make files and know their formats."""
     try:
         Osslsigncode.find(os.environ)
-    except ToolMissingError as missing:
+    except OsslsigncodeMissingError as missing:
         pytest.skip(missing.what)
     for program in NEEDED:
         if shutil.which(program) is None:

@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from signing import samples
 from signing.harness import SigningServer, add_certificate, judge
-from signotaur_action.errors import ToolMissingError
+from signotaur_action.errors import OsslsigncodeMissingError
 from signotaur_action.settings import sign as signing_settings
 from signotaur_action.settings.layers import Settings
 from signotaur_action.signing.osslsigncode import Osslsigncode
@@ -212,7 +212,7 @@ def test_a_program_that_is_missing_or_old(signer: SigningServer, work: Path) -> 
     old = folder / "osslsigncode"
     old.write_text("#!/bin/sh\necho 'osslsigncode 2.5, using:'\necho 'attach-signature'\n")
     old.chmod(0o755)
-    with pytest.raises(ToolMissingError, match=r"is 2\.5; sign needs osslsigncode 2\.8"):
+    with pytest.raises(OsslsigncodeMissingError, match=r"is 2\.5; sign needs osslsigncode 2\.8"):
         Osslsigncode.find({"PATH": str(folder)})
 
 

@@ -101,7 +101,7 @@ class FakeKeyService:
             name="ci",
             owner="build",
             may_rotate=self.may_rotate,
-            candidate=candidate,
+            is_candidate=candidate,
             expires_at=found.expires_at,
             revokes_at=found.revokes_at,
             rotation=self._rotation_of(found),

@@ -62,7 +62,7 @@ def info(name: str = "build key", **changes: Any) -> KeyInfo:
         "name": name,
         "owner": "build",
         "may_rotate": True,
-        "candidate": False,
+        "is_candidate": False,
         "expires_at": NOW + timedelta(days=41),
         "revokes_at": None,
         "rotation": None,

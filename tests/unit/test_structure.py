@@ -35,10 +35,10 @@ REVEALS = {
     "signotaur_action/ci/masks.py",
     "signotaur_action/reporting/rotation.py",  # the JSON object, when it is asked for
     "signotaur_action/github/sealed_box.py",  # GitHub gets nothing but the box
-    "signotaur_action/sinks/aws_identity.py",  # the form that carries an ID token
+    "signotaur_action/sinks/sign_in/aws_identity.py",  # the form that carries an ID token
     "signotaur_action/sinks/aws_parameter.py",
     "signotaur_action/sinks/aws_secret.py",
-    "signotaur_action/sinks/aws_signature.py",  # signs with it
+    "signotaur_action/sinks/stores/aws_signature.py",  # signs with it
     "signotaur_action/sinks/azure.py",
     "signotaur_action/sinks/azure_devops_var.py",
     "signotaur_action/sinks/azure_key_vault.py",
@@ -54,17 +54,17 @@ REVEALS = {
     "signotaur_action/sinks/jenkins_credential.py",
     "signotaur_action/sinks/key_file.py",
     "signotaur_action/sinks/stdout.py",
-    "signotaur_action/sinks/store.py",  # looks whether a header can carry the token
+    "signotaur_action/sinks/stores/store.py",  # looks whether a header can carry the token
     "signotaur_action/sinks/teamcity.py",
     "signotaur_action/sinks/teamcity_param.py",
     "signotaur_action/sinks/template.py",
-    "signotaur_action/sinks/entra.py",
-    "signotaur_action/sinks/id_token.py",
+    "signotaur_action/sinks/sign_in/entra.py",
+    "signotaur_action/sinks/sign_in/id_token.py",
     "signotaur_action/sinks/gcp_secret.py",
-    "signotaur_action/sinks/google_identity.py",
+    "signotaur_action/sinks/sign_in/google_identity.py",
     "signotaur_action/sinks/kubernetes.py",
     "signotaur_action/sinks/vault.py",
-    "signotaur_action/sinks/vault_login.py",
+    "signotaur_action/sinks/sign_in/vault_login.py",
     "signotaur_action/vendor_tool/command.py",  # the environment of the tool
     "signotaur_demo/story.py",  # hides the key in what the demo shows
 }

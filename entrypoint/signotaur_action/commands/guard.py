@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from signotaur_action.commands.run_key import RunKey, run_key
+from signotaur_action.commands.key_provider import KeyProvider, key_provider
 from signotaur_action.commands.runner import (
     keys_after_failure,
     publish,
@@ -82,7 +82,7 @@ class CertificateLimit:
 class Guard:
     """The checked settings of one ``guard``."""
 
-    key: RunKey
+    key: KeyProvider
     server: ServerAddress
     limits: Limits
     certificate: CertificateLimit | None
@@ -173,7 +173,7 @@ def _keep_issue(
 
 def _read(settings: Settings, console: Console, clock: Clock) -> Guard:
     server = server_address(settings)
-    key = run_key(settings, server, console, clock, _OF_KEYS)
+    key = key_provider(settings, server, console, clock, _OF_KEYS)
     require_no_arguments(settings)
     refuse_tool(settings, "guard")
     limits = Limits(

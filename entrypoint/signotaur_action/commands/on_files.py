@@ -28,7 +28,7 @@ def file_access(
     *,
     trust_signatures: bool,
 ) -> FileAccess:
-    """Return the access to these files. Raises ToolMissingError if osslsigncode is needed."""
+    """Return the access to these files. Raises OsslsigncodeMissingError."""
     is_needed = any(map(needs_osslsigncode, files))
     program = Osslsigncode.find(environ) if is_needed else None
     reads_signatures = trust_signatures or bool(program and program.reads_signatures_safely)

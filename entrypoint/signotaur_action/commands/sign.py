@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from signotaur_action.commands.key_provider import KeyProvider, key_provider
 from signotaur_action.commands.on_files import arguments_of, file_access
-from signotaur_action.commands.run_key import RunKey, run_key
 from signotaur_action.commands.runner import (
     keys_after_failure,
     publish,
@@ -53,7 +53,7 @@ _INTERRUPTED = (
 class Sign:
     """The checked settings of one ``sign``."""
 
-    key: RunKey
+    key: KeyProvider
     server: ServerAddress
     plan: SigningPlan
     files: Sequence[Path]
@@ -119,7 +119,7 @@ def _signing_run(command: Sign, invocation: Invocation, console: Console) -> Sig
 
 def _read(settings: Settings, console: Console, invocation: Invocation) -> Sign:
     server = replace(server_address(settings), retries=retries_on_failure(settings))
-    key = run_key(settings, server, console, invocation.clock, (FAIL_IF_EXPIRING_WITHIN,))
+    key = key_provider(settings, server, console, invocation.clock, (FAIL_IF_EXPIRING_WITHIN,))
     plan = signing_plan(settings)
     servers = timestamp_servers(settings, invocation.clock)
     files = named_files(settings, arguments_of(invocation))

@@ -27,9 +27,9 @@ from signotaur_action.settings.sign import (
     timestamp_digest,
     timestamp_servers,
 )
-from signotaur_action.signing.every_file import EveryFile
 from signotaur_action.signing.file_timestamper import FileTimestamper
 from signotaur_action.signing.outcomes import Outcome
+from signotaur_action.signing.parallel import ParallelWork
 from signotaur_action.signing.plan import OnSigned
 from signotaur_action.signing.timestamp_client import TimestampClient
 from signotaur_wire.signing import DigestAlgorithm
@@ -87,9 +87,9 @@ def _timestamp(
     access.check.require_signable(command.files)
     client = TimestampClient(command.servers, command.algorithm)
     timestamper = FileTimestamper(access.formats, access.check, client)
-    every_file = EveryFile(timestamper.timestamp, command.parallelism, console)
-    results = every_file.run(command.files)
-    return Outcome(results, timedelta(seconds=clock.monotonic() - began)), every_file.cause
+    parallel = ParallelWork(timestamper.timestamp, command.parallelism, console)
+    results = parallel.run(command.files)
+    return Outcome(results, timedelta(seconds=clock.monotonic() - began)), parallel.cause
 
 
 def _read(settings: Settings, invocation: Invocation) -> Timestamp:

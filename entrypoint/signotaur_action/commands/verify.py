@@ -24,8 +24,8 @@ from signotaur_action.settings.invocation import Invocation
 from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.sign import named_files, parallelism
 from signotaur_action.settings.verify import revocation_mode, trust
-from signotaur_action.signing.every_file import EveryFile
 from signotaur_action.signing.outcomes import Outcome, RevocationMode
+from signotaur_action.signing.parallel import ParallelWork
 from signotaur_action.signing.plan import OnSigned
 from signotaur_action.signing.revocation import (
     EmbeddedLists,
@@ -96,7 +96,7 @@ def _verify(command: Verify, invocation: Invocation, console: Console) -> Outcom
         strict_lifetime=command.strict_lifetime,
         revocation=_revocation(command.revocation, invocation),
     )
-    results = EveryFile(verifier.verify, command.parallelism, console).run(command.files)
+    results = ParallelWork(verifier.verify, command.parallelism, console).run(command.files)
     return Outcome(results, timedelta(seconds=clock.monotonic() - began))
 
 

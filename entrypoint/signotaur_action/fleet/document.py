@@ -14,7 +14,7 @@ from yaml import (
 )
 
 from signotaur_action.ci.text import escape_untrusted
-from signotaur_action.fleet.written_secrets import without_secrets
+from signotaur_action.fleet.secret_scan import without_secrets
 
 _DEEPEST = 5
 """The document, ``keys``, an entry, a list in it, an item of the list."""

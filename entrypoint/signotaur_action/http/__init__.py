@@ -12,6 +12,7 @@ from signotaur_action.http.client import HttpClient
 from signotaur_action.http.errors import HttpError, HttpErrorKind
 from signotaur_action.http.refusal import refusal_text
 from signotaur_action.http.sender import (
+    Anonymous,
     Authentication,
     BasicCredential,
     Credential,
@@ -25,6 +26,7 @@ from signotaur_action.http.time_budget import Deadline, TimeBudget, TimeLimit
 __all__ = [
     "TEMPORARY",
     "TOO_MANY",
+    "Anonymous",
     "Answer",
     "ApiProfile",
     "Authentication",

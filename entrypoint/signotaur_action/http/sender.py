@@ -87,6 +87,16 @@ class BasicCredential:
         return base64.b64encode(f"{self.user}:{self.secret.reveal()}".encode()).decode()
 
 
+class Anonymous:
+    """Sends no credential. See ``Authentication``."""
+
+    secrets: Sequence[Secret] = ()
+
+    def headers(self, _url: str, _request: "Request") -> Mapping[str, str]:
+        """See ``Authentication``."""
+        return {}
+
+
 @dataclass(frozen=True)
 class Request:
     """What to send; ``path`` is appended to the server's base URL."""

@@ -105,9 +105,9 @@ def _key_info(description: KeyDescription) -> KeyInfo:
         owner=escape_untrusted(description.owner),
         may_rotate=any(canonical(role) == ROTATOR for role in description.roles),
         # A candidate that lost against another one keeps its state, but succeeds no key.
-        candidate=description.state is KeyState.CANDIDATE
+        is_candidate=description.state is KeyState.CANDIDATE
         and rotation is not None
-        and rotation.unconfirmed,
+        and rotation.is_unconfirmed,
         expires_at=description.expires_at,
         revokes_at=description.revokes_at,
         rotation=rotation,

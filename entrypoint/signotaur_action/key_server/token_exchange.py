@@ -8,6 +8,7 @@ from signotaur_action.errors import ServerError, SignotaurError, UnauthorizedErr
 from signotaur_action.http import (
     TEMPORARY,
     TOO_MANY,
+    Anonymous,
     Answer,
     ApiProfile,
     Deadline,
@@ -19,7 +20,6 @@ from signotaur_action.key_server.calls import NEXT_STEPS, read_document
 from signotaur_action.key_server.problems import refusal
 from signotaur_action.model import Secret
 from signotaur_action.ports import Clock
-from signotaur_action.sinks.store import Anonymous
 from signotaur_wire import paths
 from signotaur_wire.exchange import GRANT_TYPE, ID_TOKEN, ExchangeAnswer
 from signotaur_wire.problems import Problem

@@ -107,7 +107,7 @@ def verdict(key: KeyInfo, limits: Limits) -> Verdict:
     if limits.max_age is not None and _age(key) > limits.max_age:
         findings.append(_too_old(key, limits.max_age))
         level = Level.FAILURE
-    state = "candidate" if key.candidate else "active" if successor is None else "rotated"
+    state = "candidate" if key.is_candidate else "active" if successor is None else "rotated"
     told = [] if successor is None else [_rotated(key, successor[0], successor[1])]
     next_step = _next_step(level, successor)
     return Verdict(key, level, state, (*told, *findings), next_step, limit_passed=bool(findings))
@@ -153,7 +153,7 @@ def with_tokens(found: Verdict, concerns: Sequence[str]) -> Verdict:
 def _successor(key: KeyInfo) -> tuple[int, datetime] | None:
     """Return id and confirmation of the key that replaces this one; None while none does."""
     rotation = key.rotation
-    if key.candidate or rotation is None or rotation.state is not RotationState.CONFIRMED:
+    if key.is_candidate or rotation is None or rotation.state is not RotationState.CONFIRMED:
         return None
     return rotation.new_key_id, rotation.confirmed_at or rotation.server_time
 

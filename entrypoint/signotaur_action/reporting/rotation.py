@@ -57,7 +57,7 @@ def _rotated_prose(outcome: Rotated) -> tuple[str, Rows, str]:
         *((f"Destination {name}", result) for name, result in outcome.results),
     )
     headline = f"Rotated {rotation.old_key} to key {rotation.new_key_id}."
-    if rotation.unconfirmed:
+    if rotation.is_unconfirmed:
         headline = f"{headline[:-1]}, unconfirmed: both keys work, and no revocation is armed."
         next_step = "store the new key, then run confirm-rotation with the stored key."
     elif not outcome.durable:
@@ -75,7 +75,7 @@ def _id(key_id: int | None) -> str:
 
 def old_key_outlook(rotation: Rotation) -> str:
     """Return how a rotation's old key ends, in words."""
-    if rotation.unconfirmed:
+    if rotation.is_unconfirmed:
         return "valid; its revocation is armed when the rotation is confirmed"
     if not rotation.auto_revoke:
         return "valid until somebody revokes it"
@@ -94,7 +94,7 @@ def _outputs(outcome: Outcome) -> dict[str, str]:
             "expires-at": format_optional_time(rotation.new_key_expires_at) or "",
             "overlap-end": format_time(rotation.overlap_end),
             "rotation-id": str(rotation.id),
-            "confirmed": boolean(not rotation.unconfirmed),
+            "confirmed": boolean(not rotation.is_unconfirmed),
         }
     key = outcome.key
     return {
@@ -125,7 +125,7 @@ def _document(outcome: Outcome) -> dict[str, object]:
             "overlapEnd": format_time(rotation.overlap_end),
             "autoRevoke": rotation.auto_revoke,
             "rotationId": str(rotation.id),
-            "confirmed": not rotation.unconfirmed,
+            "confirmed": not rotation.is_unconfirmed,
             "destinations": list(outcome.destinations),
             "results": result_objects(outcome.results),
         }

@@ -3,7 +3,7 @@
 from types import MappingProxyType
 
 from signotaur_action.ci.text import escape_own_line
-from signotaur_action.errors import SAME_COMMAND, SigningIncompleteError, SignotaurError
+from signotaur_action.errors import SAME_COMMAND, FilesFailedError, SignotaurError
 from signotaur_action.reporting.report_content import ReportContent
 from signotaur_action.signing.outcomes import FileResult, FileStatus, Outcome
 from signotaur_action.signing.plan import OnSigned
@@ -40,7 +40,7 @@ def signing_document(outcome: Outcome) -> dict[str, object]:
 
 def not_all_signed(
     outcome: Outcome, cause: SignotaurError | None, on_signed: OnSigned
-) -> SigningIncompleteError:
+) -> FilesFailedError:
     """Return the error for an outcome in which files failed, each of which it names."""
     again = (
         "Run the same command again: it skips the files that are already signed."
@@ -49,7 +49,7 @@ def not_all_signed(
     )
     fix = "Fix the problem that is shown for each file." if cause is None else cause.next
     next_step = again if fix == SAME_COMMAND else f"{fix} {again}"
-    return SigningIncompleteError(
+    return FilesFailedError(
         failures(outcome, "could not be signed"),
         keys=f"The key in use is unchanged. {counted(outcome.count(FileStatus.SIGNED))} signed by "
         "this run; the files that failed are unchanged.",

@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from signotaur_action.errors import SAME_COMMAND, SigningIncompleteError, SignotaurError
+from signotaur_action.errors import SAME_COMMAND, FilesFailedError, SignotaurError
 from signotaur_action.reporting.report_content import ReportContent
 from signotaur_action.reporting.signing import counted, failures, file_objects
 from signotaur_action.signing.outcomes import FileStatus, Outcome, RevocationMode
@@ -42,7 +42,7 @@ def verification_document(outcome: Outcome) -> dict[str, object]:
 
 def not_all_verified(outcome: Outcome) -> SignotaurError:
     """Return the error for an outcome in which files failed, each of which it names."""
-    return SigningIncompleteError(
+    return FilesFailedError(
         failures(outcome, "could not be verified"),
         next_step="Do not use these files until you know why. Sign them again, or give --ca-file "
         "if their signer is one that you trust.",
@@ -75,7 +75,7 @@ def timestamp_document(outcome: Outcome) -> dict[str, object]:
 def not_all_timestamped(outcome: Outcome, cause: SignotaurError | None) -> SignotaurError:
     """Return the error for an outcome in which files failed, each of which it names."""
     fix = "Fix the problem that is shown for each file. " if cause is None else ""
-    return SigningIncompleteError(
+    return FilesFailedError(
         failures(outcome, "could not be timestamped"),
         next_step=f"{fix}{SAME_COMMAND} It skips the files that have a timestamp.",
     )

@@ -48,7 +48,7 @@ def _named(service: KeyService, key: Secret, rotation_id: UUID) -> Rotation:
 
 
 def _require_new_key(info: KeyInfo, rotation: Rotation) -> None:
-    if not rotation.unconfirmed:
+    if not rotation.is_unconfirmed:
         raise SupersededError(
             f"Rotation {rotation.id} is over ({rotation.state.value}).",
             keys="The old key works, or the key of the other rotation does.",

@@ -49,7 +49,7 @@ def decide_for_key(info: KeyInfo | None, plan: RotationPlan) -> KeyDecision:
     """
     if info is None:
         return Start()
-    if info.candidate:
+    if info.is_candidate:
         return _decide_for_candidate(info)
     if plan.window is not None and not is_due(info.ends_at, info.server_time, plan.window):
         return NotDue(info, plan.window)
@@ -118,7 +118,7 @@ def decide_for_journal(
     if rotation is None or candidate is None:
         # The old key can find out which by repeating its request. A dead candidate cannot.
         return Discard() if key == candidate else RepeatRequest()
-    if rotation.unconfirmed:
+    if rotation.is_unconfirmed:
         return TakeLease(candidate)
     if rotation.confirmed_at is None or (plan.again and not rotation.again):
         return Discard()

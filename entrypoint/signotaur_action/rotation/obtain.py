@@ -200,7 +200,7 @@ class RotationStarter:
             opened = self._request(key, intent, journal)
         except SupersededError:
             return None
-        return opened if opened is not None and opened.rotation.unconfirmed else None
+        return opened if opened is not None and opened.rotation.is_unconfirmed else None
 
     def _take_lease(
         self, key: Secret, intent: RotationIntent, journal: Journal
@@ -211,7 +211,7 @@ class RotationStarter:
         """
         self._progress.note(f"Finishing rotation {intent.id} (journal {journal.path}).")
         opened = self._service.open_rotation(key, intent)
-        return opened if opened is not None and opened.rotation.unconfirmed else None
+        return opened if opened is not None and opened.rotation.is_unconfirmed else None
 
     def _if_last(self, rotation: Rotation, candidate: Secret) -> OpenRotation | None:
         info = self._service.describe(candidate)

@@ -12,7 +12,7 @@ from pathlib import Path
 from signotaur_action.errors import os_reason
 from signotaur_action.files.atomic import folder_concerns
 from signotaur_action.fleet.document import Document, Member, shown
-from signotaur_action.fleet.written_secrets import lines_with_secrets
+from signotaur_action.fleet.secret_scan import lines_with_secrets
 from signotaur_action.machine import MACHINE
 from signotaur_action.options.common import (
     ALLOW_UNTRUSTED,

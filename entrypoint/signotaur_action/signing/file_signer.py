@@ -11,9 +11,9 @@ from signotaur_action.signing import replacement
 from signotaur_action.signing.cat_files import is_catalog
 from signotaur_action.signing.certificate import SigningCertificate
 from signotaur_action.signing.cms import Attributes, Unsigned
+from signotaur_action.signing.copy_and_replace import change_by_copy
 from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.indirect_data import IndirectData
-from signotaur_action.signing.on_copy import changed_by_copy
 from signotaur_action.signing.outcomes import FileResult, FileStatus, FormatError
 from signotaur_action.signing.plan import OnSigned, SigningPlan
 from signotaur_action.signing.signed_message import verified
@@ -36,7 +36,7 @@ class FileSigner:
 
     def sign(self, path: Path) -> FileResult:
         """Sign a file, or leave it unchanged. Raises SignotaurError if no file can be signed."""
-        return changed_by_copy(path, lambda file, folder: self._sign(path, file, folder))
+        return change_by_copy(path, lambda file, folder: self._sign(path, file, folder))
 
     def _sign(self, path: Path, file: Path, folder: Path) -> FileResult:
         is_signed = self.check.is_signed(file)

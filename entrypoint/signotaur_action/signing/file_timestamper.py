@@ -5,8 +5,8 @@ from pathlib import Path
 
 from signotaur_action.ports import FileFormats
 from signotaur_action.signing import replacement
+from signotaur_action.signing.copy_and_replace import change_by_copy
 from signotaur_action.signing.file_check import FileCheck
-from signotaur_action.signing.on_copy import changed_by_copy
 from signotaur_action.signing.outcomes import FileResult, FileStatus, FormatError
 from signotaur_action.signing.timestamp_client import TimestampClient
 from signotaur_action.signing.timestamps import verified_timestamp
@@ -28,7 +28,7 @@ class FileTimestamper:
 
         Raises ServerError if no server returns a timestamp.
         """
-        return changed_by_copy(path, lambda file, folder: self._timestamp(path, file, folder))
+        return change_by_copy(path, lambda file, folder: self._timestamp(path, file, folder))
 
     def _timestamp(self, path: Path, file: Path, folder: Path) -> FileResult:
         is_signed = self.check.is_signed(file)

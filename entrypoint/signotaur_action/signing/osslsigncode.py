@@ -14,7 +14,7 @@ from pathlib import Path
 
 from signotaur_action.ci.text import escape_untrusted
 from signotaur_action.errors import (
-    ToolMissingError,
+    OsslsigncodeMissingError,
     os_reason,
 )
 from signotaur_action.machine import MACHINE, Limits
@@ -63,19 +63,19 @@ class Osslsigncode:
 
     @classmethod
     def find(cls, environ: Mapping[str, str]) -> "Osslsigncode":
-        """Return the installed program. Raises ToolMissingError if it is missing or too old."""
+        """Return the program. Raises OsslsigncodeMissingError if it is missing or too old."""
         program = shutil.which(PROGRAM, path=environ.get("PATH"))
         if program is None:
-            raise ToolMissingError(
+            raise OsslsigncodeMissingError(
                 "osslsigncode is not installed; sign needs it for the file formats."
             )
         try:
             help_text = _run(program, "--help")[1]
         except FormatError as fault:
-            raise ToolMissingError(f"{program} cannot be used: {fault}.") from None
+            raise OsslsigncodeMissingError(f"{program} cannot be used: {fault}.") from None
         if "extract-data" not in help_text:  # the releases before 2.8
             version = re.search(r"osslsigncode ([0-9.]+[0-9])", help_text)
-            raise ToolMissingError(
+            raise OsslsigncodeMissingError(
                 f"{program} is {'not osslsigncode' if version is None else version[1]}; "
                 "sign needs osslsigncode 2.8 or newer."
             )

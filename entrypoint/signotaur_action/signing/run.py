@@ -20,10 +20,10 @@ from signotaur_action.ports import (
     SigningService,
 )
 from signotaur_action.signing.certificate import CertificateError, SigningCertificate
-from signotaur_action.signing.every_file import EveryFile
 from signotaur_action.signing.file_check import FileCheck
 from signotaur_action.signing.file_signer import FileSigner
 from signotaur_action.signing.outcomes import Outcome
+from signotaur_action.signing.parallel import ParallelWork
 from signotaur_action.signing.plan import SigningPlan
 from signotaur_action.signing.timestamp_client import TimestampClient
 from signotaur_wire.members import format_time
@@ -51,7 +51,7 @@ class SigningRun:
         self._timestamp_client = timestamp_client
         self._display = display
         self._clock = clock
-        self._every_file: EveryFile | None = None
+        self._parallel: ParallelWork | None = None
 
     def sign(self, key: Secret, files: Sequence[Path]) -> Outcome:
         """Sign the files. Raises KeyExpiringError, SigningRefusedError and others if none can be.
@@ -72,15 +72,15 @@ class SigningRun:
             lambda request: self._service.sign(key, request),
             self._clock,
         )
-        self._every_file = EveryFile(signer.sign, self._plan.parallelism, self._display)
-        results = self._every_file.run(files)
+        self._parallel = ParallelWork(signer.sign, self._plan.parallelism, self._display)
+        results = self._parallel.run(files)
         took = timedelta(seconds=self._clock.monotonic() - began)
         return Outcome(results, took, certificate.thumbprint)
 
     @property
     def cause(self) -> SignotaurError | None:
         """What ended the run before all files were tried, such as a server that died."""
-        return None if self._every_file is None else self._every_file.cause
+        return None if self._parallel is None else self._parallel.cause
 
     def _guard(self, key: Secret) -> None:
         if self._plan.window is None:

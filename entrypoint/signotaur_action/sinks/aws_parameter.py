@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from signotaur_action.http import Answer
 from signotaur_action.model import Delivery, Secret
-from signotaur_action.sinks.aws import NEXT, AwsService, not_allowed
-from signotaur_action.sinks.aws_access import error_name
 from signotaur_action.sinks.base import SinkContext, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
+from signotaur_action.sinks.stores.aws import NEXT, AwsService, not_allowed
+from signotaur_action.sinks.stores.aws_access import error_name
 from signotaur_wire.members import Json
 
 KIND = "aws-parameter"

@@ -14,8 +14,8 @@ from signotaur_action.http.address import join_path
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
-from signotaur_action.sinks.members import require_writable
-from signotaur_action.sinks.store import Access, Store, collect_faults, token_of
+from signotaur_action.sinks.stores.members import require_writable
+from signotaur_action.sinks.stores.store import Access, Store, collect_faults, token_of
 from signotaur_wire.members import Json
 
 KIND = "azure-devops-var"

@@ -12,9 +12,9 @@ from signotaur_action.http import Answer
 from signotaur_action.http.address import join_path
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, require_name
-from signotaur_action.sinks.entra import entra_sign_in
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
-from signotaur_action.sinks.store import (
+from signotaur_action.sinks.sign_in.entra import entra_sign_in
+from signotaur_action.sinks.stores.store import (
     CONFLICT,
     FORBIDDEN,
     NOT_FOUND,

@@ -13,8 +13,8 @@ from signotaur_action.http.address import join_path
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
-from signotaur_action.sinks.pages import numbered_pages
-from signotaur_action.sinks.store import (
+from signotaur_action.sinks.stores.pagination import numbered_pages
+from signotaur_action.sinks.stores.store import (
     CONFLICT,
     FORBIDDEN,
     NOT_FOUND,

@@ -13,14 +13,14 @@ from signotaur_action.http.address import join_path
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
-from signotaur_action.sinks.google_identity import (
+from signotaur_action.sinks.sign_in.google_identity import (
     ACCOUNT,
     PROVIDER,
     google_endpoint,
     google_error,
     google_sign_in,
 )
-from signotaur_action.sinks.store import (
+from signotaur_action.sinks.stores.store import (
     FORBIDDEN,
     NOT_FOUND,
     UNAUTHORIZED,

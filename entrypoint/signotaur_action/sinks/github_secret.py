@@ -14,7 +14,7 @@ from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
 from signotaur_action.sinks.github_scope import KIND, SETTINGS, secret_scope
-from signotaur_action.sinks.token_end import end_of_github_token, ends_soon, is_refused
+from signotaur_action.sinks.stores.token_end import end_of_github_token, ends_soon, is_refused
 from signotaur_wire.members import Json
 
 _NEXT = (

@@ -14,8 +14,8 @@ from signotaur_action.http.address import join_path
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
-from signotaur_action.sinks.id_token import token_in
-from signotaur_action.sinks.store import (
+from signotaur_action.sinks.sign_in.id_token import token_in
+from signotaur_action.sinks.stores.store import (
     FORBIDDEN,
     NOT_FOUND,
     UNAUTHORIZED,

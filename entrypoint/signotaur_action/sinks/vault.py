@@ -13,11 +13,11 @@ from signotaur_action.http.address import join_path
 from signotaur_action.model import Delivery, Secret
 from signotaur_action.sinks.base import SinkContext, SinkError, read_argument, require_name
 from signotaur_action.sinks.errors import StoreRefusedError, check_faults, delivery_faults
-from signotaur_action.sinks.members import require_writable, texts
-from signotaur_action.sinks.store import FORBIDDEN, NOT_FOUND, collect_faults
-from signotaur_action.sinks.token_end import ends_soon, is_refused
-from signotaur_action.sinks.vault_access import KIND, vault_store, vault_variables
-from signotaur_action.sinks.vault_login import METHOD
+from signotaur_action.sinks.sign_in.vault_login import METHOD
+from signotaur_action.sinks.stores.members import require_writable, texts
+from signotaur_action.sinks.stores.store import FORBIDDEN, NOT_FOUND, collect_faults
+from signotaur_action.sinks.stores.token_end import ends_soon, is_refused
+from signotaur_action.sinks.stores.vault_access import KIND, vault_store, vault_variables
 
 _SETTINGS = ("mount",)
 _PART = r"(?!\.{1,2}(?:/|$))[^/,\x00-\x20\x7f-\U0010ffff]+"

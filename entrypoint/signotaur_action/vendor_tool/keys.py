@@ -105,7 +105,7 @@ class ToolKeyService:
     ) -> Rotation:
         """Return the rotation as confirmed: the server scheduled the old key's end before."""
         opened = self._open[rotation_id]
-        if opened.unconfirmed:
+        if opened.is_unconfirmed:
             opened = replace(opened, state=RotationState.CONFIRMED, confirmed_at=self._clock.now())
             self._open[rotation_id] = opened
         return opened

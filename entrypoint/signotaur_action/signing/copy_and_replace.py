@@ -9,7 +9,7 @@ from signotaur_action.signing.der import DerError
 from signotaur_action.signing.outcomes import FileResult, FileStatus, FormatError
 
 
-def changed_by_copy(path: Path, change: Callable[[Path, Path], FileResult]) -> FileResult:
+def change_by_copy(path: Path, change: Callable[[Path, Path], FileResult]) -> FileResult:
     """Return the result of ``change``, or why it failed.
 
     It gets the file, with its path resolved, and a temporary folder beside it.

@@ -8,7 +8,7 @@ from requests.structures import CaseInsensitiveDict
 
 from signotaur_action.http import Answer
 from signotaur_action.sinks.errors import StoreRefusedError
-from signotaur_action.sinks.pages import numbered_pages
+from signotaur_action.sinks.stores.pagination import numbered_pages
 
 NEXT = '<https://store.example.com/secrets?page=2>; rel="next"'
 

@@ -9,18 +9,18 @@ from collections.abc import Collection, Mapping
 
 from signotaur_action.http import Answer
 from signotaur_action.model import Secret
-from signotaur_action.sinks.aws_access import (
+from signotaur_action.sinks.base import SinkContext, SinkError, require_name
+from signotaur_action.sinks.sign_in.aws_identity import ROLE, aws_sign_in
+from signotaur_action.sinks.stores.aws_access import (
     KEY_ID,
     SECRET_KEY,
     SESSION,
     aws_access,
     error_name,
 )
-from signotaur_action.sinks.aws_identity import ROLE, aws_sign_in
-from signotaur_action.sinks.aws_signature import AwsSignature
-from signotaur_action.sinks.base import SinkContext, SinkError, require_name
-from signotaur_action.sinks.store import Access, Store, token_of
-from signotaur_action.sinks.token_end import ends_soon, is_refused, moment_of
+from signotaur_action.sinks.stores.aws_signature import AwsSignature
+from signotaur_action.sinks.stores.store import Access, Store, token_of
+from signotaur_action.sinks.stores.token_end import ends_soon, is_refused, moment_of
 from signotaur_wire.members import Json
 
 _REGION = r"[a-z]{2,8}(-[a-z0-9]+)+"

@@ -6,7 +6,7 @@ Secrets Manager and Systems Manager name a refusal in ``__type``, the token serv
 from collections.abc import Mapping
 
 from signotaur_action.http import Answer, limit_pause
-from signotaur_action.sinks.store import Access
+from signotaur_action.sinks.stores.store import Access
 
 KEY_ID, SECRET_KEY, SESSION = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
 _THROTTLED = ("Throttling", "ThrottlingException", "TooManyUpdates", "IDPCommunicationError")

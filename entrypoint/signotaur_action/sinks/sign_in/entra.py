@@ -8,18 +8,18 @@ import re
 from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
-from signotaur_action.http import ApiProfile, Authentication, Credential, refusal_text
+from signotaur_action.http import Anonymous, ApiProfile, Authentication, Credential, refusal_text
 from signotaur_action.http.address import join_path, parse_server_url
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.errors import StoreRefusedError
-from signotaur_action.sinks.id_token import (
+from signotaur_action.sinks.sign_in.id_token import (
     ask_github,
     can_ask_github,
     require_audience,
     token_in,
 )
-from signotaur_action.sinks.store import Anonymous, SignIn, Store
+from signotaur_action.sinks.stores.store import SignIn, Store
 
 TENANT, CLIENT, SECRET = "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"
 ID_TOKEN, TOKEN_FILE = "AZURE_FEDERATED_TOKEN", "AZURE_FEDERATED_TOKEN_FILE"

@@ -13,13 +13,13 @@ from typing import TypeVar
 from signotaur_action.ci.redaction import Redaction
 from signotaur_action.http import (
     TEMPORARY,
+    Anonymous,
     Answer,
     ApiProfile,
     Authentication,
     Credential,
     HttpClient,
     HttpError,
-    Request,
     limit_pause,
     refusal_text,
 )
@@ -67,16 +67,6 @@ class Access:
     """What the store answers to a token that it does not accept, or no longer: a new one may be."""
     pause: Callable[[Answer], float | None] = limit_pause
     """Returns for how many seconds a rate limit holds; None where none does."""
-
-
-class Anonymous:
-    """Sends no credential. See ``Authentication``."""
-
-    secrets: Sequence[Secret] = ()
-
-    def headers(self, _url: str, _request: Request) -> Mapping[str, str]:
-        """See ``Authentication``."""
-        return {}
 
 
 SignIn = Callable[["Store"], Authentication]

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from signotaur_action.http import TEMPORARY, Answer
 from signotaur_action.sinks.base import SinkContext, SinkError, require_name
-from signotaur_action.sinks.store import FORBIDDEN, Access, Store
-from signotaur_action.sinks.vault_login import METHOD, chosen_login, vault_sign_in
+from signotaur_action.sinks.sign_in.vault_login import METHOD, chosen_login, vault_sign_in
+from signotaur_action.sinks.stores.store import FORBIDDEN, Access, Store
 
 KIND = "vault"
 _NAMESPACE = r"[!-~]+"

@@ -13,8 +13,8 @@ from signotaur_action.http.address import join_path
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.errors import StoreRefusedError
-from signotaur_action.sinks.id_token import id_token_source, token_in
-from signotaur_action.sinks.store import SignIn, Store
+from signotaur_action.sinks.sign_in.id_token import id_token_source, token_in
+from signotaur_action.sinks.stores.store import SignIn, Store
 from signotaur_wire.members import Json
 
 METHOD, ROLE, PATH = "VAULT_AUTH_METHOD", "VAULT_AUTH_ROLE", "VAULT_AUTH_PATH"

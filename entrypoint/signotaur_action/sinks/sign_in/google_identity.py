@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 
 from signotaur_action.http import (
+    Anonymous,
     Answer,
     ApiProfile,
     Authentication,
@@ -19,8 +20,8 @@ from signotaur_action.http.address import join_path, parse_server_url
 from signotaur_action.model import Secret
 from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.errors import StoreRefusedError
-from signotaur_action.sinks.id_token import id_token_source
-from signotaur_action.sinks.store import Anonymous, SignIn, Store
+from signotaur_action.sinks.sign_in.id_token import id_token_source
+from signotaur_action.sinks.stores.store import SignIn, Store
 from signotaur_wire.members import Json
 
 PROVIDER, ACCOUNT = "GCP_WORKLOAD_IDENTITY_PROVIDER", "GCP_SERVICE_ACCOUNT"

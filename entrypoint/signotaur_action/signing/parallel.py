@@ -12,7 +12,7 @@ from signotaur_action.signing.outcomes import FileResult, FileStatus
 _UNTRIED = "not tried because of the earlier failure"
 
 
-class EveryFile:
+class ParallelWork:
     """Does the same work on each file, once, and stops when no file can succeed any more."""
 
     def __init__(

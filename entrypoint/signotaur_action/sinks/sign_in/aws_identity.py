@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import urlencode
 
-from signotaur_action.http import Authentication
+from signotaur_action.http import Anonymous, Authentication
 from signotaur_action.model import Secret
-from signotaur_action.sinks.aws_access import KEY_ID, aws_access
-from signotaur_action.sinks.aws_signature import AwsSignature
 from signotaur_action.sinks.base import SinkContext, require_name
 from signotaur_action.sinks.errors import StoreRefusedError
-from signotaur_action.sinks.id_token import id_token_source, require_audience, token_in
-from signotaur_action.sinks.store import FORBIDDEN, Anonymous, SignIn, Store
+from signotaur_action.sinks.sign_in.id_token import id_token_source, require_audience, token_in
+from signotaur_action.sinks.stores.aws_access import KEY_ID, aws_access
+from signotaur_action.sinks.stores.aws_signature import AwsSignature
+from signotaur_action.sinks.stores.store import FORBIDDEN, SignIn, Store
 
 ROLE, TOKEN_FILE = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"
 SESSION_NAME = "AWS_ROLE_SESSION_NAME"

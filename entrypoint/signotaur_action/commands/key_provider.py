@@ -15,20 +15,20 @@ from signotaur_action.settings.layers import Settings
 from signotaur_action.settings.server import store_access
 from signotaur_action.sinks.base import SinkContext, SinkError
 from signotaur_action.sinks.errors import StoreRefusedError
-from signotaur_action.sinks.id_token import id_token_source
+from signotaur_action.sinks.sign_in.id_token import id_token_source
 
-RunKey = Callable[[], Secret]
+KeyProvider = Callable[[], Secret]
 """Returns the key, masked. Raises SignotaurError when an exchange gives none."""
 _VARIABLE = "SIGNOTAUR_ID_TOKEN"
 
 
-def run_key(
+def key_provider(
     settings: Settings,
     server: ServerAddress,
     console: Console,
     clock: Clock,
     useless: Sequence[Option],
-) -> RunKey | None:
+) -> KeyProvider | None:
     """Return how the run gets its key; None with the fault in ``settings`` when it cannot.
 
     ``useless``: options that say nothing of a key that lives minutes, so faults with ``--oidc``.
@@ -52,7 +52,7 @@ def _by_identity(
     console: Console,
     clock: Clock,
     useless: Sequence[Option],
-) -> RunKey | None:
+) -> KeyProvider | None:
     _refuse_keys(settings)
     settings.faults.extend(
         f"{option} cannot be used with {OIDC}: the key of the job lives minutes"

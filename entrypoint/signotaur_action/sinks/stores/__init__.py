@@ -1,0 +1,1 @@
+"""What the destinations in stores of other services share: calls, lists, the end of a token."""
