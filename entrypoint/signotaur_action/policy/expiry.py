@@ -52,7 +52,6 @@ class Limits:
     fail_within: Window | None = None
     warn_within: Window | None = None
     max_age: timedelta | None = None
-    certificate_within: Window | None = None
 
 
 class Level(IntEnum):

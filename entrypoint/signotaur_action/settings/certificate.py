@@ -2,8 +2,8 @@
 
 from signotaur_action.model import CertificateSelector
 from signotaur_action.options.sign import LABEL, SUBJECT, THUMBPRINT
+from signotaur_action.settings.config_file import require_thumbprint
 from signotaur_action.settings.layers import Settings
-from signotaur_wire.signing import is_thumbprint
 
 SELECTORS = (THUMBPRINT, LABEL, SUBJECT)
 
@@ -17,6 +17,9 @@ def certificate_selector(settings: Settings) -> CertificateSelector | None:
         )
         return None
     option, value = chosen
-    if option is THUMBPRINT and not is_thumbprint(value):
-        settings.faults.append("--thumbprint: it must be the SHA-1 of a certificate, 40 hex digits")
+    if option is THUMBPRINT:
+        try:
+            require_thumbprint(value)
+        except ValueError as fault:
+            settings.faults.append(f"{THUMBPRINT}: {fault}")
     return CertificateSelector(option.name, value)

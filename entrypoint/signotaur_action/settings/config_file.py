@@ -43,7 +43,8 @@ def _text(text: str) -> Value:
     return text
 
 
-def _thumbprint(text: str) -> Value:
+def require_thumbprint(text: str) -> str:
+    """Return a certificate's thumbprint. Raises ValueError for another text."""
     if not is_thumbprint(text):
         raise ValueError("it must be the SHA-1 of a certificate, 40 hex digits")
     return text
@@ -63,7 +64,7 @@ def _theme(text: str) -> Value:
 SETTINGS: dict[str, Callable[[str], Value]] = {
     "signServer": parse_server_url,
     "allowUntrusted": _boolean,
-    "thumbprint": _thumbprint,
+    "thumbprint": require_thumbprint,
     "label": _text,
     "subject": _text,
     "encoding": _encoding,

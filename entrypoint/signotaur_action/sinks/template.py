@@ -28,7 +28,9 @@ _TOKENS: dict[str, Callable[[Delivery], str]] = {
 class TemplateSink:
     """``template:FORMAT`` with the five documented tokens, replaced in one pass.
 
-    One pass: a key's name with ``{{secret}}`` is never expanded. Nothing is quoted.
+    One pass: a key's name with ``{{secret}}`` is never expanded. Nothing is quoted. The form is
+    the documented one; the templates of ``init`` have another (``workflows.text``), because
+    workflows are full of GitHub's ``${{ }}``.
     """
 
     durable = False

@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import UUID
 
 from signotaur_action.errors import DestinationRefusedError, ExitCode, SignotaurError, os_reason
-from signotaur_action.machine import MACHINE, Machine
+from signotaur_action.machine import MACHINE
 
 _LARGEST = 1024 * 1024
 
@@ -20,9 +20,8 @@ _LARGEST = 1024 * 1024
 class AnswerFile:
     """The output of one rotation, beside the journal: private and synced."""
 
-    def __init__(self, journal: Path, rotation_id: UUID, machine: Machine = MACHINE) -> None:
+    def __init__(self, journal: Path, rotation_id: UUID) -> None:
         self.path = journal.with_name(f"{journal.name}.{rotation_id.hex}.answer")
-        self._machine = machine
 
     @contextmanager
     def opened(self) -> Iterator[int]:
@@ -31,13 +30,13 @@ class AnswerFile:
         The lock is the tool's too: it ends when both have ended. Raises DestinationRefusedError.
         """
         try:
-            descriptor = self._machine.open_private(self.path)
+            descriptor = MACHINE.open_private(self.path)
         except OSError as error:
             raise self._refused(error) from None
         try:
             self._prepare(descriptor)
             yield descriptor
-            self._machine.sync(descriptor)
+            MACHINE.sync(descriptor)
         finally:
             os.close(descriptor)
 
@@ -50,11 +49,11 @@ class AnswerFile:
         if not self.path.exists():
             return None
         try:
-            descriptor = self._machine.open_private(self.path)
+            descriptor = MACHINE.open_private(self.path)
             try:
-                self._machine.claim(descriptor)
-                self._machine.lock(descriptor)
-                return self._machine.read_at(descriptor, _LARGEST, 0)
+                MACHINE.claim(descriptor)
+                MACHINE.lock(descriptor)
+                return MACHINE.read_at(descriptor, _LARGEST, 0)
             finally:
                 os.close(descriptor)
         except BlockingIOError:
@@ -83,11 +82,11 @@ class AnswerFile:
 
     def _prepare(self, descriptor: int) -> None:
         try:
-            self._machine.claim(descriptor)
-            self._machine.lock(descriptor)
+            MACHINE.claim(descriptor)
+            MACHINE.lock(descriptor)
             os.ftruncate(descriptor, 0)
-            self._machine.sync(descriptor)
-            self._machine.sync_folder(self.path.parent)
+            MACHINE.sync(descriptor)
+            MACHINE.sync_folder(self.path.parent)
         except OSError as error:
             raise self._refused(error) from None
 

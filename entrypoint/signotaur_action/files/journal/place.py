@@ -139,30 +139,28 @@ class JournalPlace:
 
 
 @contextmanager
-def file_locked(file: Path, machine: Machine = MACHINE) -> Iterator[list[Found]]:
+def file_locked(file: Path) -> Iterator[list[Found]]:
     """Keep rotations into a file out; yield the journals of those that were cut.
 
     Raises BusyError, or DestinationRefusedError.
     """
     spot = _Spot(file.parent, file.name)
     try:
-        journal = open_locked(spot.beside, machine)
+        journal = open_locked(spot.beside, MACHINE)
     except OSError as error:
         reason = os_reason(error)
         raise DestinationRefusedError(
             f"The lock {spot.beside} cannot be used ({reason})."
         ) from None
     with closing(journal):
-        yield list(spot.journals(machine))
+        yield list(spot.journals(MACHINE))
 
 
-def journals_of(
-    key: Secret, folders: Sequence[Path], machine: Machine = MACHINE
-) -> Iterator[Found]:
+def journals_of(key: Secret, folders: Sequence[Path]) -> Iterator[Found]:
     """Yield the journals of a key in those folders that can be searched, of any server."""
     for folder in folders:
         with suppress(DestinationRefusedError):
-            for path, entry in _Spot(folder).journals(machine):
+            for path, entry in _Spot(folder).journals(MACHINE):
                 if belongs_to(entry, key, entry.server):
                     yield path, entry
 
