@@ -69,7 +69,7 @@ _BEGUN = Anchor(
 _CLEAR = Anchor(_BEGUN.file, "        os.ftruncate(self._descriptor, 0)\n        self._machine", "")
 _SENT = Anchor(
     f"{_ACTION}/key_server/keys.py",
-    '        answer = self._transport.call("PUT", path, key, body.to_json())\n',
+    '        answer = self._calls.call("PUT", path, key, body.to_json())\n',
     "intent.candidate.reveal()",
 )
 _STORED = Anchor(

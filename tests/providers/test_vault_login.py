@@ -25,7 +25,7 @@ from support.sample_key import KEY
 POLICY = {"path": {"secret/data/ci/signotaur": {"capabilities": ["read", "create", "update"]}}}
 
 
-class Job:
+class VaultJob:
     """A job without a token of Vault's, and what its run masked."""
 
     def __init__(self, place: VaultHarness, issuer: IdTokens) -> None:
@@ -60,7 +60,7 @@ class Job:
 
 
 @pytest.fixture
-def job(openbao: OpenBao) -> Iterator[Job]:
+def job(openbao: OpenBao) -> Iterator[VaultJob]:
     with OpenBaoOverTls() as place, IdTokens() as issuer:
         openbao.must("PUT", "sys/policies/acl/rotation", {"policy": json.dumps(POLICY)})
         for path in ("jwt", "kubernetes"):  # the wire is the same; who reviews the token is not
@@ -68,7 +68,7 @@ def job(openbao: OpenBao) -> Iterator[Job]:
             key = {"jwt_validation_pubkeys": [issuer.public_key], "bound_issuer": ISSUER}
             openbao.must("POST", f"auth/{path}/config", key)
             openbao.must("POST", f"auth/{path}/role/rotation", role_of_the_manual(openbao.url))
-        yield Job(place, issuer)
+        yield VaultJob(place, issuer)
 
 
 def role_of_the_manual(address: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def enable(openbao: OpenBao, path: str, kind: str) -> None:
     openbao.must("POST", f"sys/auth/{path}", {"type": kind})
 
 
-def delivers(job: Job, sink: Sink) -> None:
+def delivers(job: VaultJob, sink: Sink) -> None:
     """The key arrives, and what the run was given is masked."""
     assert list(sink.check()) == []
     sink.deliver(delivery(KEY))
@@ -92,20 +92,20 @@ def delivers(job: Job, sink: Sink) -> None:
     assert any(text.startswith(("s.", "hvs.")) for text in job.masked)
 
 
-def test_a_job_of_github_signs_in_with_its_id_token(job: Job) -> None:
+def test_a_job_of_github_signs_in_with_its_id_token(job: VaultJob) -> None:
     delivers(job, job.sink())
     [token] = job.issuer.issued
     assert token in job.masked
     assert claims_of(token)["aud"] == job.place.bao.url
 
 
-def test_a_job_of_gitlab_has_its_id_token_in_a_variable(job: Job) -> None:
+def test_a_job_of_gitlab_has_its_id_token_in_a_variable(job: VaultJob) -> None:
     token = job.issuer.token(job.place.bao.url)
     delivers(job, job.sink(VAULT_ID_TOKEN=token, ACTIONS_ID_TOKEN_REQUEST_URL=""))
     assert job.issuer.issued == []
 
 
-def test_a_pod_signs_in_with_its_service_account(job: Job, tmp_path: Path) -> None:
+def test_a_pod_signs_in_with_its_service_account(job: VaultJob, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(job.issuer.token(job.place.bao.url) + "\n")
     environ = {"VAULT_AUTH_METHOD": "kubernetes", "VAULT_KUBERNETES_TOKEN_FILE": str(file)}
@@ -114,7 +114,7 @@ def test_a_pod_signs_in_with_its_service_account(job: Job, tmp_path: Path) -> No
     assert f"{file} cannot be read (no such file" in job.refused(**environ)
 
 
-def test_an_approle_signs_in(job: Job) -> None:
+def test_an_approle_signs_in(job: VaultJob) -> None:
     bao = job.place.bao
     enable(bao, "ci/approle", "approle")
     bao.must("POST", "auth/ci/approle/role/rotation", {"token_policies": "rotation"})
@@ -133,7 +133,7 @@ def test_an_approle_signs_in(job: Job) -> None:
     assert "0d6ea6d2" not in said
 
 
-def test_a_token_that_ends_between_check_and_delivery_is_asked_for_again(job: Job) -> None:
+def test_a_token_that_ends_between_check_and_delivery_is_asked_for_again(job: VaultJob) -> None:
     sink = job.sink()
     sink.check()
     [token] = [text for text in job.masked if text.startswith(("s.", "hvs."))]
@@ -153,7 +153,7 @@ def test_a_token_that_ends_between_check_and_delivery_is_asked_for_again(job: Jo
     ],
 )
 def test_another_job_is_refused_before_anything_is_rotated(
-    job: Job, claims: dict[str, object], reason: str
+    job: VaultJob, claims: dict[str, object], reason: str
 ) -> None:
     job.issuer.claims |= claims
     said = job.refused()
@@ -162,22 +162,24 @@ def test_another_job_is_refused_before_anything_is_rotated(
 
 
 @pytest.fixture
-def disturbed() -> Iterator[Job]:
+def disturbed() -> Iterator[VaultJob]:
     """A job whose way to OpenBao leads through a front."""
     with VaultHarness() as place, IdTokens() as issuer:
-        yield Job(place, issuer)
+        yield VaultJob(place, issuer)
 
 
 @pytest.mark.parametrize(
     "told", [{}, {"auth": [1]}, {"auth": {"client_token": ""}}, {"auth": {"client_token": 3}}]
 )
-def test_a_sign_in_that_gives_no_token_is_reported(disturbed: Job, told: dict[str, object]) -> None:
+def test_a_sign_in_that_gives_no_token_is_reported(
+    disturbed: VaultJob, told: dict[str, object]
+) -> None:
     faults = disturbed.place.server.faults
     faults.append(fail("POST", "/v1/auth/jwt/login$", 200, body=told))
     assert "Vault accepted the sign-in, but returned no token." in disturbed.refused()
 
 
-def test_a_sign_in_that_is_denied_tells_what_it_needs(disturbed: Job) -> None:
+def test_a_sign_in_that_is_denied_tells_what_it_needs(disturbed: VaultJob) -> None:
     denied = fail("POST", "/v1/auth/ci/jwt/login$", 403, body={"errors": ["not for you"]}, times=9)
     disturbed.place.server.faults.append(denied)
     said = disturbed.refused(VAULT_AUTH_PATH="ci/jwt")
@@ -185,14 +187,14 @@ def test_a_sign_in_that_is_denied_tells_what_it_needs(disturbed: Job) -> None:
     assert "at auth/ci/jwt that is open to this job." in said
 
 
-def test_a_job_that_signs_in_has_no_token_that_could_end(job: Job) -> None:
+def test_a_job_that_signs_in_has_no_token_that_could_end(job: VaultJob) -> None:
     sink = job.sink()
     assert isinstance(sink, TokenHolder)
     assert list(sink.token_concerns()) == []
     assert job.issuer.issued == []
 
 
-def test_a_token_for_somebody_else_is_sent_to_nobody(job: Job) -> None:
+def test_a_token_for_somebody_else_is_sent_to_nobody(job: VaultJob) -> None:
     elsewhere = job.issuer.token("https://other.example.com")
     both = job.issuer.token("", aud=[job.place.bao.url, "https://other.example.com"])
     for token in (elsewhere, both):
@@ -202,11 +204,11 @@ def test_a_token_for_somebody_else_is_sent_to_nobody(job: Job) -> None:
 
 
 @pytest.mark.parametrize("text", ["x", "a.b.c", "a.W10.c", "." * 40, "a.bnVsbA.c"])
-def test_what_is_no_token_is_sent_to_nobody(job: Job, text: str) -> None:
+def test_what_is_no_token_is_sent_to_nobody(job: VaultJob, text: str) -> None:
     assert "is not a JSON Web Token" in job.refused(VAULT_ID_TOKEN=text)
 
 
-def test_a_platform_that_gives_no_token_is_reported(job: Job) -> None:
+def test_a_platform_that_gives_no_token_is_reported(job: VaultJob) -> None:
     said = job.refused(ACTIONS_ID_TOKEN_REQUEST_TOKEN="stale")
     assert "GitHub gave this job no ID token (401)" in said
 
@@ -222,7 +224,9 @@ def test_a_platform_that_gives_no_token_is_reported(job: Job) -> None:
         ({"BAO_TOKEN": "both"}, "BAO_TOKEN and VAULT_AUTH_METHOD are both set; unset one of them$"),
     ],
 )
-def test_what_is_missing_is_said_at_once(job: Job, environ: dict[str, str], fault: str) -> None:
+def test_what_is_missing_is_said_at_once(
+    job: VaultJob, environ: dict[str, str], fault: str
+) -> None:
     with pytest.raises(SinkError, match=f"^vault: .*{fault}"):
         job.sink(**environ)
     assert job.issuer.requests == []

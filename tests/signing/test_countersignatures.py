@@ -51,7 +51,7 @@ STAMPS = [ExtendedKeyUsageOID.TIME_STAMPING]
 
 
 @dataclass(frozen=True)
-class World:
+class CountersignedProgram:
     """A root, a signer and an authority that it issued, and a program that the signer signed."""
 
     root: LocalSigner
@@ -87,17 +87,17 @@ def people() -> tuple[LocalSigner, LocalSigner, LocalSigner]:
 
 
 @pytest.fixture
-def world(work: Path, people: tuple[LocalSigner, LocalSigner, LocalSigner]) -> World:
+def world(work: Path, people: tuple[LocalSigner, LocalSigner, LocalSigner]) -> CountersignedProgram:
     unsigned, signed = samples.tiny_pe(work / "a.exe"), samples.tiny_pe(work / "made.exe")
     root, signer, tsa = people
     assert signer.sign(signed).status is FileStatus.SIGNED
-    return World(root, signer, tsa, unsigned, message_of(signed), datetime.now(UTC))
+    return CountersignedProgram(root, signer, tsa, unsigned, message_of(signed), datetime.now(UTC))
 
 
 # What osslsigncode makes
 
 
-def signed_by_osslsigncode(world: World, digest: str) -> Path:
+def signed_by_osslsigncode(world: CountersignedProgram, digest: str) -> Path:
     folder = world.unsigned.parent
     certificates, key, file = folder / "s.pem", folder / "s.key", folder / "b.exe"
     certificates.write_bytes(world.signer.pem)
@@ -119,7 +119,7 @@ def signed_by_osslsigncode(world: World, digest: str) -> Path:
 @pytest.mark.parametrize("strict", [True, False])
 def test_a_countersignature_counts_as_osslsigncode_counts_it(
     tools: None,  # noqa: ARG001
-    world: World,
+    world: CountersignedProgram,
     digest: str,
     after: float,
     strict: bool,  # noqa: FBT001
@@ -140,7 +140,7 @@ def test_a_countersignature_counts_as_osslsigncode_counts_it(
 
 def test_the_command_reports_it_as_it_reports_the_newer_kind(
     tools: None,  # noqa: ARG001
-    world: World,
+    world: CountersignedProgram,
 ) -> None:
     file = signed_by_osslsigncode(world, "sha1")
     clock = VirtualClock()
@@ -153,7 +153,7 @@ def test_the_command_reports_it_as_it_reports_the_newer_kind(
 
 def test_the_earliest_of_all_timestamps_counts(
     tools: None,  # noqa: ARG001
-    world: World,
+    world: CountersignedProgram,
     work: Path,
 ) -> None:
     early, late = world.now - 2 * HOUR, world.now - HOUR
@@ -174,7 +174,7 @@ def test_the_earliest_of_all_timestamps_counts(
 
 def test_a_file_with_one_gets_a_timestamp_of_the_newer_kind(
     tools: None,  # noqa: ARG001
-    world: World,
+    world: CountersignedProgram,
     work: Path,
 ) -> None:
     file = world.file(world.stamp(world.now - HOUR))
@@ -190,36 +190,36 @@ def test_a_file_with_one_gets_a_timestamp_of_the_newer_kind(
 # What proves no time
 
 
-def other_signature(world: World) -> bytes:
+def other_signature(world: CountersignedProgram) -> bytes:
     return replace(world.stamp(), content=b"another signature").encoded()
 
 
-def swapped_digest(world: World) -> bytes:
+def swapped_digest(world: CountersignedProgram) -> bytes:
     """The digest is that of this signature, but the authority signed another one."""
     right, other = world.stamp(), replace(world.stamp(), content=b"another signature")
     [_, digest, _], [_, signed, _] = right.attributes, other.attributes
     return other.encoded().replace(signed, digest)
 
 
-def without(*kinds: bytes) -> Callable[[World], Countersignature]:
+def without(*kinds: bytes) -> Callable[[CountersignedProgram], Countersignature]:
     return lambda world: replace(world.stamp(), leaves_out=kinds)
 
 
-def having(kind: bytes, *values: bytes) -> Callable[[World], Countersignature]:
+def having(kind: bytes, *values: bytes) -> Callable[[CountersignedProgram], Countersignature]:
     """Return a maker of one in which this attribute has these values."""
     added = attribute(kind, *values)
     return lambda world: replace(world.stamp(), leaves_out=(kind,), more=(added,))
 
 
-def twice(world: World) -> Countersignature:
+def twice(world: CountersignedProgram) -> Countersignature:
     return replace(world.stamp(), more=(attribute(SIGNING_TIME, der.NULL),))
 
 
-def at(difference: timedelta) -> Callable[[World], Countersignature]:
+def at(difference: timedelta) -> Callable[[CountersignedProgram], Countersignature]:
     return lambda world: world.stamp(world.now + difference)
 
 
-def by_another(world: World) -> Countersignature:
+def by_another(world: CountersignedProgram) -> Countersignature:
     """Its certificate is not in the file."""
     another = LocalSigner(world.tsa.private, "other", issuer=world.root, usages=STAMPS)
     return replace(world.stamp(), signer=another)
@@ -229,7 +229,7 @@ ANOTHER = "it is a timestamp of another signature"
 NO_TIME = "it does not say when it was made"
 NO_PARTS = "its signature does not have the parts of one"
 ECDSA_SHA1 = der.sequence(der.oid("1.2.840.10045.4.1"))
-HOSTILE: dict[str, tuple[Callable[[World], Countersignature | bytes], str]] = {
+HOSTILE: dict[str, tuple[Callable[[CountersignedProgram], Countersignature | bytes], str]] = {
     "of another signature": (other_signature, ANOTHER),
     "swapped digest": (swapped_digest, "its signature was not made with its certificate's key"),
     "no content type": (without(CONTENT_TYPE), ANOTHER),
@@ -281,7 +281,7 @@ HOSTILE: dict[str, tuple[Callable[[World], Countersignature | bytes], str]] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_wrong_countersignature_is_never_ignored(world: World, name: str) -> None:
+def test_a_wrong_countersignature_is_never_ignored(world: CountersignedProgram, name: str) -> None:
     make, reason = HOSTILE[name]
     for values in ([make(world)], [world.stamp(), make(world)]):
         file = world.file(*values)
@@ -292,7 +292,7 @@ def test_a_wrong_countersignature_is_never_ignored(world: World, name: str) -> N
         assert reason in world.verdict(file).reason
 
 
-def test_values_that_are_deep_or_many_are_refused(world: World) -> None:
+def test_values_that_are_deep_or_many_are_refused(world: CountersignedProgram) -> None:
     deep = der.NULL
     for _ in range(3000):
         deep = der.sequence(deep)
@@ -307,7 +307,7 @@ def test_values_that_are_deep_or_many_are_refused(world: World) -> None:
     assert "it has more than 16 timestamps" in world.verdict(world.file(*stamps)).reason
 
 
-def test_a_message_with_too_many_certificates_is_refused(world: World) -> None:
+def test_a_message_with_too_many_certificates_is_refused(world: CountersignedProgram) -> None:
     """A megabyte of them, with some timestamps, took half a minute."""
     room = 64 - len(world.message.certificates)
     others = [LocalSigner(name=str(number)).encoded for number in range(room)]
@@ -318,7 +318,9 @@ def test_a_message_with_too_many_certificates_is_refused(world: World) -> None:
         with_values(world.message, [stamp], world.tsa.encoded, *others)
 
 
-def test_the_authority_must_be_trusted_when_it_signed(work: Path, world: World) -> None:
+def test_the_authority_must_be_trusted_when_it_signed(
+    work: Path, world: CountersignedProgram
+) -> None:
     stranger = LocalSigner(name="stranger", usages=(), is_authority=True)
     strange = LocalSigner(world.tsa.private, "TSA", issuer=stranger, usages=STAMPS)
     stamp = replace(world.stamp(), signer=strange).encoded()
@@ -364,7 +366,7 @@ def test_an_authority_with_a_certificate_signed_with_sha1(
 # Changed bytes
 
 
-def test_no_changed_byte_of_a_countersignature_proves_a_time(world: World) -> None:
+def test_no_changed_byte_of_a_countersignature_proves_a_time(world: CountersignedProgram) -> None:
     stamp = replace(world.stamp(), digest="sha1").encoded()
     whole = with_values(world.message, [stamp], world.tsa.encoded)
     assert world.verdict(with_message(world.unsigned, whole)).status is FileStatus.VERIFIED
@@ -378,7 +380,7 @@ def test_no_changed_byte_of_a_countersignature_proves_a_time(world: World) -> No
             assert result.status is FileStatus.FAILED, place - start
 
 
-def test_no_changed_bit_is_read_as_another_timestamp(world: World) -> None:
+def test_no_changed_bit_is_read_as_another_timestamp(world: CountersignedProgram) -> None:
     """The name of the algorithm has two forms that differ in one bit and mean the same."""
     stamp = replace(world.stamp(), digest="sha1").encoded()
     whole = with_values(world.message, [stamp], world.tsa.encoded)
@@ -396,7 +398,7 @@ def test_no_changed_bit_is_read_as_another_timestamp(world: World) -> None:
 
 def test_a_mutant_is_verified_only_if_osslsigncode_verifies_it(
     tools: None,  # noqa: ARG001
-    world: World,
+    world: CountersignedProgram,
 ) -> None:
     file = signed_by_osslsigncode(world, "sha1")
     content, root = file.read_bytes(), file.with_name("root.pem")
@@ -430,7 +432,7 @@ def test_a_mutant_is_verified_only_if_osslsigncode_verifies_it(
 )
 def test_a_revoked_authority_is_judged_as_for_the_newer_kind(
     tools: None,  # noqa: ARG001
-    world: World,
+    world: CountersignedProgram,
     work: Path,
     reason: str,
     after_the_timestamp: bool,  # noqa: FBT001
@@ -454,7 +456,7 @@ def test_a_revoked_authority_is_judged_as_for_the_newer_kind(
     assert world.verdict(file, after=0).status is FileStatus.VERIFIED  # it is not asked
 
 
-def test_a_timestamp_of_the_newer_kind_is_not_taken_for_one(world: World) -> None:
+def test_a_timestamp_of_the_newer_kind_is_not_taken_for_one(world: CountersignedProgram) -> None:
     """An attribute of one kind with a value of the other."""
     carried = der.tagged(0, world.signer.encoded + world.tsa.encoded)
     signed = replace(world.message, more=(carried,))

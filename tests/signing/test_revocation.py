@@ -70,7 +70,7 @@ def key_usage(*, digital_signature: bool, crl_sign: bool) -> x509.KeyUsage:
 
 
 @dataclass
-class World:
+class RevocationSetup:
     """A root that revokes, its web server, and a program that it is asked about."""
 
     root: LocalSigner
@@ -109,10 +109,10 @@ class World:
 
 
 @pytest.fixture
-def world(tools: None, work: Path) -> Iterator[World]:  # noqa: ARG001
+def world(tools: None, work: Path) -> Iterator[RevocationSetup]:  # noqa: ARG001
     root = LocalSigner(name="root", usages=(), is_authority=True)
     with Site().running() as site:
-        yield World(root, RevokingAuthority(work / "ca", root), site, work)
+        yield RevocationSetup(root, RevokingAuthority(work / "ca", root), site, work)
 
 
 def online(clock: VirtualClock) -> RevocationSource:
@@ -136,7 +136,7 @@ def verdict(
     ).verify(file)  # fmt: skip
 
 
-def timestamp_authority(world: World) -> tuple[Authority, LocalSigner]:
+def timestamp_authority(world: RevocationSetup) -> tuple[Authority, LocalSigner]:
     """Return one of the root's, which is good, and its certificate."""
     usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
     issued = LocalSigner(
@@ -147,7 +147,7 @@ def timestamp_authority(world: World) -> tuple[Authority, LocalSigner]:
     return Authority(world.work / "tsa", issued), issued
 
 
-def accepted_by_openssl(world: World, signer: LocalSigner) -> bool:
+def accepted_by_openssl(world: RevocationSetup, signer: LocalSigner) -> bool:
     """Return whether OpenSSL accepts a certificate with the list that is published."""
     encoded, certificate = world.work / "judged.crl", world.work / "judged.pem"
     encoded.write_bytes(world.site.pages[LIST](b"").content)
@@ -160,7 +160,7 @@ def accepted_by_openssl(world: World, signer: LocalSigner) -> bool:
     return done.returncode == 0
 
 
-def accepted_by_osslsigncode(world: World, file: Path) -> bool:
+def accepted_by_osslsigncode(world: RevocationSetup, file: Path) -> bool:
     """Return whether osslsigncode accepts a file with the list that is published."""
     encoded, text = world.work / "judged.crl", world.work / "judged.crl.pem"
     encoded.write_bytes(world.site.pages[LIST](b"").content)
@@ -169,7 +169,7 @@ def accepted_by_osslsigncode(world: World, file: Path) -> bool:
     return judge(file, world.authority.certificate, "-CRLfile", text).good
 
 
-def answer_accepted_by_openssl(world: World, signer: LocalSigner) -> bool:
+def answer_accepted_by_openssl(world: RevocationSetup, signer: LocalSigner) -> bool:
     """Return whether OpenSSL accepts the responder's answer about a certificate."""
     answer, certificate = world.work / "judged.answer", world.work / "judged.pem"
     answer.write_bytes(world.site.pages[OCSP](world.authority.question(signer)).content)
@@ -186,7 +186,7 @@ def answer_accepted_by_openssl(world: World, signer: LocalSigner) -> bool:
 
 
 @pytest.mark.parametrize("way", [OCSP, LIST])
-def test_a_good_and_a_revoked_certificate(world: World, way: str) -> None:
+def test_a_good_and_a_revoked_certificate(world: RevocationSetup, way: str) -> None:
     signer = world.signer(way)
     file = world.signed(signer)
     world.serve()
@@ -223,7 +223,7 @@ REVOKED_BEFORE, REVOKED_LATER = -HOUR, HOUR
     ],
 )
 def test_a_signature_stays_good_if_it_is_proven_older_than_the_revocation(
-    world: World,
+    world: RevocationSetup,
     authority: Authority,
     way: str,
     revoked: float,
@@ -250,7 +250,7 @@ def test_a_signature_stays_good_if_it_is_proven_older_than_the_revocation(
     ("reason", "is_good"),
     [("superseded", True), ("cessationOfOperation", True), ("keyCompromise", False), ("", False)],
 )
-def test_a_revoked_timestamp_authority(world: World, reason: str, is_good: bool) -> None:  # noqa: FBT001
+def test_a_revoked_timestamp_authority(world: RevocationSetup, reason: str, is_good: bool) -> None:  # noqa: FBT001
     """Who has its key can date a timestamp back."""
     stamping, issued = timestamp_authority(world)
     signer = world.signer(OCSP)
@@ -267,7 +267,7 @@ def test_a_revoked_timestamp_authority(world: World, reason: str, is_good: bool)
     assert is_good or told in result.reason
 
 
-def test_every_certificate_but_the_root_is_asked_about(world: World) -> None:
+def test_every_certificate_but_the_root_is_asked_about(world: RevocationSetup) -> None:
     ways = [responder(world.site.url + OCSP)]
     between = LocalSigner(
         name="between", issuer=world.root, usages=(), is_authority=True, extensions=ways
@@ -293,12 +293,12 @@ def test_every_certificate_but_the_root_is_asked_about(world: World) -> None:
 # Answers that do not count
 
 
-def of_another(world: World) -> None:
+def of_another(world: RevocationSetup) -> None:
     question = world.authority.question(world.signer())
     world.site.pages[OCSP] = lambda _: Page(world.authority.answer(question))
 
 
-def of_two(world: World) -> None:
+def of_two(world: RevocationSetup) -> None:
     """An answer to the same question, asked twice."""
 
     def page(request: bytes) -> Page:
@@ -310,17 +310,19 @@ def of_two(world: World) -> None:
     world.site.pages[OCSP] = page
 
 
-def by_stranger(world: World) -> None:
+def by_stranger(world: RevocationSetup) -> None:
     world.answer(signer=LocalSigner(name="stranger", usages=[ExtendedKeyUsageOID.OCSP_SIGNING]))
 
 
-def by_namesake(world: World) -> None:
+def by_namesake(world: RevocationSetup) -> None:
     """It has the name of the issuer, and another key."""
     world.answer(signer=LocalSigner(name="root", usages=(), is_authority=True))
 
 
-def by_delegate(*usages: x509.ObjectIdentifier, no_check: bool = True) -> Callable[[World], None]:
-    def answer(world: World) -> None:
+def by_delegate(
+    *usages: x509.ObjectIdentifier, no_check: bool = True
+) -> Callable[[RevocationSetup], None]:
+    def answer(world: RevocationSetup) -> None:
         more = [(x509.OCSPNoCheck(), False)] if no_check else []
         world.answer(
             signer=LocalSigner(name="d", issuer=world.root, usages=usages, extensions=more)
@@ -329,7 +331,7 @@ def by_delegate(*usages: x509.ObjectIdentifier, no_check: bool = True) -> Callab
     return answer
 
 
-def by_critical_delegate(world: World) -> None:
+def by_critical_delegate(world: RevocationSetup) -> None:
     unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\5\0")
     world.answer(
         signer=LocalSigner(
@@ -339,7 +341,7 @@ def by_critical_delegate(world: World) -> None:
     )  # fmt: skip
 
 
-def by_delegate_that_may_not_sign(world: World) -> None:
+def by_delegate_that_may_not_sign(world: RevocationSetup) -> None:
     usage = key_usage(digital_signature=False, crl_sign=True)
     world.answer(
         signer=LocalSigner(
@@ -349,7 +351,7 @@ def by_delegate_that_may_not_sign(world: World) -> None:
     )  # fmt: skip
 
 
-def with_critical_extension(world: World) -> None:
+def with_critical_extension(world: RevocationSetup) -> None:
     def page(request: bytes) -> Page:
         asked = x509_ocsp.load_der_ocsp_request(request)
         now = datetime.now(UTC)
@@ -370,7 +372,7 @@ def with_critical_extension(world: World) -> None:
     world.site.pages[OCSP] = page
 
 
-def with_critical_detail(world: World) -> None:
+def with_critical_detail(world: RevocationSetup) -> None:
     """An extension of what it says about the one certificate."""
 
     def page(request: bytes) -> Page:
@@ -386,7 +388,7 @@ def with_critical_detail(world: World) -> None:
     world.site.pages[OCSP] = page
 
 
-def by_delegate_with_sha1(world: World) -> None:
+def by_delegate_with_sha1(world: RevocationSetup) -> None:
     delegate = LocalSigner(
         name="d", issuer=world.root, usages=[ExtendedKeyUsageOID.OCSP_SIGNING],
         extensions=[(x509.OCSPNoCheck(), False)],
@@ -395,12 +397,12 @@ def by_delegate_with_sha1(world: World) -> None:
     world.answer(signer=delegate)
 
 
-def without_certificate(world: World) -> None:
+def without_certificate(world: RevocationSetup) -> None:
     delegate = LocalSigner(name="d", issuer=world.root, usages=[ExtendedKeyUsageOID.OCSP_SIGNING])
     world.answer("-resp_no_certs", "-ndays", "1", signer=delegate)
 
 
-def changed_signature(world: World) -> None:
+def changed_signature(world: RevocationSetup) -> None:
     def page(request: bytes) -> Page:
         content = bytearray(world.authority.answer(request, "-resp_no_certs", "-ndays", "1"))
         content[-1] ^= 1
@@ -409,15 +411,15 @@ def changed_signature(world: World) -> None:
     world.site.pages[OCSP] = page
 
 
-def page(**parts: object) -> Callable[[World], None]:
-    def answer(world: World) -> None:
+def page(**parts: object) -> Callable[[RevocationSetup], None]:
+    def answer(world: RevocationSetup) -> None:
         for path in (OCSP, LIST):
             world.site.pages[path] = lambda _: replace(Page(), **parts)  # type: ignore[arg-type]
 
     return answer
 
 
-def redirected(world: World) -> None:
+def redirected(world: RevocationSetup) -> None:
     world.serve()
     pages, moved = world.site.pages, {}
     for path in (OCSP, LIST):
@@ -427,15 +429,15 @@ def redirected(world: World) -> None:
     pages.update(moved)
 
 
-ANYWHERE: list[tuple[Callable[[World], None], float, str]] = [
+ANYWHERE: list[tuple[Callable[[RevocationSetup], None], float, str]] = [
     (page(), 0, "it is not "),
     (page(content=b"0\x03\x02\x01\x05"), 0, "it is not "),
     (page(content=b"\0" * 65536, times=300), 0, "answered with more than "),
     (page(status=0), 0, "cannot be reached"),
     (page(status=404), 0, "it answered 404"),
     (redirected, 0, "it answered 307"),
-    (World.serve, 2 * DAY, "it was valid until "),
-    (World.serve, -HOUR, "in the future"),
+    (RevocationSetup.serve, 2 * DAY, "it was valid until "),
+    (RevocationSetup.serve, -HOUR, "in the future"),
 ]
 
 
@@ -473,7 +475,7 @@ ANYWHERE: list[tuple[Callable[[World], None], float, str]] = [
     ],
 )
 def test_an_ocsp_answer_counts_or_is_refused(
-    world: World, answer: Callable[[World], None], after: float, reason: str
+    world: RevocationSetup, answer: Callable[[RevocationSetup], None], after: float, reason: str
 ) -> None:
     signer = world.signer(OCSP)
     file = world.signed(signer)
@@ -487,26 +489,26 @@ def test_an_ocsp_answer_counts_or_is_refused(
         assert answer_accepted_by_openssl(world, signer)
 
 
-def by_another(name: str) -> Callable[[World], None]:
-    def publish(world: World) -> None:
+def by_another(name: str) -> Callable[[RevocationSetup], None]:
+    def publish(world: RevocationSetup) -> None:
         other = LocalSigner(name=name, usages=(), is_authority=True)
         world.publish(RevokingAuthority(world.work / "other", other).revocation_list())
 
     return publish
 
 
-def published(extensions: str, digest: str = "sha256") -> Callable[[World], None]:
-    def publish(world: World) -> None:
+def published(extensions: str, digest: str = "sha256") -> Callable[[RevocationSetup], None]:
+    def publish(world: RevocationSetup) -> None:
         text = extensions.replace("SITE", world.site.url)
         world.publish(world.authority.revocation_list(text, digest=digest))
 
     return publish
 
 
-def with_entries(*numbers: int, of: LocalSigner | None = None) -> Callable[[World], None]:
+def with_entries(*numbers: int, of: LocalSigner | None = None) -> Callable[[RevocationSetup], None]:
     """Publish a list with entries of numbers; 0 is the signer's. ``of``: their issuer."""
 
-    def publish(world: World) -> None:
+    def publish(world: RevocationSetup) -> None:
         now = datetime.now(UTC)
         made = x509.CertificateRevocationListBuilder(world.root.subject, now, now + timedelta(1))
         for number in numbers:
@@ -549,7 +551,7 @@ PARTIAL = "it does not cover the certificate"
     ],
 )
 def test_a_list_counts_or_is_refused(
-    world: World, publish: Callable[[World], None], after: float, reason: str
+    world: RevocationSetup, publish: Callable[[RevocationSetup], None], after: float, reason: str
 ) -> None:
     signer = world.signer(LIST)
     file = world.signed(signer)
@@ -564,7 +566,11 @@ def test_a_list_counts_or_is_refused(
 
 
 @pytest.mark.parametrize(("scope", "is_good"), [("onlyCA", True), ("onlyuser", False)])
-def test_a_list_of_some_kind_of_certificate(world: World, scope: str, is_good: bool) -> None:  # noqa: FBT001
+def test_a_list_of_some_kind_of_certificate(
+    world: RevocationSetup,
+    scope: str,
+    is_good: bool,  # noqa: FBT001
+) -> None:
     between = LocalSigner(
         name="between", issuer=world.root, usages=(), is_authority=True,
         extensions=[lists(world.site.url + "/of-authorities.crl")],
@@ -578,7 +584,7 @@ def test_a_list_of_some_kind_of_certificate(world: World, scope: str, is_good: b
     assert is_good or PARTIAL in result.reason
 
 
-def test_an_entry_that_only_delta_lists_may_have(world: World) -> None:
+def test_an_entry_that_only_delta_lists_may_have(world: RevocationSetup) -> None:
     signer = world.signer(LIST)
     file = world.signed(signer)
     world.authority.revoke(signer.encoded, datetime.now(UTC), "removeFromCRL")
@@ -586,7 +592,7 @@ def test_an_entry_that_only_delta_lists_may_have(world: World) -> None:
     assert "removeFromCRL" in verdict(file, world.root).reason
 
 
-def test_an_issuer_that_may_not_sign_lists(world: World) -> None:
+def test_an_issuer_that_may_not_sign_lists(world: RevocationSetup) -> None:
     usage = key_usage(digital_signature=True, crl_sign=False)
     issuer = LocalSigner(name="issuer", usages=(), is_authority=True, extensions=[(usage, True)])
     file = world.signed(world.signer(LIST, issuer=issuer))
@@ -595,13 +601,13 @@ def test_an_issuer_that_may_not_sign_lists(world: World) -> None:
     assert "the issuer may not sign revocation lists" in verdict(file, issuer).reason
 
 
-def issued(world: World, *ways: str) -> Issued:
+def issued(world: RevocationSetup, *ways: str) -> Issued:
     certificates = world.signer(*ways).encoded, world.root.encoded
     return Issued(*map(x509.load_der_x509_certificate, certificates))
 
 
 @pytest.mark.parametrize(("days", "reason"), [(20, ""), (40, "it was valid until ")])
-def test_a_delegate_must_be_valid_now(world: World, days: int, reason: str) -> None:
+def test_a_delegate_must_be_valid_now(world: RevocationSetup, days: int, reason: str) -> None:
     pair = issued(world)
     delegate = LocalSigner(
         name="d", issuer=world.root, usages=[ExtendedKeyUsageOID.OCSP_SIGNING],
@@ -617,7 +623,7 @@ def test_a_delegate_must_be_valid_now(world: World, days: int, reason: str) -> N
 
 
 @pytest.mark.parametrize("way", [OCSP, LIST])
-def test_no_changed_byte_of_an_answer_hides_a_revocation(world: World, way: str) -> None:
+def test_no_changed_byte_of_an_answer_hides_a_revocation(world: RevocationSetup, way: str) -> None:
     pair, now = issued(world), VirtualClock().now()
     world.authority.revoke(pair.certificate.public_bytes(Encoding.DER), now, "superseded")
     if way == OCSP:
@@ -646,7 +652,7 @@ def test_no_changed_byte_of_an_answer_hides_a_revocation(world: World, way: str)
 # Whom it asks
 
 
-def test_a_list_answers_if_no_responder_does(world: World) -> None:
+def test_a_list_answers_if_no_responder_does(world: RevocationSetup) -> None:
     signer = world.signer(OCSP, LIST)
     file = world.signed(signer)
     world.serve()
@@ -659,7 +665,7 @@ def test_a_list_answers_if_no_responder_does(world: World) -> None:
     assert "was revoked on" in verdict(file, world.root).reason
 
 
-def test_what_its_issuer_does_not_know_is_not_looked_up_in_a_list(world: World) -> None:
+def test_what_its_issuer_does_not_know_is_not_looked_up_in_a_list(world: RevocationSetup) -> None:
     signer = world.signer(OCSP, LIST)
     file = world.signed(signer)
     world.authority = RevokingAuthority(world.work / "forgetful", world.root)
@@ -682,7 +688,7 @@ def test_what_its_issuer_does_not_know_is_not_looked_up_in_a_list(world: World) 
     ],
 )
 def test_addresses_that_are_not_asked(
-    world: World, ways: Sequence[tuple[x509.ExtensionType, bool]], reason: str
+    world: RevocationSetup, ways: Sequence[tuple[x509.ExtensionType, bool]], reason: str
 ) -> None:
     file = world.signed(LocalSigner(name="signer", issuer=world.root, extensions=ways))
     result = verdict(file, world.root)
@@ -691,7 +697,7 @@ def test_addresses_that_are_not_asked(
     assert reason in result.reason
 
 
-def test_at_most_four_addresses_are_asked(world: World) -> None:
+def test_at_most_four_addresses_are_asked(world: RevocationSetup) -> None:
     places = [
         x509.AccessDescription(
             AuthorityInformationAccessOID.OCSP, name(f"{world.site.url}/{number}")
@@ -704,7 +710,7 @@ def test_at_most_four_addresses_are_asked(world: World) -> None:
     assert world.site.asked == [f"POST /{number}" for number in range(4)]
 
 
-def test_nothing_is_asked_before_the_chain_is_trusted(world: World) -> None:
+def test_nothing_is_asked_before_the_chain_is_trusted(world: RevocationSetup) -> None:
     file = world.signed(world.signer(OCSP, LIST))
     world.serve()
     stranger = LocalSigner(name="root", usages=(), is_authority=True)
@@ -717,7 +723,7 @@ def test_nothing_is_asked_before_the_chain_is_trusted(world: World) -> None:
 @pytest.mark.parametrize("way", [OCSP, LIST])
 @pytest.mark.parametrize("answers", [True, False])
 def test_each_question_is_asked_once_in_a_run(
-    world: World,
+    world: RevocationSetup,
     way: str,
     answers: bool,  # noqa: FBT001
 ) -> None:
@@ -749,7 +755,7 @@ def with_lists(file: Path, *encoded: bytes) -> Path:
     return out
 
 
-def test_offline_looks_into_the_lists_of_the_signature(world: World) -> None:
+def test_offline_looks_into_the_lists_of_the_signature(world: RevocationSetup) -> None:
     signer = world.signer(OCSP, LIST)
     good = world.authority.revocation_list()
     foreign = RevokingAuthority(world.work / "other", LocalSigner(is_authority=True))
@@ -774,7 +780,7 @@ def test_offline_looks_into_the_lists_of_the_signature(world: World) -> None:
     assert world.site.asked == []
 
 
-def test_offline_looks_up_a_timestamp_authority_too(world: World) -> None:
+def test_offline_looks_up_a_timestamp_authority_too(world: RevocationSetup) -> None:
     stamping, issued = timestamp_authority(world)
     with served(stamping.answer) as (url, _):
         file = world.signed(world.signer(), HttpTimestampServer(url, VirtualClock()))
@@ -790,7 +796,7 @@ def test_offline_looks_up_a_timestamp_authority_too(world: World) -> None:
     assert world.site.asked == []
 
 
-def test_a_signature_with_too_many_lists(world: World) -> None:
+def test_a_signature_with_too_many_lists(world: RevocationSetup) -> None:
     file = world.signed(world.signer())
     good = world.authority.revocation_list()
     many = with_lists(file, *map(der.integer, range(16)), good)
@@ -802,7 +808,7 @@ def test_a_signature_with_too_many_lists(world: World) -> None:
 # On the command line
 
 
-def test_the_modes_on_the_command_line(world: World) -> None:
+def test_the_modes_on_the_command_line(world: RevocationSetup) -> None:
     signer = world.signer(OCSP)
     file = world.signed(signer)
     trusted = world.work / "trusted.pem"
@@ -832,7 +838,7 @@ def test_the_modes_on_the_command_line(world: World) -> None:
     assert len(world.site.asked) == 2
 
 
-def test_untrusted_roots_do_not_choose_whom_to_ask(world: World) -> None:
+def test_untrusted_roots_do_not_choose_whom_to_ask(world: RevocationSetup) -> None:
     file = world.signed(world.signer(OCSP))
     world.serve()
     done = run_client("verify", "--ignore-untrusted-root", "--revocation-mode", "Online", file)

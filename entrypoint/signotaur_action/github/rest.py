@@ -55,13 +55,13 @@ class GitHubRest:
 
 def github_refusal(answer: Answer, permission: str) -> str:
     """Return in a few words why GitHub refused; ``permission`` is what the call needs."""
-    said = answer.text("message")
+    reason = answer.text("message")
     if answer.status == UNAUTHORIZED:
-        said = escape_untrusted(said).rstrip(".") or "it gave no reason"
-        return f"GitHub does not accept the token (401: {said}): it may have expired"
+        reason = escape_untrusted(reason).rstrip(".") or "it gave no reason"
+        return f"GitHub does not accept the token (401: {reason}): it may have expired"
     denied = answer.status in (FORBIDDEN, NOT_FOUND)
     pause = github_pause(answer)
-    return refusal_text("GitHub", answer, said, permission, pause=pause, denied=denied)
+    return refusal_text("GitHub", answer, reason, permission, pause=pause, denied=denied)
 
 
 def github_pause(answer: Answer) -> float | None:

@@ -6,18 +6,18 @@ from signotaur_wire.members import format_time
 
 
 def refusal_text(
-    store: str, answer: Answer, said: str, needs: str, *, pause: float | None, denied: bool
+    store: str, answer: Answer, reason: str, needs: str, *, pause: float | None, denied: bool
 ) -> str:
     """Return why a store refused.
 
-    ``said``: the reason that the store gives. ``needs``: what the token must be allowed.
+    ``reason``: the reason that the store gives. ``needs``: what the token must be allowed.
     ``pause``: how many seconds a rate limit lasts, if there is one. ``denied``: whether the token
     was refused.
     """
     if pause is not None:
         return f"{store}'s rate limit lasts until {format_time(answer.later(pause))}"
-    said = " ".join(said.split()).rstrip(".")
-    said = escape_untrusted(said) or "it gave no reason"
+    reason = " ".join(reason.split()).rstrip(".")
+    reason = escape_untrusted(reason) or "it gave no reason"
     if denied:
-        return f"{store} refuses the token ({answer.status}: {said}): it needs {needs}"
-    return f"{store} answered {answer.status}: {said}"
+        return f"{store} refuses the token ({answer.status}: {reason}): it needs {needs}"
+    return f"{store} answered {answer.status}: {reason}"

@@ -1,4 +1,4 @@
-"""The key service over HTTP: transport (requests), translation of answers, the service itself."""
+"""The key service over HTTP: calls, translation of answers, the service itself."""
 
 from signotaur_action.http import ServerAddress
 from signotaur_action.key_server.keys import HttpKeyService

@@ -39,7 +39,7 @@ NEXT_STEPS = {
 }
 
 
-class Transport:
+class KeyServerCalls:
     """Sends one request at a time, with the key in the Authorization header only."""
 
     def __init__(self, address: ServerAddress, clock: Clock) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from signotaur_action.ci.text import escape_untrusted
 from signotaur_action.errors import ServerError
 from signotaur_action.http import Answer, ServerAddress
-from signotaur_action.key_server.calls import Transport, read_document
+from signotaur_action.key_server.calls import KeyServerCalls, read_document
 from signotaur_action.key_server.problems import refusal
 from signotaur_action.model import KeyInfo, OpenRotation, Rotation, RotationIntent, Secret
 from signotaur_action.ports import Clock
@@ -35,11 +35,11 @@ class HttpKeyService:
 
     def __init__(self, address: ServerAddress, clock: Clock) -> None:
         self.address = address.url
-        self._transport = Transport(address, clock)
+        self._calls = KeyServerCalls(address, clock)
 
     def describe(self, key: Secret) -> KeyInfo:
         """``GET /keys/self``."""
-        answer = self._transport.call("GET", paths.KEYS_SELF, key)
+        answer = self._calls.call("GET", paths.KEYS_SELF, key)
         return _key_info(self._read(KeyDescription.from_json, answer))
 
     def new_key(self) -> Secret:
@@ -61,12 +61,12 @@ class HttpKeyService:
             compromised=intent.compromised,
         )
         path = paths.rotation(intent.id)
-        answer = self._transport.call("PUT", path, key, body.to_json())
+        answer = self._calls.call("PUT", path, key, body.to_json())
         return OpenRotation(self._rotation(answer, intent.id), intent.candidate)
 
     def rotation(self, key: Secret, rotation_id: UUID) -> Rotation | None:
         """``GET /rotations/{uuid}``."""
-        answer = self._transport.call("GET", paths.rotation(rotation_id), key)
+        answer = self._calls.call("GET", paths.rotation(rotation_id), key)
         if answer.status == _NOT_FOUND:
             return None
         return self._rotation(answer, rotation_id)
@@ -75,9 +75,9 @@ class HttpKeyService:
         self, key: Secret, rotation_id: UUID, destinations: Sequence[DestinationOutcome] = ()
     ) -> Rotation:
         """``PUT /rotations/{uuid}/confirmation``."""
-        told = tuple(destinations[:DESTINATIONS_MAX])
-        body = ConfirmationRequest(told).to_json() if told else None
-        answer = self._transport.call("PUT", paths.confirmation(rotation_id), key, body)
+        outcomes = tuple(destinations[:DESTINATIONS_MAX])
+        body = ConfirmationRequest(outcomes).to_json() if outcomes else None
+        answer = self._calls.call("PUT", paths.confirmation(rotation_id), key, body)
         rotation = self._rotation(answer, rotation_id)
         if rotation.state is not RotationState.CONFIRMED:
             raise ServerError(f"{self.address} did not confirm the requested rotation.")

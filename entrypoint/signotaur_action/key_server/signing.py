@@ -22,7 +22,7 @@ from signotaur_action.http import (
     ServerAddress,
     single_call,
 )
-from signotaur_action.key_server.calls import Transport, read_document
+from signotaur_action.key_server.calls import KeyServerCalls, read_document
 from signotaur_action.key_server.problems import refusal
 from signotaur_action.model import CertificateSelector, DigestToSign, Secret
 from signotaur_action.ports import Clock
@@ -97,17 +97,17 @@ class HttpSigningService:
         return answer.signature
 
     def _call(self, read: Callable[[object], T], path: str, key: Secret, body: Json) -> T:
-        transport = self._transport()
-        transport.begin_again()
-        answer = transport.call("POST", path, key, body)
+        calls = self._calls_of_thread()
+        calls.begin_again()
+        answer = calls.call("POST", path, key, body)
         if answer.status != _OK:
             raise self._refusal(answer)
         return read_document(read, answer, self.address)
 
-    def _transport(self) -> Transport:
-        found: Transport | None = getattr(self._of_thread, "transport", None)
+    def _calls_of_thread(self) -> KeyServerCalls:
+        found: KeyServerCalls | None = getattr(self._of_thread, "calls", None)
         if found is None:
-            found = self._of_thread.transport = Transport(self._server, self._clock)
+            found = self._of_thread.calls = KeyServerCalls(self._server, self._clock)
         return found
 
     def _refusal(self, answer: Answer) -> Exception:

@@ -107,9 +107,9 @@ def verdict(key: KeyInfo, limits: Limits) -> Verdict:
         findings.append(_too_old(key, limits.max_age))
         level = Level.FAILURE
     state = "candidate" if key.is_candidate else "active" if successor is None else "rotated"
-    told = [] if successor is None else [_rotated(key, successor[0], successor[1])]
+    notes = [] if successor is None else [_rotated(key, successor[0], successor[1])]
     next_step = _next_step(level, successor)
-    return Verdict(key, level, state, (*told, *findings), next_step, limit_passed=bool(findings))
+    return Verdict(key, level, state, (*notes, *findings), next_step, limit_passed=bool(findings))
 
 
 def with_certificate(found: Verdict, certificate: CertificateInfo, window: Window) -> Verdict:

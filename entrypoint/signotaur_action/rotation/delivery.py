@@ -90,12 +90,12 @@ class KeyDelivery:
                 "Not confirmed, as requested: the old key's revocation is not armed."
             )
             return opened.rotation
-        told = [
+        outcomes = [
             DestinationOutcome(kind, _ON_THE_WIRE[result])
             for kind, (_name, result) in zip(self._kinds, results, strict=False)
         ]
         try:
-            rotation = self._service.confirm(opened.key, opened.rotation.id, told)
+            rotation = self._service.confirm(opened.key, opened.rotation.id, outcomes)
             self._progress.note("Confirmed: every destination has the new key.")
         except ServerError as error:
             raise UnfinishedError(error.what, keys=NEW_KEY_EVERYWHERE) from None

@@ -140,8 +140,8 @@ def _code(answer: Answer) -> str:
 
 def _error_text(answer: Answer) -> str:
     error = answer.member("error")
-    said = str(error.get("message") or "") if isinstance(error, dict) else ""
-    return ": ".join(filter(None, (_code(answer), said)))
+    reason = str(error.get("message") or "") if isinstance(error, dict) else ""
+    return ": ".join(filter(None, (_code(answer), reason)))
 
 
 def _access(vault: str) -> Access:

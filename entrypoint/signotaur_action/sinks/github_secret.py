@@ -94,8 +94,8 @@ class GithubSecretSink:
 
     def _concerns(self) -> Sequence[str]:
         found = self._found()
-        stands = "" if found is None else found.text("visibility")
-        if self._visibility == _SELECTED != stands:
+        present = "" if found is None else found.text("visibility")
+        if self._visibility == _SELECTED != present:
             raise StoreRefusedError(
                 "it is not visible to selected repositories; select them on GitHub first"
             )
@@ -126,8 +126,8 @@ class GithubSecretSink:
     def _sharing(self) -> Json:
         """Return who may use an organisation's secret: as asked, else as before."""
         found = self._found()
-        stands = "" if found is None else found.text("visibility")
-        visibility = self._visibility or stands or "private"
+        present = "" if found is None else found.text("visibility")
+        visibility = self._visibility or present or "private"
         if visibility != _SELECTED:
             return {"visibility": visibility}
         return {"visibility": visibility, "selected_repository_ids": self._selected()}

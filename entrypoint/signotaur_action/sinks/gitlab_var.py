@@ -135,10 +135,10 @@ class GitlabVarSink:
         # Another client, or an earlier try of this request, has made it in the meantime.
         return _standing(self._require_success(self._put(key, _EVERYWHERE)))
 
-    def _put(self, key: Secret, stands: str) -> Answer:
+    def _put(self, key: Secret, present_scope: str) -> Answer:
         """Change the value. Without its scope named, GitLab changes any of a group's."""
         # Only groups with a licence for it have other scopes than *, and know the filter.
-        scope = self._place.scope or ("" if stands == _EVERYWHERE else stands)
+        scope = self._place.scope or ("" if present_scope == _EVERYWHERE else present_scope)
         body: Json = {"value": key.reveal()}
         if scope:
             body["filter"] = {"environment_scope": scope}

@@ -70,9 +70,9 @@ def entra_sign_in(kind: str, context: SinkContext, scope: str) -> SignIn:
         )
         if answer.refused:
             needs = f"a credential of the application {client} that is open to this job"
-            said = answer.text("error_description")
+            reason = answer.text("error_description")
             raise StoreRefusedError(
-                refusal_text("Microsoft Entra", answer, said, needs, pause=None, denied=True)
+                refusal_text("Microsoft Entra", answer, reason, needs, pause=None, denied=True)
             )
         text = answer.text("access_token")
         if not text:

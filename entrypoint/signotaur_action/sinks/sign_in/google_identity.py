@@ -89,8 +89,8 @@ def google_error(answer: Answer) -> str:
     error = answer.member("error")
     if isinstance(error, Mapping):
         return ": ".join(str(error[each]) for each in ("status", "message") if error.get(each))
-    said = (answer.text(each) for each in ("error", "error_description"))
-    return ": ".join(filter(None, said))
+    reason = (answer.text(each) for each in ("error", "error_description"))
+    return ": ".join(filter(None, reason))
 
 
 def _exchanged(context: SinkContext, client: HttpClient, provider: str, token: Secret) -> Secret:
@@ -116,9 +116,9 @@ def _impersonated(context: SinkContext, client: HttpClient, account: str, token:
 
 def _token(context: SinkContext, answer: Answer, member: str, needs: str) -> Secret:
     if answer.refused:
-        said = google_error(answer)
+        reason = google_error(answer)
         raise StoreRefusedError(
-            refusal_text("Google Cloud", answer, said, needs, pause=None, denied=True)
+            refusal_text("Google Cloud", answer, reason, needs, pause=None, denied=True)
         )
     text = answer.text(member)
     if not text:

@@ -42,8 +42,8 @@ def error_name(answer: Answer) -> str:
 
 
 def _words(answer: Answer) -> str:
-    said = answer.text("message") or answer.text("Message") or _told(answer, "Message")
-    return ": ".join(filter(None, (error_name(answer), said)))
+    reason = answer.text("message") or answer.text("Message") or _told(answer, "Message")
+    return ": ".join(filter(None, (error_name(answer), reason)))
 
 
 def _told(answer: Answer, name: str) -> str:
