@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping
+from contextlib import chdir
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,9 @@ from signotaur_keyserver.commands import data_folder
 from signotaur_keyserver.service import administration
 from support.call_faults import ANOTHER_RUN
 from support.client import Finished, run_client
+from support.clock import VirtualClock
 from support.front import Exchange
+from support.in_process import run_here
 from support.keyserver import KeyServer
 
 NOTHING_SENT = "Nothing was sent to the server; the key in use is unchanged."
@@ -139,6 +142,12 @@ class ClientHarness:
     def rotate(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Finished:
         """Run ``rotate-key`` against the server."""
         return self.run("rotate-key", *self.server.options, *arguments, env=env)
+
+    def run_here(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Finished:
+        """Run the client in this process, where pauses between tries take no time."""
+        whole = {"HOME": str(self.home)} | self.env | dict(env or {})
+        with chdir(self.cwd):
+            return run_here(*arguments, env=whole, clock=VirtualClock())
 
 
 def bearer(exchange: Exchange) -> str:

@@ -27,11 +27,15 @@ class Resuming(ClientHarness):
 
     front: Front
 
+    def rotate_here(self, *arguments: str | Path, env: dict[str, str] | None = None) -> Finished:
+        """Run ``rotate-key`` in this process."""
+        return self.run_here("rotate-key", *self.server.options, *arguments, env=env)
+
     def cut(self, call: str, *command: str | Path, env: dict[str, str] | None = None) -> Finished:
         """Run a command whose ``call`` fails; a confirmation is made, and its answer lost."""
         lost = lost_answer("PUT", "/confirmation") if call == "confirmation" else answering(403)
         self.front.faults.append(at(call, lost, count=1000))
-        done = self.rotate("--timeout", "10s", *command, env=env)
+        done = self.rotate_here(*command, env=env)
         self.front.faults.clear()
         assert done.code == 12, done.said
         return done
@@ -179,7 +183,7 @@ def test_that_a_key_leaked_is_kept(client: Resuming) -> None:
     client.store(key)
     client.administer(policies.set_key_policy, client.ledger.id_of(key), overlap_days_min=3)
     client.front.faults.append(at("rotation", answering(503), count=1000))
-    assert client.rotate(*client.in_place, "--compromised", "--timeout", "5s").code == 1
+    assert client.rotate_here(*client.in_place, "--compromised").code == 1
     client.front.faults.clear()
     done = client.rotate(*client.in_place)
     assert done.code == 0, done.said
@@ -208,7 +212,7 @@ def test_a_server_that_is_away_says_nothing_of_the_old_key(client: Resuming) -> 
     client.cut("confirmation", *command)
     assert not client.server.accepts(key)
     client.front.faults.append(answering(503))
-    done = client.rotate("--timeout", "1s", *command)
+    done = client.rotate_here(*command)
     assert done.code == 1
     assert "It is not known whether the old key's revocation is armed." in done.err
 
