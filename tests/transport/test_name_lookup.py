@@ -9,6 +9,7 @@ import pytest
 from signotaur_action.http import Deadline, HttpClient, HttpError, ServerAddress
 from signotaur_action.http.name_lookup import addresses, is_address
 from signotaur_action.machine.clock import SystemClock
+from support.clock import VirtualClock
 from support.wire import ScriptedServer
 from transport.caller import CREDENTIAL, PROFILE
 
@@ -65,7 +66,7 @@ def test_a_name_is_looked_up_and_connected_to() -> None:
 
 
 def test_a_host_name_that_is_not_valid_is_reported() -> None:
-    clock = SystemClock()
+    clock = VirtualClock()
     address = ServerAddress(f"http://{'a' * 64}.example")  # a label has at most 63 characters
     client = HttpClient(address, PROFILE, Deadline(60, "--timeout", clock), clock)
     with pytest.raises(HttpError, match=r"cannot be reached: invalid host name\.$"):

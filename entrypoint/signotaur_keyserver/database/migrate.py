@@ -1,5 +1,6 @@
 """Bring a database to the present schema, and tell whether it is there."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -11,7 +12,7 @@ from sqlalchemy import Connection
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.database.errors import UnsupportedDatabaseError
 
-_SCRIPTS = Path(__file__).parent / "migrations"
+_FOLDER = Path(__file__).parent / "migrations"
 
 
 def migrate(database: Database) -> None:
@@ -21,16 +22,18 @@ def migrate(database: Database) -> None:
     version, which is left as it is.
     """
     database.prepare()
-    config = _config()
     with database.change_schema() as connection:
-        require_known(_revision(connection))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        revision = _revision(connection)
+        require_known(revision)
+        if revision != newest_revision():
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
 
 
 def newest_revision() -> str | None:
     """Return the revision that this program needs."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+    return _scripts().get_current_head()
 
 
 def current_revision(database: Database) -> str | None:
@@ -44,12 +47,17 @@ def current_revision(database: Database) -> str | None:
 
 def require_known(revision: str | None) -> None:
     """Raise UnsupportedDatabaseError for the revision of a later version."""
-    scripts = ScriptDirectory.from_config(_config())
-    known = {script.revision for script in scripts.walk_revisions()}
+    known = {script.revision for script in _scripts().walk_revisions()}
     if revision is not None and revision not in known:
         raise UnsupportedDatabaseError(
             "the database was migrated by a later version of signotaur-keyserver: run that version"
         )
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    """Return the revisions, loaded once: they are modules, and each command needs them twice."""
+    return ScriptDirectory.from_config(_config())
 
 
 def _revision(connection: Connection) -> str | None:
@@ -59,5 +67,5 @@ def _revision(connection: Connection) -> str | None:
 def _config() -> Config:
     config = Config()
     # A percent sign would be read as an interpolation.
-    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     return config

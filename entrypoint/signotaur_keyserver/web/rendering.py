@@ -1,6 +1,7 @@
 """Templates: every text in them is escaped, and shown without invisible characters."""
 
 from datetime import datetime, timedelta
+from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -10,8 +11,9 @@ from signotaur_wire.members import format_time
 _DAY = timedelta(days=1)
 
 
+@cache
 def environment() -> Environment:
-    """Return the templates of this package."""
+    """Return the templates of this package, compiled once for all applications of a process."""
     made = Environment(
         loader=PackageLoader("signotaur_keyserver.web"),
         autoescape=True,
