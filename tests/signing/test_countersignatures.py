@@ -274,7 +274,10 @@ HOSTILE: dict[str, tuple[Callable[[World], Countersignature | bytes], str]] = {
         lambda world: replace(world.stamp(), signer=world.signer),
         "an algorithm that its certificate has no key for",
     ),
-    "a certificate that is missing": (by_another, "lacks its signer's certificate"),
+    "a certificate that is missing": (
+        by_another,
+        "does not contain a usable certificate of its signer",
+    ),
     "rubbish": (lambda _: der.sequence(der.octets(bytes(1 << 20))), NO_PARTS),
     "another type": (lambda _: der.NULL, "it is not the DER that was expected"),
 }

@@ -185,7 +185,7 @@ class OwnerOnlyFile:
             folder.remove(name)
 
     def _overwrite(self, content: bytes) -> None:
-        # One write call: a kill leaves the old content or the new one with newlines behind it.
+        # One write call: a kill leaves the old content or the new one with newlines after it.
         with self._opened(os.O_RDWR) as descriptor:
             old = _read(descriptor)
             padded = content.ljust(len(old), b"\n")

@@ -66,9 +66,7 @@ class Osslsigncode:
         """Return the installed program. Raises ToolMissingError if it is missing or too old."""
         program = shutil.which(PROGRAM, path=environ.get("PATH"))
         if program is None:
-            raise ToolMissingError(
-                "osslsigncode is not installed; sign needs it for the file formats."
-            )
+            raise ToolMissingError("osslsigncode is not installed; MSI and CAB files need it.")
         try:
             help_text = _run(program, "--help")[1]
         except FormatError as fault:
@@ -77,7 +75,7 @@ class Osslsigncode:
             version = re.search(r"osslsigncode ([0-9.]+[0-9])", help_text)
             raise ToolMissingError(
                 f"{program} is {'not osslsigncode' if version is None else version[1]}; "
-                "sign needs osslsigncode 2.8 or newer."
+                "osslsigncode 2.8 or newer is needed."
             )
         return cls(program, help_text)
 

@@ -100,7 +100,7 @@ class SignerInfo:
                 continue
             if certificate.issuer_and_serial == self.issuer_and_serial:
                 return certificate
-        raise FormatError("its signature lacks its signer's certificate, or one that can be used")
+        raise FormatError("its signature does not contain a usable certificate of its signer")
 
     def _digest_of(self, content: bytes) -> bytes:
         return hashlib.new(self.digest.name, content).digest()

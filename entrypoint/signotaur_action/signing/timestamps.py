@@ -58,7 +58,7 @@ def token(answer: bytes, signature: bytes, algorithm: DigestAlgorithm, nonce: in
     if found is None:
         raise TimestampError(f"the request was refused (status {refusal})")
     if found.nonce != nonce or found.digest != digest_of(signature, algorithm):
-        raise TimestampError("the response is a timestamp of something else")
+        raise TimestampError("the response is not a timestamp of this request")
     return found.encoded
 
 
