@@ -190,8 +190,8 @@ def test_a_client_secret_that_ended_is_refused(place: AzureKeyVaultHarness) -> N
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("azure-key-vault:v", "the vault"),
-        ("azure-key-vault:-vault/name", "the vault"),
+        ("azure-key-vault:v", "a vault of 3 to 24"),
+        ("azure-key-vault:-vault/name", "a vault of 3 to 24"),
         ("azure-key-vault:ci-vault", "after /"),
         ("azure-key-vault:ci-vault/na_me", "after /"),
         ("azure-key-vault:ci-vault/a/b", "after /"),

@@ -136,10 +136,10 @@ def test_an_unknown_token_is_refused(place: KubernetesHarness) -> None:
     [
         ("kubernetes:signing#KEY", "needs NAMESPACE/NAME#KEY"),
         ("kubernetes:builds/signing", "needs NAMESPACE/NAME#KEY"),
-        ("kubernetes:Builds/signing#KEY", "the namespace"),
-        ("kubernetes:../signing#KEY", "the namespace"),
-        ("kubernetes:builds/a/b#KEY", "the Secret"),
-        ("kubernetes:builds/signing#a key", "the key"),
+        ("kubernetes:Builds/signing#KEY", ": namespace: "),
+        ("kubernetes:../signing#KEY", ": namespace: "),
+        ("kubernetes:builds/a/b#KEY", ": Secret: "),
+        ("kubernetes:builds/signing#a key", ": key: "),
     ],
 )
 def test_a_place_that_cannot_be_is_a_fault(place: KubernetesHarness, text: str, fault: str) -> None:

@@ -62,7 +62,7 @@ def read_argument(kind: str, argument: str, known: Collection[str]) -> tuple[str
             names = ", ".join(f"{each}=…" for each in known)
             raise SinkError(f"{kind}: accepts comma-separated options after the name: {names}")
         if not value or key in settings:
-            raise SinkError(f"{kind}: {key}= needs one value")
+            raise SinkError(f"{kind}: {key}= must be given once, with a value")
         settings[key] = value
     return name, settings
 
@@ -70,7 +70,7 @@ def read_argument(kind: str, argument: str, known: Collection[str]) -> tuple[str
 def require_name(kind: str, name: str, pattern: str, description: str) -> None:
     """Raise SinkError unless the name is of this form."""
     if not re.fullmatch(pattern, name):
-        raise SinkError(f"{kind}: needs a name of {description}")
+        raise SinkError(f"{kind}: the value must be {description}")
 
 
 _WORKS_THERE = {

@@ -69,7 +69,7 @@ def entra_sign_in(kind: str, context: SinkContext, scope: str) -> SignIn:
             )
         )
         if answer.refused:
-            needs = f"a credential of the application {client} that is open to this job"
+            needs = f"a credential of the application {client} that accepts this job's ID token"
             said = answer.text("error_description")
             raise StoreRefusedError(
                 refusal_text("Microsoft Entra", answer, said, needs, pause=None, denied=True)
