@@ -49,6 +49,9 @@ NEW_KEY_EVERYWHERE = (
 )
 NOTHING_SIGNED = "The key in use is unchanged. Nothing was signed, and no file was changed."
 SAME_COMMAND = "Run the same command again."
+CHECK_SERVER = (
+    "Check --sign-server. If it is right, report this to the administrator of the server."
+)
 
 
 class SignotaurError(Exception):
@@ -115,7 +118,7 @@ class CertificateExpiredError(SigningRefusedError):
 
 
 class KeyExpiringError(SignotaurError):
-    """The key ends within the window that was given."""
+    """The key ends within the limit that was given."""
 
     code = ExitCode.EXPIRING
     keys = NOTHING_SIGNED

@@ -218,7 +218,7 @@ def test_a_leftover_is_removed_by_a_run_that_need_not_write(
     (folder / ".new.0123456789abcdef.tmp").write_text("left by a killed run")
     done = front_desk.run(*command)
     assert done.code == 0, done.err
-    assert "held the key already" in done.err
+    assert "had the key already" in done.err
     assert list(folder.iterdir()) == [file]
 
 
