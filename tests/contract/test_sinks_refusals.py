@@ -122,7 +122,7 @@ REFUSED = {
     ],
     "key-file: the value must be the path of a file": ["key-file", "key-file:", "key-file:a\nb"],
     "env-file: needs PATH#NAME": ["env-file", "env-file:file", "env-file:#NAME"],
-    "--write-env-var-name must be letters, digits and _, no digit first": [
+    "--write-env-var-name must be letters, digits and _, and must not begin with a digit": [
         "env-file:file#",
         "env-file:file#A-B",
     ],
@@ -366,7 +366,7 @@ def test_what_a_person_should_know_is_a_warning(
     place.file.touch()
     place.file.chmod(0o644)
     (warning,) = make(place).check()
-    assert "is open to other users (mode 0644)" in warning
+    assert "is accessible to other users (mode 0644)" in warning
 
 
 def test_a_variable_that_is_set_twice_is_a_warning(place: SinkHarness) -> None:

@@ -63,7 +63,7 @@ def test_a_caller_that_may_only_add_is_proved_by_the_version(google: GcpSecretHa
     google.server.callers[google.token] = Caller({ADD})
     sink = google.sink()
     [concern] = sink.check()
-    assert "may not be read; its version will verify the delivery" in concern
+    assert "cannot be read; the delivery is verified by its version" in concern
     sink.deliver(delivery(KEY))
     assert sink.read_back() is None
     assert google.read() == KEY

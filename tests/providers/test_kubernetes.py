@@ -66,7 +66,7 @@ def test_an_account_that_may_only_write_is_proved_by_the_answer(place: Kubernete
     place.server.tokens[place.token] = {"patch"}
     sink = place.sink()
     [concern] = sink.check()
-    assert "may not be read; the answer will verify the delivery" in concern
+    assert "cannot be read; the delivery is verified by the answer" in concern
     sink.deliver(delivery(KEY))
     assert sink.read_back() is None
     assert place.read() == KEY

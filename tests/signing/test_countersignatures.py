@@ -227,7 +227,7 @@ def by_another(world: World) -> Countersignature:
 
 ANOTHER = "it is a timestamp of another signature"
 NO_TIME = "it does not say when it was made"
-NO_PARTS = "its signature does not have the parts of one"
+NO_PARTS = "its signature does not have the fields of a signature"
 ECDSA_SHA1 = der.sequence(der.oid("1.2.840.10045.4.1"))
 HOSTILE: dict[str, tuple[Callable[[World], Countersignature | bytes], str]] = {
     "of another signature": (other_signature, ANOTHER),

@@ -117,8 +117,8 @@ class OwnerOnlyFile:
         found = folder_concerns(self.path.parent, folder)
         if mode & 0o077:
             found.append(
-                f"{self.path} is open to other users (mode {mode:04o}); the new file will be for "
-                "its owner only (mode 0600)"
+                f"{self.path} is accessible to other users (mode {mode:04o}); the new file will be "
+                "for its owner only (mode 0600)"
             )
         return found
 

@@ -168,4 +168,8 @@ def _extension(file: Path) -> list[str]:
 
 def _reason(output: str) -> str:
     lines = [line for line in output.splitlines() if not _NOT_AN_ERROR.fullmatch(line)]
-    return f"osslsigncode: {escape_untrusted(lines[-1].strip())}" if lines else "osslsigncode fails"
+    return (
+        f"osslsigncode: {escape_untrusted(lines[-1].strip())}"
+        if lines
+        else "osslsigncode failed without a message"
+    )

@@ -49,7 +49,7 @@ class SignerInfo:
         try:
             version, issuer_and_serial, used, signed, algorithm, signature = parts
         except ValueError:
-            raise der.DerError("its signature does not have the parts of one") from None
+            raise der.DerError("its signature does not have the fields of a signature") from None
         digest = digest_in(used, accepts_sha1=accepts_sha1)
         if version != _VERSION:
             raise FormatError("its signature is of an unknown version")

@@ -120,7 +120,7 @@ def in_utc(moment: object) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise FormatError("it was made at a time that is on no calendar") from None
+        raise FormatError("its time is not a valid date") from None
 
 
 def _names(attributes: dict[bytes, tuple[bytes, ...]], certificate: bytes) -> bool:

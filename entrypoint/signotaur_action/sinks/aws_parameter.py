@@ -75,7 +75,7 @@ class AwsParameterSink:
             return [f"{self.name} does not exist yet; it will be created."]
         concerns = []
         if not found.may_read:
-            concerns.append(f"{self.name} may not be read; its version will verify the delivery.")
+            concerns.append(f"{self.name} cannot be read; the delivery is verified by its version.")
         if kept is None and "key" not in self._settings:
             concerns.append(
                 f"{self.name}: ssm:DescribeParameters is not allowed, so the account's default KMS "

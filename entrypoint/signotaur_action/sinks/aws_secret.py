@@ -102,7 +102,7 @@ class AwsSecretSink:
 
     def _concerns(self, found: _Found) -> Sequence[str]:
         if not found.may_read:
-            return [f"{self.name} may not be read; its version will verify the delivery."]
+            return [f"{self.name} cannot be read; the delivery is verified by its version."]
         if self._place.field and self._place.field not in self._members(found):
             return [f"{self.name}: the secret does not have this field yet; it will be added."]
         return []

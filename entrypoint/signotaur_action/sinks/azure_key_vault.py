@@ -77,7 +77,7 @@ class AzureKeyVaultSink:
             if not found.exists and found.may_read:
                 self._require_not_deleted()
         if not found.may_read:
-            return [f"{self.name} may not be read; its version will verify the delivery."]
+            return [f"{self.name} cannot be read; the delivery is verified by its version."]
         if not found.exists:
             return [f"{self.name} does not exist yet; it will be created."]
         return [] if found.enabled else [f"{self.name} is disabled; the new version is enabled."]

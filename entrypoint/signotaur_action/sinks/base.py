@@ -94,7 +94,7 @@ def require_reader(name: str, environ: Mapping[str, str], reader: System | None 
     if System.GITHUB in here:
         system, reason = System.GITHUB, "stdout is the job's log, and the key is masked there"
     elif reader is not None and here and reader not in here:
-        system, reason = here[0], f"{here[0]} does not read messages to {reader}"
+        system, reason = here[0], f"{here[0]} does not read messages for {reader}"
     else:
         return
     its_own = f"{_WORKS_THERE[system]}, " if system in _WORKS_THERE else ""

@@ -82,7 +82,7 @@ class GcpSecretSink:
                     "first, without any version"
                 )
         if _READ not in rights:
-            return [f"{self.name} may not be read; its version will verify the delivery."]
+            return [f"{self.name} cannot be read; the delivery is verified by its version."]
         return []
 
     def deliver(self, delivery: Delivery) -> None:

@@ -205,7 +205,7 @@ def _place(argument: str, environ: Mapping[str, str]) -> _Place:
     scope = settings.get("scope", "")
     if scope:
         require_name(
-            f"{KIND}: scope=", scope, _SCOPE, "an environment, like production or review/*"
+            f"{KIND}: scope=", scope, _SCOPE, "an environment, such as production or review/*"
         )
     return _Place(name, (f"{kind}s", path), scope)
 

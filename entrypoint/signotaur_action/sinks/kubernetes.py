@@ -78,7 +78,7 @@ class KubernetesSink:
                 self._require_right("create")
                 return [f"{self.name} does not exist yet; it will be created."]
             if found.status == FORBIDDEN:
-                return [f"{self.name} may not be read; the answer will verify the delivery."]
+                return [f"{self.name} cannot be read; the delivery is verified by the answer."]
             self._cluster.require_success(found, self._place.needs)
             if found.member("immutable") is True:
                 raise StoreRefusedError("the Secret is immutable; replace it by one that is not")
