@@ -100,7 +100,7 @@ def test_the_old_key_cannot_confirm(deferred: Deferred) -> None:
     for arguments in ((), ("--rotation-id", told["rotationId"])):
         done = deferred.confirm(deferred.old, *arguments, json=False)
         assert done.code == 1
-        assert f"only its successor, key {told['keyId']}" in done.err
+        assert f"Only the new key, key {told['keyId']}, can confirm" in done.err
         assert "Next: Give the new key" in done.err
     assert not deferred.armed()
 
