@@ -1,7 +1,7 @@
 """Write what comes from the workflow templates: ``python packaging/templates.py FOLDER``.
 
 ``make templates`` runs it for this repository. The examples are the templates with plain
-answers; the starter workflows are for an organisation's repository ``.github``, whose folder
+answers; the starter workflows are for an organization's repository ``.github``, whose folder
 ``workflow-templates`` takes them as they are:
 https://docs.github.com/en/actions/how-tos/reuse-automations/create-workflow-templates
 """
@@ -16,7 +16,7 @@ import yaml
 from signotaur_action.workflows.answers import Answers, workflow
 from signotaur_action.workflows.templates import FILE_NAMES
 
-# The organisation's variable, so that nobody has to change a starter workflow for the server.
+# The organization's variable, so that nobody has to change a starter workflow for the server.
 VALUES = Answers(server="", key_file="/var/lib/signing/api_key.txt").values() | {
     "server": "${{ vars.SIGNOTAUR_SERVER }}"
 }

@@ -47,8 +47,10 @@ def main(arguments: Sequence[str]) -> int:
     except Exception as bug:  # noqa: BLE001 - the last resort; its text could hold anything
         error = SignotaurError(
             internal_error(bug),
-            keys="Every key that worked before still works.",
-            next_step="Run the same command again; if that fails too, report it with --debug.",
+            keys="It is not known how far this command came. A rotation that was begun can be "
+            "finished.",
+            next_step="Run the same command again. If it fails again, run it with --debug and "
+            "report what it prints.",
         )
     console.fail(error)
     return error.code

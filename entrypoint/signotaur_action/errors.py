@@ -1,7 +1,9 @@
 """Exit codes and the errors that carry them: what failed, the state of the keys, what to do next.
 
-Every error this package raises on purpose derives from ``SignotaurError``. Messages never hold
-a key. Codes 0 to 3 are those of the documented command; ours begin at 10, so nothing collides.
+Every error that ends a command derives from ``SignotaurError``. Lower layers raise errors of their
+own (``HttpError``, ``SinkError``, ``FormatError``, …); their callers turn them into one. Messages
+never contain a key. Codes 0 to 3 are those of the documented command; ours begin at 10, so nothing
+collides.
 """
 
 import traceback
@@ -47,6 +49,9 @@ NEW_KEY_EVERYWHERE = (
 )
 NOTHING_SIGNED = "The key in use is unchanged. Nothing was signed, and no file was changed."
 SAME_COMMAND = "Run the same command again."
+CHECK_SERVER = (
+    "Check --sign-server. If it is right, report this to the administrator of the server."
+)
 
 
 class SignotaurError(Exception):
@@ -113,7 +118,7 @@ class CertificateExpiredError(SigningRefusedError):
 
 
 class KeyExpiringError(SignotaurError):
-    """The key ends within the window that was given."""
+    """The key ends within the limit that was given."""
 
     code = ExitCode.EXPIRING
     keys = NOTHING_SIGNED
@@ -223,9 +228,10 @@ class OsslsigncodeMissingError(SignotaurError):
 
     keys = "Nothing was sent to the server, and no file was changed."
     next = (
-        "Install osslsigncode 2.8 or newer: Debian 13, Debian 12 from bookworm-backports, and "
-        "Ubuntu 24.10 or newer have it (apt-get install osslsigncode); others: "
-        "https://github.com/mtrojnar/osslsigncode."
+        "Install osslsigncode: 2.13 or newer for files that already have a signature (verify, "
+        "timestamp, --append, --replace), at least 2.8 otherwise. Debian 13, Debian 12 from "
+        "bookworm-backports, and Ubuntu 24.10 or newer have at least 2.8 (apt-get install "
+        "osslsigncode). For newer versions see https://github.com/mtrojnar/osslsigncode."
     )
 
 

@@ -84,7 +84,7 @@ class KeyInfo:
     owner: str
     may_rotate: bool
     is_candidate: bool
-    """Whether the key is an unconfirmed successor."""
+    """Whether the key is the new one of a rotation that is not confirmed yet."""
     expires_at: datetime | None
     revokes_at: datetime | None
     rotation: Rotation | None

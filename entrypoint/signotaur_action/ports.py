@@ -68,8 +68,8 @@ class KeyService(Protocol):
     def open_rotation(self, key: Secret, intent: RotationIntent) -> OpenRotation | None:
         """Open the rotation, or repeat it and renew its lease.
 
-        ``key`` is the old key, or the candidate when a cut rotation is continued. Returns None
-        if the service itself found that the key is not due.
+        ``key`` is the old key, or the candidate when an interrupted rotation is continued. Returns
+        None if the service itself found that the key is not due.
         Raises BusyError, AlreadyRotatedError, InvalidOverlapError; each means that nothing was
         opened.
         """

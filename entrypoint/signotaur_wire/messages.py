@@ -25,7 +25,7 @@ class KeyState(StrEnum):
 
     ACTIVE = "active"
     CANDIDATE = "candidate"
-    """The unconfirmed successor of another key: it works, and arms nothing."""
+    """The new key of a rotation that is not confirmed yet: it works, and arms nothing."""
     DISABLED = "disabled"
     EXPIRED = "expired"
     REVOKED = "revoked"
@@ -98,7 +98,7 @@ class DeliveryOutcome(StrEnum):
 
     DELIVERED = "delivered"
     HELD = "held"
-    """It held the key already, from an earlier run of the same rotation."""
+    """It had the key already, from an earlier run of the same rotation."""
 
 
 @dataclass(frozen=True)

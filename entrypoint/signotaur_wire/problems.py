@@ -35,7 +35,7 @@ class Problem(StrEnum):
     ROTATION_MISMATCH = "rotation-mismatch"
     """422 when the same id came with another body; 409 when the rotation's state forbids it."""
     TOO_MANY_CANDIDATES = "too-many-candidates"
-    """409. Three unconfirmed successors were already used. Members: candidateKeyIds."""
+    """409. The key has three candidates, and all of them were used. Members: candidateKeyIds."""
     RATE_LIMITED = "rate-limited"
     """429. With Retry-After."""
     UNKNOWN_ROTATION = "unknown-rotation"

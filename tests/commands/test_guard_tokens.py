@@ -144,7 +144,7 @@ def test_a_destination_without_a_known_end_is_named(
         file = tmp_path / "key"
         done = guard(shared_server, key, place, "--emit-secret", f"key-file:{file}")
         assert done.code == 0, done.said
-        assert done.err.count("the end of a token for it is not known, or it needs none") == 2
+        assert done.err.count("it needs no token, or the end of its token is not known") == 2
         assert place.server.requests == []
         assert not file.exists()
 

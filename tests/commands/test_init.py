@@ -256,8 +256,8 @@ def test_missing_and_wrong_are_reported_together(home: Path) -> None:
         "--sign-server is missing",
         "--branch: ",
         "--action: ",
-        "--secret is for a key in a secret, not in a --key-file",
-        "--action is for a key in a secret, not in a --key-file",
+        "--secret cannot be used with --key-file: it is for a key in a secret",
+        "--action cannot be used with --key-file: it is for a key in a secret",
     ):
         assert fault in done.err
 
@@ -395,8 +395,8 @@ def test_a_person_is_asked_and_may_take_what_is_suggested(home: Path) -> None:
     terminal.answer("or in a file on a self-hosted runner [secret]: ", "")
     terminal.answer("GitHub environment [signing]: ", "two words")
     terminal.answer("Name of the secret [SIGNOTAUR_API_KEY]: ", "")
-    terminal.answer("Rotate in the last [30d]: ", "")
-    terminal.answer("Let builds fail in the last [7d]: ", "31d")
+    terminal.answer("Rotate when the key ends within [30d]: ", "")
+    terminal.answer("Let builds fail when the key ends within [7d]: ", "31d")
     terminal.answer("31d must be shorter than 30d", "10d")
     terminal.answer("Branch whose pushes are signed [main]: ", "trunk")
     assert terminal.end() == 0, terminal.shown
@@ -414,8 +414,8 @@ def test_a_person_with_a_key_file_is_asked_for_path_and_runner(home: Path) -> No
     terminal.answer("GitHub environment [signing]: ", "")
     terminal.answer("Its path on the runner: ", "/var/lib/k")
     terminal.answer("Labels of that runner: ", "self-hosted")
-    terminal.answer("Rotate in the last [30d]: ", "")
-    terminal.answer("Let builds fail in the last [7d]: ", "")
+    terminal.answer("Rotate when the key ends within [30d]: ", "")
+    terminal.answer("Let builds fail when the key ends within [7d]: ", "")
     terminal.answer("Branch whose pushes are signed [main]: ", "")
     assert terminal.end() == 0, terminal.shown
     assert written(home)[0]["jobs"]["rotate"]["runs-on"] == "self-hosted"

@@ -128,7 +128,7 @@ def test_verify_needs_a_server_and_nothing_else_does(tmp_path: Path) -> None:
         (["--fs", "--wk", "k", "--we", ".env"], "cannot be used together"),
         (["--fs", "--wk", "k", "--wn", "X"], "can only be used with --write-env-file"),
         (["--fe", "NOT_SET", "--wk", "k"], "the variable NOT_SET is not set, or empty"),
-        (["--fs", "--we", ".env", "--wn", "1X"], "no digit first"),
+        (["--fs", "--we", ".env", "--wn", "1X"], "must not begin with a digit"),
     ],
 )
 def test_bad_input_stores_nothing(tmp_path: Path, options: list[str], fault: str) -> None:
@@ -180,7 +180,7 @@ def test_a_journal_that_is_left_is_named(tmp_path: Path, place: str, stored: str
     assert path.read_text() == f"{given}\n"
     assert f"Its journal {journal.path} may contain the only copy of a key." in done.err
     assert ("rotate-key finishes the rotation." in done.err) is (stored == "the new key")
-    needs = "rotate-key needs the old or the new key of it."
+    needs = "run rotate-key with its old or its new key."
     assert (needs in done.err) is (stored == "another key")
 
 

@@ -84,7 +84,7 @@ STORE_CASES = (
         "an environment", ",repo=acme/product,env=production/eu",
         "actions", f"{_REPOSITORY}/environments/production/eu",
     ),
-    _github("an organisation", ",org=acme", "actions", "orgs/acme"),
+    _github("an organization", ",org=acme", "actions", "orgs/acme"),
     _github("dependabot", ",app=dependabot", "dependabot", _REPOSITORY),
     _github("codespaces", ",repo=acme/product,app=codespaces", "codespaces", _REPOSITORY),
     _served("gitlab variable", "gitlab-var", partial(GitlabHarness, raw=True)),

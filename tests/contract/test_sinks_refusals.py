@@ -73,7 +73,7 @@ REFUSED = {
         "continua:serverVar=a']x",
         "continua:serverVar=a\n",
     ],
-    "github-output needs a name of letters, digits, _ and -": [
+    "github-output: the value must be a name of letters, digits, _ and -": [
         "github-output:a b",
         "github-output:1a",
         "github-output:a=b",
@@ -81,7 +81,7 @@ REFUSED = {
         "github-output:a\nb",
         "github-output:a\n",
     ],
-    "github-env: needs a variable's name of letters, digits and _": [
+    "github-env: the value must be a name of letters, digits and _": [
         "github-env",
         "github-env:",
         "github-env:A-B",
@@ -98,7 +98,7 @@ REFUSED = {
     "the template has unknown tokens: {{key}} " + KNOWN: ["template:{{secret}} {{key}}"],
     "the template has unknown tokens: {{}} " + KNOWN: ["template:{{secret}} {{}}"],
     "the template has unknown tokens: {{expiry }} " + KNOWN: ["template:{{secret}} {{expiry }}"],
-    "azure: needs a name of letters, digits, _ and .": [
+    "azure: the value must be a name of letters, digits, _ and .": [
         "azure",
         "azure:",
         "azure:1a",
@@ -106,10 +106,13 @@ REFUSED = {
         "azure:A;issecret=false",
         "azure:A]x",
     ],
-    "azure: output= is true or false": ["azure:A,output=yes"],
-    "azure: output= needs one value": ["azure:A,output=true,output=true", "azure:A,output"],
+    "azure: output= must be true or false": ["azure:A,output=yes"],
+    "azure: output= must be given once, with a value": [
+        "azure:A,output=true,output=true",
+        "azure:A,output",
+    ],
     "azure: accepts comma-separated options after the name: output=…": ["azure:A,readonly=true"],
-    "teamcity: needs a name of letters, digits, . _ * -": [
+    "teamcity: the value must be a name of letters, digits and . _ * -": [
         "teamcity",
         "teamcity:",
         "teamcity:1a",
@@ -117,9 +120,9 @@ REFUSED = {
         "teamcity:env.A]",
         "teamcity:env.A|n",
     ],
-    "key-file: needs a name of a file": ["key-file", "key-file:", "key-file:a\nb"],
+    "key-file: the value must be the path of a file": ["key-file", "key-file:", "key-file:a\nb"],
     "env-file: needs PATH#NAME": ["env-file", "env-file:file", "env-file:#NAME"],
-    "--write-env-var-name must be letters, digits and _, no digit first": [
+    "--write-env-var-name must be letters, digits and _, and must not begin with a digit": [
         "env-file:file#",
         "env-file:file#A-B",
     ],
@@ -363,7 +366,7 @@ def test_what_a_person_should_know_is_a_warning(
     place.file.touch()
     place.file.chmod(0o644)
     (warning,) = make(place).check()
-    assert "is open to other users (mode 0644)" in warning
+    assert "is accessible to other users (mode 0644)" in warning
 
 
 def test_a_variable_that_is_set_twice_is_a_warning(place: SinkHarness) -> None:

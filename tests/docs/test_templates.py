@@ -51,7 +51,7 @@ def test_a_starter_workflow_has_what_github_asks_of_it(name: str) -> None:
     assert properties["categories"]
     for pattern in properties.get("filePatterns", []):
         re.compile(pattern)
-    # GitHub puts the repository's own branch in; the server is the organisation's variable.
+    # GitHub puts the repository's own branch in; the server is the organization's variable.
     assert ("$default-branch" in text) == ("push:" in text)
     assert "signotaur.example.com" not in text
     assert "${{ vars.SIGNOTAUR_SERVER }}" in text

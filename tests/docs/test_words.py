@@ -22,6 +22,8 @@ WORDS = (
     "goes before",
     "beforehand",
     "whoever",
+    "is held to",
+    "are held to",
 )
 _WORDS = re.compile(rf"\b(?:{'|'.join(WORDS)})\b", re.IGNORECASE)
 MODULES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "entrypoint").rglob("*.py"))

@@ -100,7 +100,7 @@ def test_the_old_key_cannot_confirm(deferred: Deferred) -> None:
     for arguments in ((), ("--rotation-id", told["rotationId"])):
         done = deferred.confirm(deferred.old, *arguments, json=False)
         assert done.code == 1
-        assert f"only its successor, key {told['keyId']}" in done.err
+        assert f"Only the new key, key {told['keyId']}, can confirm" in done.err
         assert "Next: Give the new key" in done.err
     assert not deferred.armed()
 
@@ -149,7 +149,7 @@ def test_the_next_night_finishes_after_a_store_failed(deferred: Deferred) -> Non
 
     late = deferred.confirm(lost["apiKey"], json=False)
     assert late.code == 1
-    assert "is over (superseded)" in late.err
+    assert "has ended (superseded)" in late.err
     assert client.run("guard", *client.server.options, "--fail-if-expiring-within", "1d",
                     env={"SIGNOTAUR_API_KEY": second["apiKey"]}).code == 0  # fmt: skip
 

@@ -162,7 +162,7 @@ def test_wrong_option(
         (["template:{{keyId}}"], "the template does not contain {{secret}}"),
         (["continua:serverVar=a b"], "continua:serverVar= needs a variable's name"),
         (["continua:var=A"], "continua takes serverVar=NAME or buildVar=NAME"),
-        (["github-env:A-B"], "github-env: needs a variable's name"),
+        (["github-env:A-B"], "github-env: the value must be a name"),
         (["github-env:PATH"], "github-env:PATH is a variable that belongs to the runner"),
         (["github-output:key-id"], "is the name of another output"),
         (["nonsense", "template:x"], "unknown kind"),

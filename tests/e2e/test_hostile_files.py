@@ -181,7 +181,7 @@ def test_a_file_that_was_open_to_others_is_reported_once_and_closed(
     file.chmod(0o644)
     done = client.rotate("--af", file, "--wk", file)
     assert done.code == 0, done.err
-    assert done.err.count("is open to other users (mode 0644)") == 1
+    assert done.err.count("is accessible to other users (mode 0644)") == 1
     assert "the new file will be for its owner only (mode 0600)" in done.err
     assert file.stat().st_mode & 0o777 == 0o600
 
@@ -218,7 +218,7 @@ def test_a_leftover_is_removed_by_a_run_that_need_not_write(
     (folder / ".new.0123456789abcdef.tmp").write_text("left by a killed run")
     done = front_desk.run(*command)
     assert done.code == 0, done.err
-    assert "held the key already" in done.err
+    assert "had the key already" in done.err
     assert list(folder.iterdir()) == [file]
 
 

@@ -299,4 +299,4 @@ def test_a_key_that_is_stored_beside_a_cut_rotation_tells_its_journals(
     for journal in machine.journals:
         assert f"Its journal {journal} may contain the only copy of a key." in done.err
     assert done.err.count("rotate-key finishes the rotation.") == 1
-    assert done.err.count("rotate-key needs the old or the new key of it.") == 1
+    assert done.err.count("run rotate-key with its old or its new key.") == 1

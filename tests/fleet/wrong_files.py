@@ -116,11 +116,11 @@ CASES = {
     ),
     "a destination that prints": (
         HEAD + "  a:\n    api-key-file: a.txt\n    emit-secret: template:{{{{secret}}}}\n",
-        "6: template prints the key to the output of one command, and many keys share that of ",
+        "6: template belongs to the output of one command, and all keys of a fleet share that: ",
     ),
     "a name of spaces": (
         HEAD + entry('"a b"', "a", "a"),
-        "4: a b is no name of a key: use 1 to 64 letters, digits, dots, hyphens and _",
+        "4: a b is not a valid name of a key: use 1 to 64 letters, digits, dots, hyphens and _",
     ),
     "a wrong duration in defaults": (
         "defaults:\n  timeout: soon\n  sign-server: " + SERVER + "\nkeys:\n" + entry("a"),

@@ -273,7 +273,7 @@ def test_without_the_right_to_read_the_version_is_the_proof(secret: AwsSecretHar
     secret.server.denied.add("GetSecretValue")
     sink = secret.sink()
     [concern] = sink.check()
-    assert "may not be read" in concern
+    assert "cannot be read" in concern
     sink.deliver(delivery(KEY))
     assert sink.read_back() is None
     assert secret.read() == KEY
@@ -449,7 +449,7 @@ def test_a_parameter_that_may_not_be_read_is_proved_by_its_version(
     parameter.server.denied.add("GetParameter")
     sink = parameter.sink()
     [concern] = sink.check()
-    assert "may not be read" in concern
+    assert "cannot be read" in concern
     sink.deliver(delivery(KEY))
     assert sink.read_back() is None
     assert parameter.read() == KEY

@@ -196,7 +196,7 @@ def test_a_token_service_that_is_down_is_reported(job: AwsJob) -> None:
     [
         ({"ACTIONS_ID_TOKEN_REQUEST_URL": ""}, "needs an ID token"),
         ({"AWS_ROLE_ARN": ""}, "or AWS_ROLE_ARN and an ID token"),
-        ({"AWS_ROLE_ARN": "rotation"}, "AWS_ROLE_ARN: needs a name of a role"),
+        ({"AWS_ROLE_ARN": "rotation"}, "AWS_ROLE_ARN: the value must be a role"),
         ({"AWS_ROLE_SESSION_NAME": "two words"}, "AWS_ROLE_SESSION_NAME"),
         ({"AWS_ENDPOINT_URL_STS": "ftp://sts"}, "AWS_ENDPOINT_URL_STS"),
         ({"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, "needs region="),

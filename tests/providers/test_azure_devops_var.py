@@ -188,10 +188,10 @@ def test_a_job_tells_the_project(devops: AzureDevopsHarness) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        (NAME, "the group"),
-        (f"/{NAME}", "the group"),
-        (f"sign*/{NAME}", "the group"),
-        (f"a/b/{NAME}", "the group"),
+        (NAME, ": group: "),
+        (f"/{NAME}", ": group: "),
+        (f"sign*/{NAME}", ": group: "),
+        (f"a/b/{NAME}", ": group: "),
         (f"{GROUP}/", "after /"),
         (f"{GROUP}/A B", "after /"),
         (f"{GROUP}/{NAME},project=a/b", "project="),

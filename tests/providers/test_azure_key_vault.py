@@ -134,7 +134,7 @@ def test_a_secret_that_may_not_be_read_is_proved_by_its_version(
     place.server.rights = {"set"}
     sink = place.sink()
     [concern] = sink.check()
-    assert "may not be read; its version will verify the delivery" in concern
+    assert "cannot be read; the delivery is verified by its version" in concern
     sink.deliver(delivery(KEY))
     assert sink.read_back() is None
     assert place.read() == KEY
@@ -190,8 +190,8 @@ def test_a_client_secret_that_ended_is_refused(place: AzureKeyVaultHarness) -> N
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("azure-key-vault:v", "the vault"),
-        ("azure-key-vault:-vault/name", "the vault"),
+        ("azure-key-vault:v", "a vault of 3 to 24"),
+        ("azure-key-vault:-vault/name", "a vault of 3 to 24"),
         ("azure-key-vault:ci-vault", "after /"),
         ("azure-key-vault:ci-vault/na_me", "after /"),
         ("azure-key-vault:ci-vault/a/b", "after /"),

@@ -157,12 +157,12 @@ def test_another_place_is_refused(circleci: CircleciHarness, where: str) -> None
     [
         (NAME, "needs context= or project="),
         (f"{NAME},context={CONTEXT},project={PROJECT}", "needs context= or project="),
-        (f"{NAME},context=release", "the form of a UUID"),
-        (f"{NAME},project=acme/app", "a slug"),
-        (f"{NAME},project=gh/acme/app/more", "a slug"),
-        (f"{NAME},project=gh/../app", "a slug"),
-        (f"2A,context={CONTEXT}", "needs a name of letters"),
-        (f"A-B,context={CONTEXT}", "needs a name of letters"),
+        (f"{NAME},context=release", "the value must be a UUID"),
+        (f"{NAME},project=acme/app", "a project slug"),
+        (f"{NAME},project=gh/acme/app/more", "a project slug"),
+        (f"{NAME},project=gh/../app", "a project slug"),
+        (f"2A,context={CONTEXT}", "the value must be a name of letters"),
+        (f"A-B,context={CONTEXT}", "the value must be a name of letters"),
     ],
 )
 def test_a_place_that_cannot_be_is_a_fault(

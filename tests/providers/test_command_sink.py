@@ -340,8 +340,9 @@ def test_a_program_that_is_missing_is_found_before_anything_is_sent(tmp_path: Pa
             f"{missing.name} cannot be used: {program} is not a program on this machine."
         )
         assert caught.value.next == (
-            "Install it or give its full path. The action's image contains no programs: use the "
-            "client itself, or the action in the folder cli."
+            "Install it or give its full path. The action's image contains no other programs: "
+            "install the client on the runner, or use the action in the folder cli "
+            "(docs/install.md)."
         )
         assert "could not be written" in told_without_check(missing)
     assert sink("sh", environ={}).check() == []  # the system's own PATH

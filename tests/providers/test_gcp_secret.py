@@ -63,7 +63,7 @@ def test_a_caller_that_may_only_add_is_proved_by_the_version(google: GcpSecretHa
     google.server.callers[google.token] = Caller({ADD})
     sink = google.sink()
     [concern] = sink.check()
-    assert "may not be read; its version will verify the delivery" in concern
+    assert "cannot be read; the delivery is verified by its version" in concern
     sink.deliver(delivery(KEY))
     assert sink.read_back() is None
     assert google.read() == KEY
@@ -107,8 +107,8 @@ def test_an_unknown_token_is_refused(google: GcpSecretHarness) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("gcp-secret:x/name", "the project"),
-        ("gcp-secret:../name", "the project"),
+        ("gcp-secret:x/name", ": project: "),
+        ("gcp-secret:../name", ": project: "),
         (f"gcp-secret:{PROJECT}", "after /"),
         (f"gcp-secret:{PROJECT}/a/b", "after /"),
         (f"gcp-secret:{PROJECT}/a:b", "after /"),
@@ -123,7 +123,7 @@ def test_everything_missing_is_reported_at_once(google: GcpSecretHarness) -> Non
     with pytest.raises(SinkError) as caught:
         emitter("gcp-secret:!", replace(google.context(), environ={}))
     assert str(caught.value).count("gcp-secret: ") == 2
-    assert "the project" in str(caught.value)
+    assert ": project: " in str(caught.value)
     assert "CLOUDSDK_AUTH_ACCESS_TOKEN" in str(caught.value)
 
 

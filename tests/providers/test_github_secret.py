@@ -134,19 +134,22 @@ def test_a_token_that_only_reads_is_found_when_it_should_write(harness: GithubHa
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        *((name, "needs a name of") for name in ("", "1A", "A-B", "A B", "github_x", "GITHUB_X")),
+        *(
+            (name, "the value must be a name of")
+            for name in ("", "1A", "A-B", "A B", "github_x", "GITHUB_X")
+        ),
         ("KEY,repo=product", "needs repo=OWNER/REPO"),
         ("KEY,repo=a/b/c", "needs repo=OWNER/REPO"),
         ("KEY,repo=acme/", "needs repo=OWNER/REPO"),
-        ("KEY,org=acme,repo=a/b", "org= excludes"),
-        ("KEY,org=acme,env=x", "org= excludes"),
-        ("KEY,visibility=all", "is only for a secret of an organisation"),
-        ("KEY,org=acme,visibility=public", "visibility= is one of"),
-        ("KEY,app=gists", "app= is one of"),
+        ("KEY,org=acme,repo=a/b", "org= cannot be used with repo= or env="),
+        ("KEY,org=acme,env=x", "org= cannot be used with repo= or env="),
+        ("KEY,visibility=all", "is only for a secret of an organization"),
+        ("KEY,org=acme,visibility=public", "visibility= must be one of"),
+        ("KEY,app=gists", "app= must be one of"),
         ("KEY,env=x,app=dependabot", "env= is only for secrets of Actions"),
-        ("KEY,env=", "needs one value"),
+        ("KEY,env=", "must be given once, with a value"),
         ("KEY,team=x", "options after the name: repo=…"),
-        ("KEY,repo", "needs one value"),
+        ("KEY,repo", "must be given once, with a value"),
     ],
 )
 def test_what_github_would_refuse_is_a_fault_of_the_command(
@@ -239,7 +242,7 @@ def test_a_change_that_never_shows_fails_the_delivery(
     assert "does not show the secret as changed" in harness.refusal(harness.sink())
 
 
-# An organisation's secret
+# An organization's secret
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_reads_may_lag_behind_a_write(github: GitHub, client: Client) -> None:
     assert seen[2]["updated_at"] > before["updated_at"]
 
 
-def test_an_organisation_selects_repositories(github: GitHub, client: Client) -> None:
+def test_an_organization_selects_repositories(github: GitHub, client: Client) -> None:
     folder = "orgs/octo/actions/secrets"
     identity = client.call("GET", REPO).json()["id"]
     body = client.seal(folder, "value") | {"visibility": "selected"}

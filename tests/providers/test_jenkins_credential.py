@@ -197,7 +197,7 @@ def test_a_folder_or_domain_that_does_not_exist_is_refused(
     "text", ["", "a/b", "ä", f"{NAME},folder=/a", f"{NAME},folder=a//b", f"{NAME},domain=a/b"]
 )
 def test_a_place_that_cannot_be_is_a_fault(jenkins: JenkinsHarness, text: str) -> None:
-    with pytest.raises(SinkError, match="needs a name of"):
+    with pytest.raises(SinkError, match="the value must be"):
         jenkins.sink(f"jenkins-credential:{text}")
 
 

@@ -66,7 +66,7 @@ def test_an_account_that_may_only_write_is_proved_by_the_answer(place: Kubernete
     place.server.tokens[place.token] = {"patch"}
     sink = place.sink()
     [concern] = sink.check()
-    assert "may not be read; the answer will verify the delivery" in concern
+    assert "cannot be read; the delivery is verified by the answer" in concern
     sink.deliver(delivery(KEY))
     assert sink.read_back() is None
     assert place.read() == KEY
@@ -136,10 +136,10 @@ def test_an_unknown_token_is_refused(place: KubernetesHarness) -> None:
     [
         ("kubernetes:signing#KEY", "needs NAMESPACE/NAME#KEY"),
         ("kubernetes:builds/signing", "needs NAMESPACE/NAME#KEY"),
-        ("kubernetes:Builds/signing#KEY", "the namespace"),
-        ("kubernetes:../signing#KEY", "the namespace"),
-        ("kubernetes:builds/a/b#KEY", "the Secret"),
-        ("kubernetes:builds/signing#a key", "the key"),
+        ("kubernetes:Builds/signing#KEY", ": namespace: "),
+        ("kubernetes:../signing#KEY", ": namespace: "),
+        ("kubernetes:builds/a/b#KEY", ": Secret: "),
+        ("kubernetes:builds/signing#a key", ": key: "),
     ],
 )
 def test_a_place_that_cannot_be_is_a_fault(place: KubernetesHarness, text: str, fault: str) -> None:

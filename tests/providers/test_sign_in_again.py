@@ -27,7 +27,7 @@ def test_azure() -> None:
         place.server.rights = {"set"}
         sink = place.sink()
         [concern] = sink.check()
-        assert "may not be read" in concern
+        assert "cannot be read" in concern
         assert len(place.server.calls("POST", "/oauth2/")) == 1
         place.server.tokens.clear()
         sink.deliver(delivery(KEY))
@@ -41,7 +41,7 @@ def test_google(issuer: IdTokens) -> None:
         place.server.account_rights = {ADD}
         sink, _ = place.job_sink(**issuer.environ)
         [concern] = sink.check()
-        assert "may not be read" in concern
+        assert "cannot be read" in concern
         assert len(place.server.calls("POST", "/v1/token")) == 1
         place.server.callers.clear()
         sink.deliver(delivery(KEY))
@@ -55,7 +55,7 @@ def test_amazon(issuer: IdTokens) -> None:
         place.server.denied.add("GetSecretValue")
         sink = job.sink()
         [concern] = sink.check()
-        assert "may not be read" in concern
+        assert "cannot be read" in concern
         assert job.sign_ins == 1
         place.server.callers.clear()
         sink.deliver(delivery(KEY))

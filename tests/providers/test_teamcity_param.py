@@ -170,9 +170,9 @@ def test_a_refusal_of_another_form_is_reported(teamcity: TeamcityHarness, body: 
         (NAME, "needs project=, the id of the project"),
         (f"{NAME},project=a(b)", "project="),
         (f"{NAME},project=id:a", "project="),
-        (f",project={PROJECT}", "needs a name of letters"),
-        (f"a/b,project={PROJECT}", "needs a name of letters"),
-        (f"2,project={PROJECT}", "needs a name of letters"),
+        (f",project={PROJECT}", "the value must be a name of letters"),
+        (f"a/b,project={PROJECT}", "the value must be a name of letters"),
+        (f"2,project={PROJECT}", "the value must be a name of letters"),
     ],
 )
 def test_a_place_that_cannot_be_is_a_fault(

@@ -183,8 +183,8 @@ def test_a_sign_in_that_is_denied_tells_what_it_needs(disturbed: VaultJob) -> No
     denied = fail("POST", "/v1/auth/ci/jwt/login$", 403, body={"errors": ["not for you"]}, times=9)
     disturbed.place.server.faults.append(denied)
     said = disturbed.refused(VAULT_AUTH_PATH="ci/jwt")
-    assert "Vault refuses the token (403: not for you): it needs a sign-in at" in said
-    assert "at auth/ci/jwt that is open to this job." in said
+    assert "Vault refuses the token (403: not for you): it needs a role at" in said
+    assert "a role at auth/ci/jwt that accepts this sign-in." in said
 
 
 def test_a_job_that_signs_in_has_no_token_that_could_end(job: VaultJob) -> None:

@@ -82,7 +82,7 @@ def test_the_old_key_is_refused(service: FakeKeyService, old: Secret, opened: Op
         confirm(service, old, opened.rotation.id)
     ids = opened.rotation.old_key_id, opened.rotation.new_key_id
     assert caught.value.what == (
-        "This is the old key, {}; only its successor, key {}, can confirm the rotation."
+        "This is the old key (key {}). Only the new key, key {}, can confirm the rotation."
     ).format(*ids)
     assert caught.value.keys == (
         "The old and the new key both work, and the old key's revocation is not armed."
@@ -109,7 +109,7 @@ def test_a_rotation_that_another_one_replaced_is_over(
     confirm(service, later.key, later.rotation.id)
     with pytest.raises(SupersededError) as caught:
         confirm(service, opened.key, opened.rotation.id)
-    assert caught.value.what == (f"Rotation {opened.rotation.id} is over (superseded).")
+    assert caught.value.what == (f"Rotation {opened.rotation.id} has ended (superseded).")
     assert caught.value.keys == "The old key works, or the key of the other rotation does."
     assert caught.value.next == "Run rotate-key again, and store the new key."
 

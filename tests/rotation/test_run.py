@@ -423,8 +423,12 @@ class OtherKey(FakeKeyService):
 def test_a_new_key_that_is_not_this_rotations_is_not_delivered(harness: RotationHarness) -> None:
     keys = harness.service.keys
     harness.service = OtherKey(calls=harness.log, keys=keys)
-    with pytest.raises(UnfinishedError, match="the new key does not belong to this rotation"):
+    with pytest.raises(UnfinishedError, match="the new key does not belong") as unfinished:
         harness.run()
+    assert unfinished.value.next == (
+        "Check --sign-server. If it is right, report this to the administrator of the server. "
+        "Then run the same command again."
+    )
     assert harness.held() == {None}
     assert only_rotation(harness).state is RotationState.OPEN
 

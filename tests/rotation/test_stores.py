@@ -22,8 +22,8 @@ from support.kill import Ended, Nursery
 from support.providers.exchange import before
 
 DONE, REFUSED, NOT_DELIVERED = 0, 11, 12
-DELIVERED, HELD, FAILED = "delivered", "held the key already", "failed"
-WAITING = "left alone until the others hold the key"
+DELIVERED, HELD, FAILED = "delivered", "had the key already", "failed"
+WAITING = "skipped until the other destinations have the key"
 
 
 @dataclass

@@ -227,7 +227,7 @@ def by_another(world: CountersignedProgram) -> Countersignature:
 
 ANOTHER = "it is a timestamp of another signature"
 NO_TIME = "it does not say when it was made"
-NO_PARTS = "its signature does not have the parts of one"
+NO_PARTS = "its signature does not have the fields of a signature"
 ECDSA_SHA1 = der.sequence(der.oid("1.2.840.10045.4.1"))
 HOSTILE: dict[str, tuple[Callable[[CountersignedProgram], Countersignature | bytes], str]] = {
     "of another signature": (other_signature, ANOTHER),
@@ -274,7 +274,10 @@ HOSTILE: dict[str, tuple[Callable[[CountersignedProgram], Countersignature | byt
         lambda world: replace(world.stamp(), signer=world.signer),
         "an algorithm that its certificate has no key for",
     ),
-    "a certificate that is missing": (by_another, "lacks its signer's certificate"),
+    "a certificate that is missing": (
+        by_another,
+        "does not contain a usable certificate of its signer",
+    ),
     "rubbish": (lambda _: der.sequence(der.octets(bytes(1 << 20))), NO_PARTS),
     "another type": (lambda _: der.NULL, "it is not the DER that was expected"),
 }

@@ -213,7 +213,7 @@ def test_a_section_that_reaches_into_the_signature_is_refused(
     file.write_bytes(content)
     result = local.sign(file)
     assert (result.status, file.read_bytes()) == (FileStatus.FAILED, bytes(content))
-    assert "a section ends behind the end of its content" in result.reason
+    assert "a section extends past the end of the file's content" in result.reason
 
 
 def test_a_digest_of_impossible_length_is_refused(local: LocalSigner, work: Path) -> None:

@@ -342,7 +342,7 @@ def test_parameters_that_signers_write(
 
 OTHER_DIGEST = "names another digest than it uses"
 OTHER_MASK = "a mask of another digest"
-NO_ROOM = "a salt that its key has no room for"
+NO_ROOM = "a salt that is too long for its key"
 DAMAGED = "damaged parameters"
 
 

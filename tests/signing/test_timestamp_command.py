@@ -236,8 +236,8 @@ def with_changed_signature(authority: Authority) -> Answer:
     [
         (lambda _: lambda _: (200, b"rubbish"), "the response is not a timestamp"),
         (lambda _: lambda _: (503, b"later"), "it answered 503"),
-        (of_another_request, "a timestamp of something else"),
-        (with_wrong_nonce, "a timestamp of something else"),
+        (of_another_request, "not a timestamp of this request"),
+        (with_wrong_nonce, "not a timestamp of this request"),
         (with_changed_signature, "its signature was not made with its certificate's key"),
     ],
 )

@@ -261,7 +261,7 @@ def test_a_signature_of_another_kind_of_file_is_refused(local: LocalSigner, work
     message = attributes.signed(local.sign_digest(request), local.certificate)
     out = work / "b.exe"
     PeFiles().attach(file, message, out, certificate=local.pem, nested=False)
-    assert "of a file of another format" in verdict(out, local.encoded).reason
+    assert "for a file of another format" in verdict(out, local.encoded).reason
 
 
 # Bad input

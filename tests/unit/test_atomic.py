@@ -471,7 +471,7 @@ def test_a_file_that_others_read_is_a_concern(path: Path) -> None:
     path.chmod(0o640)
     (concern,) = OwnerOnlyFile(path).concerns()
     assert concern == (
-        f"{path} is open to other users (mode 0640); the new file will be for its owner only "
+        f"{path} is accessible to other users (mode 0640); the new file will be for its owner only "
         "(mode 0600)"
     )
 

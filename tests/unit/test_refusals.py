@@ -23,6 +23,7 @@ def answer(problem: Problem, status: int, wait: int | None = None, **members: ob
         (answer(Problem.NETWORK_DENIED, 403), ExitCode.UNAUTHORIZED, "from this network"),
         (answer(Problem.PURPOSE_DENIED, 403), ExitCode.UNAUTHORIZED, "does not allow this command"),
         (answer(Problem.SIGNING_BUDGET_SPENT, 429, 601), ExitCode.FAILURE, "in 11 minutes"),
+        (answer(Problem.SIGNING_BUDGET_SPENT, 429, 60), ExitCode.FAILURE, "again in 1 minute, or"),
         (answer(Problem.SIGNING_BUDGET_SPENT, 429), ExitCode.FAILURE, "again later"),
         (
             answer(Problem.INVALID_OVERLAP, 422, overlapDaysMin=3, overlapDaysMax=14),

@@ -56,7 +56,7 @@ def test_every_documented_option_is_in_the_table_once(command: str) -> None:
 
 
 def test_every_documented_option_of_the_stand_in_is_in_the_table() -> None:
-    """Its command line is the seed document's, to the letter."""
+    """Its command line is that of the vendor's documentation, to the letter."""
     text = STAND_IN.read_text().split('add_parser("rotate-key"')[1].split("return parser")[0]
     theirs = re.findall(r'add_argument\((?:"(--?\w+)", )?"(--[\w-]+)"', text)
     ours = {frozenset(flags(option)) for name, option, _ in ROWS if name == "rotate-key"}

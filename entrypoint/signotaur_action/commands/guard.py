@@ -1,4 +1,4 @@
-"""``guard``: is this key good for a while longer? It only reads, and ends with 0 or 13."""
+"""``guard``: is this key good for a while longer? It changes no key; 13: a limit is passed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -135,7 +135,7 @@ def _token_concerns(destinations: Sequence[Sink], console: Console) -> Sequence[
     concerns: list[str] = []
     for sink in destinations:
         if not isinstance(sink, TokenHolder):
-            console.note(f"{sink.name}: the end of a token for it is not known, or it needs none.")
+            console.note(f"{sink.name}: it needs no token, or the end of its token is not known.")
             continue
         try:
             concerns += sink.token_concerns()

@@ -31,7 +31,7 @@ def key_provider(
 ) -> KeyProvider | None:
     """Return how the run gets its key; None with the fault in ``settings`` when it cannot.
 
-    ``useless``: options that say nothing of a key that lives minutes, so faults with ``--oidc``.
+    ``useless``: options that say nothing of a key for a few minutes, so faults with ``--oidc``.
     """
     if settings.flag(OIDC):
         return _by_identity(settings, server, console, clock, useless)
@@ -55,7 +55,7 @@ def _by_identity(
 ) -> KeyProvider | None:
     _refuse_keys(settings)
     settings.faults.extend(
-        f"{option} cannot be used with {OIDC}: the key of the job lives minutes"
+        f"{option} cannot be used with {OIDC}: the key of this job is valid for a few minutes only"
         for option in useless
         if settings.is_given(option)
     )
@@ -93,5 +93,6 @@ def _refuse_keys(settings: Settings) -> None:
     if settings.environ.get(name, "").strip():
         given.append(f"the variable {name}")
     settings.faults.extend(
-        f"{OIDC} and {each} cannot be used together: the job needs no key" for each in given
+        f"{OIDC} and {each} cannot be used together: with {OIDC} no key may be given"
+        for each in given
     )

@@ -31,7 +31,7 @@ _SOURCES = (FROM_STDIN, FROM_ENV, API_KEY)
 _LONGEST = 4096
 _NOT_STORED = "Nothing was stored; the destination is unchanged."
 _OWN = "rotate-key finishes the rotation."
-_FOREIGN = "To finish the rotation, rotate-key needs the old or the new key of it."
+_FOREIGN = "To finish the rotation, run rotate-key with its old or its new key."
 
 
 def run(invocation: Invocation) -> ExitCode:

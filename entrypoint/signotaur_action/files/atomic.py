@@ -117,8 +117,8 @@ class OwnerOnlyFile:
         found = folder_concerns(self.path.parent, folder)
         if mode & 0o077:
             found.append(
-                f"{self.path} is open to other users (mode {mode:04o}); the new file will be for "
-                "its owner only (mode 0600)"
+                f"{self.path} is accessible to other users (mode {mode:04o}); the new file will be "
+                "for its owner only (mode 0600)"
             )
         return found
 
@@ -185,7 +185,7 @@ class OwnerOnlyFile:
             folder.remove(name)
 
     def _overwrite(self, content: bytes) -> None:
-        # One write call: a kill leaves the old content or the new one with newlines behind it.
+        # One write call: a kill leaves the old content or the new one with newlines after it.
         with self._opened(os.O_RDWR) as descriptor:
             old = _read(descriptor)
             padded = content.ljust(len(old), b"\n")

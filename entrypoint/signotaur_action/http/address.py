@@ -35,7 +35,7 @@ def parse_server_url(text: str) -> str:
     except ValueError:
         raise ValueError("it is not a URL") from None
     if parts.scheme not in ("https", "http") or not parts.hostname:
-        raise ValueError("it must be an https URL, like https://signotaur.example.com")
+        raise ValueError("it must be an https URL, such as https://signotaur.example.com")
     if "@" in parts.netloc or "?" in text or "#" in text:
         raise ValueError("it must not contain a user name, a password, ? or #")
     if parts.scheme == "http" and not _is_loopback(parts):

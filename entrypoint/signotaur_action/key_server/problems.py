@@ -86,10 +86,10 @@ def _busy(members: Members, answer: Answer) -> BusyError:
 
 def _too_many(_members: Members, _answer: Answer) -> ServerError:
     return ServerError(
-        "This key has three unconfirmed successors that were all used: their rotations were "
-        "started but never finished.",
+        "This key has three candidates (new keys that nobody confirmed), and all of them were "
+        "used.",
         next_step="Run the command with the key that a destination has now. Or revoke the "
-        "unconfirmed keys on the server, then run the command again.",
+        "candidates (signotaur-keyserver key list, then key revoke ID), and run the command again.",
     )
 
 
@@ -107,7 +107,8 @@ def _invalid_overlap(members: Members) -> InvalidOverlapError:
 def _later(answer: Answer) -> str:
     if answer.retry_after is None:
         return "later"
-    return f"in {ceil(answer.retry_after.total_seconds() / 60)} minutes"
+    minutes = max(1, ceil(answer.retry_after.total_seconds() / 60))
+    return f"in {minutes} minute{'' if minutes == 1 else 's'}"
 
 
 _CONFLICTS: dict[Problem, Callable[[Members, Answer], SignotaurError]] = {
@@ -121,7 +122,7 @@ _CONFLICTS: dict[Problem, Callable[[Members, Answer], SignotaurError]] = {
     Problem.SIGNING_BUDGET_SPENT: lambda _, answer: SigningRefusedError(
         "The key has made all signatures that its policy allows in an hour.",
         next_step=f"Run the same command again {_later(answer)}, or ask an administrator for a "
-        "larger number.",
+        "higher limit.",
     ),
     Problem.ROTATION_MISMATCH: lambda *_: SupersededError(
         "The server no longer accepts this rotation: it was aborted, or another rotation "

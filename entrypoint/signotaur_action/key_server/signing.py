@@ -119,7 +119,11 @@ class HttpSigningService:
             )
         error = refusal(answer, self.address)
         if answer.status in _FORBIDDEN and not isinstance(error, UnauthorizedError):
-            return UnauthorizedError(f"{self.address} refuses the key ({answer.status}).")
+            return UnauthorizedError(
+                f"{self.address} refuses the key ({answer.status}).",
+                next_step="Check --sign-server, and that the key belongs to this server and may "
+                "sign.",
+            )
         return error
 
 

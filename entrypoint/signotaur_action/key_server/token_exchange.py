@@ -1,4 +1,4 @@
-"""The token exchange (RFC 8693): the ID token of a job becomes a key that lives minutes."""
+"""The token exchange (RFC 8693): the ID token of a job becomes a key for a few minutes."""
 
 from dataclasses import replace
 from urllib.parse import urlencode

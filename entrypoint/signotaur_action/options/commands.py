@@ -124,7 +124,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "rotate-fleet": Command(
-        "Rotate the keys that a file lists. Each as rotate-key does it, with one report.",
+        "Rotate every key that a file lists. It does what rotate-key does, with one report.",
         "rotate_fleet",
         (
             fleet.FLEET_FILE,
@@ -249,7 +249,8 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "init": Command(
-        "Write the GitHub workflows that rotate and guard a key. Ask what is not given.",
+        "Write the GitHub workflows that rotate and guard a key. Ask for each value that is not "
+        "given.",
         "init",
         (
             SIGN_SERVER,

@@ -41,7 +41,8 @@ API_KEY_NAME = declare(
 OIDC = declare(
     "oidc",
     group=AUTHENTICATION,
-    help="Use no API key: the server gives one that lives minutes for the ID token of this job.",
+    help="Use no stored API key: the server exchanges this job's ID token for a key that is valid "
+    "for a few minutes.",
 )
 SIGN_SERVER = declare(
     "sign-server",
@@ -189,7 +190,7 @@ MAX_AGE = declare(
     "max-age",
     group=LIMITS,
     metavar="DURATION",
-    help="Fail if the key was not rotated for longer than this (90d).",
+    help="Fail if the last rotation of the key is longer ago than this (90d).",
 )
 REPORT_ISSUE = declare(
     "report-issue",

@@ -34,8 +34,8 @@ ADDITIONAL_CERTIFICATES = declare(
     "--ac",
     group=_CERTIFICATE,
     metavar="FILE",
-    help="Files, separated by commas, of the certificates between the signer's and the root (PEM "
-    "or DER); each signature gets them.",
+    help="Files, separated by commas, with the intermediate certificates (PEM or DER) to put into "
+    "each signature.",
 )
 FILE_LIST = declare(
     "file-list",
@@ -130,6 +130,6 @@ RETRIES_ON_FAILURE = declare(
     group=LIMITS,
     metavar="NUMBER",
     default="6",
-    help="How often a call to the server is repeated, within --timeout, after a failure that may "
-    "soon be over; 0 to 100.",
+    help="How often a call to the server is repeated, within --timeout, after a temporary failure; "
+    "0 to 100.",
 )

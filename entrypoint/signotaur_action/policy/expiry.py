@@ -187,7 +187,7 @@ def _ending(key: KeyInfo) -> str:
 
 def _too_old(key: KeyInfo, max_age: timedelta) -> str:
     age, allowed = describe_span(_age(key)), describe_span(max_age)
-    return f"The key was not rotated for {age}; the limit is {allowed}."
+    return f"The key has not been rotated for {age}; the limit is {allowed}."
 
 
 def _next_step(level: Level, successor: tuple[int, datetime] | None) -> str:

@@ -50,14 +50,14 @@ def _named(service: KeyService, key: Secret, rotation_id: UUID) -> Rotation:
 def _require_new_key(info: KeyInfo, rotation: Rotation) -> None:
     if not rotation.is_unconfirmed:
         raise SupersededError(
-            f"Rotation {rotation.id} is over ({rotation.state.value}).",
+            f"Rotation {rotation.id} has ended ({rotation.state.value}).",
             keys="The old key works, or the key of the other rotation does.",
             next_step="Run rotate-key again, and store the new key.",
         )
     if info.id == rotation.old_key_id:
         raise SignotaurError(
-            f"This is the old key, {info.id}; only its successor, key {rotation.new_key_id}, can "
-            "confirm the rotation.",
+            f"This is the old key (key {info.id}). Only the new key, key {rotation.new_key_id}, "
+            "can confirm the rotation.",
             keys=_NOT_ARMED,
             next_step="Give the new key, read from where it was stored.",
         )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from signotaur_action.errors import (
+    CHECK_SERVER,
     AlreadyRotatedError,
     ServerError,
     SignotaurError,
@@ -16,8 +17,8 @@ from signotaur_wire.messages import RotationState
 from signotaur_wire.roles import ROTATOR
 
 _REPORT_WITHIN = timedelta(days=1)
-"""A confirmed rotation that was cut before its report is reported to a run with the new key within
-this time only; later, the same command rotates that key."""
+"""A confirmed rotation that was interrupted before its report is reported to a run with the new key
+within this time only; later, the same command rotates that key."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ def _decide_for_candidate(info: KeyInfo) -> Adopt | Refuse:
     if info.rotation is None:
         return Refuse(
             ServerError(
-                "The server says that this key is a candidate, but does not name its rotation."
+                "The server says that this key is a candidate, but does not name its rotation.",
+                next_step=CHECK_SERVER,
             )
         )
     return Adopt(info.rotation)

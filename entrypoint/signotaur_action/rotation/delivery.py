@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from signotaur_action.errors import (
+    CHECK_SERVER,
     NEW_KEY_EVERYWHERE,
     DeliveryError,
     ServerError,
@@ -16,8 +17,8 @@ from signotaur_action.rotation.outcomes import DELIVERED, FAILED, HELD, WAITING,
 from signotaur_wire.messages import DeliveryOutcome, DestinationOutcome, RotationState
 
 _FORMER_DESTINATIONS = (
-    "Run the command with the destinations that it had then: it reports the rotation. Without any, "
-    "it prints the new key, for auth set-key."
+    "Run the command with the destinations of the earlier run: it then reports the rotation. Or "
+    "run it without a destination: it prints the new key; store it with auth set-key."
 )
 _ON_THE_WIRE = {DELIVERED: DeliveryOutcome.DELIVERED, HELD: DeliveryOutcome.HELD}
 
@@ -110,7 +111,10 @@ class KeyDelivery:
             self._progress.note("The new key cannot be tested: the tool has no command for that.")
             return
         if info.id != opened.rotation.new_key_id:
-            raise ServerError("The server says that the new key does not belong to this rotation.")
+            raise UnfinishedError(
+                "The server says that the new key does not belong to this rotation.",
+                next_step=f"{CHECK_SERVER} Then run the same command again.",
+            )
         self._progress.note(f"The new key works (key {info.id}).")
 
     def _deliver(self, delivery: Delivery, journal: Journal) -> Results:

@@ -64,7 +64,7 @@ class RotationStarter:
         return WouldRotate(info, continues=isinstance(decision, Adopt))
 
     def obtain(self, key: Secret, journal: Journal) -> NotDue | OpenRotation:
-        """Return an open rotation, or a confirmed one that was cut before its report."""
+        """Return an open rotation, or a confirmed one that was interrupted before its report."""
         opened = self._from_journal(key, journal)
         if opened is not None:
             return opened
@@ -120,8 +120,8 @@ class RotationStarter:
 
     def _adopt(self, key: Secret, rotation: Rotation, journal: Journal) -> OpenRotation:
         self._progress.note(
-            f"This key is the unconfirmed successor of {rotation.old_key}; this run "
-            "finishes its rotation."
+            "This key is a candidate: the new key of an unfinished rotation of "
+            f"{rotation.old_key}. This run finishes that rotation."
         )
         intent = RotationIntent(
             id=rotation.id,

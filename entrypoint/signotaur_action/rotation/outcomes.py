@@ -10,8 +10,8 @@ Results = tuple[tuple[str, str], ...]
 
 DELIVERED = "delivered"
 FAILED = "failed"
-HELD = "held the key already"
-WAITING = "left alone until the others hold the key"
+HELD = "had the key already"
+WAITING = "skipped until the other destinations have the key"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class WouldRotate:
     key: KeyInfo | None
     """None where the service cannot describe keys."""
     continues: bool
-    """Whether a cut rotation would be finished instead of a new one begun."""
+    """Whether an interrupted rotation would be finished instead of a new one begun."""
 
 
 @dataclass(frozen=True)

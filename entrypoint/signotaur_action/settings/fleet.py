@@ -184,7 +184,8 @@ def _key(document: Document, name: str, member: Member, shared: ListedKey) -> Li
     if not _NAME.fullmatch(name):
         document.fault(
             member.line,
-            f"{member.name} is no name of a key: use 1 to 64 letters, digits, dots, hyphens and _",
+            f"{member.name} is not a valid name of a key: use 1 to 64 letters, digits, dots, "
+            "hyphens and _",
         )
     members = document.members(member)
     if not members and len(document.faults) > before:
@@ -220,8 +221,8 @@ def _require_source_and_destination(document: Document, key: ListedKey) -> None:
         if kind in _ONE_COMMAND_ONLY:
             document.fault(
                 key.lines[EMIT_SECRET.name],
-                f"{kind} prints the key to the output of one command, and many keys share that of "
-                "a fleet: choose another destination, or use rotate-key for this key",
+                f"{kind} belongs to the output of one command, and all keys of a fleet share "
+                "that: choose another destination, or use rotate-key for this key",
             )
 
 

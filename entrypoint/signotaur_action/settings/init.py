@@ -57,7 +57,7 @@ def _check_given(settings: Settings) -> None:
             settings.checked(option, rule, None)
     if settings.is_given(KEY_FILE):
         settings.faults += [
-            f"{option} is for a key in a secret, not in a --key-file"
+            f"{option} cannot be used with --key-file: it is for a key in a secret"
             for option in _FOR_A_SECRET
             if settings.is_given(option)
         ]
@@ -99,7 +99,9 @@ class _Answers:
             runner = HOSTED_RUNNER
             if self._settings.is_given(RUNNER):
                 runner = validators.runner(self._settings.text(RUNNER))
-        due = self._take(IF_EXPIRING_WITHIN, "Rotate in the last", self._due_rule(), DUE)
+        due = self._take(
+            IF_EXPIRING_WITHIN, "Rotate when the key ends within", self._due_rule(), DUE
+        )
         return Answers(
             server=server,
             environment=environment,
@@ -109,7 +111,7 @@ class _Answers:
             due=due,
             window=self._take(
                 FAIL_IF_EXPIRING_WITHIN,
-                "Let builds fail in the last",
+                "Let builds fail when the key ends within",
                 lambda text: validators.window_below(validators.window(text), due),
                 WINDOW,
             ),

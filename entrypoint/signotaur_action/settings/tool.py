@@ -26,11 +26,11 @@ def tool_command(
     if settings.flag(DEFER_CONFIRM):
         settings.faults.append(
             f"{DEFER_CONFIRM} is not possible with {TOOL}: its server schedules the old key's "
-            "end at once; use --no-auto-revoke and revoke the old key by hand"
+            "revocation at once; use --no-auto-revoke and revoke the old key by hand"
         )
     if settings.text(CA_FILE):
         settings.faults.append(
-            f"{CA_FILE} is not possible with {TOOL}: it trusts what its system trusts"
+            f"{CA_FILE} is not possible with {TOOL}: the tool trusts the authorities of its system"
         )
     if overlap_days == 0 and not settings.flag(AGAIN):
         settings.faults.append(
@@ -45,6 +45,5 @@ def refuse_tool(settings: Settings, command: str) -> None:
     """Add a fault if a tool is set for a command that the tool cannot do."""
     if settings.is_given(TOOL):
         settings.faults.append(
-            f"{command} is not possible with {TOOL}: only a server with the rotation protocol "
-            "answers it"
+            f"{command} is not possible with {TOOL}: it needs a server with the rotation protocol"
         )

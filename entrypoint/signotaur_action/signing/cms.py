@@ -127,7 +127,7 @@ def _attribute(kind: str, value: bytes) -> bytes:
 
 
 def _opus_info(description: Description) -> bytes:
-    # SpcSpOpusInfo: programName [0] holding SpcString [0], moreInfo [1] holding SpcLink's url [0].
+    # SpcSpOpusInfo: programName [0] with SpcString [0], moreInfo [1] with SpcLink's url [0].
     name = der.tagged(0, der.text(0, description.text)) if description.text else b""
     more = der.tagged(1, der.ascii_text(0, description.url)) if description.url else b""
     return der.sequence(name, more)

@@ -69,7 +69,7 @@ def tag(number: int) -> int:
 
 
 def contents(encoded: bytes, expected: int | None = None) -> bytes:
-    """Return the content of a value, without tag and length. Bytes behind it are ignored.
+    """Return the content of a value, without tag and length. Bytes after it are ignored.
 
     Raises DerError if a tag is expected, and the value has another.
     """
@@ -79,7 +79,7 @@ def contents(encoded: bytes, expected: int | None = None) -> bytes:
 
 
 def first(encoded: bytes) -> tuple[bytes, bytes]:
-    """Return the first value, with its tag and length, and the bytes behind it."""
+    """Return the first value, with its tag and length, and the bytes after it."""
     length = _parsed(encoded)[1]
     return encoded[:length], encoded[length:]
 

@@ -63,7 +63,9 @@ class IndirectData:
         known = _KNOWN.get(name_of_algorithm)
         size = known.size if known else _OLD_SIZES.get(name_of_algorithm)
         if len(content) != size:
-            raise FormatError(f"its signature holds an impossible digest of {len(content)} bytes")
+            raise FormatError(
+                f"its signature contains an impossible digest of {len(content)} bytes"
+            )
         return cls(kind, known, content)
 
 

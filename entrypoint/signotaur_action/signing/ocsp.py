@@ -56,7 +56,7 @@ def status(answer: bytes, issued: Issued, now: datetime) -> Revoked | None:
     try:
         return _status(ocsp.load_der_ocsp_response(answer), issued, now)
     except CERTIFICATE_FAULTS:
-        raise NotKnownError("it is not an OCSP answer to one question") from None
+        raise NotKnownError("it is not an OCSP answer about one certificate") from None
 
 
 def _status(answer: ocsp.OCSPResponse, issued: Issued, now: datetime) -> Revoked | None:
@@ -117,7 +117,7 @@ def _require_delegate(delegate: x509.Certificate, issuer: x509.Certificate, now:
     try:
         delegate.verify_directly_issued_by(issuer)
     except (InvalidSignature, ValueError, TypeError):
-        raise NotKnownError("its signer has no certificate of the issuer") from None
+        raise NotKnownError("the certificate of its signer is not from the issuer") from None
     require_current(delegate.not_valid_before_utc, delegate.not_valid_after_utc, now)
     require_known(delegate.extensions, _OF_DELEGATES)
     purposes = extension(delegate.extensions, x509.ExtendedKeyUsage) or ()

@@ -67,7 +67,7 @@ class Osslsigncode:
         program = shutil.which(PROGRAM, path=environ.get("PATH"))
         if program is None:
             raise OsslsigncodeMissingError(
-                "osslsigncode is not installed; sign needs it for the file formats."
+                "osslsigncode is not installed; MSI and CAB files need it."
             )
         try:
             help_text = _run(program, "--help")[1]
@@ -77,7 +77,7 @@ class Osslsigncode:
             version = re.search(r"osslsigncode ([0-9.]+[0-9])", help_text)
             raise OsslsigncodeMissingError(
                 f"{program} is {'not osslsigncode' if version is None else version[1]}; "
-                "sign needs osslsigncode 2.8 or newer."
+                "osslsigncode 2.8 or newer is needed."
             )
         return cls(program, help_text)
 
@@ -170,4 +170,8 @@ def _extension(file: Path) -> list[str]:
 
 def _reason(output: str) -> str:
     lines = [line for line in output.splitlines() if not _NOT_AN_ERROR.fullmatch(line)]
-    return f"osslsigncode: {escape_untrusted(lines[-1].strip())}" if lines else "osslsigncode fails"
+    return (
+        f"osslsigncode: {escape_untrusted(lines[-1].strip())}"
+        if lines
+        else "osslsigncode failed without a message"
+    )

@@ -34,7 +34,7 @@ _CERTIFICATE_HEADER = struct.Struct("<IHH")
 _REVISION_AND_TYPE = (0x200, 2)
 """WIN_CERT_REVISION_2_0 and WIN_CERT_TYPE_PKCS_SIGNED_DATA."""
 _TABLE_LIMIT = 16 << 20
-_NO_SIGNATURE = "its certificate table holds no Authenticode signature"
+_NO_SIGNATURE = "its certificate table contains no Authenticode signature"
 _DAMAGED = "it is not a PE file, or is damaged"
 
 
@@ -97,14 +97,14 @@ class PeImage:
         if tuple(kind) != _REVISION_AND_TYPE:
             raise FormatError(_NO_SIGNATURE)
         if not _CERTIFICATE_HEADER.size < length <= len(table) < length + _ALIGNMENT:
-            raise FormatError("its certificate table does not hold exactly one signature")
+            raise FormatError("its certificate table does not contain exactly one signature")
         try:
             message, padding = der.first(table[_CERTIFICATE_HEADER.size :])
             der.children(message)
         except der.DerError:
             raise FormatError(_NO_SIGNATURE) from None
         if any(padding):
-            raise FormatError("it has data behind its signature that no signature covers")
+            raise FormatError("it has data after its signature that no signature covers")
         return message
 
     def write_signed(self, message: bytes, out: BinaryIO) -> None:
@@ -147,7 +147,9 @@ class PeImage:
         for offset in range(0, len(table), _SECTION_SIZE):
             length, start = struct.unpack_from("<II", table, offset + 16)
             if length and start + length > self.end:
-                raise FormatError("it is damaged: a section ends behind the end of its content")
+                raise FormatError(
+                    "it is damaged: a section extends past the end of the file's content"
+                )
 
 
 def _chunks(stream: BinaryIO, start: int, end: int) -> Iterator[bytes]:

@@ -72,7 +72,7 @@ def require_known(extensions: x509.Extensions, known: Collection[type[x509.Exten
 
 
 def require_current(begins: datetime, ends: datetime | None, now: datetime) -> None:
-    """Raise NotKnownError unless an answer holds now. One without an end holds for minutes."""
+    """Raise NotKnownError unless an answer counts now. One without an end counts for minutes."""
     if begins > now + CLOCKS_DIFFER:
         raise NotKnownError(f"it is dated {format_time(begins)}, in the future")
     if (ends or begins) < now - CLOCKS_DIFFER:

@@ -1,6 +1,6 @@
 """Signatures in PowerShell scripts, as `Set-AuthenticodeSignature` writes them.
 
-A block of comments at the end holds the message in Base64. The digest covers the text before the
+A block of comments at the end contains the message in Base64. The digest covers the text before the
 line break in front of that block, as UTF-16LE, with the byte order mark if there is one.
 """
 
@@ -118,5 +118,5 @@ def _message(encoded: str) -> bytes:
     if base64.b64encode(decoded).decode() != encoded:  # its last bits may say nothing
         raise FormatError("its signature is damaged")
     if rest:
-        raise FormatError("it has data behind its signature that no signature covers")
+        raise FormatError("it has data after its signature that no signature covers")
     return message

@@ -123,7 +123,7 @@ def _pss(parameters: list[bytes], digest: hashes.HashAlgorithm, key: RSAPublicKe
     salt = int.from_bytes(der.contents(written, der.INTEGER), signed=True)
     room = (key.key_size + 6) // 8 - digest.digest_size - 2  # RFC 8017, 9.1.1
     if not 0 <= salt <= room or written != der.integer(salt):
-        raise FormatError("its RSA-PSS signature has a salt that its key has no room for")
+        raise FormatError("its RSA-PSS signature has a salt that is too long for its key")
     return PSS(MGF1(digest), salt)
 
 

@@ -22,7 +22,7 @@ _DEPTH = 1
 """Signatures beside the first are inside it; no signer puts more inside those."""
 _MOST_CERTIFICATES = 64
 """In a message: anybody can add some, and each costs time for every signature and timestamp."""
-_TOO_DEEP = "its signature is inside one that is itself beside another"
+_TOO_DEEP = "its signatures are nested more deeply than is supported"
 
 
 @dataclass(frozen=True)
@@ -212,5 +212,5 @@ def signer_of(signed: SignedMessage, kind: ContentKind) -> SigningCertificate:
     content = der.contents(signed.content, kind.tag)
     name = der.children(signed.content_info)[0]
     if name != kind.type or not signer.covers(name, content):
-        raise FormatError("its signature is one of something else")
+        raise FormatError("its signature does not cover this content")
     return signer.certificate(signed.certificates)

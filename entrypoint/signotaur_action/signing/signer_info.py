@@ -49,7 +49,7 @@ class SignerInfo:
         try:
             version, issuer_and_serial, used, signed, algorithm, signature = parts
         except ValueError:
-            raise der.DerError("its signature does not have the parts of one") from None
+            raise der.DerError("its signature does not have the fields of a signature") from None
         digest = digest_in(used, accepts_sha1=accepts_sha1)
         if version != _VERSION:
             raise FormatError("its signature is of an unknown version")
@@ -100,7 +100,7 @@ class SignerInfo:
                 continue
             if certificate.issuer_and_serial == self.issuer_and_serial:
                 return certificate
-        raise FormatError("its signature lacks its signer's certificate, or one that can be used")
+        raise FormatError("its signature does not contain a usable certificate of its signer")
 
     def _digest_of(self, content: bytes) -> bytes:
         return hashlib.new(self.digest.name, content).digest()

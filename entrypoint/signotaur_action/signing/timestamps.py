@@ -58,7 +58,7 @@ def token(answer: bytes, signature: bytes, algorithm: DigestAlgorithm, nonce: in
     if found is None:
         raise TimestampError(f"the request was refused (status {refusal})")
     if found.nonce != nonce or found.digest != digest_of(signature, algorithm):
-        raise TimestampError("the response is a timestamp of something else")
+        raise TimestampError("the response is not a timestamp of this request")
     return found.encoded
 
 
@@ -120,7 +120,7 @@ def in_utc(moment: object) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise FormatError("it was made at a time that is on no calendar") from None
+        raise FormatError("its time is not a valid date") from None
 
 
 def _names(attributes: dict[bytes, tuple[bytes, ...]], certificate: bytes) -> bool:

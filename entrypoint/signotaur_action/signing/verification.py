@@ -112,7 +112,7 @@ def signatures(formats: FileFormats, file: Path, message: bytes, folder: Path) -
     """
     if is_catalog(file):
         if der.first(message)[1]:
-            raise FormatError("it has data behind its signature that no signature covers")
+            raise FormatError("it has data after its signature that no signature covers")
         catalog = SignedMessage.read(message, CATALOG)
         return [(signer_of(catalog, CATALOG), catalog)]
 
@@ -125,7 +125,7 @@ def signatures(formats: FileFormats, file: Path, message: bytes, folder: Path) -
     for _, signed in found:
         data = IndirectData.read(signed.content_info)
         if data.algorithm and _kind(data) != _kind(content(data.algorithm)):
-            raise FormatError("its signature is one of a file of another format")
+            raise FormatError("its signature was made for a file of another format")
     return found
 
 

@@ -46,7 +46,7 @@ def _env_file(argument: str, context: SinkContext) -> EnvFileSink:
 
 def _key_file(argument: str, context: SinkContext) -> KeyFileSink:
     """``key-file:PATH``."""
-    require_name("key-file", argument, ".+", "a file")
+    require_name("key-file", argument, ".+", "the path of a file")
     return KeyFileSink(argument, context)
 
 

@@ -75,7 +75,7 @@ class AwsParameterSink:
             return [f"{self.name} does not exist yet; it will be created."]
         concerns = []
         if not found.may_read:
-            concerns.append(f"{self.name} may not be read; its version will verify the delivery.")
+            concerns.append(f"{self.name} cannot be read; the delivery is verified by its version.")
         if kept is None and "key" not in self._settings:
             concerns.append(
                 f"{self.name}: ssm:DescribeParameters is not allowed, so the account's default KMS "
@@ -134,7 +134,9 @@ class AwsParameterSink:
 def _place(argument: str) -> tuple[str, Mapping[str, str]]:
     """Read an ``--emit-secret``. Raises SinkError."""
     name, settings = read_argument(KIND, argument, _SETTINGS)
-    require_name(KIND, name, _NAME, "letters, digits and /_.-, or an ARN")
+    require_name(KIND, name, _NAME, "a name of letters, digits and /_.-, or an ARN")
     if "key" in settings:
-        require_name(f"{KIND}: key=", settings["key"], _KMS_KEY, "a KMS key's id, alias or ARN")
+        require_name(
+            f"{KIND}: key=", settings["key"], _KMS_KEY, "the id, alias or ARN of a KMS key"
+        )
     return name, settings

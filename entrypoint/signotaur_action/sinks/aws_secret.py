@@ -102,7 +102,7 @@ class AwsSecretSink:
 
     def _concerns(self, found: _Found) -> Sequence[str]:
         if not found.may_read:
-            return [f"{self.name} may not be read; its version will verify the delivery."]
+            return [f"{self.name} cannot be read; the delivery is verified by its version."]
         if self._place.field and self._place.field not in self._members(found):
             return [f"{self.name}: the secret does not have this field yet; it will be added."]
         return []
@@ -161,8 +161,8 @@ class AwsSecretSink:
 def _place(argument: str) -> _Place:
     """Read an ``--emit-secret``. Raises SinkError."""
     name, settings = read_argument(KIND, argument, _SETTINGS)
-    require_name(KIND, name, _NAME, "letters, digits and /_+=.@-, or an ARN")
+    require_name(KIND, name, _NAME, "a name of letters, digits and /_+=.@-, or an ARN")
     field = settings.get("field", "")
     if field:
-        require_name(f"{KIND}: field=", field, _FIELD, "letters, digits and signs")
+        require_name(f"{KIND}: field=", field, _FIELD, "ASCII characters except space, # and comma")
     return _Place(name, field, settings)

@@ -29,9 +29,11 @@ class AzureSink:
 
     def __init__(self, argument: str, context: SinkContext) -> None:
         variable, settings = read_argument("azure", argument, ("output",))
-        require_name("azure", variable, r"[A-Za-z_][A-Za-z0-9_.]*", "letters, digits, _ and .")
+        require_name(
+            "azure", variable, r"[A-Za-z_][A-Za-z0-9_.]*", "a name of letters, digits, _ and ."
+        )
         if settings.get("output", "true") not in ("true", "false"):
-            raise SinkError("azure: output= is true or false")
+            raise SinkError("azure: output= must be true or false")
         self._is_output = settings.get("output") == "true"
         self._variable = variable
         self._context = context

@@ -157,10 +157,8 @@ def _place(argument: str, environ: Mapping[str, str]) -> _Place:
     """Read an ``--emit-secret``. Raises SinkError."""
     whole, settings = read_argument(KIND, argument, _SETTINGS)
     group, _, name = whole.rpartition("/")
-    require_name(
-        f"{KIND}: the group", group, _TEXT, "up to 128 characters before /, without * ? \\"
-    )
-    require_name(KIND, name, _NAME, "letters, digits and . _ - after /")
+    require_name(f"{KIND}: group", group, _TEXT, "up to 128 characters before /, without * ? \\")
+    require_name(KIND, name, _NAME, "a name of letters, digits and . _ - after /")
     project = settings.get("project") or environ.get("SYSTEM_TEAMPROJECT", "")
     if not project:
         raise SinkError(f"{KIND}: needs project= outside a job of Azure Pipelines")

@@ -60,9 +60,11 @@ class AzureKeyVaultSink:
 
     def __init__(self, argument: str, context: SinkContext) -> None:
         vault, _, self._secret = argument.partition("/")
-        require_name(f"{KIND}: the vault", vault, _VAULT, "3 to 24 letters, digits and hyphens")
+        require_name(KIND, vault, _VAULT, "a vault of 3 to 24 letters, digits and hyphens before /")
         _, sign_in = collect_faults(
-            lambda: require_name(KIND, self._secret, _NAME, "letters, digits and hyphens after /"),
+            lambda: require_name(
+                KIND, self._secret, _NAME, "a name of letters, digits and hyphens after /"
+            ),
             lambda: entra_sign_in(KIND, context, _SCOPE),
         )
         self._vault = Store(KIND, _access(vault), context, sign_in=sign_in)
@@ -75,7 +77,7 @@ class AzureKeyVaultSink:
             if not found.exists and found.may_read:
                 self._require_not_deleted()
         if not found.may_read:
-            return [f"{self.name} may not be read; its version will verify the delivery."]
+            return [f"{self.name} cannot be read; the delivery is verified by its version."]
         if not found.exists:
             return [f"{self.name} does not exist yet; it will be created."]
         return [] if found.enabled else [f"{self.name} is disabled; the new version is enabled."]

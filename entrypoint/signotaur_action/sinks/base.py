@@ -62,7 +62,7 @@ def read_argument(kind: str, argument: str, known: Collection[str]) -> tuple[str
             names = ", ".join(f"{each}=…" for each in known)
             raise SinkError(f"{kind}: accepts comma-separated options after the name: {names}")
         if not value or key in settings:
-            raise SinkError(f"{kind}: {key}= needs one value")
+            raise SinkError(f"{kind}: {key}= must be given once, with a value")
         settings[key] = value
     return name, settings
 
@@ -70,7 +70,7 @@ def read_argument(kind: str, argument: str, known: Collection[str]) -> tuple[str
 def require_name(kind: str, name: str, pattern: str, description: str) -> None:
     """Raise SinkError unless the name is of this form."""
     if not re.fullmatch(pattern, name):
-        raise SinkError(f"{kind}: needs a name of {description}")
+        raise SinkError(f"{kind}: the value must be {description}")
 
 
 _WORKS_THERE = {
@@ -94,7 +94,7 @@ def require_reader(name: str, environ: Mapping[str, str], reader: System | None 
     if System.GITHUB in here:
         system, reason = System.GITHUB, "stdout is the job's log, and the key is masked there"
     elif reader is not None and here and reader not in here:
-        system, reason = here[0], f"{here[0]} does not read messages to {reader}"
+        system, reason = here[0], f"{here[0]} does not read messages for {reader}"
     else:
         return
     its_own = f"{_WORKS_THERE[system]}, " if system in _WORKS_THERE else ""

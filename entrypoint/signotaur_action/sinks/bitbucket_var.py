@@ -142,19 +142,21 @@ class BitbucketVarSink:
 def _place(argument: str, environ: Mapping[str, str]) -> _Place:
     """Read an ``--emit-secret``. Raises SinkError."""
     name, settings = read_argument(KIND, argument, _SETTINGS)
-    require_name(KIND, name, _NAME, "letters, digits and _ that does not begin with a digit")
+    require_name(
+        KIND, name, _NAME, "a name of letters, digits and _ that does not begin with a digit"
+    )
     workspace, deployment = settings.get("workspace", ""), settings.get("deployment", "")
     if workspace:
         if len(settings) > 1:
-            raise SinkError(f"{KIND}: workspace= excludes repo= and deployment=")
-        require_name(f"{KIND}: workspace=", workspace, _PART, "letters, digits and . _ -")
+            raise SinkError(f"{KIND}: workspace= cannot be used with repo= or deployment=")
+        require_name(f"{KIND}: workspace=", workspace, _PART, "an id of letters, digits and . _ -")
         return _Place(name, workspace, "")
     repository = settings.get("repo") or environ.get("BITBUCKET_REPO_FULL_NAME", "")
     if not repository:
         raise SinkError(f"{KIND}: needs repo= or workspace= outside a pipeline of Bitbucket")
     require_name(f"{KIND}: repo=", repository, f"{_PART}/{_PART}", "WORKSPACE/REPOSITORY")
     if deployment:
-        require_name(f"{KIND}: deployment=", deployment, _DEPLOYMENT, "an environment")
+        require_name(f"{KIND}: deployment=", deployment, _DEPLOYMENT, "the name of an environment")
     return _Place(name, repository, deployment)
 
 

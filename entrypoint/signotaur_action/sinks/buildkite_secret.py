@@ -135,7 +135,12 @@ class BuildkiteSecretSink:
 def _place(argument: str, environ: Mapping[str, str]) -> _Place:
     """Read an ``--emit-secret``. Raises SinkError."""
     key, settings = read_argument(KIND, argument, _SETTINGS)
-    require_name(KIND, key, _KEY, "letters, digits and _ that begin with a letter, and not with bk")
+    require_name(
+        KIND,
+        key,
+        _KEY,
+        "a name of letters, digits and _ that begins with a letter, but not with bk",
+    )
     cluster = settings.get("cluster") or environ.get("BUILDKITE_CLUSTER_ID", "")
     organization = settings.get("organization") or environ.get("BUILDKITE_ORGANIZATION_SLUG", "")
     missing = [
@@ -145,8 +150,10 @@ def _place(argument: str, environ: Mapping[str, str]) -> _Place:
     ]
     if missing:
         raise SinkError(f"{KIND}: needs {' and '.join(missing)} outside a job of a cluster")
-    require_name(f"{KIND}: cluster=", cluster, _UUID, "the form of a UUID")
-    require_name(f"{KIND}: organization=", organization, _SLUG, "letters, digits, - and _")
+    require_name(f"{KIND}: cluster=", cluster, _UUID, "a UUID")
+    require_name(
+        f"{KIND}: organization=", organization, _SLUG, "a slug of letters, digits, - and _"
+    )
     return _Place(key, cluster, organization)
 
 

@@ -157,13 +157,17 @@ class CircleciEnvSink:
 def _place(argument: str) -> _Place:
     """Read an ``--emit-secret``. Raises SinkError."""
     name, settings = read_argument(KIND, argument, _SETTINGS)
-    require_name(KIND, name, _NAME, "letters, digits and _ that does not begin with a digit")
+    require_name(
+        KIND, name, _NAME, "a name of letters, digits and _ that does not begin with a digit"
+    )
     if len(settings) != 1:
         raise SinkError(f"{KIND}: needs context= or project=, and not both")
     if "context" in settings:
-        require_name(f"{KIND}: context=", settings["context"], _UUID, "the form of a UUID")
+        require_name(f"{KIND}: context=", settings["context"], _UUID, "a UUID")
         return _InContext(name, settings["context"].lower())
-    require_name(f"{KIND}: project=", settings["project"], _SLUG, "a slug, like gh/acme/app")
+    require_name(
+        f"{KIND}: project=", settings["project"], _SLUG, "a project slug, such as gh/acme/app"
+    )
     return _InProject(name, settings["project"])
 
 

@@ -58,8 +58,9 @@ class CommandSink:
             raise DestinationRefusedError(
                 f"{self.name} cannot be used: "
                 f"{escape_untrusted(self._words[0])} is not a program on this machine.",
-                next_step="Install it or give its full path. The action's image contains no "
-                "programs: use the client itself, or the action in the folder cli.",
+                next_step="Install it or give its full path. The action's image contains no other "
+                "programs: install the client on the runner, or use the action in the folder cli "
+                "(docs/install.md).",
             )
         return []
 

@@ -27,7 +27,10 @@ class EnvFileSink:
 
     def __init__(self, path: str, variable: str, context: SinkContext) -> None:
         if not dotenv.NAME.fullmatch(variable):
-            raise SinkError("--write-env-var-name must be letters, digits and _, no digit first")
+            raise SinkError(
+                "--write-env-var-name must be letters, digits and _, and must not begin with a "
+                "digit"
+            )
         self._variable = variable
         self.file = OwnerOnlyFile(Path(path), follow_symlinks=context.follow_symlinks)
         self.name = f"dotenv file {self.file.path} ({variable})"

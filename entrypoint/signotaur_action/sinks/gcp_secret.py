@@ -82,7 +82,7 @@ class GcpSecretSink:
                     "first, without any version"
                 )
         if _READ not in rights:
-            return [f"{self.name} may not be read; its version will verify the delivery."]
+            return [f"{self.name} cannot be read; the delivery is verified by its version."]
         return []
 
     def deliver(self, delivery: Delivery) -> None:
@@ -144,8 +144,8 @@ def _with_byte(checksum: int, byte: int) -> int:
 def _place(argument: str) -> _Place:
     """Read an ``--emit-secret``. Raises SinkError."""
     project, _, secret = argument.partition("/")
-    require_name(f"{KIND}: the project", project, _PROJECT, "a project's id or number")
-    require_name(KIND, secret, _NAME, "letters, digits, - and _ after /")
+    require_name(f"{KIND}: project", project, _PROJECT, "a project's id or number")
+    require_name(KIND, secret, _NAME, "a name of letters, digits, - and _ after /")
     return _Place(project, secret)
 
 

@@ -108,7 +108,11 @@ def _place(argument: str) -> _Place:
     if not re.fullmatch(f"{_PART}(/{_PART})?", owner):
         raise SinkError(f"{KIND}: needs OWNER/REPO/NAME, or ORG/NAME for an organization")
     require_name(
-        KIND, name, _NAME, "letters, digits and _ that is not CI and begins with no reserved prefix"
+        KIND,
+        name,
+        _NAME,
+        "a name of letters, digits and _ other than CI, that does not begin with a digit, GITEA_, "
+        "GITHUB_ or FORGEJO_",
     )
     return _Place(name.upper(), ("repos" if "/" in owner else "orgs", *owner.split("/")))
 

@@ -85,7 +85,7 @@ class GithubOutputSink(_CommandFile):
     def __init__(self, argument: str, context: SinkContext) -> None:
         name = argument or "api-key"
         if not _OUTPUT_NAME.fullmatch(name):
-            raise SinkError("github-output needs a name of letters, digits, _ and -")
+            raise SinkError("github-output: the value must be a name of letters, digits, _ and -")
         if name.lower() in _OUR_OUTPUTS:  # the runner ignores case
             raise SinkError(f"github-output:{name} is the name of another output of this action")
         super().__init__("GITHUB_OUTPUT", name, context)
@@ -96,7 +96,7 @@ class GithubEnvSink(_CommandFile):
 
     def __init__(self, argument: str, context: SinkContext) -> None:
         if not _VARIABLE_NAME.fullmatch(argument):
-            raise SinkError("github-env: needs a variable's name of letters, digits and _")
+            raise SinkError("github-env: the value must be a name of letters, digits and _")
         if _RESERVED_VARIABLES.fullmatch(argument.upper()):
             raise SinkError(f"github-env:{argument} is a variable that belongs to the runner")
         super().__init__("GITHUB_ENV", argument, context)

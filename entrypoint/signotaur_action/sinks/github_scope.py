@@ -1,4 +1,4 @@
-"""Whose secret a ``github-secret:`` names: a repository's, an environment's, an organisation's."""
+"""Whose secret a ``github-secret:`` names: a repository's, an environment's, an organization's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,23 +37,23 @@ def secret_scope(settings: Mapping[str, str], environ: Mapping[str, str]) -> Sco
     """
     store = settings.get("app", _STORES[0])
     if store not in _STORES:
-        raise SinkError(f"{KIND}: app= is one of {', '.join(_STORES)}")
+        raise SinkError(f"{KIND}: app= must be one of {', '.join(_STORES)}")
     if "org" in settings:
-        return _organisation(settings, store)
+        return _organization(settings, store)
     if "visibility" in settings:
-        raise SinkError(f"{KIND}: visibility= is only for a secret of an organisation (org=)")
+        raise SinkError(f"{KIND}: visibility= is only for a secret of an organization (org=)")
     return _repository(settings, environ, store)
 
 
-def _organisation(settings: Mapping[str, str], store: str) -> Scope:
+def _organization(settings: Mapping[str, str], store: str) -> Scope:
     if "repo" in settings or "env" in settings:
-        raise SinkError(f"{KIND}: org= excludes repo= and env=")
+        raise SinkError(f"{KIND}: org= cannot be used with repo= or env=")
     if settings.get("visibility", _VISIBILITIES[0]) not in _VISIBILITIES:
-        raise SinkError(f"{KIND}: visibility= is one of {', '.join(_VISIBILITIES)}")
-    organisation = settings["org"]
+        raise SinkError(f"{KIND}: visibility= must be one of {', '.join(_VISIBILITIES)}")
+    organization = settings["org"]
     return Scope(
-        ("orgs", organisation, store),
-        f"organisation {organisation}{_in_words(store)}",
+        ("orgs", organization, store),
+        f"organization {organization}{_in_words(store)}",
         f"Organization permissions: {_permission(store)}: write",
         "admin:org",
     )

@@ -1,4 +1,4 @@
-"""The key as a secret of GitHub: of a repository, an environment or an organisation.
+"""The key as a secret of GitHub: of a repository, an environment or an organization.
 
 https://docs.github.com/en/rest/actions/secrets, and the same of Dependabot and Codespaces. The
 value is sent in a sealed box and never returned, so a delivery is proved by its time.
@@ -42,12 +42,12 @@ class GithubSecretSink:
         secret, settings = read_argument(KIND, argument, SETTINGS)
         require_name(
             KIND, secret, r"(?!(?i:GITHUB_))[A-Za-z_][A-Za-z0-9_]*",
-            "letters, digits and _ that does not begin with GITHUB_",
+            "a name of letters, digits and _ that does not begin with a digit or GITHUB_",
         )  # fmt: skip
         self._scope = secret_scope(settings, context.environ)
         self._path = f"{self._scope.secrets}/{secret}"
         self._visibility = settings.get("visibility", "")
-        self._for_organisation = "org" in settings
+        self._for_organization = "org" in settings
         self._github = _github(context)
         self._clock = context.servers().clock
         self._public_key: tuple[str, str] | None = None
@@ -115,7 +115,7 @@ class GithubSecretSink:
     def _put(self, key: Secret, public_key: tuple[str, str]) -> Answer:
         key_id, text = public_key
         body: Json = {"encrypted_value": _sealed(key, text), "key_id": key_id}
-        if self._for_organisation:
+        if self._for_organization:
             body |= self._sharing()
         return self._github.call("PUT", self._path, body, hide=[key])
 
@@ -124,7 +124,7 @@ class GithubSecretSink:
         return self._public_key
 
     def _sharing(self) -> Json:
-        """Return who may use an organisation's secret: as asked, else as before."""
+        """Return who may use an organization's secret: as asked, else as before."""
         found = self._found()
         present = "" if found is None else found.text("visibility")
         visibility = self._visibility or present or "private"

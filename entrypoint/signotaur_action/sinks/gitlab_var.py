@@ -192,18 +192,20 @@ def _require_scope(token: Answer) -> None:
 def _place(argument: str, environ: Mapping[str, str]) -> _Place:
     """Read an ``--emit-secret``. Raises SinkError."""
     name, settings = read_argument(KIND, argument, _SETTINGS)
-    require_name(KIND, name, _NAME, "letters, digits and _")
+    require_name(KIND, name, _NAME, "a name of letters, digits and _")
     if "project" in settings and "group" in settings:
-        raise SinkError(f"{KIND}: project= excludes group=")
+        raise SinkError(f"{KIND}: project= and group= cannot be used together")
     kind = "group" if "group" in settings else "project"
     path = settings.get(kind) or environ.get("CI_PROJECT_ID", "")
     if not path:
         raise SinkError(f"{KIND}: needs project= or group= outside a GitLab job")
-    require_name(f"{KIND}: {kind}=", path, _PATH, "letters, digits and . _ - separated by slashes")
+    require_name(
+        f"{KIND}: {kind}=", path, _PATH, "names of letters, digits and . _ - with slashes between"
+    )
     scope = settings.get("scope", "")
     if scope:
         require_name(
-            f"{KIND}: scope=", scope, _SCOPE, "an environment, like production or review/*"
+            f"{KIND}: scope=", scope, _SCOPE, "an environment, such as production or review/*"
         )
     return _Place(name, (f"{kind}s", path), scope)
 

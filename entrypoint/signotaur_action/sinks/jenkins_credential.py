@@ -158,12 +158,12 @@ class JenkinsCredentialSink:
 def _place(argument: str) -> _Place:
     """Read an ``--emit-secret``. Raises SinkError."""
     identity, settings = read_argument(KIND, argument, _SETTINGS)
-    require_name(KIND, identity, _NAME, "letters, digits and . _ -")
+    require_name(KIND, identity, _NAME, "an id of letters, digits and . _ -")
     folder, domain = settings.get("folder", ""), settings.get("domain", "")
     if folder:
-        require_name(f"{KIND}: folder=", folder, _FOLDER, "a folder, like team/product")
+        require_name(f"{KIND}: folder=", folder, _FOLDER, "a folder, such as team/product")
     if domain:
-        require_name(f"{KIND}: domain=", domain, _NAME, "letters, digits and . _ -")
+        require_name(f"{KIND}: domain=", domain, _NAME, "a name of letters, digits and . _ -")
     return _Place(identity, folder, domain)
 
 

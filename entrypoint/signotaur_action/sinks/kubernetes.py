@@ -78,7 +78,7 @@ class KubernetesSink:
                 self._require_right("create")
                 return [f"{self.name} does not exist yet; it will be created."]
             if found.status == FORBIDDEN:
-                return [f"{self.name} may not be read; the answer will verify the delivery."]
+                return [f"{self.name} cannot be read; the delivery is verified by the answer."]
             self._cluster.require_success(found, self._place.needs)
             if found.member("immutable") is True:
                 raise StoreRefusedError("the Secret is immutable; replace it by one that is not")
@@ -139,9 +139,9 @@ def _place(argument: str) -> _Place:
     namespace, _, secret = whole.partition("/")
     if not secret:
         raise SinkError(f"{KIND}: needs NAMESPACE/NAME#KEY")
-    require_name(f"{KIND}: the namespace", namespace, _NAMESPACE, "small letters, digits and -")
-    require_name(f"{KIND}: the Secret", secret, _NAME, "small letters, digits, - and .")
-    require_name(f"{KIND}: the key", key, _KEY, "letters, digits, -, _ and .")
+    require_name(f"{KIND}: namespace", namespace, _NAMESPACE, "lower-case letters, digits and -")
+    require_name(f"{KIND}: Secret", secret, _NAME, "lower-case letters, digits, - and .")
+    require_name(f"{KIND}: key", key, _KEY, "letters, digits, -, _ and .")
     return _Place(namespace, secret, key)
 
 

@@ -21,7 +21,12 @@ class TeamcitySink:
     durable = False
 
     def __init__(self, argument: str, context: SinkContext) -> None:
-        require_name("teamcity", argument, r"[A-Za-z][A-Za-z0-9_.*-]*", "letters, digits, . _ * -")
+        require_name(
+            "teamcity",
+            argument,
+            r"[A-Za-z][A-Za-z0-9_.*-]*",
+            "a name of letters, digits and . _ * -",
+        )
         self._parameter = argument
         self._context = context
         self.name = f"TeamCity parameter {argument}"

@@ -121,10 +121,12 @@ class TeamcityParamSink:
 def _place(argument: str) -> _Place:
     """Read an ``--emit-secret``. Raises SinkError."""
     name, settings = read_argument(KIND, argument, _SETTINGS)
-    require_name(KIND, name, _NAME, "letters, digits and . _ - that begins with a letter")
+    require_name(KIND, name, _NAME, "a name of letters, digits and . _ - that begins with a letter")
     if "project" not in settings:
         raise SinkError(f"{KIND}: needs project=, the id of the project")
-    require_name(f"{KIND}: project=", settings["project"], _PROJECT, "letters, digits and _")
+    require_name(
+        f"{KIND}: project=", settings["project"], _PROJECT, "an id of letters, digits and _"
+    )
     return _Place(name, settings["project"])
 
 

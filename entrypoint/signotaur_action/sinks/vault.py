@@ -226,13 +226,13 @@ def _place(argument: str) -> _Place:
     whole, _, field = text.rpartition("#")
     if not whole:
         raise SinkError(f"{KIND}: needs PATH#FIELD")
-    require_name(KIND, field, _FIELD, "letters, digits and signs after the #")
+    require_name(KIND, field, _FIELD, "a field after #: ASCII characters except space, # and comma")
     first, _, rest = whole.partition("/")
     mount, path = (settings["mount"].strip("/"), whole) if "mount" in settings else (first, rest)
     if not path:
         raise SinkError(f"{KIND}: needs MOUNT/PATH#FIELD, or mount=")
-    require_name(f"{KIND}: the path", path, _PATH, "parts separated by slashes")
-    require_name(f"{KIND}: the mount", mount, _PATH, "parts separated by slashes")
+    require_name(f"{KIND}: path", path, _PATH, "names with slashes between them")
+    require_name(f"{KIND}: mount", mount, _PATH, "names with slashes between them")
     return _Place(mount, path, field)
 
 

@@ -36,7 +36,7 @@ _DESCRIPTION = Description(
 
 
 class GitHub(StandIn):
-    """GitHub, with the repositories, organisations and tokens that a test adds.
+    """GitHub, with the repositories, organizations and tokens that a test adds.
 
     With ``prefix="/api/v3"``, GitHub Enterprise Server; ``url`` is then the value of
     GITHUB_API_URL.
@@ -91,7 +91,7 @@ class GitHub(StandIn):
         return self._repositories[key]
 
     def add_organization(self, name: str) -> None:
-        """Add an organisation."""
+        """Add an organization."""
         self._organizations.add(name.lower())
 
     @property
@@ -161,7 +161,7 @@ class GitHub(StandIn):
             return found.value if found else None
 
     def visibility(self, store: str, scope: str, name: str) -> tuple[str, list[int]] | None:
-        """Return who sees an organisation's secret: the word, and the selected repositories."""
+        """Return who sees an organization's secret: the word, and the selected repositories."""
         with self.lock:
             found = self._secrets.secret(_place(store, scope), name)
             return (found.visibility, list(found.selected)) if found else None

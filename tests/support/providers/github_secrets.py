@@ -167,7 +167,7 @@ def _body_problem(body: dict[str, Any], *, organization: bool, known: set[int]) 
 
 
 def _audience_problem(body: dict[str, Any], known: set[int]) -> str | None:
-    """Check who shall see an organisation's secret; GitHub's own words are not documented."""
+    """Check who shall see an organization's secret; GitHub's own words are not documented."""
     if body["visibility"] not in VISIBILITIES:
         return f"Invalid request.\n\n{body['visibility']} is not a member of {[*VISIBILITIES]}."
     selected = body.get("selected_repository_ids")

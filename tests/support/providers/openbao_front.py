@@ -1,6 +1,6 @@
 """A front before OpenBao's own server: it records requests and commits faults.
 
-Every request is held to the published description of HashiCorp Vault
+Every request is checked against the published description of HashiCorp Vault
 (``tests/data/vault_api.json``), so that what OpenBao takes is what Vault describes.
 """
 

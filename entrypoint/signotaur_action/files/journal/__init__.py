@@ -1,7 +1,7 @@
 """The journal: the new key on disk before the first request, until the rotation is finished.
 
 A journal belongs to one key on one server. Several keys can be rotated side by side on one
-machine; a run that was cut is finished from its own journal.
+machine; a run that was interrupted is finished from its own journal.
 """
 
 from signotaur_action.files.journal.entry import belongs_to

@@ -140,7 +140,7 @@ class JournalPlace:
 
 @contextmanager
 def file_locked(file: Path) -> Iterator[list[Found]]:
-    """Keep rotations into a file out; yield the journals of those that were cut.
+    """Keep rotations into a file out; yield the journals of those that were interrupted.
 
     Raises BusyError, or DestinationRefusedError.
     """

@@ -42,8 +42,8 @@ def aws_sign_in(kind: str, context: SinkContext, service: str, region: str) -> S
     if not role or context.environ.get(KEY_ID, "").strip():  # the order of Amazon's own tools
         return None
     name = context.environ.get(SESSION_NAME, "").strip() or "signotaur-action"
-    require_name(f"{kind}: {ROLE}", role, _ROLE, "a role, like arn:aws:iam::ACCOUNT:role/NAME")
-    require_name(f"{kind}: {SESSION_NAME}", name, _NAME, "letters, digits and _+=,.@-")
+    require_name(f"{kind}: {ROLE}", role, _ROLE, "a role, such as arn:aws:iam::ACCOUNT:role/NAME")
+    require_name(f"{kind}: {SESSION_NAME}", name, _NAME, "2 to 64 letters, digits and _+=,.@-")
     id_token = _id_token(kind, context)
     access = aws_access("sts", "STS", region, context.environ)
     access = replace(access, denied_statuses=(_BAD_REQUEST, FORBIDDEN))

@@ -69,7 +69,7 @@ def entra_sign_in(kind: str, context: SinkContext, scope: str) -> SignIn:
             )
         )
         if answer.refused:
-            needs = f"a credential of the application {client} that is open to this job"
+            needs = f"a credential of the application {client} that accepts this job's ID token"
             reason = answer.text("error_description")
             raise StoreRefusedError(
                 refusal_text("Microsoft Entra", answer, reason, needs, pause=None, denied=True)

@@ -103,7 +103,7 @@ def _exchanged(context: SinkContext, client: HttpClient, provider: str, token: S
         "subjectTokenType": f"{_TYPES}jwt",
     }
     answer = client.call("POST", "/v1/token", Anonymous(), body, hide=[token])
-    return _token(context, answer, "access_token", "a provider that is open to this job")
+    return _token(context, answer, "access_token", "a provider that accepts this job's ID token")
 
 
 def _impersonated(context: SinkContext, client: HttpClient, account: str, token: Secret) -> Secret:

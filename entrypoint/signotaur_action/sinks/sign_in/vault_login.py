@@ -45,7 +45,7 @@ def vault_sign_in(login: Login, context: SinkContext) -> SignIn:
         body: Json = {name: secret.reveal() for name, secret in secrets.items()}
         path = join_path("v1", "auth", *login.path.split("/"), "login")
         answer = vault.post_anonymously(path, body | dict(login.public), [*secrets.values()])
-        vault.require_success(answer, f"a sign-in at auth/{login.path} that is open to this job")
+        vault.require_success(answer, f"a role at auth/{login.path} that accepts this sign-in")
         about = answer.member("auth")
         text = about.get("client_token") if isinstance(about, dict) else None
         if not isinstance(text, str) or not text:

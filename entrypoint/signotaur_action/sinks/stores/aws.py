@@ -91,7 +91,7 @@ def _region(kind: str, settings: Mapping[str, str], environ: Mapping[str, str]) 
     region = settings.get("region") or next(named, "")
     if not region:
         raise SinkError(f"{kind}: needs region=, or AWS_REGION in the environment")
-    require_name(f"{kind}: the region", region, _REGION, "a region, like eu-central-1")
+    require_name(f"{kind}: region", region, _REGION, "a region, such as eu-central-1")
     return region
 
 

@@ -66,7 +66,7 @@ class Access:
     unknown_statuses: Collection[int] = (UNAUTHORIZED,)
     """What the store answers to a token that it does not accept, or no longer: a new one may be."""
     pause: Callable[[Answer], float | None] = limit_pause
-    """Returns for how many seconds a rate limit holds; None where none does."""
+    """Returns for how many seconds a rate limit lasts; None where there is none."""
 
 
 SignIn = Callable[["Store"], Authentication]

@@ -23,7 +23,9 @@ def vault_store(context: SinkContext) -> Store:
     variable = names["NAMESPACE"]
     namespace = context.environ.get(variable, "")
     if namespace:
-        require_name(f"{KIND}: {variable}", namespace, _NAMESPACE, "letters, digits and signs")
+        require_name(
+            f"{KIND}: {variable}", namespace, _NAMESPACE, "ASCII characters without spaces"
+        )
         headers["X-Vault-Namespace"] = namespace
     access = replace(
         _ACCESS,
