@@ -138,7 +138,7 @@ def test_a_certificate_that_cannot_be_used_is_left_alone(
     else:
         files.certificate.write_bytes(content)
     os.kill(serving.popen.pid, signal.SIGHUP)
-    wait_until(lambda: "the former one stays" in serving.log.read_text())
+    wait_until(lambda: "the previous one stays in use" in serving.log.read_text())
     assert _serial(port) == before
 
 

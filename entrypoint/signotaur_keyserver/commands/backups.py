@@ -1,6 +1,5 @@
 """``backup`` and ``restore``: a server's data as one encrypted file."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from signotaur_keyserver.commands import data_folder
 from signotaur_keyserver.commands.errors import CommandError
 from signotaur_keyserver.commands.options import DatabaseUrl, DataDir
 from signotaur_keyserver.database.database import Database, UnsupportedDatabaseError
+from signotaur_keyserver.errors import os_reason
 from signotaur_keyserver.pki.encrypted_file import PASSPHRASE_MIN_LENGTH
 from signotaur_keyserver.service import backup as backups
 from signotaur_keyserver.service.administration import AdministrationError
@@ -89,7 +89,7 @@ def backup(
         try:
             names = backups.back_up(None if files_only else opened, data_dir, out, passphrase)
         except OSError as error:
-            raise AdministrationError(f"cannot back up to {out}: {_reason(error)}") from None
+            raise AdministrationError(f"cannot back up to {out}: {os_reason(error)}") from None
     typer.echo(f"wrote {out}: {', '.join(names)}", err=True)
 
 
@@ -106,7 +106,7 @@ def restore(
         with _empty(database) as into:
             contents = backups.restore(file, passphrase, data_dir, into)
     except OSError as error:
-        raise AdministrationError(f"cannot restore to {data_dir}: {_reason(error)}") from None
+        raise AdministrationError(f"cannot restore to {data_dir}: {os_reason(error)}") from None
     _print_contents("restored", contents)
     if contents.keys is None:
         return
@@ -146,7 +146,7 @@ def _contents_of(file: Path, passphrase: str) -> Contents:
     try:
         return backups.verify_backup(file, passphrase)
     except OSError as error:
-        raise AdministrationError(f"cannot read {file}: {_reason(error)}") from None
+        raise AdministrationError(f"cannot read {file}: {os_reason(error)}") from None
 
 
 def _print_contents(what: str, contents: Contents) -> None:
@@ -163,13 +163,9 @@ def _passphrase(file: str) -> str:
                 line = opened.readline()
         passphrase = line.rstrip(b"\r\n").decode()
     except OSError as error:
-        raise CommandError(f"cannot read {file}: {_reason(error)}") from None
+        raise CommandError(f"cannot read {file}: {os_reason(error)}") from None
     except UnicodeDecodeError:
         raise CommandError("--passphrase-file: the passphrase is not UTF-8") from None
     if not passphrase:
         raise CommandError("--passphrase-file: the first line is empty")
     return passphrase
-
-
-def _reason(error: OSError) -> str:
-    return os.strerror(error.errno) if error.errno else "unknown"

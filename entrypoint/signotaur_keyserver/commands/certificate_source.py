@@ -11,6 +11,7 @@ import typer
 
 from signotaur_keyserver.commands.errors import CommandError
 from signotaur_keyserver.commands.options import duration
+from signotaur_keyserver.errors import os_reason
 from signotaur_keyserver.pki.material import Material, MaterialError, from_files, from_pfx
 from signotaur_keyserver.pki.selfsigned import KeyType, self_signed
 from signotaur_keyserver.pki.subjects import subject_name
@@ -117,5 +118,4 @@ def _content(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else "unknown"
-        raise CommandError(f"cannot read {file}: {reason}") from None
+        raise CommandError(f"cannot read {file}: {os_reason(error)}") from None

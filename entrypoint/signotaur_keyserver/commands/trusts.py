@@ -11,6 +11,7 @@ from signotaur_keyserver.commands.errors import CommandError
 from signotaur_keyserver.commands.options import AsJson, DatabaseUrl, DataDir, duration
 from signotaur_keyserver.domain.policy import Purpose
 from signotaur_keyserver.domain.trusts import PLATFORMS, Trust
+from signotaur_keyserver.errors import os_reason
 from signotaur_keyserver.service import trusts
 from signotaur_wire.members import Json, format_time
 
@@ -163,6 +164,6 @@ def _content(option: str, file: Path) -> str:
             raise CommandError(f"{option}: {file} is longer than {_LARGEST_FILE} bytes")
         return content.decode()
     except OSError as error:
-        raise CommandError(f"{option}: cannot read {file}: {error.strerror}") from None
+        raise CommandError(f"{option}: cannot read {file}: {os_reason(error)}") from None
     except ValueError:
         raise CommandError(f"{option}: {file} is not text") from None

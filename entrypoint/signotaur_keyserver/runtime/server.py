@@ -20,6 +20,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from signotaur_keyserver.api.app import KeyServer
+from signotaur_keyserver.errors import os_reason
 from signotaur_keyserver.runtime.acceptor import Acceptor
 from signotaur_keyserver.runtime.bounded_http import BoundedHttp
 from signotaur_keyserver.runtime.check_turn import CheckTurn
@@ -84,7 +85,7 @@ def listen(host: str, port: int) -> socket.socket:
         info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(info[4][:2], family=info[0], backlog=_BACKLOG)
     except OSError as error:
-        raise ServerError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+        raise ServerError(f"cannot listen on {host} port {port}: {os_reason(error)}") from error
 
 
 def _within_open_files(limits: Limits) -> Limits:
@@ -178,8 +179,10 @@ class Server(uvicorn.Server):
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
             self.config.ssl.load_cert_chain(certificate, key)
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else type(error).__name__
-            _log.error("the certificate was not reloaded; the former one stays: %s", reason)
+            _log.error(
+                "the certificate was not reloaded; the previous one stays in use: %s",
+                os_reason(error),
+            )
         else:
             _log.info("the certificate was reloaded")
 

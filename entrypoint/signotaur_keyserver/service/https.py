@@ -14,6 +14,7 @@ from threading import Timer
 from urllib.parse import urlsplit
 
 from signotaur_keyserver.domain.addresses import is_public
+from signotaur_keyserver.errors import os_reason
 
 SECONDS = 10.0
 """For everything after the look-up of the name."""
@@ -62,7 +63,7 @@ class HttpsClient:
         # A UnicodeError is raised for a name that no name server could know, and for a path that
         # is not ASCII.
         except (OSError, http.client.HTTPException, UnicodeError) as error:
-            raise HttpsError(f"no answer: {_reason(error)}") from None
+            raise HttpsError(f"no answer: {os_reason(error)}") from None
 
     def _exchange(
         self,
@@ -115,9 +116,3 @@ class _Connection(http.client.HTTPSConnection):
         if self.sock is not None:
             with suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return type(error).__name__
