@@ -1,4 +1,4 @@
-"""At most three unconfirmed successors: which make room, and which may not be touched."""
+"""At most three candidates: which make room, and which may not be touched."""
 
 from uuid import uuid4
 

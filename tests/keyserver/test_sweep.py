@@ -1,4 +1,4 @@
-"""Held rotations and due revocations: true at once, made permanent by a sweep, told once."""
+"""Stalled rotations and due revocations: true at once, made permanent by a sweep, told once."""
 
 from datetime import datetime, timedelta
 from threading import Barrier, Thread

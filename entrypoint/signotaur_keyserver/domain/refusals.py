@@ -214,7 +214,7 @@ def too_many_candidates(candidates: Sequence[Rotation]) -> RefusedError:
     return RefusedError(
         Problem.TOO_MANY_CANDIDATES,
         409,
-        f"{MAX_CANDIDATES} unconfirmed successors of this key are in use: confirm one, or ask an "
+        f"{MAX_CANDIDATES} candidates of this key are in use: confirm one, or ask an "
         "administrator to revoke one.",
         members={"candidateKeyIds": [candidate.new_key_id for candidate in candidates]},
     )
