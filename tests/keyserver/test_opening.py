@@ -1,4 +1,4 @@
-"""PUT /rotations/{uuid}: who may open one, what a repeat does, and who holds the lease."""
+"""PUT /rotations/{uuid}: who may open one, what a repeat does, and who owns the lease."""
 
 from datetime import datetime, timedelta
 from uuid import uuid4

@@ -125,4 +125,4 @@ def require_url(url: str) -> None:
     if not usable:
         raise WebhookUrlError("a URL is https://HOST/PATH")
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise WebhookUrlError("a URL holds neither a user name nor a fragment")
+        raise WebhookUrlError("a URL must not contain a user name, a password or a fragment")

@@ -126,7 +126,9 @@ def delete(database: Database, actor: Actor, key_id: int) -> None:
     with change_of(database, actor, (key_id,)) as this:
         key = this.key(key_id)
         if key.state(this.now) not in (KeyState.REVOKED, KeyState.EXPIRED):
-            raise refusals.not_possible("Only a key that was revoked or has expired is deleted.")
+            raise refusals.not_possible(
+                "Only a key that was revoked or has expired can be deleted."
+            )
         _delete(this, [key])
 
 
@@ -160,7 +162,7 @@ def _lifetime(days: int | None) -> timedelta | None:
         return None
     if days not in LIFETIMES:
         choices = ", ".join(str(each) for each in LIFETIMES)
-        fault = f"A key lives for {choices} days, or for ever."
+        fault = f"Choose {choices} days, or never."
         raise refusals.invalid_fields({"lifetimeDays": fault})
     return timedelta(days=days)
 
@@ -184,9 +186,11 @@ def _owner(this: PersonChange, name: str | None) -> User:
     person = this.actor.person
     if name is None or name == person.name:
         return User(person.id, person.name, person.admin, person.enabled)
-    user = users.find(this.connection, name) if this.actor.owner_id is None else None
+    if this.actor.owner_id is not None:
+        raise refusals.invalid_fields({"owner": "You can create keys for yourself only."})
+    user = users.find(this.connection, name)
     if user is None:
-        raise refusals.invalid_fields({"owner": "There is no such user, or it is not you."})
+        raise refusals.invalid_fields({"owner": "There is no such user."})
     return user
 
 

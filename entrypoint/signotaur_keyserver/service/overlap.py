@@ -18,7 +18,9 @@ def abort(database: Database, actor: Actor, new_key_id: int, *, even_if_used: bo
     Raises RefusedError.
     """
     if even_if_used and actor.owner_id is not None:
-        raise refusals.not_allowed("Only an administrator aborts a rotation whose key was used.")
+        raise refusals.not_allowed(
+            "Only an administrator can abort a rotation whose new key was used."
+        )
     with change_of(database, actor, (new_key_id,)) as this:
         rotation, _old = this.rotation_of(new_key_id)
         rules.require_abortable(rotation, this.now, even_if_used=even_if_used)

@@ -98,7 +98,9 @@ def edit_person(database: Database, by: Person, user_id: int, edit: Edit) -> Non
         with suppress(_InUseError), database.write() as connection:
             _edit(connection, database.clock.now(connection), by, user_id, edit)
             return
-    raise DatabaseUnavailableError("the user is in use all the time")
+    raise DatabaseUnavailableError(
+        "the user was changed by others during every attempt: nothing was changed; try again"
+    )
 
 
 def _edit(connection: Connection, now: datetime, by: Person, user_id: int, edit: Edit) -> None:
@@ -160,7 +162,7 @@ def change_password(
         found = people.password_of(connection, person.name)
     old_hash = None if found is None else found[1]
     if not passwords.matches(old_hash, current):
-        raise refusals.invalid_fields({"current": "This is not your password."})
+        raise refusals.invalid_fields({"current": "The current password is wrong."})
     fault = "The new password must differ." if new == current else rules.fault(new, person.name)
     if fault is not None:
         raise refusals.invalid_fields({"new": fault})

@@ -86,7 +86,7 @@ class RotationView:
     """When a person changed the end."""
     auto_revoke: bool
     destinations: tuple[DestinationView, ...] | None
-    """How each got the new key, as the client told it; null: it did not tell."""
+    """How each got the new key, as the client reported it; null: it did not."""
     new_key_used: bool
     """Whether the new key was used, so that it may be in a destination."""
 
