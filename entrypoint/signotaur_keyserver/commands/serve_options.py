@@ -160,10 +160,10 @@ def given_tls(
 
 def interval(text: str) -> timedelta:
     """Return the time between two sweeps."""
-    given = duration("--sweep-interval", text)
-    if not given:
+    length = duration("--sweep-interval", text)
+    if not length:
         raise CommandError("--sweep-interval: must be longer than zero")
-    return given
+    return length
 
 
 def leak_reports(file: Path | None, *, disable: bool) -> LeakReports | None:

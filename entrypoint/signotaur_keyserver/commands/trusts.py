@@ -124,11 +124,11 @@ def list_trusts(
 ) -> None:
     """List every trust with its claims; ~ is before a pattern."""
     with data_folder.existing(data_dir, database) as opened:
-        found = trusts.list_trusts(opened)
+        listed = trusts.list_trusts(opened)
     if as_json:
-        typer.echo(json.dumps([_as_json(each) for each in found], indent=2))
+        typer.echo(json.dumps([_as_json(each) for each in listed], indent=2))
         return
-    for each in found:
+    for each in listed:
         claims = ", ".join(map(str, each.rules))
         typer.echo(f"{each.id:>6}  {each.issuer}  {each.user} may {each.purpose}  {claims}")
 

@@ -106,8 +106,8 @@ def url_of(listener: socket.socket, *, secure: bool) -> str:
     address = ip_address(host)
     if address.is_unspecified:
         host = "::1" if isinstance(address, IPv6Address) else "127.0.0.1"
-    shown = f"[{host}]" if ":" in host else host
-    return f"{'https' if secure else 'http'}://{shown}:{port}"
+    host_part = f"[{host}]" if ":" in host else host
+    return f"{'https' if secure else 'http'}://{host_part}:{port}"
 
 
 class Server(uvicorn.Server):

@@ -29,8 +29,8 @@ class HttpsError(Exception):
 
 def look_up(host: str, port: int) -> list[str]:
     """Return the addresses of a name. Raises OSError."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(each[4][0]) for each in found]
+    infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(each[4][0]) for each in infos]
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,12 @@ class HttpsClient:
             connection.close()
 
     def _address(self, host: str, port: int) -> str:
-        found = self.look_up(host, port)
-        if not found:
+        addresses = self.look_up(host, port)
+        if not addresses:
             raise HttpsError("the name has no address")
-        if not self.allow_private and not all(is_public(each) for each in found):
+        if not self.allow_private and not all(is_public(each) for each in addresses):
             raise HttpsError("the name leads to an address that is not public")
-        return found[0]
+        return addresses[0]
 
 
 class _Connection(http.client.HTTPSConnection):

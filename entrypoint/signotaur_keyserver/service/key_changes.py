@@ -147,14 +147,14 @@ def clean_up(database: Database, actor: Actor, categories: Sequence[KeyStatus]) 
     if not categories or not all(each.is_cleanable for each in categories):
         raise refusals.invalid_fields({"categories": "Choose at least one category."})
     with change_of(database, actor) as this:
-        found = key_list.of_status(
+        to_delete = key_list.of_status(
             this.connection, actor.owner_id, categories, this.now, CLEAN_UP_LIMIT
         )
-        for each in found:
+        for each in to_delete:
             if each.status is KeyStatus.DISABLED:
                 revoke_alive(this.connection, each.key, this.now, this.by)
-        _delete(this, [each.key for each in found])
-        return len(found)
+        _delete(this, [each.key for each in to_delete])
+        return len(to_delete)
 
 
 def _lifetime(days: int | None) -> timedelta | None:

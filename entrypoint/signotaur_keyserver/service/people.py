@@ -159,8 +159,8 @@ def change_password(
     """
     person = session.person
     with database.read() as connection:
-        found = people.password_of(connection, person.name)
-    old_hash = None if found is None else found[1]
+        stored = people.password_of(connection, person.name)
+    old_hash = None if stored is None else stored[1]
     if not passwords.matches(old_hash, current):
         raise refusals.invalid_fields({"current": "The current password is wrong."})
     fault = "The new password must differ." if new == current else rules.fault(new, person.name)

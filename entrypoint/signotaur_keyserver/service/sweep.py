@@ -80,9 +80,9 @@ def _batch(database: Database) -> _Batch:
         revoked = due_keys.revoke_due(connection, now, BATCH)
         held = rotations.hold_ended(connection, now, BATCH)
         expiring, complete = _expiring(connection, now)
-        found = [*map(_revoked, revoked), *map(_stalled, held), *expiring]
-        if found:
-            events.write(connection, now, *found)
+        new_events = [*map(_revoked, revoked), *map(_stalled, held), *expiring]
+        if new_events:
+            events.write(connection, now, *new_events)
         return _Batch(
             tuple(key_id for key_id, _reason in revoked),
             tuple(rotation_id for rotation_id, _old, _new in held),

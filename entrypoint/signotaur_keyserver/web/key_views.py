@@ -168,10 +168,10 @@ def rotation_view(rotation: Rotation, now: datetime) -> RotationView:
 
 def link_view(link: Link, now: datetime) -> LinkView:
     """Describe a key in its lineage."""
-    made = None if link.rotation is None else rotation_view(link.rotation, now)
+    rotation = None if link.rotation is None else rotation_view(link.rotation, now)
     uses = tuple(_use_view(use) for use in link.late_uses)
-    shown = key_view(link.key, link.status, now)
-    return LinkView(shown, made, link.in_overlap, link.extension_days, uses)
+    key = key_view(link.key, link.status, now)
+    return LinkView(key, rotation, link.in_overlap, link.extension_days, uses)
 
 
 def _destinations(stored: Sequence[Json] | None) -> tuple[DestinationView, ...] | None:
