@@ -36,7 +36,7 @@ _TRIES = 10
 
 @dataclass(frozen=True)
 class Contents:
-    """What a verified backup holds."""
+    """What a verified backup contains."""
 
     files: tuple[str, ...]
     keys: int | None
