@@ -300,13 +300,13 @@ def test_the_commands(tmp_path: Path, out: Path, run: Callable[..., tuple[int, s
         code, told, err = run("backup", f"--out={out}", folder)
     files = "ca.pem, keyserver.db, master.key, server-key.pem, server.pem"
     assert (code, told, err) == (0, "", f"wrote {out}: {files}\n")
-    assert run("backup", f"--verify={out}") == (0, "", f"intact: {files}, 1 keys\n")
+    assert run("backup", f"--verify={out}") == (0, "", f"intact: {files}; keys: 1\n")
     command("key", "add", "--user=ci", "--name=later", folder)
     code, told, err = run("restore", str(out), f"--data-dir={new}", f"--compare={data_dir}")
     assert code == 0
     assert told.startswith("key 2 (later): now active, expires ")
-    assert told.endswith("; here unknown\n")
-    assert "unknown to it, and keys that were revoked since are valid again" in err
+    assert told.endswith("; in the backup unknown\n")
+    assert "are missing, and keys that were revoked since then are valid again" in err
     assert run("restore", str(out), f"--data-dir={new}")[0] == 1
     with Process(new, "--self-signed") as restored:
         assert restored.ready["caFile"] == f"{new}/ca.pem"

@@ -267,7 +267,7 @@ def test_an_overlap_is_extended_once_and_ended(pages: Pages) -> None:
     visitor.get("/keys/2")
     wrong = visitor.post("/keys/2/rotation/extension", {"days": "24"})
     assert wrong.status_code == 422
-    assert "From 1 to 23 days." in text_of(wrong)
+    assert "Choose 1 to 23 days." in text_of(wrong)
     assert visitor.post("/keys/2/rotation/extension", {"days": "9"}).status_code == 303
     end = datetime.fromisoformat(world.now.self(old).json()["revokesAt"])
     assert end - datetime.fromisoformat(before) == timedelta(days=9)

@@ -64,7 +64,7 @@ def master_key(empty_world: World) -> None:
     [
         ("longestLifeDays", "0", "The longest life must be from 1 to 36500."),
         ("longestLifeDays", "many", "This is not a number."),
-        ("longestLifeDays", "", "A required expiry needs a longest life"),
+        ("longestLifeDays", "", "To require an expiry, set the longest life"),
         ("overlapDaysMax", "31", "An overlap is 0 to 30 days"),
         ("networks", "192.0.2.1/24", "A network is written like 192.0.2.0/24"),
         ("requestsPerMinute", "1000001", "Requests per minute must be from 1 to 1000000."),

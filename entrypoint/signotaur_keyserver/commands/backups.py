@@ -111,18 +111,25 @@ def restore(
     if contents.keys is None:
         return
     typer.echo(
-        "keys that were added or rotated after the backup are unknown to it, and keys that were "
-        "revoked since are valid again: compare with a newer data folder, or ask their owners",
+        "keys that were added or rotated after the backup are missing, and keys that were revoked "
+        "since then are valid again",
         err=True,
     )
     if compare is None:
+        typer.echo(
+            "if you have a newer data folder, restore again to an empty folder with --compare: it "
+            "lists these keys; otherwise ask the owners of the keys",
+            err=True,
+        )
         return
     with (
         data_folder.prepared(data_dir, database) as restored,
         data_folder.existing(compare, None) as newer,
     ):
         for each in backups.differences(restored, newer):
-            typer.echo(f"key {each.key_id} ({each.name}): now {each.now}; here {each.in_backup}")
+            typer.echo(
+                f"key {each.key_id} ({each.name}): now {each.now}; in the backup {each.in_backup}"
+            )
 
 
 @contextmanager
@@ -150,7 +157,7 @@ def _contents_of(file: Path, passphrase: str) -> Contents:
 
 
 def _print_contents(what: str, contents: Contents) -> None:
-    keys = "" if contents.keys is None else f", {contents.keys} keys"
+    keys = "" if contents.keys is None else f"; keys: {contents.keys}"
     typer.echo(f"{what}: {', '.join(contents.files)}{keys}", err=True)
 
 

@@ -71,10 +71,11 @@ def require_one_of(*choices: bool) -> None:
         raise CommandError("give exactly one of --pfx, --cert with --key, or --self-signed")
 
 
-def require_with(option: str, given: bool, *others: object) -> None:  # noqa: FBT001
+def require_with(option: str, given: bool, **others: object) -> None:  # noqa: FBT001
     """Raise CommandError if an option is given without the one that it belongs to."""
-    if not given and any(other is not None for other in others):
-        raise CommandError(f"an option was given that can only be used with {option}")
+    alone = [f"--{name.replace('_', '-')}" for name, value in others.items() if value is not None]
+    if not given and alone:
+        raise CommandError(f"{' and '.join(alone)} can only be used with {option}")
 
 
 def pfx_maker(pfx: Path, password_file: Path | None, password_env: str | None) -> Maker:

@@ -122,7 +122,7 @@ def list_trusts(
     as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
     database: DatabaseUrl = None,
 ) -> None:
-    """List every trust with its claims; ~ is before a pattern."""
+    """List every trust with its claims: NAME=VALUE, or NAME~PATTERN."""
     with data_folder.existing(data_dir, database) as opened:
         listed = trusts.list_trusts(opened)
     if as_json:

@@ -96,7 +96,11 @@ def _within_open_files(limits: Limits) -> Limits:
         soft = hard
     if soft == resource.RLIM_INFINITY or soft - _OTHER_DESCRIPTORS >= limits.connections:
         return limits
-    _log.warning("the limit of %d open files allows fewer connections than configured", soft)
+    _log.warning(
+        "the limit of %d open files allows fewer connections than --max-connections: raise the "
+        "limit (ulimit -n)",
+        soft,
+    )
     return replace(limits, connections=max(2, soft - _OTHER_DESCRIPTORS))
 
 

@@ -24,7 +24,7 @@ Lookup = Callable[[str, int], list[str]]
 
 
 class HttpsError(Exception):
-    """There was no answer. The message holds nothing that the other side sent."""
+    """There was no answer. The message contains nothing that the other side sent."""
 
 
 def look_up(host: str, port: int) -> list[str]:
@@ -59,7 +59,7 @@ class HttpsClient:
             connection = _Connection(host, port, self._address(host, port), tls, self.seconds)
             return self._exchange(connection, method, target, body, headers, most)
         except ssl.SSLCertVerificationError:
-            raise HttpsError("the receiver's certificate is not trusted") from None
+            raise HttpsError("the other server's certificate is not trusted") from None
         # A UnicodeError is raised for a name that no name server could know, and for a path that
         # is not ASCII.
         except (OSError, http.client.HTTPException, UnicodeError) as error:

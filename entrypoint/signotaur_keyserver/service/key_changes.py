@@ -63,7 +63,8 @@ def create_key(
             )
         except keys.KeyExistsError:
             raise refusals.not_possible(
-                "This form was sent before. Its key exists, and is not shown again."
+                "This form was sent before. Its key exists and is not shown again. If you do not "
+                "have it, regenerate it."
             ) from None
         return CreatedKey(key_id, text)
 
@@ -73,7 +74,9 @@ def set_enabled(database: Database, actor: Actor, key_id: int, *, enabled: bool)
     with change_of(database, actor, (key_id,)) as this:
         key = this.key(key_id)
         if key.state(this.now) in (KeyState.REVOKED, KeyState.EXPIRED):
-            raise refusals.not_possible("The key can never be used again.")
+            raise refusals.not_possible(
+                "The key was revoked or has expired. It can be neither enabled nor disabled."
+            )
         if key.enabled is enabled:
             return
         keys.set_enabled(this.connection, key_id, enabled=enabled)

@@ -40,7 +40,7 @@ def extend_overlap(database: Database, actor: Actor, new_key_id: int, days: int)
         rotation, old = this.rotation_of(new_key_id)
         most = rules.days_to_extend(rotation, old, this.now)
         if not 1 <= days <= most:
-            raise refusals.invalid_fields({"days": f"From 1 to {most} days."})
+            raise refusals.invalid_fields({"days": f"Choose 1 to {most} days."})
         end = rotation.overlap_end_utc + timedelta(days=days)
         keys.arm(this.connection, old.id, end, old.revoke_reason or "rotated")
         keys.note_old_key_deadline(this.connection, new_key_id, end)

@@ -32,6 +32,7 @@ ROLES = (ROTATOR, AUDITOR)
 """Roles that mean something to this server; a user may have others."""
 
 
+_NOT_NEW = "The new password must not be the current one."
 _TRIES = 200
 """Of a rename, each after the transaction that had the user could go on."""
 
@@ -163,7 +164,7 @@ def change_password(
     old_hash = None if stored is None else stored[1]
     if not passwords.matches(old_hash, current):
         raise refusals.invalid_fields({"current": "The current password is wrong."})
-    fault = "The new password must differ." if new == current else rules.fault(new, person.name)
+    fault = _NOT_NEW if new == current else rules.fault(new, person.name)
     if fault is not None:
         raise refusals.invalid_fields({"new": fault})
     new_hash = passwords.hash(new)
