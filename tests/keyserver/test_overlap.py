@@ -6,14 +6,14 @@ from uuid import uuid4
 import pytest
 
 from keyserver.actors import actor, administrator, faults
-from keyserver.harness import NewKey, World, problem
+from keyserver.harness import NewKey, ServerHarness, problem
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.service import key_changes, overlap_changes
 
 pytestmark = pytest.mark.both_databases
 
 
-def test_an_unused_candidate_is_aborted_by_its_owner(world: World) -> None:
+def test_an_unused_candidate_is_aborted_by_its_owner(world: ServerHarness) -> None:
     old = world.key()
     opened = world.now.open(old)
     overlap_changes.abort(world.database, actor(world), 2)
@@ -24,7 +24,9 @@ def test_an_unused_candidate_is_aborted_by_its_owner(world: World) -> None:
         overlap_changes.abort(world.database, actor(world), 2)
 
 
-def test_a_used_candidate_is_aborted_only_by_an_administrator_who_says_so(world: World) -> None:
+def test_a_used_candidate_is_aborted_only_by_an_administrator_who_says_so(
+    world: ServerHarness,
+) -> None:
     opened = world.now.open(world.key())
     assert world.now.self(opened.new.text).status_code == 200
     owner, root = actor(world), administrator(world)
@@ -39,7 +41,7 @@ def test_a_used_candidate_is_aborted_only_by_an_administrator_who_says_so(world:
     assert problem(world.now.self(opened.new.text)) == (401, "key-revoked")
 
 
-def test_an_overlap_is_extended_once(world: World) -> None:
+def test_an_overlap_is_extended_once(world: ServerHarness) -> None:
     later = world.at("9d")
     old = world.key()
     rotated = world.now.rotate(old, overlap_days=7)
@@ -58,7 +60,7 @@ def test_an_overlap_is_extended_once(world: World) -> None:
     assert (event["key_id"], event["data"]["days"]) == (1, 5)
 
 
-def test_an_overlap_has_thirty_days_at_most(world: World) -> None:
+def test_an_overlap_has_thirty_days_at_most(world: ServerHarness) -> None:
     world.now.rotate(world.key(), overlap_days=7)
     for days in (0, 24, 1000):
         with pytest.raises(RefusedError) as refused:
@@ -69,19 +71,21 @@ def test_an_overlap_has_thirty_days_at_most(world: World) -> None:
 
 
 @pytest.mark.parametrize("request_", [{"overlap_days": 30}, {"auto_revoke": False}])
-def test_what_has_no_end_to_extend_is_refused(world: World, request_: dict[str, object]) -> None:
+def test_what_has_no_end_to_extend_is_refused(
+    world: ServerHarness, request_: dict[str, object]
+) -> None:
     world.now.rotate(world.key(), **request_)
     with pytest.raises(RefusedError, match="not-possible"):
         overlap_changes.extend_overlap(world.database, actor(world), 2, 1)
 
 
-def test_an_overlap_that_is_over_is_not_extended(world: World) -> None:
+def test_an_overlap_that_is_over_is_not_extended(world: ServerHarness) -> None:
     world.now.rotate(world.key(), overlap_days=0)
     with pytest.raises(RefusedError, match="not-possible"):
         overlap_changes.extend_overlap(world.database, actor(world), 2, 1)
 
 
-def test_a_rotation_that_is_not_confirmed_has_no_overlap(world: World) -> None:
+def test_a_rotation_that_is_not_confirmed_has_no_overlap(world: ServerHarness) -> None:
     world.now.open(world.key())
     with pytest.raises(RefusedError, match="not-possible"):
         overlap_changes.extend_overlap(world.database, actor(world), 2, 1)
@@ -89,7 +93,7 @@ def test_a_rotation_that_is_not_confirmed_has_no_overlap(world: World) -> None:
         overlap_changes.end_overlap(world.database, actor(world), 2)
 
 
-def test_a_deadline_that_another_rotation_set_is_not_extended(world: World) -> None:
+def test_a_deadline_that_another_rotation_set_is_not_extended(world: ServerHarness) -> None:
     old = world.key()
     world.now.rotate(old, overlap_days=3)
     world.now.rotate(old, overlap_days=9, again=True)
@@ -98,7 +102,10 @@ def test_a_deadline_that_another_rotation_set_is_not_extended(world: World) -> N
 
 
 @pytest.mark.parametrize("auto_revoke", [True, False])
-def test_an_overlap_that_is_ended_revokes_the_old_key_now(world: World, auto_revoke: bool) -> None:  # noqa: FBT001
+def test_an_overlap_that_is_ended_revokes_the_old_key_now(
+    world: ServerHarness,
+    auto_revoke: bool,  # noqa: FBT001
+) -> None:
     old = world.key()
     rotated = world.now.rotate(old, auto_revoke=auto_revoke)
     overlap_changes.end_overlap(world.database, actor(world), 2)
@@ -109,7 +116,7 @@ def test_an_overlap_that_is_ended_revokes_the_old_key_now(world: World, auto_rev
     assert world.sweep("40d").revoked_key_ids == ()
 
 
-def test_the_last_key_that_is_left_is_not_revoked_with_its_overlap(world: World) -> None:
+def test_the_last_key_that_is_left_is_not_revoked_with_its_overlap(world: ServerHarness) -> None:
     old = world.key()
     world.now.rotate(old)
     key_changes.revoke(world.database, actor(world), 2)
@@ -119,7 +126,7 @@ def test_the_last_key_that_is_left_is_not_revoked_with_its_overlap(world: World)
     assert world.now.rotate(old, again=True).answer["state"] == "confirmed"
 
 
-def test_an_ended_overlap_does_not_make_its_key_a_lost_one(world: World) -> None:
+def test_an_ended_overlap_does_not_make_its_key_a_lost_one(world: ServerHarness) -> None:
     first = world.key()
     second = world.now.rotate(first).new.text
     world.now.self(second)

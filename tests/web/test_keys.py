@@ -7,7 +7,7 @@ import pytest
 import requests
 from sqlalchemy import insert
 
-from keyserver.harness import World, problem
+from keyserver.harness import ServerHarness, problem
 from keyserver.statements import executed
 from keyserver.uses import use
 from signotaur_keyserver.domain.schema import keys
@@ -327,7 +327,7 @@ def test_the_list_of_thousands_of_keys_costs_the_same_statements(pages: Pages) -
     assert 0 < counts[0] == counts[1]
 
 
-def _many(world: World, amount: int) -> None:
+def _many(world: ServerHarness, amount: int) -> None:
     with world.database.write() as connection:
         now = world.database.clock.now(connection)
         start = connection.execute(keys.select()).all()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from keyserver.harness import World, problem
+from keyserver.harness import ServerHarness, problem
 from signotaur_keyserver.domain.policy import Policy
 from signotaur_keyserver.service import policies, webhooks
 from signotaur_keyserver.service.administration import AdministrationError
@@ -54,7 +54,7 @@ def test_the_policy_is_changed_and_shown(pages: Pages) -> None:
 
 
 @pytest.fixture(autouse=True)
-def master_key(empty_world: World) -> None:
+def master_key(empty_world: ServerHarness) -> None:
     """The master key is made with the first event."""
     empty_world.user("first")
 
