@@ -2,7 +2,7 @@
 
 import pytest
 
-from keyserver.harness import World
+from keyserver.harness import ServerHarness
 from signotaur_keyserver.domain.records import Person
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.service import administration
@@ -10,20 +10,20 @@ from signotaur_keyserver.service.person_transaction import Actor
 from signotaur_keyserver.store import people
 
 
-def person(world: World, name: str = "ci", *, admin: bool = False) -> Person:
+def person(world: ServerHarness, name: str = "ci", *, admin: bool = False) -> Person:
     if name != "ci":
         administration.add_user(world.database, name, admin=admin, roles=[])
     with world.database.read() as connection:
         return next(each for each in people.every(connection) if each.name == name)
 
 
-def actor(world: World) -> Actor:
+def actor(world: ServerHarness) -> Actor:
     """The owner of the keys that ``world.key`` makes."""
     found = person(world)
     return Actor(found, found.id, "192.0.2.1")
 
 
-def administrator(world: World) -> Actor:
+def administrator(world: ServerHarness) -> Actor:
     return Actor(person(world, "root", admin=True), None)
 
 

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from keyserver.harness import Client, Json, World
+from keyserver.harness import Client, Json, ServerHarness
 from signotaur_keyserver.domain.records import Certificate
 from signotaur_keyserver.pki.material import Material, checked
 from signotaur_keyserver.pki.selfsigned import KeyType, self_signed
@@ -56,7 +56,7 @@ def without_usage() -> Material:
 
 
 def add(
-    world: World,
+    world: ServerHarness,
     label: str = "production",
     made: Material | None = None,
     users: Sequence[str] = ("ci",),

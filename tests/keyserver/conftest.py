@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from keyserver.harness import World
+from keyserver.harness import ServerHarness
 from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.database.migrate import migrate
 from signotaur_keyserver.service.known_keys import KnownKeys
 from support.postgresql import Cluster, programs
 
 LEFT_WORLDS = 3
-LeftWorld = tuple[World, Callable[[], None]]
+LeftWorld = tuple[ServerHarness, Callable[[], None]]
 """A world, and what removes its database."""
 
 
@@ -85,16 +85,16 @@ def empty_world(
     tmp_path: Path,
     left_worlds: list[LeftWorld],
     request: pytest.FixtureRequest,
-) -> Iterator[World]:
+) -> Iterator[ServerHarness]:
     """A world without users."""
     file = tmp_path / "keyserver.db"
     if dialect == "sqlite":
         shutil.copyfile(request.getfixturevalue("template"), file)
-        world, remove = World(file), _nothing
+        world, remove = ServerHarness(file), _nothing
     else:
         cluster: Cluster = request.getfixturevalue("cluster")
         name = cluster.create(request.getfixturevalue("postgresql_template"))
-        world, remove = World(file, cluster.url(name)), lambda: cluster.drop(name)
+        world, remove = ServerHarness(file, cluster.url(name)), lambda: cluster.drop(name)
     yield world
     world.leave()
     left_worlds.append((world, remove))
@@ -103,7 +103,7 @@ def empty_world(
 
 
 @pytest.fixture
-def world(empty_world: World) -> World:
+def world(empty_world: ServerHarness) -> ServerHarness:
     """A world with the user ci, who may rotate."""
     empty_world.user()
     return empty_world
@@ -131,7 +131,7 @@ def _nothing() -> None:
 
 
 @pytest.fixture
-def known(world: World) -> Iterator[KnownKeys]:
+def known(world: ServerHarness) -> Iterator[KnownKeys]:
     """The keys that a server keeps in memory, over the test's database."""
     known = KnownKeys(world.database)
     known.start()

@@ -4,7 +4,7 @@ from typing import Any
 
 import requests
 
-from keyserver.harness import Client, World
+from keyserver.harness import Client, ServerHarness
 from signotaur_keyserver.domain.trusts import ClaimRule
 from signotaur_keyserver.service import trusts
 from signotaur_wire.exchange import GRANT_TYPE, JWT
@@ -15,7 +15,7 @@ AUDIENCE = "https://keys.example.com"
 REPOSITORY = ClaimRule("repository", "octo-org/octo-repo")
 
 
-def trusting(world: World, issuer: OidcIssuer, *rules: ClaimRule, **changes: Any) -> int:
+def trusting(world: ServerHarness, issuer: OidcIssuer, *rules: ClaimRule, **changes: Any) -> int:
     """Trust an issuer for the user ci; return the trust's id."""
     given: dict[str, Any] = {
         "issuer": issuer.url,

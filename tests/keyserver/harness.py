@@ -178,7 +178,7 @@ class Client:
         return OpenRotation(opened.id, opened.new, answer.json())
 
 
-class World:
+class ServerHarness:
     """One database, the servers on it, and what a person does at the command line."""
 
     def __init__(self, file: Path, url: str | None = None) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event, make_url
 
-from keyserver.harness import World
+from keyserver.harness import ServerHarness
 
 
 @contextmanager
-def executed(world: World, table: str) -> Iterator[list[str]]:
+def executed(world: ServerHarness, table: str) -> Iterator[list[str]]:
     """Give the statements on one world's database that name a table, while the block lasts.
 
     The servers of other worlds end in the background, and write to their databases then.
@@ -30,7 +30,7 @@ def executed(world: World, table: str) -> Iterator[list[str]]:
 
 
 @contextmanager
-def committed(world: World) -> Iterator[list[None]]:
+def committed(world: ServerHarness) -> Iterator[list[None]]:
     """Give a list with an item for each commit on one world's database in the block."""
     commits: list[None] = []
     database = make_url(world.url).database

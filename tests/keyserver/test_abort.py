@@ -4,12 +4,12 @@ from uuid import uuid4
 
 import pytest
 
-from keyserver.harness import World, problem
+from keyserver.harness import ServerHarness, problem
 
 pytestmark = pytest.mark.both_databases
 
 
-def test_the_candidate_dies_at_once(world: World) -> None:
+def test_the_candidate_dies_at_once(world: ServerHarness) -> None:
     old = world.key()
     opened = world.now.open(old)
     answer = world.now.abort(old, opened.id)
@@ -20,7 +20,7 @@ def test_the_candidate_dies_at_once(world: World) -> None:
     assert (told["state"], told["revokesAt"], told["rotation"]) == ("active", None, None)
 
 
-def test_a_repeat_tells_the_same(world: World) -> None:
+def test_a_repeat_tells_the_same(world: ServerHarness) -> None:
     old = world.key()
     opened = world.now.open(old)
     answers = [world.now.abort(old, opened.id) for _ in range(3)]
@@ -30,7 +30,7 @@ def test_a_repeat_tells_the_same(world: World) -> None:
     assert len(world.events("key-revoked")) == 1
 
 
-def test_a_held_rotation_can_be_aborted(world: World) -> None:
+def test_a_held_rotation_can_be_aborted(world: ServerHarness) -> None:
     later = world.at("8d")
     old = world.key()
     opened = world.now.open(old)
@@ -38,7 +38,7 @@ def test_a_held_rotation_can_be_aborted(world: World) -> None:
     assert later.abort(old, opened.id).json()["state"] == "aborted"
 
 
-def test_a_confirmed_rotation_cannot_be_aborted(world: World) -> None:
+def test_a_confirmed_rotation_cannot_be_aborted(world: ServerHarness) -> None:
     old = world.key()
     rotated = world.now.rotate(old)
     answer = world.now.abort(old, rotated.id)
@@ -47,7 +47,7 @@ def test_a_confirmed_rotation_cannot_be_aborted(world: World) -> None:
     assert world.now.self(rotated.new.text).status_code == 200
 
 
-def test_a_superseded_rotation_stays_superseded(world: World) -> None:
+def test_a_superseded_rotation_stays_superseded(world: ServerHarness) -> None:
     old = world.key()
     loser = world.now.open(old)
     world.now.rotate(old)
@@ -55,7 +55,7 @@ def test_a_superseded_rotation_stays_superseded(world: World) -> None:
     assert world.now.self(loser.new.text).status_code == 200
 
 
-def test_only_the_old_key_aborts(world: World) -> None:
+def test_only_the_old_key_aborts(world: ServerHarness) -> None:
     old, other = world.key(), world.key()
     opened = world.now.open(old)
     assert problem(world.now.abort(opened.new.text, opened.id)) == (409, "rotation-mismatch")
@@ -64,7 +64,7 @@ def test_only_the_old_key_aborts(world: World) -> None:
     assert world.now.get(old, opened.id).json()["state"] == "open"
 
 
-def test_the_key_can_be_rotated_after_an_abort(world: World) -> None:
+def test_the_key_can_be_rotated_after_an_abort(world: ServerHarness) -> None:
     old = world.key()
     world.now.abort(old, world.now.open(old).id)
     world.now.rotate(old)

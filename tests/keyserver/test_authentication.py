@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from keyserver.harness import Client, Running, World, problem, wait_until
+from keyserver.harness import Client, Running, ServerHarness, problem, wait_until
 from keyserver.statements import executed
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.service import administration
@@ -39,7 +39,7 @@ def test_the_wrong_secret_of_this_test_is_a_well_formed_key() -> None:
     assert wrong != key
 
 
-def test_every_stranger_gets_the_same_answer(world: World) -> None:
+def test_every_stranger_gets_the_same_answer(world: ServerHarness) -> None:
     key = world.key()
     answers = [
         world.now.call("GET", paths.KEYS_SELF, headers=headers(key))
@@ -50,7 +50,7 @@ def test_every_stranger_gets_the_same_answer(world: World) -> None:
     assert {answer.headers["WWW-Authenticate"] for answer in answers} == {"Bearer"}
 
 
-def test_a_key_is_told_of_itself(world: World) -> None:
+def test_a_key_is_told_of_itself(world: ServerHarness) -> None:
     answer = world.now.self(world.key(name="release builds"))
     told = answer.json()
     assert answer.status_code == 200
@@ -60,25 +60,25 @@ def test_a_key_is_told_of_itself(world: World) -> None:
     assert told["revokesAt"] is None
 
 
-def test_the_scheme_is_case_insensitive(world: World) -> None:
+def test_the_scheme_is_case_insensitive(world: ServerHarness) -> None:
     header = {"Authorization": f"bearer {world.key()}"}
     assert world.now.call("GET", paths.KEYS_SELF, headers=header).status_code == 200
 
 
-def test_the_holder_is_told_that_the_key_has_expired(world: World) -> None:
+def test_the_holder_is_told_that_the_key_has_expired(world: ServerHarness) -> None:
     key = world.key(lifetime=timedelta(days=1))
     later = world.at("25h")
     assert world.now.self(key).status_code == 200
     assert problem(later.self(key)) == (401, "key-expired")
 
 
-def test_the_holder_is_told_that_the_key_is_revoked(world: World) -> None:
+def test_the_holder_is_told_that_the_key_is_revoked(world: ServerHarness) -> None:
     key = world.key()
     administration.revoke_key(world.database, 1)
     assert problem(world.now.self(key)) == (401, "key-revoked")
 
 
-def test_a_disabled_key_works_again_when_enabled(world: World) -> None:
+def test_a_disabled_key_works_again_when_enabled(world: ServerHarness) -> None:
     key = world.key()
     administration.set_key_enabled(world.database, 1, enabled=False)
     assert problem(world.now.self(key)) == (401, "key-disabled")
@@ -86,7 +86,7 @@ def test_a_disabled_key_works_again_when_enabled(world: World) -> None:
     assert world.now.self(key).status_code == 200
 
 
-def test_a_disabled_owner_disables_every_key(world: World) -> None:
+def test_a_disabled_owner_disables_every_key(world: ServerHarness) -> None:
     keys = [world.key(), world.key()]
     administration.set_user_enabled(world.database, "ci", enabled=False)
     assert {problem(world.now.self(key)) for key in keys} == {(401, "key-disabled")}
@@ -95,7 +95,7 @@ def test_a_disabled_owner_disables_every_key(world: World) -> None:
 
 
 @pytest.mark.parametrize("state", ["revoked", "disabled", "expired"])
-def test_a_wrong_secret_learns_nothing_of_a_dead_key(world: World, state: str) -> None:
+def test_a_wrong_secret_learns_nothing_of_a_dead_key(world: ServerHarness, state: str) -> None:
     key = world.key(lifetime=timedelta(hours=1))
     if state == "revoked":
         administration.revoke_key(world.database, 1)
@@ -106,7 +106,7 @@ def test_a_wrong_secret_learns_nothing_of_a_dead_key(world: World, state: str) -
     assert problem(client.self(_with_another_secret(key))) == (401, "unknown-key")
 
 
-def test_strangers_are_limited_and_valid_keys_are_not(world: World) -> None:
+def test_strangers_are_limited_and_valid_keys_are_not(world: ServerHarness) -> None:
     key, revoked = world.key(), world.key()
     administration.revoke_key(world.database, 2)
     database = Database(world.url)
@@ -121,7 +121,7 @@ def test_strangers_are_limited_and_valid_keys_are_not(world: World) -> None:
     database.close()
 
 
-def test_an_unknown_id_costs_what_a_wrong_secret_costs(world: World) -> None:
+def test_an_unknown_id_costs_what_a_wrong_secret_costs(world: ServerHarness) -> None:
     """The server's work does not show whether a public id exists.
 
     Before: one statement for both, which found a row or none; a known id took 16 % longer than
@@ -140,7 +140,7 @@ def test_an_unknown_id_costs_what_a_wrong_secret_costs(world: World) -> None:
     assert known == unknown
 
 
-def test_a_valid_key_costs_one_statement(world: World) -> None:
+def test_a_valid_key_costs_one_statement(world: ServerHarness) -> None:
     world.now.self(world.key())
     key = world.key(name="another one")
     with executed(world, "keys") as statements:
@@ -148,7 +148,7 @@ def test_a_valid_key_costs_one_statement(world: World) -> None:
     assert len(statements) == 1
 
 
-def test_refusals_become_few_events_without_secrets(world: World) -> None:
+def test_refusals_become_few_events_without_secrets(world: ServerHarness) -> None:
     key = world.key()
     for _ in range(40):
         world.now.self(keyformat.generate())

@@ -174,7 +174,7 @@ def test_few_open_files_lower_the_limit_of_connections(tmp_path: Path) -> None:
     with Process(tmp_path / "data", "--insecure-http", open_files=300) as process:
         assert requests.get(f"{process.url}/healthz", timeout=GENEROUS).ok
     assert (
-        "limit of 300 open files allows fewer connections than configured"
+        "limit of 300 open files allows fewer connections than --max-connections"
         in process.log.read_text()
     )
 

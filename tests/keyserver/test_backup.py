@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyserver.certs import add
-from keyserver.harness import World
+from keyserver.harness import ServerHarness
 from keyserver.processes import Process, command
 from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.pki.encrypted_file import (
@@ -129,7 +129,7 @@ def _opened(folder: Path) -> Database:
 
 
 @pytest.mark.both_databases
-def test_a_backup_is_restored_elsewhere(world: World, out: Path, tmp_path: Path) -> None:
+def test_a_backup_is_restored_elsewhere(world: ServerHarness, out: Path, tmp_path: Path) -> None:
     add(world)
     key = world.key()
     names = backup.back_up(world.database, world.file.parent, out, PASSPHRASE, CHEAP)
@@ -144,7 +144,7 @@ def test_a_backup_is_restored_elsewhere(world: World, out: Path, tmp_path: Path)
     backup.restore(out, PASSPHRASE, folder)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
-    other = World(folder / "keyserver.db")
+    other = ServerHarness(folder / "keyserver.db")
     try:
         assert other.now.self(key).status_code == 200
         assert verify_events(other.database).head == verify_events(world.database).head
@@ -154,7 +154,7 @@ def test_a_backup_is_restored_elsewhere(world: World, out: Path, tmp_path: Path)
 
 @pytest.mark.both_databases
 def test_a_backup_while_keys_rotate_is_of_one_moment(
-    world: World, out: Path, tmp_path: Path
+    world: ServerHarness, out: Path, tmp_path: Path
 ) -> None:
     stop = threading.Event()
     key = world.key()
@@ -183,7 +183,7 @@ def test_a_backup_while_keys_rotate_is_of_one_moment(
 
 @pytest.mark.both_databases
 def test_a_backup_is_restored_into_an_empty_postgresql(
-    world: World, out: Path, tmp_path: Path, cluster: Cluster
+    world: ServerHarness, out: Path, tmp_path: Path, cluster: Cluster
 ) -> None:
     add(world)
     opened = world.now.open(world.key())
@@ -194,7 +194,7 @@ def test_a_backup_is_restored_into_an_empty_postgresql(
     contents = backup.restore(out, PASSPHRASE, folder, target)
     assert (contents.files, contents.keys) == (("master.key",), 2)
     assert [path.name for path in folder.iterdir()] == ["master.key"]
-    other = World(folder / "keyserver.db", cluster.url(name))
+    other = ServerHarness(folder / "keyserver.db", cluster.url(name))
     assert verify_events(other.database).head == verify_events(world.database).head
     assert administration.list_keys(other.database)[1].key.is_unconfirmed
     assert other.now.confirm(opened.new.text, opened.id).status_code == 200
@@ -231,7 +231,7 @@ def test_the_commands_on_postgresql(
 
 
 def test_a_restore_writes_nothing_into_a_folder_in_use(
-    world: World, out: Path, tmp_path: Path
+    world: ServerHarness, out: Path, tmp_path: Path
 ) -> None:
     backup.back_up(world.database, world.file.parent, out, PASSPHRASE, CHEAP)
     used = tmp_path / "used"
@@ -261,7 +261,7 @@ def test_only_a_servers_own_files_are_unpacked(out: Path, tmp_path: Path) -> Non
         assert not (tmp_path / "new").exists()
 
 
-def test_what_changed_since_is_listed(world: World, out: Path, tmp_path: Path) -> None:
+def test_what_changed_since_is_listed(world: ServerHarness, out: Path, tmp_path: Path) -> None:
     key = world.key(name="first")
     world.key(name="second")
     world.key(name="third")
@@ -300,13 +300,13 @@ def test_the_commands(tmp_path: Path, out: Path, run: Callable[..., tuple[int, s
         code, told, err = run("backup", f"--out={out}", folder)
     files = "ca.pem, keyserver.db, master.key, server-key.pem, server.pem"
     assert (code, told, err) == (0, "", f"wrote {out}: {files}\n")
-    assert run("backup", f"--verify={out}") == (0, "", f"intact: {files}, 1 keys\n")
+    assert run("backup", f"--verify={out}") == (0, "", f"intact: {files}; keys: 1\n")
     command("key", "add", "--user=ci", "--name=later", folder)
     code, told, err = run("restore", str(out), f"--data-dir={new}", f"--compare={data_dir}")
     assert code == 0
     assert told.startswith("key 2 (later): now active, expires ")
-    assert told.endswith("; here unknown\n")
-    assert "unknown to it, and keys that were revoked since are valid again" in err
+    assert told.endswith("; in the backup unknown\n")
+    assert "are missing, and keys that were revoked since then are valid again" in err
     assert run("restore", str(out), f"--data-dir={new}")[0] == 1
     with Process(new, "--self-signed") as restored:
         assert restored.ready["caFile"] == f"{new}/ca.pem"

@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from sqlalchemy.exc import IntegrityError
 
 from keyserver.certs import YEAR, add, material
-from keyserver.harness import World
+from keyserver.harness import ServerHarness
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.database.migrate import _config, current_revision, migrate, newest_revision
 from signotaur_keyserver.domain.records import CertificateState
@@ -61,7 +61,7 @@ def test_a_subject_may_have_spaces_behind_its_commas() -> None:
     assert subject_name("CN=A\\, B, O=C") == subject_name("CN=A\\, B,O=C")
 
 
-def test_a_certificate_is_stored_with_what_it_says(world: World) -> None:
+def test_a_certificate_is_stored_with_what_it_says(world: ServerHarness) -> None:
     made = material(name="production")
     added = add(world)
     overview = certificates.list_certificates(world.database)[0]
@@ -77,7 +77,7 @@ def test_a_certificate_is_stored_with_what_it_says(world: World) -> None:
     assert added.state(added.not_before_utc - YEAR) is CertificateState.NOT_YET_VALID
 
 
-def test_of_many_who_grant_at_once_one_grants(world: World) -> None:
+def test_of_many_who_grant_at_once_one_grants(world: ServerHarness) -> None:
     add(world, users=())
     users = [world.user(f"user {number}") for number in range(8)]
     barrier = Barrier(6, timeout=60)
@@ -96,7 +96,7 @@ def test_of_many_who_grant_at_once_one_grants(world: World) -> None:
     assert list(certificates.list_certificates(world.database)[0].users) == users
 
 
-def test_a_certificate_is_added_once(world: World) -> None:
+def test_a_certificate_is_added_once(world: ServerHarness) -> None:
     add(world)
     with pytest.raises(AdministrationError, match="was already added"):
         add(world, "other", material(name="production"))
@@ -106,12 +106,12 @@ def test_a_certificate_is_added_once(world: World) -> None:
 
 
 @pytest.mark.parametrize("label", ["", " x", "x ", "a\nb", "x" * 101, "7", "\u202ex"])
-def test_what_is_no_label_is_refused(world: World, label: str) -> None:
+def test_what_is_no_label_is_refused(world: ServerHarness, label: str) -> None:
     with pytest.raises(AdministrationError, match="a label "):
         add(world, label, material())
 
 
-def test_a_removed_certificate_gives_its_label_back_and_keeps_no_key(world: World) -> None:
+def test_a_removed_certificate_gives_its_label_back_and_keeps_no_key(world: ServerHarness) -> None:
     added = add(world)
     certificates.remove_certificate(world.database, "Production")
     removed = certificates.list_certificates(world.database)[0]
@@ -126,7 +126,9 @@ def test_a_removed_certificate_gives_its_label_back_and_keeps_no_key(world: Worl
         certificates.remove_certificate(world.database, "99")
 
 
-def test_the_database_keeps_no_certificate_that_could_neither_sign_nor_go(world: World) -> None:
+def test_the_database_keeps_no_certificate_that_could_neither_sign_nor_go(
+    world: ServerHarness,
+) -> None:
     add(world)
     for change in ("label = NULL", "sealed_key = NULL", "thumbprint = 'short'"):
         with pytest.raises(IntegrityError), world.database.write() as connection:

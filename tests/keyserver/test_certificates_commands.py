@@ -215,6 +215,14 @@ def test_usage_errors_end_with_10(cli: Run, fault: str) -> None:
     assert _listed(cli) == []
 
 
+def test_options_without_the_one_that_they_need_are_named(cli: Run) -> None:
+    err = cli("cert", "add", "--label=x", *FAULTS["a password without PFX"])[2]
+    assert "--pfx-password-env can only be used with --pfx\n" in err
+    alone = ("--subject=CN=x", "--key-type=rsa-3072")
+    err = cli("cert", "add", "--label=x", "--pfx=/dev/null", *alone)[2]
+    assert "--subject and --key-type can only be used with --self-signed\n" in err
+
+
 FAILURES = {
     "an unknown certificate": ("cert", "remove", "nothing"),
     "an unknown certificate to grant": ("cert", "grant", "9", "--user=ci"),

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from keyserver.certs import YEAR, add, material
-from keyserver.harness import World
+from keyserver.harness import ServerHarness
 from signotaur_keyserver.pki.material import (
     Material,
     MaterialError,
@@ -79,7 +79,7 @@ def test_a_pfx_file_whose_password_is_empty_opens_without() -> None:
     assert from_pfx(content, None).thumbprint == made.thumbprint
 
 
-def test_a_chain_is_kept(world: World) -> None:
+def test_a_chain_is_kept(world: ServerHarness) -> None:
     made, issuer = material(), material(name="Issuer").certificate
     for read in (
         from_pfx(pfx(made, NoEncryption(), (issuer,)), None),

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from keyserver.certs import YEAR, add, lasting, material, refused, sign
-from keyserver.harness import World, wait_until
+from keyserver.harness import ServerHarness, wait_until
 from signotaur_keyserver.pki.master_key import MasterKeyError, Sealer
 from signotaur_keyserver.pki.material import (
     load_key,
@@ -74,7 +74,7 @@ def test_a_master_key_that_cannot_be_used_is_told(sealer: Sealer, tmp_path: Path
         Sealer.in_folder(tmp_path / "nowhere").create()
 
 
-def test_private_keys_are_not_in_clear_at_rest(world: World) -> None:
+def test_private_keys_are_not_in_clear_at_rest(world: ServerHarness) -> None:
     made = lasting(YEAR, key_type=KeyType.RSA_2048)
     thumbprint, key = add(world, made=made).thumbprint, world.key()
     sign(world.now, key, thumbprint)
@@ -95,7 +95,7 @@ def test_private_keys_are_not_in_clear_at_rest(world: World) -> None:
     assert certificates_found, "the search finds nothing"
 
 
-def test_private_keys_are_opened_once_and_few_are_remembered(world: World) -> None:
+def test_private_keys_are_opened_once_and_few_are_remembered(world: ServerHarness) -> None:
     one, two, three = (add(world, label) for label in ("one", "two", "three"))
     opened = PrivateKeys(world.sealer, capacity=2)
     first = opened.open(one)
@@ -113,7 +113,7 @@ def test_private_keys_are_opened_once_and_few_are_remembered(world: World) -> No
 
 
 @pytest.mark.both_databases
-def test_a_missing_master_key_is_an_error_and_is_not_replaced(world: World) -> None:
+def test_a_missing_master_key_is_an_error_and_is_not_replaced(world: ServerHarness) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     away = world.sealer.file.rename(world.sealer.file.with_suffix(".away"))
     with pytest.raises(MasterKeyError, match="is missing"):
@@ -137,7 +137,7 @@ def test_a_missing_master_key_is_an_error_and_is_not_replaced(world: World) -> N
 
 
 @pytest.mark.both_databases
-def test_another_servers_master_key_is_an_error(world: World) -> None:
+def test_another_servers_master_key_is_an_error(world: ServerHarness) -> None:
     add(world)
     world.sealer.file.unlink()
     world.sealer.create()

@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import Scope
 from uvicorn.server import ServerState
 
-from keyserver.harness import World
+from keyserver.harness import ServerHarness
 from keyserver.statements import executed
 from signotaur_keyserver.api.app import KeyServer, Options, create_app
 from signotaur_keyserver.runtime.bounded_http import BoundedHttp
@@ -113,7 +113,7 @@ def over(app: KeyServer) -> Served:
 
 
 @pytest.fixture
-def served(world: World, logged: list[tuple[object, ...]]) -> Iterator[Served]:
+def served(world: ServerHarness, logged: list[tuple[object, ...]]) -> Iterator[Served]:
     def log(method: str, path: str, status: int, _milliseconds: float, key_id: object) -> None:
         logged.append((method, path, status, key_id))
 
@@ -148,7 +148,7 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0)
 
 
-def test_a_known_key_needs_no_task(world: World, served: Served) -> None:
+def test_a_known_key_needs_no_task(world: ServerHarness, served: Served) -> None:
     key = world.key()
 
     async def body() -> None:
@@ -172,7 +172,7 @@ def _stable(answer: bytes) -> tuple[set[bytes], object]:
     return set(head.split(b"\r\n")), json.loads(body) | {"serverTime": None}
 
 
-def test_a_revocation_holds_for_all_that_wait(world: World, served: Served) -> None:
+def test_a_revocation_holds_for_all_that_wait(world: ServerHarness, served: Served) -> None:
     """It was committed after they had arrived, and before any of them was answered."""
     key = world.key()
 
@@ -190,7 +190,7 @@ def test_a_revocation_holds_for_all_that_wait(world: World, served: Served) -> N
 
 
 def test_a_revocation_between_pipelined_checks_holds_for_the_second(
-    world: World, served: Served
+    world: ServerHarness, served: Served
 ) -> None:
     key = world.key()
 
@@ -205,7 +205,7 @@ def test_a_revocation_between_pipelined_checks_holds_for_the_second(
     run(body)
 
 
-def test_pipelined_checks_are_answered_in_order(world: World, served: Served) -> None:
+def test_pipelined_checks_are_answered_in_order(world: ServerHarness, served: Served) -> None:
     first, second = world.key(), world.key()
 
     async def body() -> None:
@@ -219,7 +219,7 @@ def test_pipelined_checks_are_answered_in_order(world: World, served: Served) ->
 
 
 def test_each_check_is_counted_logged_and_noted_once(
-    world: World, served: Served, logged: list[tuple[object, ...]]
+    world: ServerHarness, served: Served, logged: list[tuple[object, ...]]
 ) -> None:
     key = world.key()
 
@@ -234,7 +234,7 @@ def test_each_check_is_counted_logged_and_noted_once(
     assert [use.uses for use in served.app.context.last_uses.take()] == [3]
 
 
-def test_a_key_that_asks_too_often_is_refused_here_as_well(world: World) -> None:
+def test_a_key_that_asks_too_often_is_refused_here_as_well(world: ServerHarness) -> None:
     app = create_app(world.database, Options(key_requests_per_minute=3))
     app.context.known_keys.start()
     served, key = over(app), world.key()
@@ -251,7 +251,7 @@ def test_a_key_that_asks_too_often_is_refused_here_as_well(world: World) -> None
     app.context.known_keys.stop()
 
 
-def test_a_refusal_from_elsewhere_counts_once(world: World) -> None:
+def test_a_refusal_from_elsewhere_counts_once(world: ServerHarness) -> None:
     """The application refuses it, and counts it: here it must not be counted before."""
     proxies = (ip_network("192.0.2.1/32"),)
     app = create_app(world.database, Options(key_requests_per_minute=4, trusted_proxies=proxies))
@@ -276,7 +276,7 @@ def test_a_refusal_from_elsewhere_counts_once(world: World) -> None:
     [("Host: y\r\n", 400), ("Content-Length: 99999\r\n", 413), ("Content-Length: 0\r\n", 200)],
 )
 def test_the_rules_of_every_request_hold(
-    world: World, served: Served, lines: str, status: int
+    world: ServerHarness, served: Served, lines: str, status: int
 ) -> None:
     key = world.key()
 
@@ -290,7 +290,7 @@ def test_the_rules_of_every_request_hold(
 
 
 def test_a_connection_that_the_server_ends_is_answered_and_closed(
-    world: World, served: Served
+    world: ServerHarness, served: Served
 ) -> None:
     key = world.key()
 
@@ -306,7 +306,7 @@ def test_a_connection_that_the_server_ends_is_answered_and_closed(
     run(body)
 
 
-def test_a_proven_key_makes_its_connection_known(world: World, served: Served) -> None:
+def test_a_proven_key_makes_its_connection_known(world: ServerHarness, served: Served) -> None:
     key = world.key()
 
     async def body() -> None:

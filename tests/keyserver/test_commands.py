@@ -125,7 +125,7 @@ def test_sweep_tells_what_it_did(cli: Run) -> None:
     cli("user", "add", "ci")
     told = json.loads(cli("sweep", "--json", "--clock-offset=8d")[1])
     assert told == {"revokedKeyIds": [], "heldRotationIds": []}
-    assert cli("sweep")[1] == "revoked 0 keys, held 0 rotations\n"
+    assert cli("sweep")[1] == "keys revoked: 0; rotations stalled: 0\n"
 
 
 def test_migrate_is_repeatable(cli: Run, data_dir: Path) -> None:

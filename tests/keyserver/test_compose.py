@@ -13,7 +13,7 @@ import pytest
 import requests
 import yaml
 
-from keyserver.harness import Client, World, wait_until
+from keyserver.harness import Client, ServerHarness, wait_until
 from keyserver.processes import Process, command
 from keyserver.uses import uses_of
 from signotaur_keyserver.commands.data_folder import existing
@@ -39,7 +39,7 @@ def nginx() -> str:
     return found
 
 
-def test_the_compose_file_runs_what_it_describes(tmp_path: Path, world: World) -> None:
+def test_the_compose_file_runs_what_it_describes(tmp_path: Path, world: ServerHarness) -> None:
     described: dict[str, Any] = yaml.safe_load((EXAMPLE / "compose.yml").read_text())
     services = described["services"]
     for name in ("keyserver-1", "keyserver-2"):

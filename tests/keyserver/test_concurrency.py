@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from keyserver.harness import Client, NewKey, World, problem, wait_until
+from keyserver.harness import Client, NewKey, ServerHarness, problem, wait_until
 from keyserver.load import (
     Acknowledged,
     require_acknowledged,
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.both_databases
 
 
 def _at_once(
-    world: World, count: int, act: Callable[[Client, int], requests.Response]
+    world: ServerHarness, count: int, act: Callable[[Client, int], requests.Response]
 ) -> list[requests.Response]:
     """Call from as many threads, spread over two servers of one database."""
     barrier = Barrier(count)
@@ -45,7 +45,7 @@ def _at_once(
         return list(pool.map(one, range(count)))
 
 
-def test_of_many_runs_one_opens_the_rotation(world: World) -> None:
+def test_of_many_runs_one_opens_the_rotation(world: ServerHarness) -> None:
     old = world.key()
     answers = _at_once(
         world, 20, lambda client, i: client.put(old, uuid4(), NewKey(holder=f"run {i}"))
@@ -56,7 +56,7 @@ def test_of_many_runs_one_opens_the_rotation(world: World) -> None:
     assert len(world.events("rotation-opened")) == 1
 
 
-def test_of_many_repeats_one_opens_and_all_agree(world: World) -> None:
+def test_of_many_repeats_one_opens_and_all_agree(world: ServerHarness) -> None:
     old, rotation_id, new = world.key(), uuid4(), NewKey()
     answers = _at_once(world, 20, lambda client, _: client.put(old, rotation_id, new))
     assert Counter(answer.status_code for answer in answers) == {201: 1, 200: 19}
@@ -64,7 +64,7 @@ def test_of_many_repeats_one_opens_and_all_agree(world: World) -> None:
     assert len(world.events("rotation-opened")) == 1
 
 
-def test_many_confirmations_confirm_once(world: World) -> None:
+def test_many_confirmations_confirm_once(world: ServerHarness) -> None:
     opened = world.now.open(world.key())
     answers = _at_once(world, 20, lambda client, _: client.confirm(opened.new.text, opened.id))
     assert {answer.status_code for answer in answers} == {200}
@@ -73,7 +73,7 @@ def test_many_confirmations_confirm_once(world: World) -> None:
     assert len(world.events("candidate-first-used")) == 1
 
 
-def test_confirm_against_abort_ends_in_one_of_both(world: World) -> None:
+def test_confirm_against_abort_ends_in_one_of_both(world: ServerHarness) -> None:
     old = world.key()
     opened = world.now.open(old)
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from keyserver.harness import NewKey, World, problem
+from keyserver.harness import NewKey, ServerHarness, problem
 from keyserver.statements import committed
 from signotaur_keyserver.service import administration
 from signotaur_wire import paths
@@ -14,7 +14,7 @@ from signotaur_wire.members import format_time
 pytestmark = pytest.mark.both_databases
 
 
-def test_confirmation_arms_the_old_key_at_the_announced_end(world: World) -> None:
+def test_confirmation_arms_the_old_key_at_the_announced_end(world: ServerHarness) -> None:
     before, after = world.at("167h"), world.at("169h")
     old = world.key()
     opened = world.now.open(old)
@@ -33,7 +33,7 @@ def test_confirmation_arms_the_old_key_at_the_announced_end(world: World) -> Non
     assert after.self(opened.new.text).status_code == 200
 
 
-def test_a_rotation_and_its_confirmation_are_two_commits(world: World) -> None:
+def test_a_rotation_and_its_confirmation_are_two_commits(world: ServerHarness) -> None:
     old = world.key()
     world.now.self(old)
     with committed(world) as commits:
@@ -46,7 +46,7 @@ def test_a_rotation_and_its_confirmation_are_two_commits(world: World) -> None:
     assert written == ["candidate-first-used", "rotation-confirmed"]
 
 
-def test_a_refused_confirmation_is_a_first_use_too(world: World) -> None:
+def test_a_refused_confirmation_is_a_first_use_too(world: ServerHarness) -> None:
     old = world.key()
     leased, unknown, misspelt = (world.now.open(old) for _ in range(3))
     world.at("11m").put(old, leased.id, leased.new, holder="another")
@@ -63,7 +63,7 @@ def test_a_refused_confirmation_is_a_first_use_too(world: World) -> None:
     assert len(world.events("candidate-first-used")) == 3
 
 
-def test_confirmation_is_repeatable_also_when_the_old_key_is_dead(world: World) -> None:
+def test_confirmation_is_repeatable_also_when_the_old_key_is_dead(world: ServerHarness) -> None:
     later = world.at("8d")
     old = world.key()
     rotated = world.now.rotate(old)
@@ -74,7 +74,7 @@ def test_confirmation_is_repeatable_also_when_the_old_key_is_dead(world: World) 
     assert len(world.events("rotation-confirmed")) == 1
 
 
-def test_overlap_0_revokes_at_confirmation(world: World) -> None:
+def test_overlap_0_revokes_at_confirmation(world: ServerHarness) -> None:
     old = world.key()
     opened = world.now.open(old, overlap_days=0)
     assert world.now.self(old).status_code == 200
@@ -86,7 +86,7 @@ def test_overlap_0_revokes_at_confirmation(world: World) -> None:
     assert world.now.confirm(opened.new.text, opened.id).status_code == 200
 
 
-def test_without_auto_revoke_the_old_key_stays(world: World) -> None:
+def test_without_auto_revoke_the_old_key_stays(world: ServerHarness) -> None:
     later = world.at("60d")
     old = world.key()
     rotated = world.now.rotate(old, auto_revoke=False)
@@ -98,7 +98,7 @@ def test_without_auto_revoke_the_old_key_stays(world: World) -> None:
     assert "until somebody revokes it" in world.events("rotation-confirmed")[0]["message"]
 
 
-def test_only_the_new_key_confirms(world: World) -> None:
+def test_only_the_new_key_confirms(world: ServerHarness) -> None:
     old, other = world.key(), world.key()
     opened = world.now.open(old)
     assert problem(world.now.confirm(old, opened.id)) == (409, "rotation-mismatch")
@@ -107,7 +107,7 @@ def test_only_the_new_key_confirms(world: World) -> None:
     assert world.now.self(old).json()["revokesAt"] is None
 
 
-def test_confirmation_needs_no_role(world: World) -> None:
+def test_confirmation_needs_no_role(world: ServerHarness) -> None:
     opened = world.now.open(world.key())
     with world.database.write() as connection:
         connection.exec_driver_sql("DELETE FROM user_roles")
@@ -115,7 +115,7 @@ def test_confirmation_needs_no_role(world: World) -> None:
     assert world.now.confirm(opened.new.text, opened.id).status_code == 200
 
 
-def test_a_superseded_rotation_tells_its_state(world: World) -> None:
+def test_a_superseded_rotation_tells_its_state(world: ServerHarness) -> None:
     old = world.key()
     loser = world.now.open(old)
     world.now.rotate(old)
@@ -124,7 +124,7 @@ def test_a_superseded_rotation_tells_its_state(world: World) -> None:
     assert answer.json()["state"] == "superseded"
 
 
-def test_the_old_key_outlived_by_its_candidate_may_have_expired(world: World) -> None:
+def test_the_old_key_outlived_by_its_candidate_may_have_expired(world: ServerHarness) -> None:
     later = world.at("2d")
     old = world.key(lifetime=timedelta(days=1))
     almost = world.at("20h")
@@ -134,7 +134,7 @@ def test_the_old_key_outlived_by_its_candidate_may_have_expired(world: World) ->
     assert world.at("30h").confirm(opened.new.text, opened.id).json()["state"] == "confirmed"
 
 
-def test_an_armed_deadline_is_never_lengthened(world: World) -> None:
+def test_an_armed_deadline_is_never_lengthened(world: ServerHarness) -> None:
     old = world.key()
     first = world.now.rotate(old, overlap_days=2)
     second = world.now.rotate(old, overlap_days=20, again=True)
@@ -144,7 +144,7 @@ def test_an_armed_deadline_is_never_lengthened(world: World) -> None:
 
 @pytest.mark.parametrize("confirmed", ["before", "after"])
 def test_an_old_key_that_a_person_revoked_is_not_announced_to_end_later(
-    world: World, confirmed: str
+    world: ServerHarness, confirmed: str
 ) -> None:
     opened = world.now.open(world.key())
     if confirmed == "before":
@@ -156,7 +156,7 @@ def test_an_old_key_that_a_person_revoked_is_not_announced_to_end_later(
     assert world.now.get(opened.new.text, opened.id).json()["state"] == "confirmed"
 
 
-def test_again_leaves_one_survivor_and_tells_of_it(world: World) -> None:
+def test_again_leaves_one_survivor_and_tells_of_it(world: ServerHarness) -> None:
     later = world.at("8d")
     old = world.key()
     lost = world.now.rotate(old)
@@ -172,13 +172,13 @@ def test_again_leaves_one_survivor_and_tells_of_it(world: World) -> None:
     assert alive == [found.new.text]
 
 
-def test_without_again_a_confirmed_key_stays_rotated(world: World) -> None:
+def test_without_again_a_confirmed_key_stays_rotated(world: ServerHarness) -> None:
     old = world.key()
     world.now.rotate(old, auto_revoke=False)
     assert problem(world.now.put(old, uuid4(), NewKey())) == (409, "already-rotated")
 
 
-def test_a_successor_is_rotated_in_its_turn(world: World) -> None:
+def test_a_successor_is_rotated_in_its_turn(world: ServerHarness) -> None:
     key, ids = world.key(), [1]
     for _ in range(4):
         rotated = world.now.rotate(key)
@@ -190,14 +190,16 @@ def test_a_successor_is_rotated_in_its_turn(world: World) -> None:
 
 
 @pytest.mark.parametrize("auto_revoke", [True, False])
-def test_the_old_key_shows_its_confirmed_rotation(world: World, *, auto_revoke: bool) -> None:
+def test_the_old_key_shows_its_confirmed_rotation(
+    world: ServerHarness, *, auto_revoke: bool
+) -> None:
     old = world.key()
     rotated = world.now.rotate(old, auto_revoke=auto_revoke)
     told = world.now.self(old).json()["rotation"]
     assert (told["id"], told["state"]) == (str(rotated.id), "confirmed")
 
 
-def test_a_revoked_old_key_does_not_stop_its_candidate(world: World) -> None:
+def test_a_revoked_old_key_does_not_stop_its_candidate(world: ServerHarness) -> None:
     opened = world.now.open(world.key())
     administration.revoke_key(world.database, 1)
     revoked_at = world.overview(1).key.revoked_at_utc

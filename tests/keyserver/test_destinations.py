@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from keyserver.harness import World, problem
+from keyserver.harness import ServerHarness, problem
 from signotaur_action.http import ServerAddress
 from signotaur_action.key_server.keys import HttpKeyService
 from signotaur_action.model import Secret
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.both_databases
 VAULT = {"kind": "vault", "outcome": "delivered"}
 
 
-def stored(world: World, new_key_id: int = 2) -> Rotation:
+def stored(world: ServerHarness, new_key_id: int = 2) -> Rotation:
     """The rotation that made a key."""
     with world.database.read() as connection:
         rotation = rotations.of_new_key(connection, new_key_id)
@@ -27,7 +27,7 @@ def stored(world: World, new_key_id: int = 2) -> Rotation:
     return rotation
 
 
-def test_what_a_confirmation_tells_is_kept(world: World) -> None:
+def test_what_a_confirmation_tells_is_kept(world: ServerHarness) -> None:
     opened = world.now.open(world.key())
     told = [VAULT, {"kind": "key-file", "outcome": "held"}]
     answer = world.now.confirm(opened.new.text, opened.id, json={"destinations": told})
@@ -35,7 +35,7 @@ def test_what_a_confirmation_tells_is_kept(world: World) -> None:
     assert stored(world).destinations == told
 
 
-def test_only_the_confirmation_itself_is_kept(world: World) -> None:
+def test_only_the_confirmation_itself_is_kept(world: ServerHarness) -> None:
     opened = world.now.open(world.key())
     world.now.confirm(opened.new.text, opened.id, json={"destinations": [VAULT]})
     other = {"destinations": [{"kind": "vault", "outcome": "held"}]}
@@ -44,7 +44,7 @@ def test_only_the_confirmation_itself_is_kept(world: World) -> None:
 
 
 @pytest.mark.parametrize("body", [None, {}, {"destinations": None}, {"unknown": "member"}])
-def test_clients_that_tell_nothing_confirm_too(world: World, body: object) -> None:
+def test_clients_that_tell_nothing_confirm_too(world: ServerHarness, body: object) -> None:
     opened = world.now.open(world.key())
     options = {} if body is None else {"json": body}
     assert world.now.confirm(opened.new.text, opened.id, **options).status_code == 200
@@ -67,7 +67,7 @@ def test_clients_that_tell_nothing_confirm_too(world: World, body: object) -> No
     ],
 )
 def test_other_values_are_refused_and_nothing_is_armed(
-    world: World, destinations: object, fields: list[str]
+    world: ServerHarness, destinations: object, fields: list[str]
 ) -> None:
     opened = world.now.open(world.key())
     answer = world.now.confirm(opened.new.text, opened.id, json={"destinations": destinations})
@@ -82,14 +82,14 @@ def test_other_values_are_refused_and_nothing_is_armed(
     [({"data": "{"}, 415), ({"data": "{", "headers": {"Content-Type": "application/json"}}, 400)],
 )
 def test_a_body_that_is_no_json_is_refused(
-    world: World, options: dict[str, Any], status: int
+    world: ServerHarness, options: dict[str, Any], status: int
 ) -> None:
     opened = world.now.open(world.key())
     answer = world.now.confirm(opened.new.text, opened.id, **options)
     assert problem(answer) == (status, "malformed-request")
 
 
-def test_the_client_tells_as_many_as_the_server_takes(world: World) -> None:
+def test_the_client_tells_as_many_as_the_server_takes(world: ServerHarness) -> None:
     opened = world.now.open(world.key())
     service = HttpKeyService(ServerAddress(world.now.url), VirtualClock())
     many = [DestinationOutcome("vault", DeliveryOutcome.DELIVERED)] * (DESTINATIONS_MAX + 5)

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from keyserver import attacks
-from keyserver.harness import NewKey, Running, World, problem, wait_until
+from keyserver.harness import NewKey, Running, ServerHarness, problem, wait_until
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.runtime.bounded_http import HEAD_LIMIT
 from signotaur_keyserver.runtime.connections import Limits
@@ -24,11 +24,11 @@ FAR_ABOVE = 64 * 2**20
 """Bytes; above all that the buffers of two sockets hold."""
 
 
-def _port(world: World) -> int:
+def _port(world: ServerHarness) -> int:
     return int(world.now.url.rpartition(":")[2])
 
 
-def _ask(world: World, *parts: bytes) -> bytes:
+def _ask(world: ServerHarness, *parts: bytes) -> bytes:
     """Send parts; return all that comes until the server closes the connection."""
     with closing(attacks.connect(_port(world))) as plain:
         for part in parts:
@@ -59,7 +59,9 @@ def _statuses(answer: bytes) -> list[int]:
     ],
     ids=["many headers", "one header", "query", "method", "empty lines"],
 )
-def test_a_head_is_refused_before_it_is_complete(world: World, start: bytes, more: bytes) -> None:
+def test_a_head_is_refused_before_it_is_complete(
+    world: ServerHarness, start: bytes, more: bytes
+) -> None:
     """An unauthenticated client cannot fill the memory with a request that never ends.
 
     Before: 100 MB of headers were all read, and the process grew from 86 to 1,366 MB; another
@@ -73,7 +75,7 @@ def test_a_head_is_refused_before_it_is_complete(world: World, start: bytes, mor
     assert world.now.call("GET", "/healthz").status_code == 200
 
 
-def test_a_complete_head_above_the_limit_is_refused(world: World) -> None:
+def test_a_complete_head_above_the_limit_is_refused(world: ServerHarness) -> None:
     answer = _ask(world, GET + LAST + b"X: " + b"x" * HEAD_LIMIT + b"\r\n\r\n")
     assert _statuses(answer) == [431]
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -82,11 +84,11 @@ def test_a_complete_head_above_the_limit_is_refused(world: World) -> None:
     assert json.loads(body)["type"] == "malformed-request"
 
 
-def test_a_large_head_below_the_limit_is_read(world: World) -> None:
+def test_a_large_head_below_the_limit_is_read(world: ServerHarness) -> None:
     assert _statuses(_ask(world, GET + LAST + b"X: " + b"x" * 16_000 + b"\r\n\r\n")) == [200]
 
 
-def test_a_second_request_has_the_same_limit(world: World) -> None:
+def test_a_second_request_has_the_same_limit(world: ServerHarness) -> None:
     """A limit on the first head alone would leave the same attack to a kept connection."""
     first = GET + b"\r\n"
     with closing(attacks.connect(_port(world))) as plain:
@@ -97,7 +99,7 @@ def test_a_second_request_has_the_same_limit(world: World) -> None:
         assert _statuses(_until(plain, b"")) == [431]
 
 
-def test_many_requests_at_once_are_not_one_large_head(world: World) -> None:
+def test_many_requests_at_once_are_not_one_large_head(world: ServerHarness) -> None:
     amount = 2 * HEAD_LIMIT // len(GET)
     assert _statuses(_ask(world, (GET + b"\r\n") * amount, GET + LAST + b"\r\n")) == [200] * (
         amount + 1
@@ -117,7 +119,7 @@ def test_many_requests_at_once_are_not_one_large_head(world: World) -> None:
 )
 @pytest.mark.parametrize("stranger", [True, False])
 def test_what_frames_chunks_is_limited(
-    world: World, start: bytes, more: bytes, *, stranger: bool
+    world: ServerHarness, start: bytes, more: bytes, *, stranger: bool
 ) -> None:
     """Trailers and chunk extensions are headers that come late; they were unlimited too."""
     if not stranger:
@@ -138,14 +140,14 @@ def test_what_frames_chunks_is_limited(
         b"NONSENSE\r\n\r\n",
     ],
 )
-def test_a_request_that_http_forbids_is_refused(world: World, head: bytes) -> None:
+def test_a_request_that_http_forbids_is_refused(world: ServerHarness, head: bytes) -> None:
     """Before: 200 without Host, with two of them, and without a version."""
     answer = _ask(world, head.replace(b"\r\n\r\n", b"\r\n" + LAST + b"\r\n"))
     assert _statuses(answer) == [400]
     assert b"application/problem+json" in answer
 
 
-def test_http_1_0_needs_no_host(world: World) -> None:
+def test_http_1_0_needs_no_host(world: ServerHarness) -> None:
     assert _statuses(_ask(world, b"GET /healthz HTTP/1.0\r\n\r\n")) == [200]
 
 
@@ -164,7 +166,7 @@ def test_http_1_0_needs_no_host(world: World) -> None:
         "//api/v1/keys/self",
     ],
 )
-def test_a_path_has_one_spelling(world: World, path: str) -> None:
+def test_a_path_has_one_spelling(world: ServerHarness, path: str) -> None:
     """Before: ``/api%2fv1%2fkeys%2fself`` was 200, past any rule of a proxy for ``/api/``."""
     request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.key()}\r\n"
     answer = _ask(world, request.encode() + LAST + b"\r\n")
@@ -173,7 +175,7 @@ def test_a_path_has_one_spelling(world: World, path: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["urn:uuid:{}", "{}-", "{}0"])
-def test_an_id_in_a_path_has_one_form(world: World, form: str) -> None:
+def test_an_id_in_a_path_has_one_form(world: ServerHarness, form: str) -> None:
     key = world.key()
     opened = world.now.open(key)
     answer = world.now.call("GET", f"/api/v1/rotations/{form.format(opened.id)}", key)
@@ -185,7 +187,7 @@ def test_an_id_in_a_path_has_one_form(world: World, form: str) -> None:
 
 
 def test_a_client_that_leaves_in_its_body_is_no_fault(
-    world: World, caplog: pytest.LogCaptureFixture
+    world: ServerHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Before: each was a 500 in the metrics, with a traceback of 40 lines in the log."""
     key = world.key()
@@ -216,7 +218,7 @@ def test_a_client_that_leaves_in_its_body_is_no_fault(
     ],
     ids=["silent", "half a head", "half a second head", "half a chunk", "half a body"],
 )
-def test_whoever_stops_in_the_middle_is_closed(world: World, parts: list[bytes]) -> None:
+def test_whoever_stops_in_the_middle_is_closed(world: ServerHarness, parts: list[bytes]) -> None:
     """Before: all of these were still open after 280 s."""
     database = Database(world.url)
     limits = Limits(head=0.1, body=0.1, idle=3600)
@@ -230,7 +232,7 @@ def test_whoever_stops_in_the_middle_is_closed(world: World, parts: list[bytes])
     database.close()
 
 
-def test_a_kept_connection_that_is_not_used_is_closed(world: World) -> None:
+def test_a_kept_connection_that_is_not_used_is_closed(world: ServerHarness) -> None:
     database = Database(world.url)
     server = Running(database, limits=Limits(head=3600, body=3600, answer=3600, idle=1))
     with server as url, closing(attacks.connect(int(url.rpartition(":")[2]))) as plain:
@@ -241,7 +243,7 @@ def test_a_kept_connection_that_is_not_used_is_closed(world: World) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 def test_a_client_that_ends_its_side_after_the_request_gets_the_answer(
-    world: World, method: str
+    world: ServerHarness, method: str
 ) -> None:
     """Before, an answer that took more than one turn of the loop came after the end."""
     key = world.key()

@@ -9,7 +9,7 @@ import pytest
 from alembic import command as alembic
 from sqlalchemy import Connection, select
 
-from keyserver.harness import NewKey, World, wait_until
+from keyserver.harness import NewKey, ServerHarness, wait_until
 from keyserver.processes import Process, command
 from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.database.migrate import _config, migrate
@@ -27,7 +27,7 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def busy(world: World) -> World:
+def busy(world: ServerHarness) -> ServerHarness:
     """A world with nine events of every kind of writer."""
     key = world.key()
     world.now.rotate(key)
@@ -42,7 +42,7 @@ def busy(world: World) -> World:
 Damage = str | Callable[[Connection], object]
 
 
-def _damage(world: World, *damages: Damage) -> str:
+def _damage(world: ServerHarness, *damages: Damage) -> str:
     """Change the database behind the server's back; return what the verification says."""
     with world.database.write() as connection:
         for damage in damages:
@@ -56,7 +56,7 @@ def _damage(world: World, *damages: Damage) -> str:
 
 
 @pytest.mark.both_databases
-def test_what_the_server_wrote_is_intact(busy: World) -> None:
+def test_what_the_server_wrote_is_intact(busy: ServerHarness) -> None:
     found = verify_events(busy.database)
     assert found.events == found.head.id == len(busy.events())
     assert found.without_mac == 0
@@ -119,13 +119,13 @@ def _copied(event_id: int, new_id: int) -> str:
     ],
 )
 def test_a_change_is_found_at_the_first_bad_event(
-    busy: World, damages: list[Damage], said: str
+    busy: ServerHarness, damages: list[Damage], said: str
 ) -> None:
     assert said in _damage(busy, *damages)
 
 
 @pytest.mark.both_databases
-def test_a_new_chain_key_does_not_hide_what_was_there(busy: World) -> None:
+def test_a_new_chain_key_does_not_hide_what_was_there(busy: ServerHarness) -> None:
     with busy.database.write() as connection:
         connection.exec_driver_sql("DELETE FROM settings WHERE name = 'event-chain-key'")
     database = Database(busy.url, chain_key=ChainKey(busy.sealer))
@@ -135,7 +135,7 @@ def test_a_new_chain_key_does_not_hide_what_was_there(busy: World) -> None:
         verify_events(busy.database)
 
 
-def test_a_checkpoint_finds_a_log_that_was_put_back(busy: World, tmp_path: Path) -> None:
+def test_a_checkpoint_finds_a_log_that_was_put_back(busy: ServerHarness, tmp_path: Path) -> None:
     """The one thing that a chain alone cannot show: an older copy of the whole database."""
     shutil.copyfile(busy.file, tmp_path / "older.db")
     for end in ("-wal", "-shm"):
@@ -157,7 +157,7 @@ def test_a_checkpoint_finds_a_log_that_was_put_back(busy: World, tmp_path: Path)
 
 
 @pytest.mark.both_databases
-def test_retention_keeps_the_rest_verifiable(busy: World) -> None:
+def test_retention_keeps_the_rest_verifiable(busy: ServerHarness) -> None:
     early = parse_checkpoint(make_checkpoint(busy.database))
     later = busy.opened(2 * DAY)
     try:
@@ -204,7 +204,7 @@ def test_events_from_before_the_upgrade_are_counted_apart(tmp_path: Path) -> Non
 
 
 @pytest.mark.both_databases
-def test_another_master_key_is_refused(busy: World) -> None:
+def test_another_master_key_is_refused(busy: ServerHarness) -> None:
     busy.sealer.file.unlink()
     busy.sealer.create()
     database = Database(busy.url, chain_key=ChainKey(busy.sealer))

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from keyserver.harness import Client, NewKey, Running, World, problem, wait_until
+from keyserver.harness import Client, NewKey, Running, ServerHarness, problem, wait_until
 from keyserver.statements import executed
 from signotaur_keyserver.api import (
     exchange_routes,
@@ -30,27 +30,29 @@ from signotaur_wire import keyformat, paths
 ROTATION = paths.rotation(uuid4())
 
 
-def _put(world: World, data: bytes | Iterator[bytes], content_type: str | None) -> tuple[int, str]:
+def _put(
+    world: ServerHarness, data: bytes | Iterator[bytes], content_type: str | None
+) -> tuple[int, str]:
     headers = {} if content_type is None else {"Content-Type": content_type}
     return problem(world.now.call("PUT", ROTATION, world.key(), data=data, headers=headers))
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 9000, b'{"overlapDays": 1' * 99])
-def test_what_is_not_json_is_refused(world: World, body: bytes) -> None:
+def test_what_is_not_json_is_refused(world: ServerHarness, body: bytes) -> None:
     assert _put(world, body, "application/json") == (400, "malformed-request")
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b'"text"', b"7"])
-def test_json_that_is_no_object_is_refused(world: World, body: bytes) -> None:
+def test_json_that_is_no_object_is_refused(world: ServerHarness, body: bytes) -> None:
     assert _put(world, body, "application/json") == (422, "malformed-request")
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", None])
-def test_another_type_of_body_is_refused(world: World, content_type: str | None) -> None:
+def test_another_type_of_body_is_refused(world: ServerHarness, content_type: str | None) -> None:
     assert _put(world, b"{}", content_type) == (415, "malformed-request")
 
 
-def test_a_charset_does_not_hurt(world: World) -> None:
+def test_a_charset_does_not_hurt(world: ServerHarness) -> None:
     body = json.dumps(NewKey().body()).encode()
     headers = {"Content-Type": "application/json; charset=utf-8"}
     answer = world.now.call("PUT", ROTATION, world.key(), data=body, headers=headers)
@@ -74,7 +76,7 @@ def test_a_charset_does_not_hurt(world: World) -> None:
     ],
 )
 def test_a_wrong_member_is_named_and_its_value_is_not(
-    world: World, member: str, value: object
+    world: ServerHarness, member: str, value: object
 ) -> None:
     answer = world.now.put(world.key(), uuid4(), NewKey(), **{member: value})
     assert problem(answer) == (422, "malformed-request")
@@ -84,14 +86,14 @@ def test_a_wrong_member_is_named_and_its_value_is_not(
 
 
 @pytest.mark.parametrize("member", ["publicId", "keySha256", "overlapDays", "autoRevoke", "holder"])
-def test_a_missing_member_is_named(world: World, member: str) -> None:
+def test_a_missing_member_is_named(world: ServerHarness, member: str) -> None:
     body = NewKey().body()
     del body[member]
     answer = world.now.call("PUT", ROTATION, world.key(), json=body)
     assert answer.json()["fields"] == [member]
 
 
-def test_a_key_sent_in_place_of_an_id_is_not_repeated(world: World) -> None:
+def test_a_key_sent_in_place_of_an_id_is_not_repeated(world: ServerHarness) -> None:
     secret = keyformat.generate()
     world.secrets.append(secret)
     answer = world.now.put(world.key(), uuid4(), NewKey(), publicId=secret)
@@ -109,16 +111,16 @@ def test_no_handler_leaves_it_to_the_framework_to_read_a_request(routes: ModuleT
         assert set(signature(route.endpoint).parameters) <= {"request"}, route.path
 
 
-def test_a_body_above_the_limit_is_refused(world: World) -> None:
+def test_a_body_above_the_limit_is_refused(world: ServerHarness) -> None:
     assert _put(world, b"x" * 16_385, "application/json") == (413, "malformed-request")
 
 
-def test_a_body_in_chunks_is_counted(world: World) -> None:
+def test_a_body_in_chunks_is_counted(world: ServerHarness) -> None:
     chunks = (b"x" * 1000 for _ in range(17))
     assert _put(world, chunks, "application/json") == (413, "malformed-request")
 
 
-def test_a_small_body_in_chunks_is_read(world: World) -> None:
+def test_a_small_body_in_chunks_is_read(world: ServerHarness) -> None:
     body = json.dumps(NewKey().body()).encode()
     headers = {"Content-Type": "application/json"}
     answer = world.now.call(
@@ -127,7 +129,7 @@ def test_a_small_body_in_chunks_is_read(world: World) -> None:
     assert answer.status_code == 201
 
 
-def test_strangers_are_refused_before_their_body_is_read(world: World) -> None:
+def test_strangers_are_refused_before_their_body_is_read(world: ServerHarness) -> None:
     answer = world.now.call("PUT", ROTATION, keyformat.generate(), data=b"{")
     assert problem(answer) == (401, "unknown-key")
 
@@ -135,30 +137,30 @@ def test_strangers_are_refused_before_their_body_is_read(world: World) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/docs", "/redoc", "/api/v1/keys", "/api/v1/rotations/", "//"]
 )
-def test_an_unknown_path_is_not_found(world: World, path: str) -> None:
+def test_an_unknown_path_is_not_found(world: ServerHarness, path: str) -> None:
     assert problem(world.now.call("GET", path, world.key())) == (404, "not-found")
 
 
-def test_an_unknown_method_is_told_the_known_ones(world: World) -> None:
+def test_an_unknown_method_is_told_the_known_ones(world: ServerHarness) -> None:
     answer = world.now.call("POST", ROTATION, world.key())
     assert problem(answer) == (405, "not-found")
     assert answer.headers["Allow"] == "DELETE, GET, PUT"
     assert world.now.call("PUT", "/healthz").headers["Allow"] == "GET"
 
 
-def test_health_needs_no_key(world: World) -> None:
+def test_health_needs_no_key(world: ServerHarness) -> None:
     assert world.now.call("GET", "/healthz").json() == {"status": "up"}
     assert world.now.call("GET", "/readyz").json() == {"status": "ready"}
 
 
-def test_an_unmigrated_database_is_not_ready(world: World) -> None:
+def test_an_unmigrated_database_is_not_ready(world: ServerHarness) -> None:
     assert world.now.call("GET", "/readyz").status_code == 200
     with world.database.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
     assert problem(world.now.call("GET", "/readyz")) == (503, "unavailable")
 
 
-def test_metrics_count_by_what_is_true_now(world: World) -> None:
+def test_metrics_count_by_what_is_true_now(world: ServerHarness) -> None:
     later = world.at("8d")
     world.now.rotate(world.key())
     world.now.open(world.key())
@@ -173,7 +175,7 @@ def test_metrics_count_by_what_is_true_now(world: World) -> None:
     assert "signotaur_sweeps_total 1.0\n" in then
 
 
-def test_metrics_count_the_tables_once_in_ten_seconds(world: World) -> None:
+def test_metrics_count_the_tables_once_in_ten_seconds(world: ServerHarness) -> None:
     """Each count reads every key, and nobody needs a key to ask for it.
 
     Before: each of 40 strangers' calls counted; with 100,000 keys one took 182 ms and a valid
@@ -200,7 +202,7 @@ def _metrics(url: str) -> str:
 @pytest.mark.parametrize(
     "header", [None, "Bearer", "Bearer wrong", "Bearer \xff", "Basic t0ken-of-the-metrics"]
 )
-def test_metrics_may_require_a_token(world: World, header: str | None) -> None:
+def test_metrics_may_require_a_token(world: ServerHarness, header: str | None) -> None:
     client = world.serving(metrics_token="t0ken-of-the-metrics", failures_burst=2)
     headers = {} if header is None else {"Authorization": header}
     for status in (401, 401, 429):
@@ -212,7 +214,7 @@ def test_metrics_may_require_a_token(world: World, header: str | None) -> None:
 
 
 @pytest.mark.both_databases
-def test_a_busy_database_is_unavailable_for_a_moment(world: World) -> None:
+def test_a_busy_database_is_unavailable_for_a_moment(world: ServerHarness) -> None:
     database = Database(world.url, busy_timeout=timedelta(seconds=0.2))
     key = world.key()
     with Running(database) as url, closing(Client(url, world.secrets)) as client:
@@ -227,7 +229,7 @@ def test_a_busy_database_is_unavailable_for_a_moment(world: World) -> None:
 
 
 def test_an_unforeseen_fault_is_answered_and_logged_without_its_request(
-    world: World, caplog: pytest.LogCaptureFixture
+    world: ServerHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = world.key()
     world.now.self(key)
@@ -244,7 +246,7 @@ def test_an_unforeseen_fault_is_answered_and_logged_without_its_request(
     assert key[20:] not in caplog.text
 
 
-def test_the_access_log_tells_little(world: World) -> None:
+def test_the_access_log_tells_little(world: ServerHarness) -> None:
     key, secret = world.key(), keyformat.generate()
     opened = world.now.open(key)
     wait_until(lambda: len(world.accessed) == 1)
@@ -264,7 +266,7 @@ def test_the_access_log_tells_little(world: World) -> None:
     ]
 
 
-def test_a_request_cut_short_harms_nobody(world: World) -> None:
+def test_a_request_cut_short_harms_nobody(world: ServerHarness) -> None:
     key = world.key()
     host = world.now.url.removeprefix("http://")
     for _ in range(5):
@@ -279,7 +281,7 @@ def test_a_request_cut_short_harms_nobody(world: World) -> None:
     assert world.events("rotation-opened") == []
 
 
-def test_reads_are_answered_while_writes_wait(world: World) -> None:
+def test_reads_are_answered_while_writes_wait(world: ServerHarness) -> None:
     key, other = world.key(), world.key()
     world.now.self(key)
     answers: list[int] = []

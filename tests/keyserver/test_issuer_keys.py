@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from keyserver.exchanges import AUDIENCE, REPOSITORY, exchange, key_of, trusting
-from keyserver.harness import World, problem, wait_until
+from keyserver.harness import ServerHarness, problem, wait_until
 from signotaur_keyserver.domain.trusts import Trust
 from signotaur_keyserver.pki.id_tokens import (
     IdTokenError,
@@ -254,7 +254,7 @@ def test_a_second_signature_of_the_same_claims_is_the_same_token() -> None:
 
 
 @pytest.mark.both_databases
-def test_an_issuer_that_is_down_is_told_as_such(world: World, issuer: OidcIssuer) -> None:
+def test_an_issuer_that_is_down_is_told_as_such(world: ServerHarness, issuer: OidcIssuer) -> None:
     trusting(world, issuer)
     issuer.faults = [fail("GET", "", 500)]
     answer = exchange(world.now, issuer.token(AUDIENCE))

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from keyserver.actors import actor, administrator, faults, person
-from keyserver.harness import NewKey, World, problem
+from keyserver.harness import NewKey, ServerHarness, problem
 from signotaur_keyserver.domain.key_status import KeyStatus
 from signotaur_keyserver.domain.refusals import RefusedError
 from signotaur_keyserver.service import administration, key_changes, policies
@@ -16,7 +16,7 @@ from signotaur_keyserver.store import keys
 pytestmark = pytest.mark.both_databases
 
 
-def test_a_created_key_works_and_is_logged_without_its_secret(world: World) -> None:
+def test_a_created_key_works_and_is_logged_without_its_secret(world: ServerHarness) -> None:
     made = key_changes.create_key(world.database, actor(world), "release", 90, None)
     answer = world.now.self(made.text).json()
     assert (answer["id"], answer["name"], answer["owner"]) == (made.key_id, "release", "ci")
@@ -25,7 +25,7 @@ def test_a_created_key_works_and_is_logged_without_its_secret(world: World) -> N
     assert made.text[20:] not in str(event)
 
 
-def test_a_key_may_never_expire(world: World) -> None:
+def test_a_key_may_never_expire(world: ServerHarness) -> None:
     made = key_changes.create_key(world.database, actor(world), "release", None, None)
     assert world.now.self(made.text).json()["expiresAt"] is None
 
@@ -33,14 +33,14 @@ def test_a_key_may_never_expire(world: World) -> None:
 @pytest.mark.parametrize(
     ("name", "days", "field"), [("", 90, "name"), ("a\nb", 90, "name"), ("a", 91, "lifetimeDays")]
 )
-def test_what_is_no_key_is_refused(world: World, name: str, days: int, field: str) -> None:
+def test_what_is_no_key_is_refused(world: ServerHarness, name: str, days: int, field: str) -> None:
     with pytest.raises(RefusedError) as refused:
         key_changes.create_key(world.database, actor(world), name, days, None)
     assert faults(refused) == [field]
     assert world.events("key-added") == []
 
 
-def test_only_administrators_create_keys_for_others(world: World) -> None:
+def test_only_administrators_create_keys_for_others(world: ServerHarness) -> None:
     with pytest.raises(RefusedError) as refused:
         key_changes.create_key(world.database, actor(world), "a", 90, "root")
     assert faults(refused) == ["owner"]
@@ -48,7 +48,7 @@ def test_only_administrators_create_keys_for_others(world: World) -> None:
     assert world.now.self(made.text).json()["owner"] == "ci"
 
 
-def test_a_disabled_key_is_refused_until_it_is_enabled(world: World) -> None:
+def test_a_disabled_key_is_refused_until_it_is_enabled(world: ServerHarness) -> None:
     text, acting = world.key(), actor(world)
     key_changes.set_enabled(world.database, acting, 1, enabled=False)
     assert problem(world.now.self(text)) == (401, "key-disabled")
@@ -58,7 +58,7 @@ def test_a_disabled_key_is_refused_until_it_is_enabled(world: World) -> None:
     assert [len(world.events(each)) for each in ("key-disabled", "key-enabled")] == [1, 1]
 
 
-def test_a_regenerated_key_is_refused_at_once_and_its_successor_works(world: World) -> None:
+def test_a_regenerated_key_is_refused_at_once_and_its_successor_works(world: ServerHarness) -> None:
     text = world.key(lifetime=timedelta(days=90))
     before = world.now.self(text).json()
     made = key_changes.regenerate(world.database, actor(world), 1, None, change_expiry=False)
@@ -70,7 +70,7 @@ def test_a_regenerated_key_is_refused_at_once_and_its_successor_works(world: Wor
     assert world.events("key-regenerated")[0]["data"]["newKeyId"] == made.key_id
 
 
-def test_regenerating_ends_the_candidates_that_the_old_text_made(world: World) -> None:
+def test_regenerating_ends_the_candidates_that_the_old_text_made(world: ServerHarness) -> None:
     opened = world.now.open(world.key())
     world.now.self(opened.new.text)
     key_changes.regenerate(world.database, actor(world), 1, 30, change_expiry=True)
@@ -79,7 +79,7 @@ def test_regenerating_ends_the_candidates_that_the_old_text_made(world: World) -
     assert len(world.events("rotation-aborted")) == 1
 
 
-def test_a_key_is_not_regenerated_where_two_would_be_left(world: World) -> None:
+def test_a_key_is_not_regenerated_where_two_would_be_left(world: ServerHarness) -> None:
     old = world.key()
     opened = world.now.open(old)
     acting = actor(world)
@@ -91,7 +91,7 @@ def test_a_key_is_not_regenerated_where_two_would_be_left(world: World) -> None:
     assert world.now.self(old).status_code == 200
 
 
-def test_a_regenerated_successor_is_not_lost_to_the_key_before_it(world: World) -> None:
+def test_a_regenerated_successor_is_not_lost_to_the_key_before_it(world: ServerHarness) -> None:
     old = world.key()
     world.now.rotate(old)
     key_changes.regenerate(world.database, actor(world), 2, None, change_expiry=False)
@@ -100,7 +100,7 @@ def test_a_regenerated_successor_is_not_lost_to_the_key_before_it(world: World) 
     assert "successorInUseSince" in answer.json()
 
 
-def test_an_expired_key_is_regenerated_with_a_new_expiry(world: World) -> None:
+def test_an_expired_key_is_regenerated_with_a_new_expiry(world: ServerHarness) -> None:
     world.key(lifetime=timedelta(microseconds=1))
     acting = actor(world)
     with pytest.raises(RefusedError) as refused:
@@ -110,7 +110,7 @@ def test_an_expired_key_is_regenerated_with_a_new_expiry(world: World) -> None:
     assert world.now.self(made.text).json()["expiresAt"] is None
 
 
-def test_a_revoked_candidate_ends_its_rotation(world: World) -> None:
+def test_a_revoked_candidate_ends_its_rotation(world: ServerHarness) -> None:
     old = world.key()
     opened = world.now.open(old)
     assert key_changes.revoke(world.database, actor(world), 2)
@@ -118,7 +118,7 @@ def test_a_revoked_candidate_ends_its_rotation(world: World) -> None:
     assert world.now.get(old, opened.id).json()["state"] == "aborted"
 
 
-def test_only_a_dead_key_is_deleted_and_stays_in_the_lineage(world: World) -> None:
+def test_only_a_dead_key_is_deleted_and_stays_in_the_lineage(world: ServerHarness) -> None:
     old = world.key()
     acting = actor(world)
     with pytest.raises(RefusedError, match="not-possible"):
@@ -133,7 +133,7 @@ def test_only_a_dead_key_is_deleted_and_stays_in_the_lineage(world: World) -> No
         key_changes.delete(world.database, acting, 1)
 
 
-def test_a_clean_up_deletes_by_category_and_revokes_what_was_disabled(world: World) -> None:
+def test_a_clean_up_deletes_by_category_and_revokes_what_was_disabled(world: ServerHarness) -> None:
     texts = [world.key() for _ in range(4)]
     world.key(lifetime=timedelta(microseconds=1))
     acting = actor(world)
@@ -156,7 +156,7 @@ def test_a_clean_up_deletes_by_category_and_revokes_what_was_disabled(world: Wor
 
 @pytest.mark.parametrize("category", [KeyStatus.ACTIVE, KeyStatus.OVERLAP, None])
 def test_a_clean_up_never_deletes_a_key_that_works(
-    world: World, category: KeyStatus | None
+    world: ServerHarness, category: KeyStatus | None
 ) -> None:
     world.key()
     chosen = [] if category is None else [category]
@@ -165,7 +165,7 @@ def test_a_clean_up_never_deletes_a_key_that_works(
     assert faults(refused) == ["categories"]
 
 
-def test_a_disabled_owner_s_keys_are_not_cleaned_up(world: World) -> None:
+def test_a_disabled_owner_s_keys_are_not_cleaned_up(world: ServerHarness) -> None:
     world.key()
     administration.set_user_enabled(world.database, "ci", enabled=False)
     acting = administrator(world)
@@ -173,7 +173,7 @@ def test_a_disabled_owner_s_keys_are_not_cleaned_up(world: World) -> None:
     assert world.overview(1).key.deleted_at_utc is None
 
 
-def test_another_person_s_key_does_not_exist(world: World) -> None:
+def test_another_person_s_key_does_not_exist(world: ServerHarness) -> None:
     text = world.key()
     stranger = person(world, "ada")
     acting = Actor(stranger, stranger.id)
@@ -188,7 +188,7 @@ def test_another_person_s_key_does_not_exist(world: World) -> None:
     assert world.now.self(text).status_code == 200
 
 
-def test_a_person_whose_rights_ended_changes_nothing(world: World) -> None:
+def test_a_person_whose_rights_ended_changes_nothing(world: ServerHarness) -> None:
     text = world.key()
     acting = administrator(world)
     administration.set_user_enabled(world.database, "root", enabled=False)
@@ -197,7 +197,7 @@ def test_a_person_whose_rights_ended_changes_nothing(world: World) -> None:
     assert world.now.self(text).status_code == 200
 
 
-def test_the_server_s_policy_holds_for_keys_of_the_pages(world: World) -> None:
+def test_the_server_s_policy_holds_for_keys_of_the_pages(world: ServerHarness) -> None:
     world.key(lifetime=None)
     policies.set_policy(world.database, expiry_required=True, longest_life_days=100)
     acting = actor(world)
@@ -208,7 +208,7 @@ def test_the_server_s_policy_holds_for_keys_of_the_pages(world: World) -> None:
     assert faults(created) == faults(regenerated) == ["lifetimeDays"]
 
 
-def test_a_regenerated_key_keeps_its_policy(world: World) -> None:
+def test_a_regenerated_key_keeps_its_policy(world: ServerHarness) -> None:
     world.key()
     with world.database.write() as connection:
         keys.set_policy(connection, 1, purpose="sign", requests_per_minute=7)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from keyserver.actors import actor, administrator
-from keyserver.harness import World
+from keyserver.harness import ServerHarness
 from keyserver.statements import executed
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.key_status import Concern, KeyStatus
@@ -21,7 +21,9 @@ pytestmark = pytest.mark.both_databases
 EVERY = KeyFilter(sort=Sort.CREATED, descending=False)
 
 
-def listed(world: World, offset: str = "0s", choice: KeyFilter = EVERY) -> key_overview.KeyPage:
+def listed(
+    world: ServerHarness, offset: str = "0s", choice: KeyFilter = EVERY
+) -> key_overview.KeyPage:
     database = Database(world.url, offset=parse_duration(offset))
     try:
         return key_overview.list_keys(database, choice)
@@ -29,12 +31,14 @@ def listed(world: World, offset: str = "0s", choice: KeyFilter = EVERY) -> key_o
         database.close()
 
 
-def statuses(world: World, offset: str = "0s") -> list[str]:
+def statuses(world: ServerHarness, offset: str = "0s") -> list[str]:
     """What each key is, by id."""
     return [each.status.value for each in listed(world, offset).keys]
 
 
-def used(world: World, key_id: int, at: datetime, *, client: str = "2.0", uses: int = 1) -> None:
+def used(
+    world: ServerHarness, key_id: int, at: datetime, *, client: str = "2.0", uses: int = 1
+) -> None:
     """Record a use, as the server does."""
     values = {"first_at_utc": at, "last_at_utc": at, "uses": uses}
     with world.database.write() as connection:
@@ -44,12 +48,12 @@ def used(world: World, key_id: int, at: datetime, *, client: str = "2.0", uses: 
         connection.execute(update(keys).where(keys.c.id == key_id).values(last_used_at_utc=at))
 
 
-def now_of(world: World) -> datetime:
+def now_of(world: ServerHarness) -> datetime:
     with world.database.read() as connection:
         return world.database.clock.now(connection)
 
 
-def test_the_state_of_a_key_in_one_word(world: World) -> None:
+def test_the_state_of_a_key_in_one_word(world: ServerHarness) -> None:
     world.key(lifetime=timedelta(days=365))
     acting = actor(world)
     assert statuses(world) == ["active"]
@@ -61,7 +65,7 @@ def test_the_state_of_a_key_in_one_word(world: World) -> None:
     assert statuses(world) == ["revoked"]
 
 
-def test_the_states_of_a_rotation(world: World) -> None:
+def test_the_states_of_a_rotation(world: ServerHarness) -> None:
     old = world.key(lifetime=None)
     opened = world.now.open(old, overlap_days=7)
     assert statuses(world) == ["active", "candidate"]
@@ -73,13 +77,13 @@ def test_the_states_of_a_rotation(world: World) -> None:
     assert statuses(world, "8d") == ["revoked", "active"]
 
 
-def test_a_disabled_owner_disables_its_keys(world: World) -> None:
+def test_a_disabled_owner_disables_its_keys(world: ServerHarness) -> None:
     world.key()
     administration.set_user_enabled(world.database, "ci", enabled=False)
     assert statuses(world) == ["disabled"]
 
 
-def test_the_states_agree_with_those_that_decide(world: World) -> None:
+def test_the_states_agree_with_those_that_decide(world: ServerHarness) -> None:
     """The list asks the database in SQL; what a key may do is decided in ``Key.state``."""
     world.now.rotate(world.key(lifetime=timedelta(days=5)), overlap_days=3)
     world.now.open(world.key())
@@ -90,7 +94,7 @@ def test_the_states_agree_with_those_that_decide(world: World) -> None:
             assert each.status.is_dead == (state in ("revoked", "expired"))
 
 
-def test_the_decisions(world: World) -> None:
+def test_the_decisions(world: ServerHarness) -> None:
     old = world.key(lifetime=timedelta(days=365))
     world.now.rotate(old, overlap_days=30)
     world.key(lifetime=None)
@@ -112,7 +116,7 @@ def test_the_decisions(world: World) -> None:
 
 
 @pytest.mark.parametrize(("concern", "ids"), [("old-key-in-use", [1]), ("never-expires", [3])])
-def test_a_decision_narrows_the_list(world: World, concern: str, ids: list[int]) -> None:
+def test_a_decision_narrows_the_list(world: ServerHarness, concern: str, ids: list[int]) -> None:
     world.now.rotate(world.key())
     world.key(lifetime=None)
     used(world, 1, now_of(world) + timedelta(hours=1))
@@ -121,7 +125,7 @@ def test_a_decision_narrows_the_list(world: World, concern: str, ids: list[int])
     assert page.total == len(ids)
 
 
-def test_an_owner_sees_its_own_keys_and_no_deleted_one(world: World) -> None:
+def test_an_owner_sees_its_own_keys_and_no_deleted_one(world: ServerHarness) -> None:
     world.key()
     root = administrator(world)
     key_changes.create_key(world.database, root, "mine", 90, None)
@@ -138,13 +142,15 @@ def test_an_owner_sees_its_own_keys_and_no_deleted_one(world: World) -> None:
     ("search", "found"),
     [("BUILD", 1), ("%", 1), ("_", 0), ("ci", 3), ("nothing", 0), ("\\", 1), ("'", 0)],
 )
-def test_a_search_takes_every_character_as_it_is(world: World, search: str, found: int) -> None:
+def test_a_search_takes_every_character_as_it_is(
+    world: ServerHarness, search: str, found: int
+) -> None:
     for name in ("build", "100% sure", "back\\slash"):
         world.key(name=name)
     assert listed(world, choice=KeyFilter(search=search)).total == found
 
 
-def test_a_search_finds_the_public_id(world: World) -> None:
+def test_a_search_finds_the_public_id(world: ServerHarness) -> None:
     text = world.key()
     world.key()
     assert [e.key.id for e in listed(world, choice=KeyFilter(search=text[4:12])).keys] == [1]
@@ -159,7 +165,7 @@ def test_a_search_finds_the_public_id(world: World) -> None:
         (Sort.USED, [3, 2, 1]),
     ],
 )
-def test_the_order_of_a_list(world: World, sort: Sort, ascending: list[int]) -> None:
+def test_the_order_of_a_list(world: ServerHarness, sort: Sort, ascending: list[int]) -> None:
     world.key(name="beta", lifetime=timedelta(days=60))
     world.key(name="Alpha", lifetime=timedelta(days=30))
     world.key(name="gamma", lifetime=None)
@@ -172,7 +178,7 @@ def test_the_order_of_a_list(world: World, sort: Sort, ascending: list[int]) -> 
     assert [each.key.id for each in down] != ascending
 
 
-def test_the_pages_of_a_list_have_every_key_once(world: World) -> None:
+def test_the_pages_of_a_list_have_every_key_once(world: ServerHarness) -> None:
     for _ in range(7):
         world.key(name="same")
     pages = [
@@ -183,7 +189,7 @@ def test_the_pages_of_a_list_have_every_key_once(world: World) -> None:
     assert sorted(key_id for page in pages for key_id in page) == list(range(1, 8))
 
 
-def test_a_list_costs_the_same_statements_for_any_number_of_keys(world: World) -> None:
+def test_a_list_costs_the_same_statements_for_any_number_of_keys(world: ServerHarness) -> None:
     counts = []
     for amount in (1, 60):
         for _ in range(amount):
@@ -195,7 +201,7 @@ def test_a_list_costs_the_same_statements_for_any_number_of_keys(world: World) -
     assert 0 < counts[0] == counts[1]
 
 
-def test_a_lineage_is_a_line_from_key_to_key(world: World) -> None:
+def test_a_lineage_is_a_line_from_key_to_key(world: ServerHarness) -> None:
     first = world.key()
     second = world.now.rotate(first, holder="run-1").new.text
     world.now.self(second)
@@ -209,7 +215,7 @@ def test_a_lineage_is_a_line_from_key_to_key(world: World) -> None:
     assert holders == ["run-2", "run-1", None]
 
 
-def test_a_lineage_names_who_used_the_old_key_after_the_confirmation(world: World) -> None:
+def test_a_lineage_names_who_used_the_old_key_after_the_confirmation(world: ServerHarness) -> None:
     world.now.rotate(world.key())
     confirmed = now_of(world)
     used(world, 1, confirmed - timedelta(hours=1), client="1.0")
@@ -221,7 +227,7 @@ def test_a_lineage_names_who_used_the_old_key_after_the_confirmation(world: Worl
     assert list(new.late_uses) == []
 
 
-def test_a_long_lineage_shows_the_keys_around_this_one(world: World) -> None:
+def test_a_long_lineage_shows_the_keys_around_this_one(world: ServerHarness) -> None:
     amount = 3 * key_overview.LINEAGE_LIMIT
     text, acting = world.key(), actor(world)
     for key_id in range(1, amount):
@@ -236,14 +242,14 @@ def test_a_long_lineage_shows_the_keys_around_this_one(world: World) -> None:
         assert ids == sorted(ids, reverse=True)
 
 
-def test_another_owner_s_lineage_does_not_exist(world: World) -> None:
+def test_another_owner_s_lineage_does_not_exist(world: ServerHarness) -> None:
     world.key()
     for owner_id, key_id in ((99, 1), (None, 77)):
         with pytest.raises(RefusedError, match="not-found"):
             key_overview.describe_lineage(world.database, owner_id, key_id)
 
 
-def test_a_deleted_key_stays_in_the_line(world: World) -> None:
+def test_a_deleted_key_stays_in_the_line(world: ServerHarness) -> None:
     world.now.rotate(world.key(), overlap_days=0)
     key_changes.delete(world.database, actor(world), 1)
     links = key_overview.describe_lineage(world.database, None, 2).links

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from keyserver.harness import World, problem, wait_until
+from keyserver.harness import ServerHarness, problem, wait_until
 from keyserver.processes import Process, command
 from keyserver.statements import executed
 from signotaur_keyserver.domain.refusals import RefusedError
@@ -91,7 +91,7 @@ def test_what_another_process_says_of_the_owner_is_told_at_once(served: Served) 
     assert served.ask(key).json()["roles"] == ["ApiKeyRotator"]
 
 
-def test_a_known_key_is_not_read_again(world: World) -> None:
+def test_a_known_key_is_not_read_again(world: ServerHarness) -> None:
     key = world.key()
     world.now.self(key)
     with executed(world, "keys") as statements:
@@ -100,13 +100,13 @@ def test_a_known_key_is_not_read_again(world: World) -> None:
     assert statements == []
 
 
-def test_a_known_key_ends_when_its_time_is_reached(world: World) -> None:
+def test_a_known_key_ends_when_its_time_is_reached(world: ServerHarness) -> None:
     key = world.key(lifetime=timedelta(seconds=2))
     wait_until(lambda: not world.now.self(key).ok)
     assert problem(world.now.self(key)) == (401, "key-expired")
 
 
-def test_a_known_key_does_not_help_another_secret(world: World) -> None:
+def test_a_known_key_does_not_help_another_secret(world: ServerHarness) -> None:
     known = KnownKeys(world.database)
     key = world.key()
     known.start()
@@ -119,7 +119,7 @@ def test_a_known_key_does_not_help_another_secret(world: World) -> None:
         known.stop()
 
 
-def test_the_keys_in_memory_have_a_limit(world: World) -> None:
+def test_the_keys_in_memory_have_a_limit(world: ServerHarness) -> None:
     known = KnownKeys(world.database, capacity=2)
     texts = [world.key(name=f"key {number}") for number in range(4)]
     known.start()
@@ -132,7 +132,7 @@ def test_the_keys_in_memory_have_a_limit(world: World) -> None:
     assert len([each for each in statements if "public_id" in each]) == 4
 
 
-def test_every_commit_is_seen_by_the_thread_that_made_none(world: World) -> None:
+def test_every_commit_is_seen_by_the_thread_that_made_none(world: ServerHarness) -> None:
     known = KnownKeys(world.database)
     key = world.key()
     known.start()
@@ -153,7 +153,7 @@ def _use(key_id: int) -> KeyUse:
 
 
 def test_the_uses_that_a_server_writes_leave_its_memory_as_it_is(
-    world: World, known: KnownKeys
+    world: ServerHarness, known: KnownKeys
 ) -> None:
     key = world.key()
     known.authenticate(key)
@@ -168,7 +168,7 @@ def test_the_uses_that_a_server_writes_leave_its_memory_as_it_is(
 
 @pytest.mark.parametrize("revoked_first", [True, False])
 def test_a_change_beside_written_uses_holds_at_once(
-    world: World, known: KnownKeys, *, revoked_first: bool
+    world: ServerHarness, known: KnownKeys, *, revoked_first: bool
 ) -> None:
     key = world.key()
     known.authenticate(key)
@@ -182,7 +182,9 @@ def test_a_change_beside_written_uses_holds_at_once(
         known.authenticate(key)
 
 
-def test_a_change_is_seen_after_a_write_of_uses_that_failed(world: World, known: KnownKeys) -> None:
+def test_a_change_is_seen_after_a_write_of_uses_that_failed(
+    world: ServerHarness, known: KnownKeys
+) -> None:
     key = world.key()
     known.authenticate(key)
     administration.set_key_enabled(world.database, 1, enabled=False)
@@ -194,7 +196,7 @@ def test_a_change_is_seen_after_a_write_of_uses_that_failed(world: World, known:
     assert known.authenticate(key).key.id == 1
 
 
-def test_keys_are_read_while_uses_are_written(world: World, known: KnownKeys) -> None:
+def test_keys_are_read_while_uses_are_written(world: ServerHarness, known: KnownKeys) -> None:
     """Nobody waits for the write, and nothing is taken from memory without a look."""
     key = world.key()
     known.authenticate(key)
@@ -205,7 +207,7 @@ def test_keys_are_read_while_uses_are_written(world: World, known: KnownKeys) ->
     assert known.look()
 
 
-def test_after_its_end_nothing_is_kept(world: World) -> None:
+def test_after_its_end_nothing_is_kept(world: ServerHarness) -> None:
     known = KnownKeys(world.database)
     key = world.key()
     known.start()

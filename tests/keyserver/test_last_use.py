@@ -6,7 +6,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from keyserver.harness import Client, World
+from keyserver.harness import Client, ServerHarness
 from keyserver.statements import executed
 from keyserver.uses import uses_of
 from signotaur_keyserver.service.last_use import ORIGINS_PER_KEY, OTHER, write_uses
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.both_databases
 AGENT = {"User-Agent": "signotaur-action/9.8.7"}
 
 
-def test_uses_are_written_together_when_the_server_ends(world: World) -> None:
+def test_uses_are_written_together_when_the_server_ends(world: ServerHarness) -> None:
     key = world.key()
     client = world.now
     client.self(key)
@@ -38,7 +38,7 @@ def test_uses_are_written_together_when_the_server_ends(world: World) -> None:
     assert (record.last_used_network, record.last_used_client) == (used.network, used.client)
 
 
-def test_what_a_client_calls_itself_is_cut_and_made_printable(world: World) -> None:
+def test_what_a_client_calls_itself_is_cut_and_made_printable(world: ServerHarness) -> None:
     key = world.key()
     for agent in ("x" * 5000, f"agent {key}", "a\tb"):
         world.now.call("GET", paths.KEYS_SELF, key, headers={"User-Agent": agent})
@@ -49,7 +49,7 @@ def test_what_a_client_calls_itself_is_cut_and_made_printable(world: World) -> N
     assert not any(key[20:] in client for client in clients)
 
 
-def test_one_key_cannot_fill_the_memory_or_the_disk(world: World) -> None:
+def test_one_key_cannot_fill_the_memory_or_the_disk(world: ServerHarness) -> None:
     key = world.key()
     for number in range(ORIGINS_PER_KEY + 20):
         agent = {"User-Agent": f"agent {number}"}
@@ -64,7 +64,7 @@ def test_one_key_cannot_fill_the_memory_or_the_disk(world: World) -> None:
     assert len(uses_of(world.database)) == statements_on_uses.ORIGINS_PER_KEY
 
 
-def test_the_use_of_an_old_key_is_told_at_once_and_once(world: World) -> None:
+def test_the_use_of_an_old_key_is_told_at_once_and_once(world: ServerHarness) -> None:
     old = world.key()
     rotation = world.now.open(old)
     world.now.self(old)
@@ -80,7 +80,7 @@ def test_the_use_of_an_old_key_is_told_at_once_and_once(world: World) -> None:
     assert len(world.events("old-key-used")) == 1
 
 
-def test_a_locked_key_waits_for_the_next_write(world: World) -> None:
+def test_a_locked_key_waits_for_the_next_write(world: ServerHarness) -> None:
     world.key()
     world.key()
     now = datetime.now(UTC)
@@ -94,7 +94,7 @@ def test_a_locked_key_waits_for_the_next_write(world: World) -> None:
     assert [use.key_id for use in uses_of(world.database)] == [2]
 
 
-def test_several_instances_add_up(world: World) -> None:
+def test_several_instances_add_up(world: ServerHarness) -> None:
     world.key()
     early = datetime.now(UTC).replace(microsecond=0)
     late = early + timedelta(minutes=5)
@@ -105,7 +105,7 @@ def test_several_instances_add_up(world: World) -> None:
     assert world.overview(1).key.last_used_at_utc == late
 
 
-def test_a_proxy_is_believed_if_it_is_named_and_nobody_else(world: World) -> None:
+def test_a_proxy_is_believed_if_it_is_named_and_nobody_else(world: ServerHarness) -> None:
     key = world.key()
     chain = {"X-Forwarded-For": "6.6.6.6, 203.0.113.9, 10.1.2.3"}
     named = world.serving(trusted_proxies=_networks("127.0.0.0/8", "10.0.0.0/8"))

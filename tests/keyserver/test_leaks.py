@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from keyserver.harness import Client, World, problem
+from keyserver.harness import Client, ServerHarness, problem
 from keyserver.processes import command
 from signotaur_keyserver.api.context import LeakReports
 from signotaur_keyserver.domain.webhooks import WebhookType
@@ -70,7 +70,9 @@ def scanner(tmp_path: Path) -> Scanner:
     return Scanner(tmp_path)
 
 
-def _client(world: World, scanner: Scanner, *, disable: bool = False, **options: Any) -> Client:
+def _client(
+    world: ServerHarness, scanner: Scanner, *, disable: bool = False, **options: Any
+) -> Client:
     return world.serving(leaks=LeakReports(LeakKeys(scanner.file), disable), **options)
 
 
@@ -82,7 +84,7 @@ def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def test_a_leaked_key_is_an_event_and_a_webhook(world: World, scanner: Scanner) -> None:
+def test_a_leaked_key_is_an_event_and_a_webhook(world: ServerHarness, scanner: Scanner) -> None:
     key, stranger = world.key(), generate()
     webhooks.add_webhook(
         world.database, world.sealer, "https://hooks.example.com/", [WebhookType.KEY_LEAKED]
@@ -106,7 +108,9 @@ def test_a_leaked_key_is_an_event_and_a_webhook(world: World, scanner: Scanner) 
     assert client.self(key).status_code == 200
 
 
-def test_a_leaked_key_is_disabled_if_the_operator_wants_it(world: World, scanner: Scanner) -> None:
+def test_a_leaked_key_is_disabled_if_the_operator_wants_it(
+    world: ServerHarness, scanner: Scanner
+) -> None:
     key, other = world.key(), world.key()
     client = _client(world, scanner, disable=True)
     scanner.report(client, [_finding(key), _finding(key)])
@@ -118,7 +122,9 @@ def test_a_leaked_key_is_disabled_if_the_operator_wants_it(world: World, scanner
     assert len(world.events("key-disabled")) == 1
 
 
-def test_a_key_of_the_same_id_with_another_secret_is_none(world: World, scanner: Scanner) -> None:
+def test_a_key_of_the_same_id_with_another_secret_is_none(
+    world: ServerHarness, scanner: Scanner
+) -> None:
     key = world.key()
     body = f"{key[:20]}{'0' * keyformat.SECRET_LENGTH}"
     forged = body + keyformat.checksum(body)
@@ -127,7 +133,9 @@ def test_a_key_of_the_same_id_with_another_secret_is_none(world: World, scanner:
     assert world.events("key-leaked") == []
 
 
-def test_no_text_of_a_report_brings_a_key_into_the_log(world: World, scanner: Scanner) -> None:
+def test_no_text_of_a_report_brings_a_key_into_the_log(
+    world: ServerHarness, scanner: Scanner
+) -> None:
     key = world.key()
     scanner.report(_client(world, scanner), [_finding(key, f"https://x/{key}\n{'y' * 400}")])
     (event,) = world.events("key-leaked")
@@ -147,7 +155,7 @@ def test_no_text_of_a_report_brings_a_key_into_the_log(world: World, scanner: Sc
     ],
 )
 def test_a_report_without_a_right_signature_is_refused(
-    world: World, scanner: Scanner, changed: dict[str, str]
+    world: ServerHarness, scanner: Scanner, changed: dict[str, str]
 ) -> None:
     key = world.key()
     client = _client(world, scanner)
@@ -156,20 +164,20 @@ def test_a_report_without_a_right_signature_is_refused(
     assert world.events("key-leaked") == []
 
 
-def test_a_changed_report_is_refused(world: World, scanner: Scanner) -> None:
+def test_a_changed_report_is_refused(world: ServerHarness, scanner: Scanner) -> None:
     client = _client(world, scanner)
     answer = scanner.report(client, [], body=json.dumps([_finding(world.key())]).encode())
     assert problem(answer) == (401, "unknown-key")
 
 
-def test_the_list_of_keys_is_read_at_each_report(world: World, scanner: Scanner) -> None:
+def test_the_list_of_keys_is_read_at_each_report(world: ServerHarness, scanner: Scanner) -> None:
     client = _client(world, scanner)
     assert scanner.report(client, []).json() == []
     scanner.publish(ec.generate_private_key(ec.SECP256R1()))
     assert scanner.report(client, []).status_code == 401
 
 
-def test_strangers_have_few_attempts(world: World, scanner: Scanner) -> None:
+def test_strangers_have_few_attempts(world: ServerHarness, scanner: Scanner) -> None:
     client = _client(world, scanner, failures_burst=2, clock=lambda: 0.0)
     codes = [scanner.report(client, [], body=b"[ ]").status_code for _ in range(4)]
     assert codes == [401, 401, 429, 429]
@@ -181,20 +189,20 @@ def test_strangers_have_few_attempts(world: World, scanner: Scanner) -> None:
     [({}, 422), ([1], 422), ([{"type": "x"}], 422), ([{"token": 1, "type": "x"}], 422)],
 )
 def test_a_report_of_another_form_is_refused(
-    world: World, scanner: Scanner, findings: object, status: int
+    world: ServerHarness, scanner: Scanner, findings: object, status: int
 ) -> None:
     answer = scanner.report(_client(world, scanner), findings)
     assert problem(answer) == (status, "malformed-request")
 
 
-def test_a_report_may_be_long_but_not_endless(world: World, scanner: Scanner) -> None:
+def test_a_report_may_be_long_but_not_endless(world: ServerHarness, scanner: Scanner) -> None:
     client = _client(world, scanner)
     assert scanner.report(client, [_finding(generate()) for _ in range(500)]).status_code == 200
     assert scanner.report(client, [_finding("x") for _ in range(501)]).status_code == 422
     assert scanner.report(client, [_finding("x" * 600_000)]).status_code == 413
 
 
-def test_a_server_without_keys_takes_no_reports(world: World, scanner: Scanner) -> None:
+def test_a_server_without_keys_takes_no_reports(world: ServerHarness, scanner: Scanner) -> None:
     assert problem(scanner.report(world.now, [])) == (404, "not-found")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from keyserver.certs import add, sign
-from keyserver.harness import World
+from keyserver.harness import ServerHarness
 from keyserver.processes import Process, command
 from signotaur_keyserver.pki.master_key import MasterKeyError, Sealer
 from signotaur_keyserver.service.event_verification import verify_events
@@ -18,7 +18,7 @@ KILLS = Path(__file__).with_name("master_key_kills.py")
 
 
 @pytest.mark.both_databases
-def test_a_new_master_key_seals_everything(world: World) -> None:
+def test_a_new_master_key_seals_everything(world: ServerHarness) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     assert sign(world.now, key, thumbprint)["result"] == 0
     before = world.sealer.file.read_bytes()

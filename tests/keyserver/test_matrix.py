@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 import requests
 
-from keyserver.harness import Client, OpenRotation, World, problem
+from keyserver.harness import Client, OpenRotation, ServerHarness, problem
 from signotaur_keyserver.service import administration
 from signotaur_wire import keyformat
 
@@ -50,7 +50,7 @@ EXPECTED: dict[str, tuple[object, ...]] = {
 
 
 # What is done to the old key, its owner or the new key before the call.
-SPOILT: dict[str, Callable[[World, str, OpenRotation], object]] = {
+SPOILT: dict[str, Callable[[ServerHarness, str, OpenRotation], object]] = {
     "revoked old key": lambda world, _, opened: administration.revoke_key(
         world.database, opened.answer["oldKeyId"]
     ),
@@ -67,7 +67,7 @@ SPOILT: dict[str, Callable[[World, str, OpenRotation], object]] = {
 
 
 def _caller(  # noqa: PLR0911 - a table
-    kind: str, world: World, owner: str, old: str, opened: OpenRotation
+    kind: str, world: ServerHarness, owner: str, old: str, opened: OpenRotation
 ) -> str:
     if kind in SPOILT:
         SPOILT[kind](world, owner, opened)
@@ -101,7 +101,7 @@ def _call(client: Client, call: str, key: str, opened: OpenRotation) -> requests
 
 
 @pytest.mark.parametrize("kind", EXPECTED)
-def test_every_call_by_every_caller(world: World, kind: str) -> None:
+def test_every_call_by_every_caller(world: ServerHarness, kind: str) -> None:
     client = world.at("30h") if kind == "expired old key" else world.now
     for call, expected in zip(CALLS, EXPECTED[kind], strict=True):
         owner = world.user(f"owner for {call}")

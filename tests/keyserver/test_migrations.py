@@ -7,7 +7,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from keyserver.harness import World
+from keyserver.harness import ServerHarness
 from signotaur_keyserver.database.database import Database, UnsupportedDatabaseError, sqlite_url
 from signotaur_keyserver.database.migrate import current_revision, migrate, newest_revision
 from signotaur_keyserver.domain.schema import metadata
@@ -15,7 +15,7 @@ from signotaur_keyserver.service import administration
 
 
 @pytest.mark.both_databases
-def test_migrations_and_schema_agree(world: World) -> None:
+def test_migrations_and_schema_agree(world: ServerHarness) -> None:
     with world.database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
@@ -78,7 +78,7 @@ def test_an_unusable_database_is_refused_without_its_url(url: str) -> None:
 
 
 @pytest.mark.both_databases
-def test_a_database_of_a_later_version_is_left_alone(world: World) -> None:
+def test_a_database_of_a_later_version_is_left_alone(world: ServerHarness) -> None:
     with world.database.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(UnsupportedDatabaseError, match="later version"):

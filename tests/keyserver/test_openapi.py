@@ -12,7 +12,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from keyserver.harness import World
+from keyserver.harness import ServerHarness
 from proof.matrix import Record, amount, recorded
 from signotaur_keyserver.api.app import Options, create_app
 from signotaur_keyserver.api.problems import TITLES
@@ -42,7 +42,7 @@ def fuzzed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """A server for this module, in which nothing stays as it was."""
     file = tmp_path_factory.mktemp("fuzzed") / "keyserver.db"
     shutil.copyfile(template, file)
-    world = World(file)
+    world = ServerHarness(file)
     world.user()
     with serving_pages(world) as pages:
         pages.add_person("root", admin=True)
@@ -142,7 +142,9 @@ def test_schemas_have_the_members_of_the_messages(
     assert len(told["components"]["schemas"][name]["properties"]) == len(fields(message))
 
 
-def test_the_members_of_real_answers_are_described(told: dict[str, Any], world: World) -> None:
+def test_the_members_of_real_answers_are_described(
+    told: dict[str, Any], world: ServerHarness
+) -> None:
     schemas = told["components"]["schemas"]
     old = world.key()
     opened = world.now.open(old)

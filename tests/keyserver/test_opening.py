@@ -1,11 +1,11 @@
-"""PUT /rotations/{uuid}: who may open one, what a repeat does, and who holds the lease."""
+"""PUT /rotations/{uuid}: who may open one, what a repeat does, and who owns the lease."""
 
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
-from keyserver.harness import NewKey, World, problem
+from keyserver.harness import NewKey, ServerHarness, problem
 from signotaur_keyserver.service import administration
 from signotaur_wire import keyformat
 
@@ -16,7 +16,7 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def test_an_opened_rotation_is_described(world: World) -> None:
+def test_an_opened_rotation_is_described(world: ServerHarness) -> None:
     opened = world.now.open(world.key(name="nightly"), overlap_days=3, holder="run 7")
     told = opened.answer
     assert (told["state"], told["oldKeyId"], told["newKeyId"]) == ("open", 1, 2)
@@ -30,7 +30,7 @@ def test_an_opened_rotation_is_described(world: World) -> None:
 
 @pytest.mark.parametrize("lifetime", [timedelta(days=30), None])
 def test_the_new_key_gets_name_owner_and_lifetime_of_the_old_one(
-    world: World, lifetime: timedelta | None
+    world: ServerHarness, lifetime: timedelta | None
 ) -> None:
     old = world.key(name="nightly", lifetime=lifetime)
     later = world.at("5d")
@@ -46,7 +46,7 @@ def test_the_new_key_gets_name_owner_and_lifetime_of_the_old_one(
         assert abs(lived - lifetime) <= timedelta(seconds=1)
 
 
-def test_both_keys_work_and_nothing_is_armed_before_confirmation(world: World) -> None:
+def test_both_keys_work_and_nothing_is_armed_before_confirmation(world: ServerHarness) -> None:
     old = world.key()
     opened = world.now.open(old)
     told = world.now.self(old).json()
@@ -56,13 +56,13 @@ def test_both_keys_work_and_nothing_is_armed_before_confirmation(world: World) -
     }
 
 
-def test_rotating_needs_the_role(world: World) -> None:
+def test_rotating_needs_the_role(world: ServerHarness) -> None:
     world.user("plain", "Reader")
     key = world.key("plain")
     assert problem(world.now.put(key, uuid4(), NewKey())) == (403, "role-required")
 
 
-def test_the_alias_of_the_role_is_the_role(world: World) -> None:
+def test_the_alias_of_the_role_is_the_role(world: ServerHarness) -> None:
     world.user("alias", "ApiKeyRotation")
     key = world.key("alias")
     assert world.now.self(key).json()["roles"] == ["ApiKeyRotator"]
@@ -70,18 +70,18 @@ def test_the_alias_of_the_role_is_the_role(world: World) -> None:
 
 
 @pytest.mark.parametrize("days", [-1, 31, 10**30])
-def test_an_overlap_outside_0_to_30_is_refused(world: World, days: int) -> None:
+def test_an_overlap_outside_0_to_30_is_refused(world: ServerHarness, days: int) -> None:
     answer = world.now.put(world.key(), uuid4(), NewKey(), overlapDays=days)
     assert problem(answer) == (422, "invalid-overlap")
     assert world.events("rotation-opened") == []
 
 
 @pytest.mark.parametrize("days", [0, 1, 30])
-def test_an_overlap_of_0_to_30_is_accepted(world: World, days: int) -> None:
+def test_an_overlap_of_0_to_30_is_accepted(world: ServerHarness, days: int) -> None:
     world.now.open(world.key(), overlap_days=days)
 
 
-def test_a_repeat_changes_nothing_but_the_lease(world: World) -> None:
+def test_a_repeat_changes_nothing_but_the_lease(world: ServerHarness) -> None:
     later = world.at("5m")
     old = world.key()
     opened = world.now.open(old)
@@ -106,14 +106,16 @@ def test_a_repeat_changes_nothing_but_the_lease(world: World) -> None:
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_another_body_for_the_same_id_is_refused(world: World, change: dict[str, object]) -> None:
+def test_another_body_for_the_same_id_is_refused(
+    world: ServerHarness, change: dict[str, object]
+) -> None:
     old = world.key()
     opened = world.now.open(old)
     answer = world.now.put(old, opened.id, opened.new, **change)
     assert problem(answer) == (422, "rotation-mismatch")
 
 
-def test_the_id_of_another_key_is_refused_in_the_same_words(world: World) -> None:
+def test_the_id_of_another_key_is_refused_in_the_same_words(world: ServerHarness) -> None:
     old, other = world.key(), world.key()
     opened = world.now.open(old)
     for_other_key = world.now.put(other, opened.id, opened.new)
@@ -122,7 +124,7 @@ def test_the_id_of_another_key_is_refused_in_the_same_words(world: World) -> Non
     assert for_other_key.content == for_other_body.content
 
 
-def test_another_holder_must_wait_for_the_lease(world: World) -> None:
+def test_another_holder_must_wait_for_the_lease(world: ServerHarness) -> None:
     old = world.key()
     opened = world.now.open(old, holder="first")
     for rotation_id, new in [(opened.id, opened.new), (uuid4(), NewKey())]:
@@ -135,7 +137,7 @@ def test_another_holder_must_wait_for_the_lease(world: World) -> None:
         assert 595 <= int(answer.headers["Retry-After"]) <= 600
 
 
-def test_another_holder_takes_over_when_the_lease_has_ended(world: World) -> None:
+def test_another_holder_takes_over_when_the_lease_has_ended(world: ServerHarness) -> None:
     later = world.at("11m")
     old = world.key()
     opened = world.now.open(old, holder="first")
@@ -146,7 +148,7 @@ def test_another_holder_takes_over_when_the_lease_has_ended(world: World) -> Non
     assert event["data"] == {"holder": "second", "earlierHolder": "first"}
 
 
-def test_another_run_opens_its_own_when_the_lease_has_ended(world: World) -> None:
+def test_another_run_opens_its_own_when_the_lease_has_ended(world: ServerHarness) -> None:
     later = world.at("11m")
     old = world.key()
     first = world.now.open(old, holder="first")
@@ -159,7 +161,7 @@ def test_another_run_opens_its_own_when_the_lease_has_ended(world: World) -> Non
 
 @pytest.mark.parametrize("asks", ["another run", "the candidate", "a rival that confirms"])
 def test_a_lease_of_a_clock_that_was_ahead_lasts_no_longer_than_any(
-    world: World, asks: str
+    world: ServerHarness, asks: str
 ) -> None:
     """Before, every other run waited until the clock was there again."""
     old = world.key()
@@ -179,27 +181,27 @@ def test_a_lease_of_a_clock_that_was_ahead_lasts_no_longer_than_any(
     assert (taken.status_code, taken.json()["holder"]) == (200, "second")
 
 
-def test_the_same_holder_may_open_a_further_candidate_at_once(world: World) -> None:
+def test_the_same_holder_may_open_a_further_candidate_at_once(world: ServerHarness) -> None:
     old = world.key()
     first = world.now.open(old)
     second = world.now.open(old)
     assert (first.answer["newKeyId"], second.answer["newKeyId"]) == (2, 3)
 
 
-def test_a_candidate_continues_its_own_rotation(world: World) -> None:
+def test_a_candidate_continues_its_own_rotation(world: ServerHarness) -> None:
     later = world.at("11m")
     opened = world.now.open(world.key(), holder="cut")
     answer = later.put(opened.new.text, opened.id, opened.new, holder="next")
     assert (answer.status_code, answer.json()["holder"]) == (200, "next")
 
 
-def test_a_candidate_waits_for_a_live_lease_like_anyone(world: World) -> None:
+def test_a_candidate_waits_for_a_live_lease_like_anyone(world: ServerHarness) -> None:
     opened = world.now.open(world.key(), holder="running")
     answer = world.now.put(opened.new.text, opened.id, opened.new, holder="next")
     assert problem(answer) == (409, "rotation-open")
 
 
-def test_a_candidate_opens_nothing_before_it_is_confirmed(world: World) -> None:
+def test_a_candidate_opens_nothing_before_it_is_confirmed(world: ServerHarness) -> None:
     opened = world.now.open(world.key())
     answer = world.now.put(opened.new.text, uuid4(), NewKey())
     assert problem(answer) == (409, "rotation-open")
@@ -208,7 +210,7 @@ def test_a_candidate_opens_nothing_before_it_is_confirmed(world: World) -> None:
     world.now.open(opened.new.text)
 
 
-def test_a_confirmed_key_is_rotated_once(world: World) -> None:
+def test_a_confirmed_key_is_rotated_once(world: ServerHarness) -> None:
     old = world.key()
     rotated = world.now.rotate(old)
     answer = world.now.put(old, uuid4(), NewKey())
@@ -217,7 +219,7 @@ def test_a_confirmed_key_is_rotated_once(world: World) -> None:
     assert answer.json()["confirmedAt"] == rotated.answer["confirmedAt"]
 
 
-def test_a_known_public_id_or_digest_is_refused(world: World) -> None:
+def test_a_known_public_id_or_digest_is_refused(world: ServerHarness) -> None:
     old, other = world.key(), world.key()
     known = keyformat.parse(other)
     for change in ({"publicId": known.public_id}, {"keySha256": known.sha256}):
@@ -227,7 +229,7 @@ def test_a_known_public_id_or_digest_is_refused(world: World) -> None:
     assert world.now.self(old).json()["rotation"] is None
 
 
-def test_a_repeat_after_the_end_tells_the_end(world: World) -> None:
+def test_a_repeat_after_the_end_tells_the_end(world: ServerHarness) -> None:
     old = world.key()
     confirmed = world.now.rotate(old)
     assert world.now.put(old, confirmed.id, confirmed.new).json()["state"] == "confirmed"
@@ -237,7 +239,7 @@ def test_a_repeat_after_the_end_tells_the_end(world: World) -> None:
     assert world.now.put(other, aborted.id, aborted.new).json()["state"] == "aborted"
 
 
-def test_a_dead_old_key_opens_nothing(world: World) -> None:
+def test_a_dead_old_key_opens_nothing(world: ServerHarness) -> None:
     old = world.key()
     administration.revoke_key(world.database, 1)
     assert problem(world.now.put(old, uuid4(), NewKey())) == (401, "key-revoked")

@@ -15,7 +15,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from keyserver.harness import World, wait_until
+from keyserver.harness import ServerHarness, wait_until
 from keyserver.processes import Process, command
 from support.tls import Authority, Certificate
 
@@ -32,7 +32,7 @@ def data_dir(tmp_path: Path) -> Path:
 # Metrics
 
 
-def test_the_metrics_can_be_parsed(world: World) -> None:
+def test_the_metrics_can_be_parsed(world: ServerHarness) -> None:
     world.now.self(world.key())
     answer = world.now.call("GET", "/metrics")
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
@@ -138,7 +138,7 @@ def test_a_certificate_that_cannot_be_used_is_left_alone(
     else:
         files.certificate.write_bytes(content)
     os.kill(serving.popen.pid, signal.SIGHUP)
-    wait_until(lambda: "the former one stays" in serving.log.read_text())
+    wait_until(lambda: "the previous one stays in use" in serving.log.read_text())
     assert _serial(port) == before
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from keyserver.certs import add
 from keyserver.certs import post_sign as sign
-from keyserver.harness import Client, NewKey, World, problem, wait_until
+from keyserver.harness import Client, NewKey, ServerHarness, problem, wait_until
 from keyserver.processes import command
 from keyserver.records import KEY, NOW
 from signotaur_keyserver.domain import policy
@@ -174,7 +174,7 @@ def test_budgets(oldest: Any, wait: int | None) -> None:
         {"networks": ("192.0.2.0/24",) * 51},
     ],
 )
-def test_an_impossible_policy_is_refused(impossible: dict[str, Any], world: World) -> None:
+def test_an_impossible_policy_is_refused(impossible: dict[str, Any], world: ServerHarness) -> None:
     with pytest.raises(PolicyError):
         Policy(**impossible)
     with pytest.raises(AdministrationError):
@@ -191,7 +191,7 @@ def test_a_policy_survives_its_stored_form() -> None:
 # What a server does
 
 
-def test_a_key_from_another_network_is_refused(world: World) -> None:
+def test_a_key_from_another_network_is_refused(world: ServerHarness) -> None:
     key = world.key()
     policies.set_key_policy(world.database, 1, networks=["198.51.100.0/24"])
     assert problem(world.now.self(key)) == (403, "network-denied")
@@ -207,7 +207,7 @@ def test_a_key_from_another_network_is_refused(world: World) -> None:
     assert problem(world.now.self(key)) == (403, "network-denied")
 
 
-def test_the_overlap_keeps_to_the_policy(world: World) -> None:
+def test_the_overlap_keeps_to_the_policy(world: ServerHarness) -> None:
     key = world.key()
     policies.set_policy(world.database, overlap_days_min=3, overlap_days_max=14)
     answer = world.now.put(key, uuid4(), NewKey(overlap_days=2))
@@ -218,7 +218,7 @@ def test_the_overlap_keeps_to_the_policy(world: World) -> None:
 
 @pytest.mark.parametrize("compromised", [False, True])
 def test_an_open_rotation_is_finished_whatever_the_limit_is(
-    world: World, *, compromised: bool
+    world: ServerHarness, *, compromised: bool
 ) -> None:
     """Before, the request that renews the lease was refused with 422, and the rotation stalled."""
     key, rotation, new = world.key(), uuid4(), NewKey(overlap_days=0)
@@ -230,7 +230,7 @@ def test_an_open_rotation_is_finished_whatever_the_limit_is(
     assert world.now.put(new.text, uuid4(), NewKey(overlap_days=0)).status_code == 422
 
 
-def test_a_successor_keeps_the_policy_of_its_key(world: World) -> None:
+def test_a_successor_keeps_the_policy_of_its_key(world: ServerHarness) -> None:
     key = world.key()
     own: dict[str, Any] = {
         "purpose": "rotate",
@@ -246,7 +246,7 @@ def test_a_successor_keeps_the_policy_of_its_key(world: World) -> None:
     assert problem(world.now.put(new, uuid4(), NewKey(overlap_days=10)))[0] == 422
 
 
-def test_a_successor_lives_no_longer_than_the_policy_allows(world: World) -> None:
+def test_a_successor_lives_no_longer_than_the_policy_allows(world: ServerHarness) -> None:
     key = world.key(lifetime=None)
     policies.set_policy(world.database, longest_life_days=30, expiry_required=True)
     world.now.rotate(key)
@@ -258,7 +258,7 @@ def test_a_successor_lives_no_longer_than_the_policy_allows(world: World) -> Non
     world.key(lifetime=30 * DAY)
 
 
-def test_a_key_that_may_only_rotate(world: World) -> None:
+def test_a_key_that_may_only_rotate(world: ServerHarness) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     policies.set_key_policy(world.database, 1, purpose="rotate")
     answer = sign(world.now, key, thumbprint)
@@ -270,7 +270,7 @@ def test_a_key_that_may_only_rotate(world: World) -> None:
     assert problem(sign(world.now, new, thumbprint)) == (403, "purpose-denied")
 
 
-def test_a_key_that_may_only_sign(world: World) -> None:
+def test_a_key_that_may_only_sign(world: ServerHarness) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     policies.set_key_policy(world.database, 1, purpose="sign")
     assert sign(world.now, key, thumbprint).json()["result"] == 0
@@ -278,7 +278,7 @@ def test_a_key_that_may_only_sign(world: World) -> None:
     assert world.now.self(key).status_code == 200
 
 
-def test_a_signing_budget(world: World) -> None:
+def test_a_signing_budget(world: ServerHarness) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     policies.set_key_policy(world.database, 1, signatures_per_hour=3)
     later, other = world.at("59m"), world.serving()
@@ -292,7 +292,7 @@ def test_a_signing_budget(world: World) -> None:
     assert sign(world.at("61m"), key, thumbprint).json()["result"] == 0
 
 
-def test_a_rotation_gives_no_second_signing_budget(world: World) -> None:
+def test_a_rotation_gives_no_second_signing_budget(world: ServerHarness) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     policies.set_key_policy(world.database, 1, signatures_per_hour=2)
     assert sign(world.now, key, thumbprint).json()["result"] == 0
@@ -307,7 +307,7 @@ def test_a_rotation_gives_no_second_signing_budget(world: World) -> None:
     assert sign(world.at("61m"), second.new.text, thumbprint).json()["result"] == 0
 
 
-def test_signatures_at_once_keep_to_the_budget(world: World) -> None:
+def test_signatures_at_once_keep_to_the_budget(world: ServerHarness) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     policies.set_key_policy(world.database, 1, signatures_per_hour=3)
     successor = world.now.rotate(key).new.text
@@ -324,7 +324,7 @@ def test_signatures_at_once_keep_to_the_budget(world: World) -> None:
         assert Counter(pool.map(act, range(8))) == {200: 3, 429: 5}
 
 
-def test_requests_per_minute_of_one_key(world: World) -> None:
+def test_requests_per_minute_of_one_key(world: ServerHarness) -> None:
     key, other = world.key(), world.key()
     policies.set_key_policy(world.database, 1, requests_per_minute=2)
     now = 0.0
@@ -338,7 +338,7 @@ def test_requests_per_minute_of_one_key(world: World) -> None:
     assert answer.status_code == 200
 
 
-def test_changes_are_events(world: World) -> None:
+def test_changes_are_events(world: ServerHarness) -> None:
     world.key()
     policies.set_policy(world.database, overlap_days_min=2)
     policies.set_key_policy(world.database, 1, purpose="sign", networks=["192.0.2.0/24"])

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from keyserver.harness import Client, NewKey, OpenRotation, World, problem, wait_until
+from keyserver.harness import Client, NewKey, OpenRotation, ServerHarness, problem, wait_until
 from keyserver.load import (
     Acknowledged,
     require_acknowledged,
@@ -58,7 +58,7 @@ def _at_once(acts: Sequence[Callable[[], object]]) -> list[object]:
         return [run.result() for run in [pool.submit(one, act) for act in acts]]
 
 
-def test_a_revocation_holds_at_the_next_request_of_each_instance(world: World) -> None:
+def test_a_revocation_holds_at_the_next_request_of_each_instance(world: ServerHarness) -> None:
     first, second = world.now, world.at("1s")
     for number in range(1, 21):
         key = world.key()
@@ -68,7 +68,7 @@ def test_a_revocation_holds_at_the_next_request_of_each_instance(world: World) -
         assert problem(first.self(key)) == (401, "key-revoked")
 
 
-def test_competing_rotations_of_a_lineage_queue_at_its_first_key(world: World) -> None:
+def test_competing_rotations_of_a_lineage_queue_at_its_first_key(world: ServerHarness) -> None:
     """A superseded candidate and the key that it was to replace decide one after the other."""
     first = world.now.rotate(world.key())
     second = world.now.rotate(first.new.text)
@@ -83,7 +83,9 @@ def test_competing_rotations_of_a_lineage_queue_at_its_first_key(world: World) -
     assert [answer.status_code for answer in answers] == [201]
 
 
-def test_a_rename_and_an_event_about_the_user_do_not_wait_for_each_other(world: World) -> None:
+def test_a_rename_and_an_event_about_the_user_do_not_wait_for_each_other(
+    world: ServerHarness,
+) -> None:
     root = administration.add_user(world.database, "root", admin=True, roles=[])
     event = Event(Level.INFORMATION, EventType.SIGNED_IN, "It happens.", user_id=1)
     with world.database.read() as connection:
@@ -101,7 +103,7 @@ def test_a_rename_and_an_event_about_the_user_do_not_wait_for_each_other(world: 
         assert users.find(connection, "build") is not None
 
 
-def test_a_rename_lets_those_pass_who_have_the_user(world: World) -> None:
+def test_a_rename_lets_those_pass_who_have_the_user(world: ServerHarness) -> None:
     """A new key has its owner, and waits for the end of the log, which the rename holds."""
     root = administration.add_user(world.database, "root", admin=True, roles=[])
     with world.database.read() as connection:
@@ -121,7 +123,7 @@ def test_a_rename_lets_those_pass_who_have_the_user(world: World) -> None:
         assert users.find(connection, "build") is not None
 
 
-def _waiting(world: World) -> int:
+def _waiting(world: ServerHarness) -> int:
     """How many transactions wait for a lock."""
     waiting = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"
     with world.database.ask() as connection:
@@ -129,7 +131,9 @@ def _waiting(world: World) -> int:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_rotations_confirmations_revocations_and_sweeps_race(world: World, seed: int) -> None:
+def test_rotations_confirmations_revocations_and_sweeps_race(
+    world: ServerHarness, seed: int
+) -> None:
     """After everything that happens at once, somebody holds a key that works, and none deadlocks.
 
     Two runs each have a candidate of one old key. Both confirm, the old key aborts both, and
@@ -166,16 +170,16 @@ def test_rotations_confirmations_revocations_and_sweeps_race(world: World, seed:
         database.close()
 
 
-def _works(world: World, key: str) -> bool:
+def _works(world: ServerHarness, key: str) -> bool:
     return world.now.self(key).status_code == 200
 
 
-def _state(world: World, run: OpenRotation) -> str:
+def _state(world: ServerHarness, run: OpenRotation) -> str:
     answer = world.now.get(run.new.text, run.id)
     return str(answer.json()["state"]) if answer.status_code == 200 else "dead"
 
 
-def test_each_due_key_is_revoked_by_one_of_many_sweeps(world: World) -> None:
+def test_each_due_key_is_revoked_by_one_of_many_sweeps(world: ServerHarness) -> None:
     for _ in range(10):
         world.now.rotate(world.key(), overlap_days=0)
         world.now.rotate(world.key(), overlap_days=7)
@@ -254,7 +258,7 @@ def test_a_password_may_come_from_a_file(tmp_path: Path, cluster: Cluster) -> No
     cluster.drop(name)
 
 
-def test_settings_of_each_connection(world: World) -> None:
+def test_settings_of_each_connection(world: ServerHarness) -> None:
     with world.database.write() as connection:
         settings = {
             name: connection.exec_driver_sql(f"SHOW {name}").scalar_one()
@@ -275,7 +279,7 @@ def test_settings_of_each_connection(world: World) -> None:
     }
 
 
-def test_a_wait_for_a_lock_ends(world: World) -> None:
+def test_a_wait_for_a_lock_ends(world: ServerHarness) -> None:
     world.key()
     other = Database(world.url, busy_timeout=timedelta(milliseconds=200))
     with world.holding(1), pytest.raises(DatabaseUnavailableError):
@@ -284,7 +288,7 @@ def test_a_wait_for_a_lock_ends(world: World) -> None:
     assert administration.revoke_key(world.database, 1)
 
 
-def test_a_dump_is_a_backup(world: World, cluster: Cluster) -> None:
+def test_a_dump_is_a_backup(world: ServerHarness, cluster: Cluster) -> None:
     """As the manual tells: pg_dump while the server runs, and pg_restore into a new database."""
     rotation = world.now.rotate(world.key())
     bin_folder = programs()
@@ -296,7 +300,7 @@ def test_a_dump_is_a_backup(world: World, cluster: Cluster) -> None:
     name = cluster.create()
     target = cluster.url(name).replace("postgresql+psycopg", "postgresql")
     subprocess.run([bin_folder / "pg_restore", "--dbname", target], input=dump, check=True)
-    restored = World(world.file, cluster.url(name))
+    restored = ServerHarness(world.file, cluster.url(name))
     assert restored.now.self(rotation.new.text).json()["state"] == "active"
     restored.close()
     cluster.drop(name)

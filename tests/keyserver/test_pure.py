@@ -12,6 +12,7 @@ from signotaur_keyserver.api.buckets import TokenBuckets
 from signotaur_keyserver.api.context import network_of
 from signotaur_keyserver.domain import rules
 from signotaur_keyserver.domain.refusals import RefusedError
+from signotaur_keyserver.errors import os_reason
 from signotaur_wire.messages import KeyState, RotationState
 
 
@@ -135,3 +136,18 @@ def test_buckets_forget_the_one_that_was_quiet_longest() -> None:
 )
 def test_what_counts_as_one_stranger(source: str | None, subject: str | None) -> None:
     assert network_of(source) == subject
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "/secret"), "No such file or directory"),
+        (OSError(), "OSError"),
+        (TimeoutError("sig_secret"), "TimeoutError"),
+        (ValueError("sig_secret"), "ValueError"),
+    ],
+)
+def test_a_reason_is_never_none_and_never_repeats_an_exception(
+    error: Exception, reason: str
+) -> None:
+    assert os_reason(error) == reason

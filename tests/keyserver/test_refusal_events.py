@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from keyserver.certs import get_certificate, sign
-from keyserver.harness import Client, NewKey, World, problem, wait_until
+from keyserver.harness import Client, NewKey, ServerHarness, problem, wait_until
 from signotaur_keyserver.api.refusal_log import RefusalLog
 from signotaur_keyserver.domain.events import Event, EventType, Level
 from signotaur_keyserver.domain.refusals import role_required, unknown_key
@@ -29,7 +29,7 @@ def _refused_certificate(client: Client, key: str) -> None:
     [(_refused_signature, "signature-refused"), (_refused_certificate, "certificate-refused")],
 )
 def test_a_key_without_a_certificate_does_not_fill_the_disk(
-    world: World, cause: Callable[[Client, str], None], event_type: str
+    world: ServerHarness, cause: Callable[[Client, str], None], event_type: str
 ) -> None:
     """A holder of any key, even one without role and certificate, can be refused at will.
 
@@ -50,7 +50,7 @@ def test_a_key_without_a_certificate_does_not_fill_the_disk(
 class Ledger:
     """A refusal log with a clock that a test moves."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: ServerHarness) -> None:
         self.world = world
         self.now = 0.0
         self.log = RefusalLog(world.database, clock=lambda: self.now)
@@ -78,7 +78,7 @@ class Ledger:
 
 
 @pytest.fixture
-def ledger(world: World) -> Ledger:
+def ledger(world: ServerHarness) -> Ledger:
     for _ in range(2):
         world.key()
     return Ledger(world)
@@ -113,7 +113,7 @@ def test_strangers_are_summed_up_together(ledger: Ledger) -> None:
     assert written[-1] == (None, "request-refused", 239)
 
 
-def test_requests_of_one_key_are_limited(world: World) -> None:
+def test_requests_of_one_key_are_limited(world: ServerHarness) -> None:
     """A key has a rate, so that its holder alone cannot take the whole server."""
     key, other = world.key(), world.key()
     now = 0.0

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, insert, select
 
-from keyserver.harness import World, wait_until
+from keyserver.harness import ServerHarness, wait_until
 from keyserver.statements import executed
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.event_chain import Link
@@ -22,13 +22,13 @@ YEAR = timedelta(days=365)
 
 
 @contextmanager
-def _in_a_year(world: World) -> Iterator[Database]:
+def _in_a_year(world: ServerHarness) -> Iterator[Database]:
     database = Database(world.url, offset=YEAR)
     yield database
     database.close()
 
 
-def _add_old_events(world: World, amount: int) -> None:
+def _add_old_events(world: ServerHarness, amount: int) -> None:
     old = {"at_utc": datetime(2020, 1, 1, tzinfo=UTC), "level": "Information", "type": "old"}
     with world.database.write() as connection:
         first = connection.execute(select(func.max(events.c.id))).scalar_one() + 1
@@ -38,7 +38,7 @@ def _add_old_events(world: World, amount: int) -> None:
         event_chain.put_head(connection, Link(last, ""), None)
 
 
-def test_old_events_are_deleted_and_young_ones_stay(world: World) -> None:
+def test_old_events_are_deleted_and_young_ones_stay(world: ServerHarness) -> None:
     """Before: no event was ever deleted."""
     world.key()
     with _in_a_year(world) as later:
@@ -50,7 +50,7 @@ def test_old_events_are_deleted_and_young_ones_stay(world: World) -> None:
     assert pruned["message"].startswith("2 events older than ")
 
 
-def test_one_transaction_deletes_no_more_than_a_batch(world: World) -> None:
+def test_one_transaction_deletes_no_more_than_a_batch(world: ServerHarness) -> None:
     """So that a server with years of events does not stop for its writers."""
     _add_old_events(world, BATCH + 7)
     with _in_a_year(world) as later:
@@ -58,7 +58,7 @@ def test_one_transaction_deletes_no_more_than_a_batch(world: World) -> None:
     assert pruned == [BATCH, 8, 0]  # the first event is of the user
 
 
-def test_the_sweeper_deletes_all_that_is_old(world: World) -> None:
+def test_the_sweeper_deletes_all_that_is_old(world: ServerHarness) -> None:
     with _in_a_year(world) as later:
         _add_old_events(world, 2 * BATCH)
         sweeper = Sweeper(later, timedelta(hours=1), YEAR - timedelta(hours=1))
@@ -68,7 +68,7 @@ def test_the_sweeper_deletes_all_that_is_old(world: World) -> None:
     assert len(world.events()) == 3
 
 
-def test_without_a_retention_events_are_kept(world: World) -> None:
+def test_without_a_retention_events_are_kept(world: ServerHarness) -> None:
     _add_old_events(world, 3)
     sweeper = Sweeper(world.database, timedelta(hours=1))
     with executed(world, "events") as statements:

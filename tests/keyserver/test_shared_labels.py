@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from keyserver.certs import YEAR, add, get_certificate, lasting, material, refused, sign
-from keyserver.harness import World
+from keyserver.harness import ServerHarness
 from signotaur_keyserver.domain.records import CertificateState
 from signotaur_keyserver.service import certificates
 from signotaur_keyserver.service.administration import AdministrationError
@@ -15,32 +15,32 @@ pytestmark = pytest.mark.both_databases
 LABEL = "production"
 
 
-def chosen(world: World, key: str, **selectors: object) -> object:
+def chosen(world: ServerHarness, key: str, **selectors: object) -> object:
     return get_certificate(world.now, key, **(selectors or {"label": LABEL}))["thumbprint"]
 
 
-def renewed(world: World) -> tuple[str, str]:
+def renewed(world: ServerHarness) -> tuple[str, str]:
     """Add a certificate and the one that renews it; return their thumbprints."""
     old = add(world, LABEL, lasting(YEAR, name="old"))
     new = add(world, LABEL.upper(), lasting(2 * YEAR, name="new"))
     return old.thumbprint, new.thumbprint
 
 
-def test_of_one_label_the_one_that_lasts_longest_signs(world: World) -> None:
+def test_of_one_label_the_one_that_lasts_longest_signs(world: ServerHarness) -> None:
     key = world.key()
     old, new = renewed(world)
     assert chosen(world, key) == new
     assert sign(world.now, key, old)["result"] == 0
 
 
-def test_one_that_is_not_valid_yet_does_not_sign(world: World) -> None:
+def test_one_that_is_not_valid_yet_does_not_sign(world: ServerHarness) -> None:
     key = world.key()
     old = add(world, LABEL, lasting(YEAR, name="old"))
     add(world, LABEL, lasting(2 * YEAR, since=timedelta(days=3), name="next"))
     assert chosen(world, key) == old.thumbprint
 
 
-def test_a_disabled_certificate_never_signs(world: World) -> None:
+def test_a_disabled_certificate_never_signs(world: ServerHarness) -> None:
     key = world.key()
     old, new = renewed(world)
     certificates.set_certificate_enabled(world.database, "2", enabled=False)
@@ -56,14 +56,14 @@ def test_a_disabled_certificate_never_signs(world: World) -> None:
     assert len(world.events("certificate-enabled")) == 1
 
 
-def test_a_label_whose_certificates_are_all_disabled_signs_nothing(world: World) -> None:
+def test_a_label_whose_certificates_are_all_disabled_signs_nothing(world: ServerHarness) -> None:
     key = world.key()
     add(world, LABEL)
     certificates.set_certificate_enabled(world.database, LABEL, enabled=False)
     assert refused(get_certificate(world.now, key, label=LABEL)) == "The certificate is disabled."
 
 
-def test_a_shared_label_names_none_of_them_to_a_person(world: World) -> None:
+def test_a_shared_label_names_none_of_them_to_a_person(world: ServerHarness) -> None:
     renewed(world)
     for act in (
         lambda: certificates.remove_certificate(world.database, LABEL),
@@ -78,7 +78,7 @@ def test_a_shared_label_names_none_of_them_to_a_person(world: World) -> None:
     assert certificates.remove_certificate(world.database, LABEL) == 2
 
 
-def test_an_alias_names_one_of_them(world: World) -> None:
+def test_an_alias_names_one_of_them(world: ServerHarness) -> None:
     key = world.key()
     old, new = renewed(world)
     certificates.rename_certificate(world.database, "1", LABEL, "Prod-2026")
@@ -91,7 +91,7 @@ def test_an_alias_names_one_of_them(world: World) -> None:
     assert (event["data"]["label"], event["data"]["certificateId"]) == (LABEL, 2)
 
 
-def test_an_alias_is_of_one_certificate_alone(world: World) -> None:
+def test_an_alias_is_of_one_certificate_alone(world: ServerHarness) -> None:
     renewed(world)
     add(world, "other", material(name="third"))
     certificates.rename_certificate(world.database, "1", LABEL, "first")

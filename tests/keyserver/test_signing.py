@@ -30,7 +30,7 @@ from keyserver.certs import (
     sign,
     sign_body,
 )
-from keyserver.harness import Client, Json, Running, World, problem
+from keyserver.harness import Client, Json, Running, ServerHarness, problem
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.pki.material import Material
 from signotaur_keyserver.pki.selfsigned import KeyType
@@ -65,7 +65,7 @@ def verify(made: Material, told: Json, algorithm: str, content: bytes = b"conten
 
 
 @pytest.mark.parametrize("call", VENDOR)
-def test_the_vendors_calls_are_answered_member_for_member(world: World, call: str) -> None:
+def test_the_vendors_calls_are_answered_member_for_member(world: ServerHarness, call: str) -> None:
     certificate, key, golden = add(world), world.key(), VENDOR[call]
     request = golden["request"]
     if "thumbprint" in request:
@@ -80,7 +80,7 @@ def test_the_vendors_calls_are_answered_member_for_member(world: World, call: st
     assert world.now.call("POST", call.split()[1], key, json=request).json() == golden["refusal"]
 
 
-def test_the_certificate_is_plain_base64_of_its_der(world: World) -> None:
+def test_the_certificate_is_plain_base64_of_its_der(world: ServerHarness) -> None:
     added = add(world)
     told = get_certificate(world.now, world.key(), label="production")
     assert base64.b64decode(told["certificate"], validate=True) == added.certificate_der
@@ -88,20 +88,22 @@ def test_the_certificate_is_plain_base64_of_its_der(world: World) -> None:
 
 
 @pytest.mark.parametrize("path", [CERT_GET, SIGN])
-def test_other_methods_are_refused_as_by_a_server_without_the_call(world: World, path: str) -> None:
+def test_other_methods_are_refused_as_by_a_server_without_the_call(
+    world: ServerHarness, path: str
+) -> None:
     answer = world.now.call("GET", path, world.key())
     assert problem(answer) == (405, "not-found")
     assert answer.headers["Allow"] == "POST"
 
 
 @pytest.mark.parametrize("path", [CERT_GET, SIGN])
-def test_a_stranger_is_refused_by_a_problem(world: World, path: str) -> None:
+def test_a_stranger_is_refused_by_a_problem(world: ServerHarness, path: str) -> None:
     add(world)
     for key in (None, "vendor-key", keyformat.generate()):
         assert problem(world.now.call("POST", path, key, data=b"{")) == (401, "unknown-key")
 
 
-def test_nothing_of_the_request_is_needed_but_what_the_vendor_sends(world: World) -> None:
+def test_nothing_of_the_request_is_needed_but_what_the_vendor_sends(world: ServerHarness) -> None:
     answer = post_sign(world.now, world.key(), add(world).thumbprint)
     assert SignAnswer.from_json(answer.json()).signature
 
@@ -109,7 +111,7 @@ def test_nothing_of_the_request_is_needed_but_what_the_vendor_sends(world: World
 # Selectors
 
 
-def test_each_selector_finds_its_certificate(world: World) -> None:
+def test_each_selector_finds_its_certificate(world: ServerHarness) -> None:
     wanted, key = add(world, "production"), world.key()
     add(world, "staging")
     spaced = ":".join(wanted.thumbprint[i : i + 2] for i in range(0, 40, 2)).lower()
@@ -128,7 +130,7 @@ def test_each_selector_finds_its_certificate(world: World) -> None:
         assert get_certificate(world.now, key, **selector)["thumbprint"] == wanted.thumbprint
 
 
-def test_thumbprint_goes_before_label_and_label_before_subject(world: World) -> None:
+def test_thumbprint_goes_before_label_and_label_before_subject(world: ServerHarness) -> None:
     one, two, three = (add(world, label) for label in ("one", "two", "three"))
     key = world.key()
 
@@ -143,12 +145,12 @@ def test_thumbprint_goes_before_label_and_label_before_subject(world: World) -> 
 
 
 @pytest.mark.parametrize("subject", ["prod", "CN=production", "production,O=Example Ltd", "*"])
-def test_a_part_of_a_subject_is_none(world: World, subject: str) -> None:
+def test_a_part_of_a_subject_is_none(world: ServerHarness, subject: str) -> None:
     add(world)
     assert refused(get_certificate(world.now, world.key(), subject=subject)) == NO_SUCH
 
 
-def test_of_one_subject_the_valid_and_longest_certificate_is_taken(world: World) -> None:
+def test_of_one_subject_the_valid_and_longest_certificate_is_taken(world: ServerHarness) -> None:
     add(world, "old", lasting(YEAR, since=-2 * YEAR))
     add(world, "next", lasting(9 * YEAR, since=YEAR))
     add(world, "present", lasting(YEAR))
@@ -159,13 +161,13 @@ def test_of_one_subject_the_valid_and_longest_certificate_is_taken(world: World)
 
 
 @pytest.mark.parametrize("selectors", [{}, {"label": None}, {"thumbprint": " ", "subject": ""}])
-def test_without_a_selector_there_is_no_certificate(world: World, selectors: Json) -> None:
+def test_without_a_selector_there_is_no_certificate(world: ServerHarness, selectors: Json) -> None:
     add(world)
     message = refused(get_certificate(world.now, world.key(), **selectors))
     assert message == "Select a certificate by its thumbprint, label or subject."
 
 
-def test_signing_takes_a_thumbprint_alone(world: World) -> None:
+def test_signing_takes_a_thumbprint_alone(world: ServerHarness) -> None:
     add(world)
     told = sign(world.now, world.key(), " ", label="production", subject="production")
     assert "Select a certificate" in refused(told)
@@ -176,7 +178,7 @@ def test_signing_takes_a_thumbprint_alone(world: World) -> None:
 
 @pytest.mark.parametrize("algorithm", HASHES)
 @pytest.mark.parametrize("key_type", [KeyType.RSA_2048, KeyType.EC_P256, KeyType.EC_P384])
-def test_signatures_verify(world: World, key_type: KeyType, algorithm: str) -> None:
+def test_signatures_verify(world: ServerHarness, key_type: KeyType, algorithm: str) -> None:
     made = material(key_type)
     thumbprint = add(world, made=made).thumbprint
     told = sign(
@@ -215,7 +217,7 @@ def test_signatures_verify(world: World, key_type: KeyType, algorithm: str) -> N
     ],
 )
 def test_what_cannot_be_signed_is_refused_by_its_name(
-    world: World, changes: Json, field: str
+    world: ServerHarness, changes: Json, field: str
 ) -> None:
     answer = world.now.call("POST", SIGN, world.key(), json=sign_body("0" * 40) | changes)
     assert problem(answer) == (422, "malformed-request")
@@ -223,7 +225,7 @@ def test_what_cannot_be_signed_is_refused_by_its_name(
 
 
 @pytest.mark.parametrize("path", [CERT_GET, SIGN])
-def test_what_is_no_such_body_is_refused(world: World, path: str) -> None:
+def test_what_is_no_such_body_is_refused(world: ServerHarness, path: str) -> None:
     key = world.key()
 
     def post(data: bytes, content_type: str = "application/json") -> tuple[int, str]:
@@ -250,7 +252,7 @@ def _outcomes(client: Client, key: str, thumbprint: str) -> list[str]:
     return [answer["message"] for answer in answers]
 
 
-def test_access_belongs_to_the_user(world: World) -> None:
+def test_access_belongs_to_the_user(world: ServerHarness) -> None:
     world.user("release")
     theirs, ours, key = add(world, "theirs", users=["release"]), add(world, "ours"), world.key()
     assert _outcomes(world.now, key, ours.thumbprint) == ["", ""]
@@ -261,14 +263,14 @@ def test_access_belongs_to_the_user(world: World) -> None:
     assert _outcomes(world.now, key, theirs.thumbprint) == [NO_SUCH, NO_SUCH]
 
 
-def test_an_administrator_has_access_to_every_certificate(world: World) -> None:
+def test_an_administrator_has_access_to_every_certificate(world: ServerHarness) -> None:
     administration.add_user(world.database, "boss", admin=True, roles=())
     thumbprint = add(world, users=()).thumbprint
     assert _outcomes(world.now, world.key("boss"), thumbprint) == ["", ""]
     assert _outcomes(world.now, world.key("ci"), thumbprint) == [NO_SUCH, NO_SUCH]
 
 
-def test_no_answer_tells_whether_a_certificate_exists(world: World) -> None:
+def test_no_answer_tells_whether_a_certificate_exists(world: ServerHarness) -> None:
     hidden, key = add(world, users=()), world.key()
     for path, body in (
         (CERT_GET, {"clientVersion": "1", "thumbprint": "{}"}),
@@ -281,7 +283,7 @@ def test_no_answer_tells_whether_a_certificate_exists(world: World) -> None:
         assert len({(answer.status_code, answer.text) for answer in answers}) == 1
 
 
-def test_a_removed_certificate_is_as_unknown(world: World) -> None:
+def test_a_removed_certificate_is_as_unknown(world: ServerHarness) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     assert _outcomes(world.now, key, thumbprint) == ["", ""]
     certificates.remove_certificate(world.database, "production")
@@ -293,7 +295,7 @@ def test_a_removed_certificate_is_as_unknown(world: World) -> None:
     assert _outcomes(world.now, key, thumbprint) == ["", ""]
 
 
-def test_an_expired_certificate_is_refused_with_its_date(world: World) -> None:
+def test_an_expired_certificate_is_refused_with_its_date(world: ServerHarness) -> None:
     later, key = world.at("366d"), world.key(lifetime=None)
     added = add(world, made=lasting(YEAR))
     message = f"The certificate expired at {format_time(added.not_after_utc)}."
@@ -304,7 +306,7 @@ def test_an_expired_certificate_is_refused_with_its_date(world: World) -> None:
     assert CertificateAnswer.from_json(told).expired_at == added.not_after_utc
 
 
-def test_a_certificate_of_tomorrow_is_refused_with_its_date(world: World) -> None:
+def test_a_certificate_of_tomorrow_is_refused_with_its_date(world: ServerHarness) -> None:
     later, key = world.at("2d"), world.key()
     added = add(world, made=lasting(YEAR, since=timedelta(days=1)))
     message = f"The certificate is not valid before {format_time(added.not_before_utc)}."
@@ -312,7 +314,7 @@ def test_a_certificate_of_tomorrow_is_refused_with_its_date(world: World) -> Non
     assert _outcomes(later, key, added.thumbprint) == ["", ""]
 
 
-def test_both_keys_of_an_overlap_sign_and_then_the_new_one_alone(world: World) -> None:
+def test_both_keys_of_an_overlap_sign_and_then_the_new_one_alone(world: ServerHarness) -> None:
     later, old = world.at("8d"), world.key()
     thumbprint = add(world).thumbprint
     opened = world.now.open(old)
@@ -338,7 +340,7 @@ def test_both_keys_of_an_overlap_sign_and_then_the_new_one_alone(world: World) -
     ],
 )
 def test_a_key_that_was_ended_signs_nothing(
-    world: World, end: Callable[[World], object], slug: str
+    world: ServerHarness, end: Callable[[ServerHarness], object], slug: str
 ) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     end(world)
@@ -349,7 +351,7 @@ def test_a_key_that_was_ended_signs_nothing(
 # Under way
 
 
-def test_without_its_event_there_is_no_signature(world: World) -> None:
+def test_without_its_event_there_is_no_signature(world: ServerHarness) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     database = Database(world.url, busy_timeout=timedelta(seconds=0.2))
     running = Running(database, sealer=world.sealer)
@@ -362,7 +364,7 @@ def test_without_its_event_there_is_no_signature(world: World) -> None:
     assert len(world.events("signature-made")) == 1
 
 
-def test_others_are_served_while_a_signature_waits(world: World) -> None:
+def test_others_are_served_while_a_signature_waits(world: ServerHarness) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     world.now.self(key)
     results: list[int] = []
@@ -377,7 +379,7 @@ def test_others_are_served_while_a_signature_waits(world: World) -> None:
     assert results == [0]
 
 
-def test_many_signatures_at_once_are_each_right_and_each_told(world: World) -> None:
+def test_many_signatures_at_once_are_each_right_and_each_told(world: ServerHarness) -> None:
     thumbprint, key = add(world, made=material(KeyType.RSA_2048)).thumbprint, world.key()
     contents = [str(number).encode() for number in range(48)]
     local = threading.local()
@@ -395,7 +397,7 @@ def test_many_signatures_at_once_are_each_right_and_each_told(world: World) -> N
     assert sorted(told) == sorted(digest(content=content).hex() for content in contents)
 
 
-def test_signatures_are_counted(world: World) -> None:
+def test_signatures_are_counted(world: ServerHarness) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     for _ in range(2):
         sign(world.now, key, thumbprint)
@@ -406,7 +408,7 @@ def test_signatures_are_counted(world: World) -> None:
     assert 'signotaur_requests_total{status="200"} 3.0\n' in text
 
 
-def test_a_server_without_a_vault_signs_nothing(world: World) -> None:
+def test_a_server_without_a_vault_signs_nothing(world: ServerHarness) -> None:
     thumbprint, key = add(world).thumbprint, world.key()
     with Running(world.database) as url, closing(Client(url, world.secrets)) as client:
         assert get_certificate(client, key, label="production")["result"] == 0

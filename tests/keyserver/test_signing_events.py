@@ -5,14 +5,14 @@ from datetime import timedelta
 import pytest
 
 from keyserver.certs import NO_SUCH, add, digest, get_certificate, lasting, refused, sign
-from keyserver.harness import World, wait_until
+from keyserver.harness import ServerHarness, wait_until
 from signotaur_keyserver.service.log_text import LENGTH, sanitize
 from signotaur_wire import keyformat
 
 pytestmark = pytest.mark.both_databases
 
 
-def test_a_signature_has_its_event(world: World) -> None:
+def test_a_signature_has_its_event(world: ServerHarness) -> None:
     certificate, key = add(world), world.key()
     for number in range(2):
         record = {"fileName": "app.exe", "fileSizeInBytes": number, "fileVersion": "1.2"}
@@ -36,7 +36,7 @@ def test_a_signature_has_its_event(world: World) -> None:
     }
 
 
-def test_a_refusal_has_its_event_which_tells_an_administrator_more(world: World) -> None:
+def test_a_refusal_has_its_event_which_tells_an_administrator_more(world: ServerHarness) -> None:
     hidden, key = add(world, users=()), world.key()
     sign(world.now, key, hidden.thumbprint, fileName="app.exe")
     sign(world.now, key, "0" * 40)
@@ -55,7 +55,7 @@ def test_a_refusal_has_its_event_which_tells_an_administrator_more(world: World)
     assert {event["source"] for event in signing + asking} == {"127.0.0.1"}
 
 
-def test_an_expired_certificate_is_a_warning(world: World) -> None:
+def test_an_expired_certificate_is_a_warning(world: ServerHarness) -> None:
     expired = add(world, made=lasting(timedelta(days=2), since=timedelta(days=-3)))
     refused(sign(world.now, world.key(), expired.thumbprint))
     wait_until(lambda: bool(world.events("signature-refused")))
@@ -64,7 +64,7 @@ def test_an_expired_certificate_is_a_warning(world: World) -> None:
     assert "expired at" in event["data"]["reason"]
 
 
-def test_looking_at_a_certificate_is_not_written(world: World) -> None:
+def test_looking_at_a_certificate_is_not_written(world: ServerHarness) -> None:
     add(world)
     before = len(world.events())
     key = world.key()
@@ -72,7 +72,7 @@ def test_looking_at_a_certificate_is_not_written(world: World) -> None:
     assert len(world.events()) == before + 1  # the key's
 
 
-def test_what_a_client_tells_is_made_inert(world: World) -> None:
+def test_what_a_client_tells_is_made_inert(world: ServerHarness) -> None:
     certificate, key, other = add(world), world.key(), keyformat.generate()
     sign(
         world.now,
@@ -100,7 +100,7 @@ def test_no_text_stays_none() -> None:
     assert sanitize("Grüße.exe") == "Grüße.exe"
 
 
-def test_no_event_holds_a_private_key(world: World) -> None:
+def test_no_event_holds_a_private_key(world: ServerHarness) -> None:
     made = lasting(timedelta(days=9))
     certificate, key = add(world, made=made), world.key()
     sign(world.now, key, certificate.thumbprint)

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from keyserver.harness import NewKey, OpenRotation, World, problem, wait_until
+from keyserver.harness import NewKey, OpenRotation, ServerHarness, problem, wait_until
 from signotaur_keyserver.service import administration
 
 pytestmark = pytest.mark.both_databases
@@ -22,14 +22,14 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _in_use(world: World, old: str, **request: object) -> OpenRotation:
+def _in_use(world: ServerHarness, old: str, **request: object) -> OpenRotation:
     """Rotate as the owner does, and use the new key."""
     rotated = world.now.rotate(old, **request)
     assert world.now.self(rotated.new.text).status_code == 200
     return rotated
 
 
-def _works(world: World, offset: str, key_id: int) -> bool:
+def _works(world: ServerHarness, offset: str, key_id: int) -> bool:
     """Return whether a key works, without using it."""
     overview = world.overview(key_id, offset)
     return overview.key.state(overview.now).value in ("active", "candidate")
@@ -38,7 +38,7 @@ def _works(world: World, offset: str, key_id: int) -> bool:
 # The successor is in use
 
 
-def test_the_old_key_cannot_replace_a_successor_in_use(world: World) -> None:
+def test_the_old_key_cannot_replace_a_successor_in_use(world: ServerHarness) -> None:
     """The takeover in three requests.
 
     Before: 201 and 200; the owner's key 401 key-revoked, the thief's active for 90 days.
@@ -62,7 +62,7 @@ def test_the_old_key_cannot_replace_a_successor_in_use(world: World) -> None:
     assert len(world.events("rotation-opened")) == 1
 
 
-def test_the_refused_attempt_is_a_security_event(world: World) -> None:
+def test_the_refused_attempt_is_a_security_event(world: ServerHarness) -> None:
     old = world.key()
     _in_use(world, old)
     world.now.put(old, uuid4(), NewKey(**AT_ONCE))  # type: ignore[arg-type]
@@ -71,7 +71,7 @@ def test_the_refused_attempt_is_a_security_event(world: World) -> None:
     assert [(event["level"], event["key_id"]) for event in events] == [("Security", 1)]
 
 
-def test_nor_from_a_candidate_that_he_opened_before_the_owner(world: World) -> None:
+def test_nor_from_a_candidate_that_he_opened_before_the_owner(world: ServerHarness) -> None:
     """Before: the superseded candidate opened ``again``, and its confirmation ended the new key."""
     old = world.key()
     prepared = world.now.open(old)
@@ -83,7 +83,7 @@ def test_nor_from_a_candidate_that_he_opened_before_the_owner(world: World) -> N
     assert later.self(owner.new.text).status_code == 200
 
 
-def test_nor_when_the_successor_was_rotated_itself_and_is_dead(world: World) -> None:
+def test_nor_when_the_successor_was_rotated_itself_and_is_dead(world: ServerHarness) -> None:
     old = world.key()
     second = world.now.rotate(old)
     third = world.now.rotate(second.new.text, overlap_days=0)
@@ -93,7 +93,7 @@ def test_nor_when_the_successor_was_rotated_itself_and_is_dead(world: World) -> 
     assert world.now.self(third.new.text).status_code == 200
 
 
-def test_nor_when_a_person_revoked_the_rotated_successor_early(world: World) -> None:
+def test_nor_when_a_person_revoked_the_rotated_successor_early(world: ServerHarness) -> None:
     old = world.key()
     world.now.rotate(world.now.rotate(old).new.text)
     administration.revoke_key(world.database, 2)
@@ -101,7 +101,7 @@ def test_nor_when_a_person_revoked_the_rotated_successor_early(world: World) -> 
     assert problem(answer) == (409, "already-rotated")
 
 
-def test_an_administrator_revokes_the_successor_and_again_works(world: World) -> None:
+def test_an_administrator_revokes_the_successor_and_again_works(world: ServerHarness) -> None:
     """The way out when nobody can read the successor, or when it is the thief's."""
     old = world.key()
     _in_use(world, old)
@@ -110,7 +110,9 @@ def test_an_administrator_revokes_the_successor_and_again_works(world: World) ->
     assert world.now.self(rescue.new.text).json()["state"] == "active"
 
 
-def test_again_by_mistake_is_an_ordinary_rotation_where_nothing_was_rotated(world: World) -> None:
+def test_again_by_mistake_is_an_ordinary_rotation_where_nothing_was_rotated(
+    world: ServerHarness,
+) -> None:
     opened = world.now.open(world.key(), again=True)
     world.now.confirm(opened.new.text, opened.id)
     events = world.events("rotation-opened") + world.events("rotation-confirmed")
@@ -123,7 +125,7 @@ def test_again_by_mistake_is_an_ordinary_rotation_where_nothing_was_rotated(worl
 # The successor is not in use yet
 
 
-def test_an_unused_successor_keeps_its_announced_overlap(world: World) -> None:
+def test_an_unused_successor_keeps_its_announced_overlap(world: ServerHarness) -> None:
     """Before: an ``again`` with overlap 0 ended it at once, before a build could use it."""
     old = world.key()
     world.now.rotate(old)
@@ -136,7 +138,7 @@ def test_an_unused_successor_keeps_its_announced_overlap(world: World) -> None:
     assert levels["key-retiring"] == "Security"
 
 
-def test_its_use_before_that_end_keeps_it_for_good(world: World) -> None:
+def test_its_use_before_that_end_keeps_it_for_good(world: ServerHarness) -> None:
     """The thief was faster than the first build, and gains nothing but a key beside the owner's."""
     after = world.at("8d")
     old = world.key()
@@ -152,7 +154,7 @@ def test_its_use_before_that_end_keeps_it_for_good(world: World) -> None:
     assert after.self(thief.new.text).status_code == 200
 
 
-def test_its_use_ends_an_open_again(world: World) -> None:
+def test_its_use_ends_an_open_again(world: ServerHarness) -> None:
     """Opened between the owner's confirmation and first use, to be confirmed afterwards.
 
     Before: the confirmation ended the owner's key. Now it is refused, and the candidate, which
@@ -175,7 +177,7 @@ def test_its_use_ends_an_open_again(world: World) -> None:
     assert [(event["level"], event["key_id"]) for event in ended] == [("Security", 3)]
 
 
-def test_its_use_ends_an_open_again_of_a_superseded_candidate(world: World) -> None:
+def test_its_use_ends_an_open_again_of_a_superseded_candidate(world: ServerHarness) -> None:
     at_end = world.at("169h")
     old = world.key()
     prepared = world.now.open(old)
@@ -186,7 +188,7 @@ def test_its_use_ends_an_open_again_of_a_superseded_candidate(world: World) -> N
     assert problem(at_end.self(thief.new.text)) == (401, "key-revoked")
 
 
-def test_a_use_after_the_overlap_leaves_a_late_again_one_more_overlap(world: World) -> None:
+def test_a_use_after_the_overlap_leaves_a_late_again_one_more_overlap(world: ServerHarness) -> None:
     """An honest ``again`` may have stored its candidate already: that one is not cut off at once.
 
     The old key has no end of its own here, so it cannot give the moment.
@@ -203,7 +205,7 @@ def test_a_use_after_the_overlap_leaves_a_late_again_one_more_overlap(world: Wor
 # How long a key of ``again`` lives
 
 
-def test_a_key_of_again_expires_with_the_one_it_replaces(world: World) -> None:
+def test_a_key_of_again_expires_with_the_one_it_replaces(world: ServerHarness) -> None:
     """Before: a full life of 90 days at any moment of the overlap, and so for its successors."""
     late = world.at("20d")
     old = world.key()
@@ -215,7 +217,7 @@ def test_a_key_of_again_expires_with_the_one_it_replaces(world: World) -> None:
     assert abs(left - timedelta(days=70)) < timedelta(minutes=5)
 
 
-def test_a_revoked_successor_bounds_the_next_one_as_well(world: World) -> None:
+def test_a_revoked_successor_bounds_the_next_one_as_well(world: ServerHarness) -> None:
     late = world.at("20d")
     old = world.key()
     lost = world.now.rotate(old, auto_revoke=False)
@@ -224,7 +226,7 @@ def test_a_revoked_successor_bounds_the_next_one_as_well(world: World) -> None:
     assert found.answer["newKeyExpiresAt"] == lost.answer["newKeyExpiresAt"]
 
 
-def test_keys_without_an_end_stay_so_by_again(world: World) -> None:
+def test_keys_without_an_end_stay_so_by_again(world: ServerHarness) -> None:
     old = world.key(lifetime=None)
     world.now.rotate(old)
     assert world.now.rotate(old, again=True).answer["newKeyExpiresAt"] is None
@@ -233,7 +235,7 @@ def test_keys_without_an_end_stay_so_by_again(world: World) -> None:
 # The owner's run is not finished yet
 
 
-def test_a_used_candidate_cannot_be_aborted(world: World) -> None:
+def test_a_used_candidate_cannot_be_aborted(world: ServerHarness) -> None:
     """The owner's run has used its key and put it everywhere, last over the old one.
 
     Before: the thief's DELETE ended it: 401 key-revoked in every destination, and the only
@@ -249,7 +251,7 @@ def test_a_used_candidate_cannot_be_aborted(world: World) -> None:
     assert world.events("rotation-aborted") == []
 
 
-def test_a_used_candidate_that_is_dead_can_be_aborted(world: World) -> None:
+def test_a_used_candidate_that_is_dead_can_be_aborted(world: ServerHarness) -> None:
     late = world.at("2d")
     old = world.key(lifetime=timedelta(days=3))
     opened = world.now.open(old)
@@ -260,7 +262,7 @@ def test_a_used_candidate_that_is_dead_can_be_aborted(world: World) -> None:
 
 
 @pytest.mark.parametrize("others", [1, 2, 3])
-def test_nor_do_further_candidates_supersede_it(world: World, others: int) -> None:
+def test_nor_do_further_candidates_supersede_it(world: ServerHarness, others: int) -> None:
     old = world.key()
     owner = world.now.open(old, holder="owner")
     world.now.self(owner.new.text)

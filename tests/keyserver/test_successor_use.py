@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from keyserver.certs import add, post_sign
-from keyserver.harness import Client, NewKey, OpenRotation, Running, World, problem
+from keyserver.harness import Client, NewKey, OpenRotation, Running, ServerHarness, problem
 from keyserver.processes import Process
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.database.migrate import migrate
@@ -23,7 +23,7 @@ from signotaur_wire.signing import CERT_GET
 
 pytestmark = pytest.mark.both_databases
 
-Call = Callable[[World, OpenRotation], requests.Response]
+Call = Callable[[ServerHarness, OpenRotation], requests.Response]
 
 USES: dict[str, Call] = {
     "GET keys/self": lambda world, made: world.now.self(made.new.text),
@@ -43,7 +43,7 @@ NO_USES: dict[str, Call] = {
 
 
 @pytest.mark.parametrize("call", USES)
-def test_every_other_call_is_a_use(world: World, call: str) -> None:
+def test_every_other_call_is_a_use(world: ServerHarness, call: str) -> None:
     old = world.key()
     made = world.now.rotate(old)
     assert USES[call](world, made).status_code in (200, 201)
@@ -53,7 +53,7 @@ def test_every_other_call_is_a_use(world: World, call: str) -> None:
 
 
 @pytest.mark.parametrize("call", NO_USES)
-def test_a_repeated_call_on_its_rotation_is_no_use(world: World, call: str) -> None:
+def test_a_repeated_call_on_its_rotation_is_no_use(world: ServerHarness, call: str) -> None:
     old = world.key()
     made = world.now.rotate(old)
     assert NO_USES[call](world, made).status_code == 200
@@ -61,7 +61,7 @@ def test_a_repeated_call_on_its_rotation_is_no_use(world: World, call: str) -> N
     world.now.open(old, again=True)
 
 
-def test_a_use_before_the_confirmation_does_not_count(world: World) -> None:
+def test_a_use_before_the_confirmation_does_not_count(world: ServerHarness) -> None:
     """Every client verifies the new key before it delivers it."""
     old = world.key()
     made = world.now.open(old)
@@ -70,12 +70,12 @@ def test_a_use_before_the_confirmation_does_not_count(world: World) -> None:
     world.now.open(old, again=True)
 
 
-def test_a_key_that_a_person_made_is_not_recorded(world: World) -> None:
+def test_a_key_that_a_person_made_is_not_recorded(world: ServerHarness) -> None:
     world.now.self(world.key())
     assert world.overview(1).key.in_use_since_utc is None
 
 
-def test_only_the_first_use_writes(world: World) -> None:
+def test_only_the_first_use_writes(world: ServerHarness) -> None:
     """Afterwards the call reads: it is answered while somebody else holds the write lock."""
     made = world.now.rotate(world.key())
     world.now.self(made.new.text)
@@ -88,7 +88,7 @@ def test_only_the_first_use_writes(world: World) -> None:
     assert len(world.events("successor-first-used")) == 1
 
 
-def test_a_use_that_cannot_be_recorded_is_not_answered(world: World) -> None:
+def test_a_use_that_cannot_be_recorded_is_not_answered(world: ServerHarness) -> None:
     made = world.now.rotate(world.key())
     database = Database(world.url, busy_timeout=timedelta(milliseconds=100))
     with Running(database) as url, closing(Client(url, world.secrets)) as client:
@@ -98,7 +98,7 @@ def test_a_use_that_cannot_be_recorded_is_not_answered(world: World) -> None:
     database.close()
 
 
-def test_a_key_that_dies_while_it_is_first_used_is_refused(world: World) -> None:
+def test_a_key_that_dies_while_it_is_first_used_is_refused(world: ServerHarness) -> None:
     made = world.now.rotate(world.key())
     administration.revoke_key(world.database, 2)
     assert problem(world.now.self(made.new.text)) == (401, "key-revoked")
@@ -106,7 +106,7 @@ def test_a_key_that_dies_while_it_is_first_used_is_refused(world: World) -> None
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_first_use_against_the_confirmation_of_again(world: World, seed: int) -> None:
+def test_the_first_use_against_the_confirmation_of_again(world: ServerHarness, seed: int) -> None:
     """Either may win: the owner's key works after the overlap, because it was used within."""
     del seed  # the races differ by themselves
     after = world.at("8d")
@@ -162,14 +162,14 @@ def test_a_successor_of_an_older_database_is_in_use_from_its_next_use(
     migrate(database)
     administration.add_user(database, "ci", admin=False, roles=[ROTATOR])
     database.close()
-    world = World(file, empty_database)
+    world = ServerHarness(file, empty_database)
     owner = world.now.rotate(world.key())
     world.close()
     database = Database(empty_database)
     with database.write() as connection:  # as revision 0003 leaves the keys that are there
         connection.exec_driver_sql("UPDATE keys SET in_use_since_utc = NULL")
     database.close()
-    world = World(file, empty_database)
+    world = ServerHarness(file, empty_database)
     assert world.now.self(owner.new.text).status_code == 200
     assert world.overview(2).key.in_use_since_utc is not None
     world.close()

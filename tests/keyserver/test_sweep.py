@@ -1,4 +1,4 @@
-"""Held rotations and due revocations: true at once, made permanent by a sweep, told once."""
+"""Stalled rotations and due revocations: true at once, made permanent by a sweep, told once."""
 
 from datetime import datetime, timedelta
 from threading import Barrier, Thread
@@ -6,7 +6,7 @@ from threading import Barrier, Thread
 import pytest
 from sqlalchemy import insert
 
-from keyserver.harness import World, problem, wait_until
+from keyserver.harness import ServerHarness, problem, wait_until
 from keyserver.statements import committed
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.schema import keys
@@ -16,7 +16,7 @@ from signotaur_keyserver.service.sweeper import Sweeper
 pytestmark = pytest.mark.both_databases
 
 
-def test_a_rotation_nobody_confirms_is_held_and_revokes_nothing(world: World) -> None:
+def test_a_rotation_nobody_confirms_is_held_and_revokes_nothing(world: ServerHarness) -> None:
     later = world.at("8d")
     old = world.key()
     opened = world.now.open(old)
@@ -31,14 +31,14 @@ def test_a_rotation_nobody_confirms_is_held_and_revokes_nothing(world: World) ->
     assert [(event["level"], event["rotation_id"]) for event in events] == [("Warning", opened.id)]
 
 
-def test_a_live_lease_keeps_a_rotation_open(world: World) -> None:
+def test_a_live_lease_keeps_a_rotation_open(world: ServerHarness) -> None:
     opened = world.now.open(world.key(), overlap_days=0)
     assert world.now.get(opened.new.text, opened.id).json()["state"] == "open"
     assert world.sweep("9m").held_rotation_ids == ()
     assert world.sweep("11m").held_rotation_ids == (opened.id,)
 
 
-def test_a_held_rotation_is_confirmed_with_a_new_overlap(world: World) -> None:
+def test_a_held_rotation_is_confirmed_with_a_new_overlap(world: ServerHarness) -> None:
     later, at_end = world.at("20d"), world.at("28d")
     old = world.key()
     opened = world.now.open(old)
@@ -53,7 +53,7 @@ def test_a_held_rotation_is_confirmed_with_a_new_overlap(world: World) -> None:
     assert problem(at_end.self(old)) == (401, "key-revoked")
 
 
-def test_a_held_rotation_is_continued_by_a_repeat(world: World) -> None:
+def test_a_held_rotation_is_continued_by_a_repeat(world: ServerHarness) -> None:
     later = world.at("20d")
     old = world.key()
     opened = world.now.open(old, holder="cut")
@@ -63,7 +63,7 @@ def test_a_held_rotation_is_continued_by_a_repeat(world: World) -> None:
     assert problem(later.put(old, opened.id, opened.new, holder="third"))[0] == 409
 
 
-def test_a_due_revocation_is_written_down_at_its_due_moment(world: World) -> None:
+def test_a_due_revocation_is_written_down_at_its_due_moment(world: ServerHarness) -> None:
     world.now.rotate(world.key())
     assert world.sweep("6d").revoked_key_ids == ()
     assert world.sweep("30d").revoked_key_ids == (1,)
@@ -73,7 +73,7 @@ def test_a_due_revocation_is_written_down_at_its_due_moment(world: World) -> Non
     assert [event["key_id"] for event in world.events("key-revoked")] == [1]
 
 
-def test_many_sweepers_write_each_event_once(world: World) -> None:
+def test_many_sweepers_write_each_event_once(world: ServerHarness) -> None:
     for _ in range(100):
         world.now.rotate(world.key())
         world.now.open(world.key())
@@ -99,7 +99,7 @@ def test_many_sweepers_write_each_event_once(world: World) -> None:
     assert sorted(revoked) == sorted(i for one in swept for i in one.revoked_key_ids)
 
 
-def _add_keys(world: World, amount: int, column: str, at: timedelta) -> None:
+def _add_keys(world: ServerHarness, amount: int, column: str, at: timedelta) -> None:
     """Add keys with a moment of each, a millisecond after that of the one before."""
     with world.database.write() as connection:
         now = world.database.clock.now(connection)
@@ -119,7 +119,7 @@ def _add_keys(world: World, amount: int, column: str, at: timedelta) -> None:
         connection.execute(insert(keys), rows)
 
 
-def test_many_due_keys_are_revoked_in_batches(world: World) -> None:
+def test_many_due_keys_are_revoked_in_batches(world: ServerHarness) -> None:
     _add_keys(world, 2 * BATCH + 1, "revoke_due_utc", timedelta(hours=1))
     pauses: list[bool] = []
 
@@ -136,7 +136,7 @@ def test_many_due_keys_are_revoked_in_batches(world: World) -> None:
     assert len(world.events("key-revoked")) == 2 * BATCH + 1
 
 
-def test_many_keys_that_expire_are_each_told_of_once_in_batches(world: World) -> None:
+def test_many_keys_that_expire_are_each_told_of_once_in_batches(world: ServerHarness) -> None:
     world.sweep()
     _add_keys(world, 2 * BATCH + 1, "expires_at_utc", timedelta(days=15))
     with committed(world) as commits:
@@ -150,7 +150,7 @@ def test_many_keys_that_expire_are_each_told_of_once_in_batches(world: World) ->
     assert len(expired) == len(set(expired)) == 2 * BATCH + 1
 
 
-def test_a_server_sweeps_when_it_starts_and_at_its_interval(world: World) -> None:
+def test_a_server_sweeps_when_it_starts_and_at_its_interval(world: ServerHarness) -> None:
     world.now.rotate(world.key())
     database = Database(world.url, offset=timedelta(days=8))
     sweeper = Sweeper(database, timedelta(milliseconds=10))

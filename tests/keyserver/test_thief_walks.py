@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from keyserver.harness import NewKey, World
+from keyserver.harness import NewKey, ServerHarness
 
 pytestmark = pytest.mark.both_databases
 
@@ -18,7 +18,7 @@ STEPS = 20
 class Walk:
     """One random walk: the owner's run is at its last step, and the thief does what he can."""
 
-    def __init__(self, world: World, seed: int) -> None:
+    def __init__(self, world: ServerHarness, seed: int) -> None:
         self.random = Random(seed)  # noqa: S311 - a test's choices
         # A server sweeps when it starts, so all start before anything happens.
         self.clients = [world.at(moment) for moment in ("0s", "6d", "8d")]
@@ -85,7 +85,7 @@ class Walk:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_owner_keeps_the_key_that_was_used(world: World, seed: int) -> None:
+def test_the_owner_keeps_the_key_that_was_used(world: ServerHarness, seed: int) -> None:
     walk = Walk(world, seed)
     walk.walk()
     assert walk.works(walk.owner.new.text)

@@ -24,7 +24,7 @@ from keyserver.exchanges import (
     refusal,
     trusting,
 )
-from keyserver.harness import NewKey, World, problem, wait_until
+from keyserver.harness import NewKey, ServerHarness, problem, wait_until
 from keyserver.processes import command
 from signotaur_keyserver.domain.trusts import ClaimRule
 from signotaur_keyserver.service import administration, trusts
@@ -45,7 +45,9 @@ def issuer(tmp_path: Path) -> Iterator[OidcIssuer]:
         yield issuer
 
 
-def test_a_token_becomes_a_key_that_signs_and_ends_soon(world: World, issuer: OidcIssuer) -> None:
+def test_a_token_becomes_a_key_that_signs_and_ends_soon(
+    world: ServerHarness, issuer: OidcIssuer
+) -> None:
     trust_id = trusting(world, issuer)
     certificate = add(world, "release", users=("ci",))
     answer = exchange(world.now, issuer.token(AUDIENCE), subject_token_type=ID_TOKEN)
@@ -65,7 +67,7 @@ def test_a_token_becomes_a_key_that_signs_and_ends_soon(world: World, issuer: Oi
 
 
 def test_every_exchange_is_an_event_with_claims_and_without_the_token(
-    world: World, issuer: OidcIssuer
+    world: ServerHarness, issuer: OidcIssuer
 ) -> None:
     trusting(world, issuer)
     token = issuer.token(AUDIENCE)
@@ -129,7 +131,10 @@ def test_every_exchange_is_an_event_with_claims_and_without_the_token(
     ids=["github", "gitlab", "buildkite"],
 )
 def test_the_claims_of_each_platform(
-    world: World, issuer: OidcIssuer, claims: dict[str, Any], rules: list[tuple[str, str, bool]]
+    world: ServerHarness,
+    issuer: OidcIssuer,
+    claims: dict[str, Any],
+    rules: list[tuple[str, str, bool]],
 ) -> None:
     issuer.claims = dict(claims)
     trusting(world, issuer, *(ClaimRule(*rule) for rule in rules))
@@ -146,7 +151,7 @@ def test_the_claims_of_each_platform(
             assert refusal(exchange(world.now, token)) == NOT_ACCEPTED, (name, other)
 
 
-def test_one_token_makes_one_key(world: World, issuer: OidcIssuer) -> None:
+def test_one_token_makes_one_key(world: ServerHarness, issuer: OidcIssuer) -> None:
     trusting(world, issuer)
     client = world.now
     with_id, without = issuer.token(AUDIENCE), issuer.token(AUDIENCE, jti=None)
@@ -161,7 +166,7 @@ def test_one_token_makes_one_key(world: World, issuer: OidcIssuer) -> None:
 
 
 def test_a_token_that_comes_many_times_at_once_makes_one_key(
-    world: World, issuer: OidcIssuer
+    world: ServerHarness, issuer: OidcIssuer
 ) -> None:
     trusting(world, issuer)
     clients = [world.now, world.serving()]
@@ -172,7 +177,7 @@ def test_a_token_that_comes_many_times_at_once_makes_one_key(
 
 
 def test_used_tokens_are_forgotten_when_nobody_would_accept_them(
-    world: World, issuer: OidcIssuer
+    world: ServerHarness, issuer: OidcIssuer
 ) -> None:
     trusting(world, issuer)
     key_of(exchange(world.now, issuer.token(AUDIENCE)))
@@ -197,7 +202,9 @@ def test_used_tokens_are_forgotten_when_nobody_would_accept_them(
         ({"exp": 1e300}, "The token has no usable exp."),
     ],
 )
-def test_times(world: World, issuer: OidcIssuer, changes: dict[str, Any], reason: str) -> None:
+def test_times(
+    world: ServerHarness, issuer: OidcIssuer, changes: dict[str, Any], reason: str
+) -> None:
     trusting(world, issuer)
     ((name, value),) = changes.items()
     claims = {name: issuer.ahead(**value) if isinstance(value, dict) else value}
@@ -207,7 +214,7 @@ def test_times(world: World, issuer: OidcIssuer, changes: dict[str, Any], reason
 
 @pytest.mark.parametrize("changes", [{"exp": -50}, {"iat": 50, "nbf": 50}])
 def test_clocks_may_be_a_minute_apart(
-    world: World, issuer: OidcIssuer, changes: dict[str, int]
+    world: ServerHarness, issuer: OidcIssuer, changes: dict[str, int]
 ) -> None:
     trusting(world, issuer)
     claims = {name: issuer.ahead(seconds=value) for name, value in changes.items()}
@@ -227,7 +234,7 @@ def test_clocks_may_be_a_minute_apart(
         {AUDIENCE: 1},
     ],
 )
-def test_another_audience(world: World, issuer: OidcIssuer, audience: Any) -> None:
+def test_another_audience(world: ServerHarness, issuer: OidcIssuer, audience: Any) -> None:
     trusting(world, issuer)
     assert refusal(exchange(world.now, issuer.signed({"aud": audience}))) == NOT_ACCEPTED
     key_of(exchange(world.now, issuer.signed({"aud": [AUDIENCE]})))
@@ -297,7 +304,7 @@ FORGED: dict[str, Callable[[str, OidcIssuer], str]] = {
 
 
 @pytest.mark.parametrize("forged", FORGED)
-def test_a_forged_token(world: World, issuer: OidcIssuer, forged: str) -> None:
+def test_a_forged_token(world: ServerHarness, issuer: OidcIssuer, forged: str) -> None:
     trusting(world, issuer)
     token = FORGED[forged](issuer.token(AUDIENCE), issuer)
     assert refusal(exchange(world.now, token)) == NOT_ACCEPTED
@@ -306,7 +313,9 @@ def test_a_forged_token(world: World, issuer: OidcIssuer, forged: str) -> None:
     key_of(exchange(world.now, issuer.token(AUDIENCE)))
 
 
-def test_a_token_of_another_issuer(world: World, issuer: OidcIssuer, tmp_path: Path) -> None:
+def test_a_token_of_another_issuer(
+    world: ServerHarness, issuer: OidcIssuer, tmp_path: Path
+) -> None:
     trusting(world, issuer)
     with OidcIssuer(Authority(tmp_path / "other")) as other:
         other.claims, other.key_ids = dict(GITHUB), ["other-1"]
@@ -316,7 +325,7 @@ def test_a_token_of_another_issuer(world: World, issuer: OidcIssuer, tmp_path: P
         assert other.requests == []
 
 
-def test_a_token_that_is_too_long(world: World, issuer: OidcIssuer) -> None:
+def test_a_token_that_is_too_long(world: ServerHarness, issuer: OidcIssuer) -> None:
     trusting(world, issuer)
     answer = exchange(world.now, issuer.token(AUDIENCE, padding="x" * 20_000))
     assert problem(answer) == (413, "malformed-request")
@@ -339,14 +348,14 @@ def test_a_token_that_is_too_long(world: World, issuer: OidcIssuer) -> None:
     ],
 )
 def test_a_request_that_is_not_one(
-    world: World, issuer: OidcIssuer, changes: dict[str, str | None], error: str
+    world: ServerHarness, issuer: OidcIssuer, changes: dict[str, str | None], error: str
 ) -> None:
     trusting(world, issuer)
     answer = exchange(world.now, issuer.token(AUDIENCE), **changes)
     assert refusal(answer) == (400, "malformed-request", error)
 
 
-def test_other_bodies(world: World) -> None:
+def test_other_bodies(world: ServerHarness) -> None:
     for options in (
         {"json": {"grant_type": "x"}},
         {"data": b"a=1&a=2", "headers": {"Content-Type": "application/x-www-form-urlencoded"}},
@@ -361,7 +370,9 @@ def test_other_bodies(world: World) -> None:
         assert refusal(answer) == (400, "malformed-request", "invalid_request")
 
 
-def test_a_shorter_life_is_granted_and_no_longer_one(world: World, issuer: OidcIssuer) -> None:
+def test_a_shorter_life_is_granted_and_no_longer_one(
+    world: ServerHarness, issuer: OidcIssuer
+) -> None:
     trusting(world, issuer)
     for wish, granted in (("60", 60), ("3600", 900)):
         answer = exchange(world.now, issuer.token(AUDIENCE, jti=wish), lifetime=wish)
@@ -370,7 +381,9 @@ def test_a_shorter_life_is_granted_and_no_longer_one(world: World, issuer: OidcI
     assert lives == [timedelta(seconds=60), timedelta(seconds=900)]
 
 
-def test_a_key_that_may_rotate_is_not_prolonged_by_it(world: World, issuer: OidcIssuer) -> None:
+def test_a_key_that_may_rotate_is_not_prolonged_by_it(
+    world: ServerHarness, issuer: OidcIssuer
+) -> None:
     trusting(world, issuer, purpose="rotate")
     later = world.at("10m")
     key = key_of(exchange(world.now, issuer.token(AUDIENCE)))
@@ -383,7 +396,7 @@ def test_a_key_that_may_rotate_is_not_prolonged_by_it(world: World, issuer: Oidc
     assert problem(world.at("16m").self(successor)) == (401, "key-expired")
 
 
-def test_a_disabled_user_and_a_removed_trust(world: World, issuer: OidcIssuer) -> None:
+def test_a_disabled_user_and_a_removed_trust(world: ServerHarness, issuer: OidcIssuer) -> None:
     trust_id = trusting(world, issuer, purpose="any")
     first = key_of(exchange(world.now, issuer.token(AUDIENCE, jti="1")))
     administration.set_user_enabled(world.database, "ci", enabled=False)
@@ -401,7 +414,9 @@ def test_a_disabled_user_and_a_removed_trust(world: World, issuer: OidcIssuer) -
     assert len(world.events("trust-removed")) == 1
 
 
-def test_the_first_trust_that_allows_a_token_decides(world: World, issuer: OidcIssuer) -> None:
+def test_the_first_trust_that_allows_a_token_decides(
+    world: ServerHarness, issuer: OidcIssuer
+) -> None:
     world.user("other")
     trusting(world, issuer, ClaimRule("repository", "octo-org/elsewhere"))
     trusting(world, issuer, REPOSITORY, audience="https://elsewhere.example", user="other")
@@ -413,7 +428,7 @@ def test_the_first_trust_that_allows_a_token_decides(world: World, issuer: OidcI
     assert client.self(key_of(exchange(client, token))).json()["owner"] == "ci"
 
 
-def test_failures_of_one_address_are_limited(world: World, issuer: OidcIssuer) -> None:
+def test_failures_of_one_address_are_limited(world: ServerHarness, issuer: OidcIssuer) -> None:
     trusting(world, issuer)
     client = world.serving(failures_burst=2, failures_per_second=0.001)
     token = issuer.token("https://elsewhere.example")
@@ -422,7 +437,9 @@ def test_failures_of_one_address_are_limited(world: World, issuer: OidcIssuer) -
     key_of(exchange(client, issuer.token(AUDIENCE)))
 
 
-def test_keys_of_tokens_do_not_fill_lists_and_webhooks(world: World, issuer: OidcIssuer) -> None:
+def test_keys_of_tokens_do_not_fill_lists_and_webhooks(
+    world: ServerHarness, issuer: OidcIssuer
+) -> None:
     trusting(world, issuer)
     world.sweep()
     key_of(exchange(world.now, issuer.token(AUDIENCE)))
@@ -437,6 +454,6 @@ def test_keys_of_tokens_do_not_fill_lists_and_webhooks(world: World, issuer: Oid
     assert listed["publicId"] in other
 
 
-def _remembered(world: World) -> int:
+def _remembered(world: ServerHarness) -> int:
     with world.database.read() as connection:
         return int(connection.exec_driver_sql("SELECT count(*) FROM exchanged_tokens").scalar_one())

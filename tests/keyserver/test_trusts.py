@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from keyserver.exchanges import AUDIENCE, trusting
-from keyserver.harness import World
+from keyserver.harness import ServerHarness
 from keyserver.processes import command
 from signotaur_keyserver.domain.trusts import PLATFORMS, ClaimRule, TrustError, rule_of
 from signotaur_keyserver.service import trusts
@@ -122,7 +122,7 @@ def test_a_valid_key_set_has_few_levels(tmp_path: Path, levels: int, *, possible
         ({"jwks": {"keys": []}}, "no public key"),
     ],
 )
-def test_an_impossible_trust(world: World, changes: dict[str, Any], reason: str) -> None:
+def test_an_impossible_trust(world: ServerHarness, changes: dict[str, Any], reason: str) -> None:
     given: dict[str, Any] = {
         "issuer": "https://issuer.example",
         "audience": AUDIENCE,
@@ -137,7 +137,7 @@ def test_an_impossible_trust(world: World, changes: dict[str, Any], reason: str)
 
 
 @pytest.mark.both_databases
-def test_a_trust_is_kept_as_it_was_given(world: World, tmp_path: Path) -> None:
+def test_a_trust_is_kept_as_it_was_given(world: ServerHarness, tmp_path: Path) -> None:
     with OidcIssuer(Authority(tmp_path / "issuer")) as issuer:
         rules = (REF, ClaimRule("environment", "prod-*", pattern=True))
         trust_id = trusting(world, issuer, *rules, jwks=issuer.key_set())
@@ -152,7 +152,7 @@ def test_a_trust_is_kept_as_it_was_given(world: World, tmp_path: Path) -> None:
             trusts.remove_trust(world.database, trust_id)
 
 
-def test_there_is_a_limit(world: World, tmp_path: Path) -> None:
+def test_there_is_a_limit(world: ServerHarness, tmp_path: Path) -> None:
     with OidcIssuer(Authority(tmp_path / "issuer")) as issuer:
         for _ in range(trusts.MAX_TRUSTS):
             trusting(world, issuer)

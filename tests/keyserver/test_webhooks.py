@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from keyserver.certs import add, post_sign
-from keyserver.harness import World, wait_until
+from keyserver.harness import ServerHarness, wait_until
 from keyserver.processes import Process, command
 from keyserver.receivers import Receiver
 from signotaur_keyserver.domain.addresses import is_public
@@ -52,12 +52,12 @@ def receiver(tmp_path: Path) -> Iterator[Receiver]:
         yield running
 
 
-def _deliveries(world: World) -> list[Delivery]:
+def _deliveries(world: ServerHarness) -> list[Delivery]:
     return list(webhooks.list_deliveries(world.database, None, 1000))
 
 
 def _sender(
-    world: World, receiver: Receiver, offset: timedelta = timedelta(0), **rules: Any
+    world: ServerHarness, receiver: Receiver, offset: timedelta = timedelta(0), **rules: Any
 ) -> WebhookSender:
     poster = Poster(allow_private=True, tls=receiver.trusting)
     return WebhookSender(world.opened(offset), world.sealer, replace(poster, **rules))
@@ -90,7 +90,7 @@ def test_the_pauses_grow_up_to_about_a_day() -> None:
     assert timedelta(hours=20) < sum(known, timedelta(0)) <= timedelta(days=1)
 
 
-def test_what_the_life_of_a_key_tells(world: World) -> None:
+def test_what_the_life_of_a_key_tells(world: ServerHarness) -> None:
     webhooks.add_webhook(world.database, world.sealer, URL, ())
     key = world.key()
     world.now.rotate(key, overlap_days=1)
@@ -113,7 +113,7 @@ def test_what_the_life_of_a_key_tells(world: World) -> None:
     assert all(each.payload["eventId"] for each in _deliveries(world))
 
 
-def test_a_refused_signature_is_told(world: World) -> None:
+def test_a_refused_signature_is_told(world: ServerHarness) -> None:
     webhooks.add_webhook(world.database, world.sealer, URL, [WebhookType.SIGNING_REFUSED])
     thumbprint, key = add(world, users=()).thumbprint, world.key()
     post_sign(world.now, key, thumbprint)
@@ -125,7 +125,7 @@ def test_a_refused_signature_is_told(world: World) -> None:
     assert {each.type for each in _deliveries(world)} == {"signing-refused"}
 
 
-def test_nothing_is_queued_for_a_change_that_failed(world: World) -> None:
+def test_nothing_is_queued_for_a_change_that_failed(world: ServerHarness) -> None:
     webhooks.add_webhook(world.database, world.sealer, URL, ())
     event = Event(Level.WARNING, EventType.OLD_KEY_USED, "Key 1 was used.")
     with suppress(RuntimeError), world.database.write() as connection:
@@ -149,7 +149,7 @@ def _example() -> Any:
     return module
 
 
-def test_a_delivery_is_signed(world: World, receiver: Receiver) -> None:
+def test_a_delivery_is_signed(world: ServerHarness, receiver: Receiver) -> None:
     _id, secret = webhooks.add_webhook(world.database, world.sealer, receiver.url, ())
     world.now.open(world.key())
     sender = _sender(world, receiver)
@@ -180,7 +180,9 @@ def test_the_signature_is_the_documented_one() -> None:
     assert _example().verified("whsec_abc", header, b'{"a": 1}', 1_700_000_100)
 
 
-def test_a_failure_is_tried_again_later_and_then_given_up(world: World, receiver: Receiver) -> None:
+def test_a_failure_is_tried_again_later_and_then_given_up(
+    world: ServerHarness, receiver: Receiver
+) -> None:
     webhooks.add_webhook(world.database, world.sealer, receiver.url, ())
     world.now.open(world.key())
     receiver.statuses = [500, 404, 302]
@@ -201,7 +203,9 @@ def test_a_failure_is_tried_again_later_and_then_given_up(world: World, receiver
     assert len(receiver.received) == 8
 
 
-def test_a_redirect_is_not_followed(world: World, receiver: Receiver, tmp_path: Path) -> None:
+def test_a_redirect_is_not_followed(
+    world: ServerHarness, receiver: Receiver, tmp_path: Path
+) -> None:
     with Receiver(Authority(tmp_path / "other")) as other:
         receiver.statuses, receiver.location = [307], other.url
         webhooks.add_webhook(world.database, world.sealer, receiver.url, ())
@@ -211,7 +215,7 @@ def test_a_redirect_is_not_followed(world: World, receiver: Receiver, tmp_path: 
         assert other.received == []
 
 
-def test_several_senders_send_each_delivery_once(world: World, receiver: Receiver) -> None:
+def test_several_senders_send_each_delivery_once(world: ServerHarness, receiver: Receiver) -> None:
     webhooks.add_webhook(world.database, world.sealer, receiver.url, ())
     for _ in range(10):
         world.now.rotate(world.key())
@@ -227,7 +231,9 @@ def test_several_senders_send_each_delivery_once(world: World, receiver: Receive
     assert len({got.headers["Signotaur-Delivery"] for got in receiver.received}) == 20
 
 
-def test_a_delivery_of_a_dead_sender_is_sent_by_another(world: World, receiver: Receiver) -> None:
+def test_a_delivery_of_a_dead_sender_is_sent_by_another(
+    world: ServerHarness, receiver: Receiver
+) -> None:
     webhooks.add_webhook(world.database, world.sealer, receiver.url, ())
     world.now.open(world.key())
     dead = _sender(world, receiver)
@@ -238,7 +244,7 @@ def test_a_delivery_of_a_dead_sender_is_sent_by_another(world: World, receiver: 
 
 
 def test_deliveries_that_are_done_are_deleted_after_a_month(
-    world: World, receiver: Receiver
+    world: ServerHarness, receiver: Receiver
 ) -> None:
     webhooks.add_webhook(world.database, world.sealer, receiver.url, ())
     world.now.open(world.key())
@@ -274,7 +280,9 @@ def test_a_public_address(address: str) -> None:
     assert is_public(address)
 
 
-def test_private_addresses_need_the_operators_leave(world: World, receiver: Receiver) -> None:
+def test_private_addresses_need_the_operators_leave(
+    world: ServerHarness, receiver: Receiver
+) -> None:
     webhooks.add_webhook(world.database, world.sealer, receiver.url, ())
     world.now.open(world.key())
     _sender(world, receiver, allow_private=False).send_due()
@@ -337,7 +345,7 @@ def test_a_receiver_that_never_answers_is_given_up() -> None:
         "https://example.com/" + "x" * 2000,
     ],
 )  # fmt: skip
-def test_a_url_that_cannot_be_used(url: str, world: World) -> None:
+def test_a_url_that_cannot_be_used(url: str, world: ServerHarness) -> None:
     with pytest.raises(WebhookUrlError):
         require_url(url)
     with pytest.raises(AdministrationError):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import insert, select, update
 
-from keyserver.harness import World
+from keyserver.harness import ServerHarness
 from signotaur_keyserver.database.database import Database
 from signotaur_keyserver.domain.schema import key_uses, keys
 from signotaur_keyserver.store.key_uses import KeyUse
@@ -17,7 +17,7 @@ def uses_of(database: Database) -> list[KeyUse]:
         return [KeyUse(**row) for row in rows]
 
 
-def use(world: World, key_id: int, ahead: timedelta = timedelta(0)) -> None:
+def use(world: ServerHarness, key_id: int, ahead: timedelta = timedelta(0)) -> None:
     """Record a use, as the server does."""
     with world.database.write() as connection:
         at = world.database.clock.now(connection) + ahead

@@ -15,7 +15,7 @@ from keyserver.conftest import (
     pytest_generate_tests,
     template,
 )
-from keyserver.harness import World
+from keyserver.harness import ServerHarness
 from web.browser import CHROMIUM, FLAGS
 from web.pages import Pages, serving_pages
 
@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def pages(empty_world: World) -> Iterator[Pages]:
+def pages(empty_world: ServerHarness) -> Iterator[Pages]:
     """A server with pages, and no users."""
     with serving_pages(empty_world) as served:
         yield served

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from keyserver.harness import NO_LIMIT, Running, World
+from keyserver.harness import NO_LIMIT, Running, ServerHarness
 from signotaur_keyserver.domain.records import Person, Session
 from signotaur_keyserver.service import people, sign_in
 from signotaur_keyserver.service.passwords import Passwords
@@ -81,7 +81,7 @@ class Visitor:
 class Pages:
     """A world whose server has pages, with people in it. Visitors come signed in."""
 
-    def __init__(self, world: World, url: str) -> None:
+    def __init__(self, world: ServerHarness, url: str) -> None:
         self.world = world
         self.url = url
         self._visitors: list[Visitor] = []
@@ -146,7 +146,7 @@ class Pages:
 
 @contextmanager
 def serving_pages(
-    world: World, site: SiteOptions = UNLIMITED, offset: str = "0s", **options: Any
+    world: ServerHarness, site: SiteOptions = UNLIMITED, offset: str = "0s", **options: Any
 ) -> Iterator[Pages]:
     """Serve the pages of a world."""
     database = world.opened(parse_duration(offset))

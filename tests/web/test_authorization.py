@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from keyserver.harness import World
+from keyserver.harness import ServerHarness
 from signotaur_keyserver.api.app import Options, create_app
 from signotaur_keyserver.database.database import Database, sqlite_url
 from signotaur_keyserver.domain.authorization import (
@@ -36,7 +36,7 @@ def served(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """A server for this module, with one person of each kind and one more."""
     file = tmp_path_factory.mktemp("rights") / "keyserver.db"
     shutil.copyfile(template, file)
-    world = World(file)
+    world = ServerHarness(file)
     with serving_pages(world) as pages:
         pages.add_person(OTHER)
         pages.add_person(VisitorKind.OWNER.value)

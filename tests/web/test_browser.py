@@ -75,7 +75,7 @@ def test_a_temporary_password_is_copied(pages: Pages, chromium: Browser) -> None
     pages.add_person("ci")
     with window(chromium, pages, root, permissions=["clipboard-read", "clipboard-write"]) as page:
         page.goto("/users/2")
-        page.get_by_role("button", name="Give a temporary password").click()
+        page.get_by_role("button", name="Set a temporary password").click()
         page.get_by_role("button", name="Copy").click()
         expect(page.get_by_role("button", name="Copied")).to_be_visible()
         shown = page.locator("#secret").inner_text()

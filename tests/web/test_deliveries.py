@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from keyserver.harness import World, problem
+from keyserver.harness import ServerHarness, problem
 from keyserver.receivers import Receiver
 from signotaur_keyserver.service import webhooks
 from signotaur_keyserver.service.webhook_post import Poster
@@ -35,14 +35,14 @@ def poster(receiver: Receiver) -> Poster:
 
 
 @pytest.fixture
-def world(empty_world: World) -> World:
+def world(empty_world: ServerHarness) -> ServerHarness:
     """A world with the user ci, who may rotate."""
     empty_world.user()
     return empty_world
 
 
 @pytest.fixture
-def pages(world: World, poster: Poster, receiver: Receiver) -> Iterator[Pages]:
+def pages(world: ServerHarness, poster: Poster, receiver: Receiver) -> Iterator[Pages]:
     """A server that sends webhooks, and the webhook 1."""
     webhooks.add_webhook(world.database, world.sealer, receiver.url, ())
     with serving_pages(world, webhooks=poster) as served:
@@ -72,7 +72,7 @@ def test_a_receiver_that_is_not_there(pages: Pages, receiver: Receiver) -> None:
     assert (told["status"], told["error"][:10]) == (None, "no answer:")
 
 
-def test_a_server_without_webhooks_says_so(world: World, receiver: Receiver) -> None:
+def test_a_server_without_webhooks_says_so(world: ServerHarness, receiver: Receiver) -> None:
     webhooks.add_webhook(world.database, world.sealer, receiver.url, ())
     with serving_pages(world) as served:
         assert problem(served.administrator().call("POST", TWIN)) == (409, "not-possible")

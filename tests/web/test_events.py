@@ -41,7 +41,7 @@ def test_events_are_found_by_level_text_user_and_key(pages: Pages) -> None:
     assert _messages(pages, "/api/v1/events?user=1") == ["1000 others"]
     assert _messages(pages, "/api/v1/events?key=1") == ["100% held", added]
     assert _messages(pages, "/api/v1/events?key=1&level=Error") == []
-    assert "No event fits." in text_of(pages.signed_in(pages.person(1)).get("/events?key=9"))
+    assert "No event matches." in text_of(pages.signed_in(pages.person(1)).get("/events?key=9"))
 
 
 def test_pages_of_events_follow_each_other(pages: Pages) -> None:

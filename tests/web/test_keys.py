@@ -7,7 +7,7 @@ import pytest
 import requests
 from sqlalchemy import insert
 
-from keyserver.harness import World, problem
+from keyserver.harness import ServerHarness, problem
 from keyserver.statements import executed
 from keyserver.uses import use
 from signotaur_keyserver.domain.schema import keys
@@ -68,7 +68,7 @@ def test_a_wrong_form_keeps_what_was_typed(pages: Pages) -> None:
     assert fault_of(
         visitor.post("/keys", {"name": "a", "lifetimeDays": "31", "number": number_of(visitor)}),
         "lifetimeDays",
-    ).startswith("A key lives")
+    ).startswith("Choose 30")
 
 
 def test_a_form_without_a_number_makes_no_key(pages: Pages) -> None:
@@ -245,19 +245,19 @@ def test_the_lineage_shows_the_line_and_who_still_uses_the_old_key(pages: Pages)
     assert "1 key: old key still in use" in text_of(visitor.get("/keys"))
 
 
-def test_a_rotation_shows_its_destinations_if_they_were_told(pages: Pages) -> None:
+def test_a_rotation_shows_its_destinations_if_they_were_reported(pages: Pages) -> None:
     visitor = owner(pages)
     client = pages.world.now
     told = [{"kind": "vault", "outcome": "delivered"}, {"kind": "key-file", "outcome": "held"}]
     opened = client.open(pages.world.key())
     client.confirm(opened.new.text, opened.id, json={"destinations": told})
     shown = text_of(visitor.get("/keys/2"))
-    assert "as the client told: vault (delivered), key-file (held the key already)." in shown
+    assert "as the client reported: vault (delivered), key-file (held the key already)." in shown
     link = visitor.get("/api/v1/keys/2").json()["lineage"][0]
     assert link["rotation"]["destinations"] == told
     client.rotate(opened.new.text)
     assert visitor.get("/api/v1/keys/3").json()["lineage"][0]["rotation"]["destinations"] is None
-    assert text_of(visitor.get("/keys/3")).count("as the client told") == 1
+    assert text_of(visitor.get("/keys/3")).count("as the client reported") == 1
 
 
 def test_an_overlap_is_extended_once_and_ended(pages: Pages) -> None:
@@ -267,7 +267,7 @@ def test_an_overlap_is_extended_once_and_ended(pages: Pages) -> None:
     visitor.get("/keys/2")
     wrong = visitor.post("/keys/2/rotation/extension", {"days": "24"})
     assert wrong.status_code == 422
-    assert "From 1 to 23 days." in text_of(wrong)
+    assert "Choose 1 to 23 days." in text_of(wrong)
     assert visitor.post("/keys/2/rotation/extension", {"days": "9"}).status_code == 303
     end = datetime.fromisoformat(world.now.self(old).json()["revokesAt"])
     assert end - datetime.fromisoformat(before) == timedelta(days=9)
@@ -327,7 +327,7 @@ def test_the_list_of_thousands_of_keys_costs_the_same_statements(pages: Pages) -
     assert 0 < counts[0] == counts[1]
 
 
-def _many(world: World, amount: int) -> None:
+def _many(world: ServerHarness, amount: int) -> None:
     with world.database.write() as connection:
         now = world.database.clock.now(connection)
         start = connection.execute(keys.select()).all()

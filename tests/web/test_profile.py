@@ -38,10 +38,14 @@ def test_changing_the_password_ends_other_sessions(pages: Pages) -> None:
 @pytest.mark.parametrize(
     ("typed", "name", "said"),
     [
-        ({"current": "wrong"}, "current", "This is not your password."),
+        ({"current": "wrong"}, "current", "The current password is wrong."),
         ({"new": "short", "repeated": "short"}, "new", "A password has 12 to 1024 characters."),
-        ({"new": PASSWORD, "repeated": PASSWORD}, "new", "The new password must differ."),
-        ({"repeated": "x"}, "repeated", "This is not the same password."),
+        (
+            {"new": PASSWORD, "repeated": PASSWORD},
+            "new",
+            "The new password must not be the current one.",
+        ),
+        ({"repeated": "x"}, "repeated", "The two passwords differ."),
         (
             {"new": "ADA OF LONDON", "repeated": "ADA OF LONDON"},
             "new",

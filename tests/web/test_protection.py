@@ -200,6 +200,8 @@ def test_a_busy_database_is_a_page_that_says_so(pages: Pages) -> None:
         answer = root.post("/users", {"name": "late", "enabled": "on"})
         read = root.get("/users")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
-    assert "The database is not available. Nothing was changed." in text_of(answer)
+    assert "The database is not available. Nothing was changed. Try again in a moment." in text_of(
+        answer
+    )
     assert read.status_code == 200  # reads go on
     assert root.post("/users", {"name": "late", "enabled": "on"}).status_code == 303

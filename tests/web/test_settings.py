@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from keyserver.harness import World, problem
+from keyserver.harness import ServerHarness, problem
 from signotaur_keyserver.domain.policy import Policy
 from signotaur_keyserver.service import policies, webhooks
 from signotaur_keyserver.service.administration import AdministrationError
@@ -54,7 +54,7 @@ def test_the_policy_is_changed_and_shown(pages: Pages) -> None:
 
 
 @pytest.fixture(autouse=True)
-def master_key(empty_world: World) -> None:
+def master_key(empty_world: ServerHarness) -> None:
     """The master key is made with the first event."""
     empty_world.user("first")
 
@@ -64,7 +64,7 @@ def master_key(empty_world: World) -> None:
     [
         ("longestLifeDays", "0", "The longest life must be from 1 to 36500."),
         ("longestLifeDays", "many", "This is not a number."),
-        ("longestLifeDays", "", "A required expiry needs a longest life"),
+        ("longestLifeDays", "", "To require an expiry, set the longest life"),
         ("overlapDaysMax", "31", "An overlap is 0 to 30 days"),
         ("networks", "192.0.2.1/24", "A network is written like 192.0.2.0/24"),
         ("requestsPerMinute", "1000001", "Requests per minute must be from 1 to 1000000."),

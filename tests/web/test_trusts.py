@@ -114,7 +114,7 @@ def test_a_trust_is_added_and_removed(pages: Pages) -> None:
         ("claims", "aud=x\r\nrepository=acme/app", "The claim aud has no rule"),
         ("claims", "environment=release", "Anybody can get a token of this issuer"),
         ("claimPatterns", "ref=main", "The pattern for ref has no *: give it as an exact claim."),
-        ("may", "everything", "A key may sign, rotate or any."),
+        ("may", "everything", "What a key may do is sign, rotate or any."),
         ("keyLifeSeconds", "3601", "A key lives from 60 to 3600 seconds."),
         ("keyLifeSeconds", "soon", "This is not a number."),
         ("jwks", "{", "This is not JSON."),

@@ -208,6 +208,8 @@ async def _write_noted_uses(context: Context) -> bool:
         watch = context.known_keys.watch
         uses = await run_in_threadpool(write_uses, context.database, uses, watch)
     except (DatabaseUnavailableError, SQLAlchemyError):
-        _log.warning("the last uses of keys were not written; they will be", exc_info=True)
+        _log.warning(
+            "the last uses of keys could not be written; the next attempt follows", exc_info=True
+        )
     context.last_uses.put_back(uses)
     return not uses

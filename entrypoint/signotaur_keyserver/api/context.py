@@ -121,7 +121,7 @@ def header_of(request: Request, name: bytes) -> str:
 
 
 def use_origin_of(request: Request, source: str | None) -> UseOrigin:
-    """Return the network and the client of a request, as the record of uses holds them."""
+    """Return the network and the client of a request, as the record of uses has them."""
     return _use_origin(source, header_of(request, b"user-agent")[:_CLIENT_LENGTH])
 
 

@@ -104,11 +104,11 @@ async def _record_first_use(request: Request, caller: Caller, source: str | None
 
 def _uuid(text: str) -> UUID | None:
     try:
-        found = UUID(text)
+        identifier = UUID(text)
     except ValueError:
         return None
     # Python reads other forms as well, such as urn:uuid:.
-    return found if str(found) == text.lower() else None
+    return identifier if str(identifier) == text.lower() else None
 
 
 async def _note_use(request: Request, caller: Caller, source: str | None) -> None:

@@ -47,7 +47,7 @@ async def get_metrics(request: Request) -> PlainTextResponse:
 
 
 def _require(token: str, request: Request) -> None:
-    given = request.headers.get("authorization", "")
-    if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+    header = request.headers.get("authorization", "")
+    if not hmac.compare_digest(header.encode(), f"Bearer {token}".encode()):
         limit_unauthenticated(request)
         raise refusals.unknown_key()

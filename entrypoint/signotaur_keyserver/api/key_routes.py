@@ -41,7 +41,7 @@ async def key_self(request: Request) -> Response:
 async def put_rotation(request: Request) -> JSONResponse:
     """Open a rotation with the old key, or repeat the request to renew its lease.
 
-    Safe to repeat at any time: the answer holds no secret, and the same body changes nothing but
+    Safe to repeat at any time: the answer contains no secret, and the same body changes nothing but
     the lease. The unconfirmed new key may repeat it as well, to continue a run that was cut.
 
     A key with a confirmed successor is rotated only with again, which says that the successor is

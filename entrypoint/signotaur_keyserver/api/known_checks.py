@@ -28,7 +28,7 @@ class KnownChecks:
     def look(self) -> bool:
         """See what was committed; return whether anything can be answered.
 
-        An answer holds for a request that had arrived before.
+        An answer is true for a request that had arrived before.
         """
         try:
             return self._context.known_keys.look()

@@ -18,6 +18,7 @@ from signotaur_wire.signing import DONE
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _REQUESTS = "Requests answered, by status."
 _SIGNED = "Signatures asked for, by result."
+_STALLED = "Rotations that sweeps found stalled."
 COUNTS_CACHE_SECONDS = 10.0
 """How old the counts of keys and rotations may be; Prometheus asks every 15 s or less often."""
 
@@ -84,7 +85,7 @@ def exposition(
         ),
         CounterMetricFamily("signotaur_sweeps", "Sweeps done.", sweeps.sweeps),
         CounterMetricFamily("signotaur_swept_keys", "Keys revoked by sweeps.", sweeps.revoked),
-        CounterMetricFamily("signotaur_held_rotations", "Rotations held by sweeps.", sweeps.held),
+        CounterMetricFamily("signotaur_held_rotations", _STALLED, sweeps.held),
     )
     gauges = (
         _labelled(GaugeMetricFamily, "signotaur_keys", "Keys by state.", "state", counts.keys),

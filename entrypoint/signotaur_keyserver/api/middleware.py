@@ -1,6 +1,6 @@
 """What surrounds every request, as plain ASGI: its rules, fixed headers, access log, boundary.
 
-The access log holds method, path, status, time and key id: never a header, a query or a body, and
+The access log has method, path, status, time and key id: never a header, a query or a body, and
 no path that is not one of ours, because a client's path may contain anything, even a key.
 """
 
@@ -115,7 +115,7 @@ def refusal_of(scope: Scope, names: Sequence[bytes]) -> Response | None:
     # RFC 9112, 3.2: a request of HTTP/1.1 has one Host.
     hosts, version = names.count(b"host"), scope["http_version"]
     if version not in ("1.0", "1.1") or hosts > 1 or (version == "1.1" and not hosts):
-        detail = "A request is of HTTP/1.1 and has one Host header."
+        detail = "A request must be HTTP/1.1 and have one Host header."
         answer = refusal_response(refusals.malformed(400, detail))
         # Client and server may disagree on where this request ends, so it is the last one.
         answer.headers["Connection"] = "close"

@@ -120,7 +120,9 @@ class RefusalLog:
                 with self._database.write() as connection:
                     events.write(connection, self._database.clock.now(connection), event)
             except (DatabaseUnavailableError, SQLAlchemyError, MasterKeyError):
-                _log.warning("an event of a refusal was lost", exc_info=True)
+                _log.warning(
+                    "the event of a refusal could not be written and is lost", exc_info=True
+                )
 
 
 def _subject(event: Event) -> _Subject:

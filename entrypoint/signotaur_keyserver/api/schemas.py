@@ -147,7 +147,7 @@ def _problem() -> Schema:
             "title": text | {"enum": sorted(TITLES.values())},
             "status": {"type": "integer"},
             "detail": text,
-            "holder": text | {"description": "rotation-open: who holds the lease"},
+            "holder": text | {"description": "rotation-open: who owns the lease"},
             "openedAt": _SIMPLE[datetime],
             "leaseUntil": _SIMPLE[datetime],
             "successorKeyId": {"type": "integer"},

@@ -1,6 +1,5 @@
 """``backup`` and ``restore``: a server's data as one encrypted file."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from signotaur_keyserver.commands import data_folder
 from signotaur_keyserver.commands.errors import CommandError
 from signotaur_keyserver.commands.options import DatabaseUrl, DataDir
 from signotaur_keyserver.database.database import Database, UnsupportedDatabaseError
+from signotaur_keyserver.errors import os_reason
 from signotaur_keyserver.pki.encrypted_file import PASSPHRASE_MIN_LENGTH
 from signotaur_keyserver.service import backup as backups
 from signotaur_keyserver.service.administration import AdministrationError
@@ -89,7 +89,7 @@ def backup(
         try:
             names = backups.back_up(None if files_only else opened, data_dir, out, passphrase)
         except OSError as error:
-            raise AdministrationError(f"cannot back up to {out}: {_reason(error)}") from None
+            raise AdministrationError(f"cannot back up to {out}: {os_reason(error)}") from None
     typer.echo(f"wrote {out}: {', '.join(names)}", err=True)
 
 
@@ -106,23 +106,30 @@ def restore(
         with _empty(database) as into:
             contents = backups.restore(file, passphrase, data_dir, into)
     except OSError as error:
-        raise AdministrationError(f"cannot restore to {data_dir}: {_reason(error)}") from None
+        raise AdministrationError(f"cannot restore to {data_dir}: {os_reason(error)}") from None
     _print_contents("restored", contents)
     if contents.keys is None:
         return
     typer.echo(
-        "keys that were added or rotated after the backup are unknown to it, and keys that were "
-        "revoked since are valid again: compare with a newer data folder, or ask their owners",
+        "keys that were added or rotated after the backup are missing, and keys that were revoked "
+        "since then are valid again",
         err=True,
     )
     if compare is None:
+        typer.echo(
+            "if you have a newer data folder, restore again to an empty folder with --compare: it "
+            "lists these keys; otherwise ask the owners of the keys",
+            err=True,
+        )
         return
     with (
         data_folder.prepared(data_dir, database) as restored,
         data_folder.existing(compare, None) as newer,
     ):
         for each in backups.differences(restored, newer):
-            typer.echo(f"key {each.key_id} ({each.name}): now {each.now}; here {each.in_backup}")
+            typer.echo(
+                f"key {each.key_id} ({each.name}): now {each.now}; in the backup {each.in_backup}"
+            )
 
 
 @contextmanager
@@ -146,11 +153,11 @@ def _contents_of(file: Path, passphrase: str) -> Contents:
     try:
         return backups.verify_backup(file, passphrase)
     except OSError as error:
-        raise AdministrationError(f"cannot read {file}: {_reason(error)}") from None
+        raise AdministrationError(f"cannot read {file}: {os_reason(error)}") from None
 
 
 def _print_contents(what: str, contents: Contents) -> None:
-    keys = "" if contents.keys is None else f", {contents.keys} keys"
+    keys = "" if contents.keys is None else f"; keys: {contents.keys}"
     typer.echo(f"{what}: {', '.join(contents.files)}{keys}", err=True)
 
 
@@ -163,13 +170,9 @@ def _passphrase(file: str) -> str:
                 line = opened.readline()
         passphrase = line.rstrip(b"\r\n").decode()
     except OSError as error:
-        raise CommandError(f"cannot read {file}: {_reason(error)}") from None
+        raise CommandError(f"cannot read {file}: {os_reason(error)}") from None
     except UnicodeDecodeError:
         raise CommandError("--passphrase-file: the passphrase is not UTF-8") from None
     if not passphrase:
         raise CommandError("--passphrase-file: the first line is empty")
     return passphrase
-
-
-def _reason(error: OSError) -> str:
-    return os.strerror(error.errno) if error.errno else "unknown"

@@ -11,6 +11,7 @@ import typer
 
 from signotaur_keyserver.commands.errors import CommandError
 from signotaur_keyserver.commands.options import duration
+from signotaur_keyserver.errors import os_reason
 from signotaur_keyserver.pki.material import Material, MaterialError, from_files, from_pfx
 from signotaur_keyserver.pki.selfsigned import KeyType, self_signed
 from signotaur_keyserver.pki.subjects import subject_name
@@ -70,10 +71,11 @@ def require_one_of(*choices: bool) -> None:
         raise CommandError("give exactly one of --pfx, --cert with --key, or --self-signed")
 
 
-def require_with(option: str, given: bool, *others: object) -> None:  # noqa: FBT001
+def require_with(option: str, given: bool, **others: object) -> None:  # noqa: FBT001
     """Raise CommandError if an option is given without the one that it belongs to."""
-    if not given and any(other is not None for other in others):
-        raise CommandError(f"an option was given that can only be used with {option}")
+    alone = [f"--{name.replace('_', '-')}" for name, value in others.items() if value is not None]
+    if not given and alone:
+        raise CommandError(f"{' and '.join(alone)} can only be used with {option}")
 
 
 def pfx_maker(pfx: Path, password_file: Path | None, password_env: str | None) -> Maker:
@@ -117,5 +119,4 @@ def _content(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else "unknown"
-        raise CommandError(f"cannot read {file}: {reason}") from None
+        raise CommandError(f"cannot read {file}: {os_reason(error)}") from None

@@ -83,8 +83,19 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter per option
 ) -> None:
     """Add a certificate and its private key, which is encrypted. Print id and thumbprint."""
     require_one_of(pfx is not None, cert is not None or key is not None, make_self_signed)
-    require_with("--pfx", pfx is not None, pfx_password_file, pfx_password_env)
-    require_with("--self-signed", make_self_signed, subject, expires_in, key_type)
+    require_with(
+        "--pfx",
+        pfx is not None,
+        pfx_password_file=pfx_password_file,
+        pfx_password_env=pfx_password_env,
+    )
+    require_with(
+        "--self-signed",
+        make_self_signed,
+        subject=subject,
+        expires_in=expires_in,
+        key_type=key_type,
+    )
     if pfx is not None:
         maker = pfx_maker(pfx, pfx_password_file, pfx_password_env)
     elif make_self_signed:

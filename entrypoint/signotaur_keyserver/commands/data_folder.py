@@ -1,6 +1,5 @@
 """Where a server keeps its things: the data folder and the database in it."""
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from signotaur_keyserver.database.migrate import (
     newest_revision,
     require_known,
 )
+from signotaur_keyserver.errors import os_reason
 from signotaur_keyserver.pki.master_key import Sealer
 from signotaur_keyserver.pki.private_files import ExposedError, require_safe_folder
 from signotaur_keyserver.store.event_chain import ChainKey
@@ -116,5 +116,6 @@ def _require_writable(data_dir: Path) -> None:
         with tempfile.TemporaryFile(dir=data_dir) as trial:
             trial.write(b"x")
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else "unknown"
-        raise CommandError(f"cannot write to the data folder {data_dir}: {reason}") from None
+        raise CommandError(
+            f"cannot write to the data folder {data_dir}: {os_reason(error)}"
+        ) from None

@@ -66,11 +66,11 @@ def verify(data_dir: DataDir, checkpoint: Checkpoint = None, database: DatabaseU
     """Check that no event was changed, deleted, inserted or moved. Name the first bad one."""
     earlier = None if checkpoint is None else _checkpoint(checkpoint)
     with data_folder.existing(data_dir, database) as opened:
-        found = event_verification.verify_events(opened, earlier)
-    typer.echo(f"{found.events} events are intact, up to event {found.head.id}")
-    if found.without_mac:
+        verified = event_verification.verify_events(opened, earlier)
+    typer.echo(f"{verified.events} events are intact, up to event {verified.head.id}")
+    if verified.without_mac:
         typer.echo(
-            f"{found.without_mac} events were written before an upgrade and are not protected",
+            f"{verified.without_mac} events were written before an upgrade and are not protected",
             err=True,
         )
 

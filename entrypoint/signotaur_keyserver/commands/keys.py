@@ -80,8 +80,8 @@ def revoke(key_id: KeyId, data_dir: DataDir, database: DatabaseUrl = None) -> No
     """Revoke a key immediately. This cannot be undone."""
     with data_folder.existing(data_dir, database) as opened:
         revoked = administration.revoke_key(opened, key_id)
-    said = "is revoked" if revoked else "was already revoked"
-    typer.echo(f"key {key_id} {said}", err=True)
+    outcome = "is revoked" if revoked else "was already revoked"
+    typer.echo(f"key {key_id} {outcome}", err=True)
 
 
 @app.command()

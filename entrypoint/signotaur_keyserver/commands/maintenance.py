@@ -34,7 +34,8 @@ def sweep(
         typer.echo(json.dumps(outcome))
         return
     typer.echo(
-        f"revoked {len(swept.revoked_key_ids)} keys, held {len(swept.held_rotation_ids)} rotations"
+        f"keys revoked: {len(swept.revoked_key_ids)}; "
+        f"rotations stalled: {len(swept.held_rotation_ids)}"
     )
 
 

@@ -1,6 +1,5 @@
 """The options that several commands share, each declared once."""
 
-import os
 import ssl
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated
 import typer
 
 from signotaur_keyserver.commands.errors import CommandError
+from signotaur_keyserver.errors import os_reason
 from signotaur_keyserver.service.webhook_post import Poster
 from signotaur_wire.durations import parse_duration
 
@@ -62,7 +62,7 @@ def webhook_poster(*, allow_private: bool, ca_file: Path | None) -> Poster:
         try:
             tls.load_verify_locations(ca_file)
         except OSError as error:  # an SSLError is one
-            reason = os.strerror(error.errno) if error.errno else "unknown"
+            reason = os_reason(error)
             if isinstance(error, ssl.SSLError):
                 reason = "it contains no certificates in PEM form"
             raise CommandError(f"--webhook-ca-file: cannot use {ca_file}: {reason}") from None

@@ -88,7 +88,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     clock_offset: ClockOffset = "0s",
 ) -> None:
     """Run the server. When it listens, it prints one line of JSON: its URL and its CA file."""
-    given = serve_options.given_tls(
+    given_tls = serve_options.given_tls(
         host, tls_cert, tls_key, self_signed=self_signed, insecure=insecure_http
     )
     options = Options(
@@ -106,7 +106,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter per option
     offset = duration("--clock-offset", clock_offset)
     log_to_stderr(log_format)
     with data_folder.prepared(data_dir, database, offset) as opened, listen(host, port) as listener:
-        tls = ensure_self_signed(data_dir, [host, *(tls_name or ())]) if self_signed else given
+        tls = ensure_self_signed(data_dir, [host, *(tls_name or ())]) if self_signed else given_tls
         if options.sealer is not None:
             require_master_key(opened, options.sealer)
         opened.close()  # a connection must not be shared by processes

@@ -11,6 +11,7 @@ import typer
 from signotaur_keyserver.api.context import LeakReports
 from signotaur_keyserver.commands.errors import CommandError
 from signotaur_keyserver.commands.options import duration
+from signotaur_keyserver.errors import os_reason
 from signotaur_keyserver.pki.leak_keys import LeakKeys, LeakKeysError
 from signotaur_keyserver.pki.private_files import ExposedError, require_not_shared
 from signotaur_keyserver.runtime.logs import LogFormat
@@ -159,10 +160,10 @@ def given_tls(
 
 def interval(text: str) -> timedelta:
     """Return the time between two sweeps."""
-    given = duration("--sweep-interval", text)
-    if not given:
+    length = duration("--sweep-interval", text)
+    if not length:
         raise CommandError("--sweep-interval: must be longer than zero")
-    return given
+    return length
 
 
 def leak_reports(file: Path | None, *, disable: bool) -> LeakReports | None:
@@ -187,7 +188,7 @@ def token(file: Path | None) -> str | None:
     try:
         text = file.read_text("utf-8", "replace").strip()
     except OSError as error:
-        raise CommandError(f"cannot read {file}: {error.strerror}") from None
+        raise CommandError(f"cannot read {file}: {os_reason(error)}") from None
     if not _TOKEN.fullmatch(text):
         raise CommandError(
             f"{file}: a token is 16 to 512 printable ASCII characters without spaces"

@@ -11,6 +11,7 @@ from signotaur_keyserver.commands.errors import CommandError
 from signotaur_keyserver.commands.options import AsJson, DatabaseUrl, DataDir, duration
 from signotaur_keyserver.domain.policy import Purpose
 from signotaur_keyserver.domain.trusts import PLATFORMS, Trust
+from signotaur_keyserver.errors import os_reason
 from signotaur_keyserver.service import trusts
 from signotaur_wire.members import Json, format_time
 
@@ -121,13 +122,13 @@ def list_trusts(
     as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
     database: DatabaseUrl = None,
 ) -> None:
-    """List every trust with its claims; ~ is before a pattern."""
+    """List every trust with its claims: NAME=VALUE, or NAME~PATTERN."""
     with data_folder.existing(data_dir, database) as opened:
-        found = trusts.list_trusts(opened)
+        listed = trusts.list_trusts(opened)
     if as_json:
-        typer.echo(json.dumps([_as_json(each) for each in found], indent=2))
+        typer.echo(json.dumps([_as_json(each) for each in listed], indent=2))
         return
-    for each in found:
+    for each in listed:
         claims = ", ".join(map(str, each.rules))
         typer.echo(f"{each.id:>6}  {each.issuer}  {each.user} may {each.purpose}  {claims}")
 
@@ -163,6 +164,6 @@ def _content(option: str, file: Path) -> str:
             raise CommandError(f"{option}: {file} is longer than {_LARGEST_FILE} bytes")
         return content.decode()
     except OSError as error:
-        raise CommandError(f"{option}: cannot read {file}: {error.strerror}") from None
+        raise CommandError(f"{option}: cannot read {file}: {os_reason(error)}") from None
     except ValueError:
         raise CommandError(f"{option}: {file} is not text") from None

@@ -58,11 +58,11 @@ def list_webhooks(
 ) -> None:
     """List every webhook with the types that it gets."""
     with data_folder.existing(data_dir, database) as opened:
-        found = webhooks.list_webhooks(opened)
+        listed = webhooks.list_webhooks(opened)
     if as_json:
-        typer.echo(json.dumps([_webhook_json(each) for each in found], indent=2))
+        typer.echo(json.dumps([_webhook_json(each) for each in listed], indent=2))
         return
-    for each in found:
+    for each in listed:
         typer.echo(f"{each.id:>6}  {each.url}  {', '.join(each.events) or 'everything'}")
 
 
@@ -105,11 +105,11 @@ def deliveries(
 ) -> None:
     """Show the latest deliveries, oldest first. Each has its result, and when it is tried again."""
     with data_folder.existing(data_dir, database) as opened:
-        found = webhooks.list_deliveries(opened, webhook_id, limit)
+        listed = webhooks.list_deliveries(opened, webhook_id, limit)
     if as_json:
-        typer.echo(json.dumps([_delivery_json(each) for each in found], indent=2))
+        typer.echo(json.dumps([_delivery_json(each) for each in listed], indent=2))
         return
-    for each in found:
+    for each in listed:
         typer.echo(
             f"{format_time(each.created_at_utc)}  webhook {each.webhook_id}  {each.type:<18}  "
             f"{each.attempts} attempts  {_outcome(each)}"

@@ -1,4 +1,4 @@
-"""What can be wrong with a database, in texts that hold no URL and no password."""
+"""What can be wrong with a database, in texts that contain no URL and no password."""
 
 
 class DatabaseUnavailableError(Exception):

@@ -36,7 +36,7 @@ class SqliteBackend:
         self._patience = patience
         # SQLite has one writer at a time; queueing here spares it its polling back-off.
         self._turn = Lock()
-        # Parameters hold digests and names: they have no place in an error's text.
+        # Parameters are digests and names: they have no place in an error's text.
         self.engine = create_engine(url, hide_parameters=True, connect_args={"timeout": patience})
         event.listen(self.engine, "connect", _configure)
         self.snapshots = self.statements = self.engine

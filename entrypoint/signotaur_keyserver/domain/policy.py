@@ -21,7 +21,7 @@ SIGNATURES_MAX = 100_000
 """A budget is counted at each signature."""
 BUDGET_PERIOD = timedelta(hours=1)
 SETTING = "policy"
-"""Name of the setting that holds the server's policy."""
+"""Name of the setting that is the server's policy."""
 
 Network = IPv4Network | IPv6Network
 
@@ -74,8 +74,8 @@ class Policy:
             )
         if self.expiry_required and self.longest_life_days is None:
             raise PolicyError(
-                "a required expiry needs a longest life: the successors of keys that never expire "
-                "get it",
+                "to require an expiry, set the longest life as well: it is the life of the "
+                "successor of a key that never expires",
                 "longest_life_days",
             )
         parse_networks(self.networks or ())

@@ -1,4 +1,4 @@
-"""Keys, rotations, users and certificates as the database holds them, and what they are then.
+"""Keys, rotations, users and certificates as the database has them, and what they are then.
 
 Pure: no I/O and no clock. Field names are the column names. Every time is an aware UTC datetime,
 and every ``now`` is the database's.
@@ -182,7 +182,7 @@ class Rotation:
         return self.state in UNCONFIRMED
 
     def leased_to_another(self, holder: str, now: datetime) -> bool:
-        """Return whether someone else holds a live lease on this unconfirmed rotation."""
+        """Return whether someone else owns a live lease on this unconfirmed rotation."""
         return self.is_unconfirmed and self.lease_until_utc > now and self.holder != holder
 
     @property

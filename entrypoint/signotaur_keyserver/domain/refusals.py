@@ -1,6 +1,6 @@
 """Every way in which the server says no, each said once: slug, status, words and members.
 
-Pure. No text here ever holds what the client sent: neither a key nor any other value.
+Pure. No text here ever contains what the client sent: neither a key nor any other value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -144,7 +144,7 @@ def unknown_rotation() -> RefusedError:
 
 
 def rotation_open(rotation: Rotation, now: datetime) -> RefusedError:
-    """Refuse while someone else holds the lease."""
+    """Refuse while someone else owns the lease."""
     return _open(rotation, now, "Another run is rotating this key now.")
 
 
@@ -214,7 +214,7 @@ def too_many_candidates(candidates: Sequence[Rotation]) -> RefusedError:
     return RefusedError(
         Problem.TOO_MANY_CANDIDATES,
         409,
-        f"{MAX_CANDIDATES} unconfirmed successors of this key are in use: confirm one, or ask an "
+        f"{MAX_CANDIDATES} candidates of this key are in use: confirm one, or ask an "
         "administrator to revoke one.",
         members={"candidateKeyIds": [candidate.new_key_id for candidate in candidates]},
     )
@@ -250,7 +250,9 @@ def no_leaks() -> RefusedError:
 
 def sign_in_required() -> RefusedError:
     """Refuse a request without a sign-in."""
-    return RefusedError(Problem.SIGN_IN_REQUIRED, 401, "Sign in first. API keys do not open this.")
+    return RefusedError(
+        Problem.SIGN_IN_REQUIRED, 401, "Sign in first. An API key cannot be used here."
+    )
 
 
 def sign_in_refused() -> RefusedError:
@@ -272,7 +274,7 @@ def not_possible(detail: str) -> RefusedError:
 
 def not_found() -> RefusedError:
     """Refuse a path that names nothing, or nothing that this person may see."""
-    return RefusedError(Problem.NOT_FOUND, 404, "This does not exist.")
+    return RefusedError(Problem.NOT_FOUND, 404, "This does not exist, or you may not see it.")
 
 
 def invalid_fields(faults: Mapping[str, str]) -> RefusedError:
@@ -287,6 +289,6 @@ def unavailable() -> RefusedError:
     return RefusedError(
         Problem.UNAVAILABLE,
         503,
-        "The database is not available. Nothing was changed.",
+        "The database is not available. Nothing was changed. Try again in a moment.",
         retry_after=1,
     )

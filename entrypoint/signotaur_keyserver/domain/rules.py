@@ -35,7 +35,7 @@ def require_allowed_overlap(key: Key, request: RotationRequest) -> None:
 
 
 def require_free_lease(rotations: Sequence[Rotation], holder: str, now: datetime) -> None:
-    """Raise RefusedError while someone else holds a live lease on any of one old key's rotations.
+    """Raise RefusedError while someone else owns a live lease on any of one old key's rotations.
 
     Two runs that write the same destinations at once are the one way to lose a key that no later
     run can repair.
@@ -159,7 +159,9 @@ def require_abortable(rotation: Rotation, now: datetime, *, even_if_used: bool) 
 def require_overlap(rotation: Rotation, old: Key, now: datetime) -> None:
     """Raise RefusedError unless the rotation is confirmed and its old key still works."""
     if not rotation.is_confirmed:
-        raise refusals.not_possible("The rotation is not confirmed.")
+        raise refusals.not_possible(
+            "The rotation is not confirmed, so it has no overlap that could be changed."
+        )
     if not is_alive(old, now):
         raise refusals.not_possible("The old key does not work any more: the overlap is over.")
 
@@ -186,14 +188,16 @@ def days_to_extend(rotation: Rotation, old: Key, now: datetime) -> int:
     if rotation.overlap_changed_at_utc is not None:
         raise refusals.not_possible("The overlap was extended before. It can be extended once.")
     if old.revoke_due_utc is None or rotation.confirmed_at_utc is None:
-        raise refusals.not_possible("The old key is not revoked by itself: nothing to extend.")
+        raise refusals.not_possible(
+            "The old key works until somebody revokes it: there is no overlap to extend."
+        )
     if old.revoke_due_utc != rotation.overlap_end_utc:
         raise refusals.not_possible("Another rotation decides when the old key is revoked.")
     most = policy.overlap_range(policy.of_key(old))[1]
     latest = rotation.confirmed_at_utc + timedelta(days=most)
     days = (latest - rotation.overlap_end_utc).days
     if days < 1:
-        raise refusals.not_possible(f"The overlap has {most} days already, which is the most.")
+        raise refusals.not_possible(f"The overlap has {most} days already. It cannot be longer.")
     return days
 
 
@@ -215,6 +219,10 @@ def require_regenerable(key: Key, rotations: Sequence[Rotation], now: datetime) 
     if state in (KeyState.REVOKED, KeyState.DISABLED):
         raise refusals.not_possible(f"The key is {state.value}. Create a new one.")
     if key.is_unconfirmed:
-        raise refusals.not_possible("The rotation that made this key is not confirmed.")
+        raise refusals.not_possible(
+            "The rotation that made this key is not confirmed. Confirm it, or abort it, first."
+        )
     if any(rotation.is_confirmed for rotation in rotations):
-        raise refusals.not_possible("The key was rotated: it has a successor. End the overlap.")
+        raise refusals.not_possible(
+            "The key was rotated. Use its successor, and end the overlap to revoke this key."
+        )

@@ -64,7 +64,7 @@ class TrustError(ValueError):
 
 
 class TimesError(ValueError):
-    """A token is not valid now. The message says why, and holds no claim."""
+    """A token is not valid now. The message says why, and contains no claim."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,9 @@ def require_possible(
         raise TrustError("claims", f"a trust has 1 to {RULES_MAX} claims")
     names = [rule.claim for rule in rules]
     if len(set(names)) < len(names):
-        raise TrustError("claims", "a claim is given twice: a second trust allows another value")
+        raise TrustError(
+            "claims", "a claim is given twice: add a second trust to allow another value"
+        )
     if all(rule.pattern for rule in rules):
         raise TrustError("claims", "at least one claim must be exact")
     owners = _OWNER_CLAIMS.get(issuer)
@@ -163,7 +165,7 @@ def require_possible(
             + ", ".join(owners),
         )
     if purpose not in list(Purpose):
-        raise TrustError("may", "a key may sign, rotate or any")
+        raise TrustError("may", "what a key may do is sign, rotate or any")
     if not SHORTEST_LIFE <= life_seconds <= LONGEST_LIFE:
         limits = f"{SHORTEST_LIFE} to {LONGEST_LIFE} seconds"
         raise TrustError("key_life_seconds", f"a key lives from {limits}")

@@ -1,6 +1,6 @@
 """What webhooks tell of: which event, in which words, signed how, and when it is tried again.
 
-Pure. A payload holds what the event log holds: no key and no secret.
+Pure. A payload contains what the event log contains: no key and no secret.
 """
 
 import hashlib
@@ -52,7 +52,7 @@ _TYPES = {
 
 
 class WebhookUrlError(ValueError):
-    """A URL cannot be that of a webhook. The message says why, and holds no part of it."""
+    """A URL cannot be that of a webhook. The message says why, and contains no part of it."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Webhook:
 
     @property
     def host(self) -> str:
-        """Host of the URL, which may be shown: path and query may hold a token."""
+        """Host of the URL, which may be shown: path and query may contain a token."""
         return urlsplit(self.url).hostname or ""
 
 
@@ -125,4 +125,4 @@ def require_url(url: str) -> None:
     if not usable:
         raise WebhookUrlError("a URL is https://HOST/PATH")
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise WebhookUrlError("a URL holds neither a user name nor a fragment")
+        raise WebhookUrlError("a URL must not contain a user name, a password or a fragment")

@@ -165,7 +165,7 @@ def _parameters(members: Members) -> tuple[Cost, bytes, bytes]:
     powers = cost.n > 1 and cost.n & (cost.n - 1) == 0 and cost.r > 0 and 0 < cost.p <= 16  # noqa: PLR2004
     salt, prefix = bytes.fromhex(members.text("salt")), bytes.fromhex(members.text("nonce"))
     if not powers or cost.memory > _COST_LIMIT.memory or members.integer("chunk") != _CHUNK:
-        raise WireError("the header's parameters cannot be used")
+        raise WireError("a parameter in its header cannot be used")
     if members.text("kdf") != "scrypt" or len(salt) != _SALT_BYTES or len(prefix) != _PREFIX_BYTES:
-        raise WireError("the header's parameters cannot be used")
+        raise WireError("a parameter in its header cannot be used")
     return cost, salt, prefix

@@ -31,7 +31,7 @@ _NO_CHECKS: Any = {
 
 
 class IdTokenError(Exception):
-    """A token is not one that the keys signed. The message holds nothing of it."""
+    """A token is not one that the keys signed. The message contains nothing of it."""
 
 
 class UnknownKeyIdError(IdTokenError):
@@ -70,7 +70,7 @@ class KeySet:
         for key in self._keys:
             if key.key_id == key_id and isinstance(key_id, str):
                 return key
-        raise UnknownKeyIdError("the issuer has no key of this id")
+        raise UnknownKeyIdError("the issuer has no key with this id")
 
 
 def unverified_issuer(token: str) -> str:

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from signotaur_keyserver.errors import os_reason
+
 _SIZE_LIMIT = 256 * 1024
 
 
@@ -52,7 +54,7 @@ class LeakKeys:
             listed = document["public_keys"]
             return {str(each["key_identifier"]): _public_key(each["key"]) for each in listed}
         except OSError as error:
-            raise LeakKeysError(f"cannot read {self.file}: {error.strerror}") from None
+            raise LeakKeysError(f"cannot read {self.file}: {os_reason(error)}") from None
         except (ValueError, KeyError, TypeError, AttributeError, UnsupportedAlgorithm):
             raise LeakKeysError(
                 f"{self.file} is not a list of P-256 public keys in GitHub's form"

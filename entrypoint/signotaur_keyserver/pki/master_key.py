@@ -9,6 +9,7 @@ from typing import Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from signotaur_keyserver.errors import os_reason
 from signotaur_keyserver.pki.private_files import ExposedError, require_owner_only
 
 FILE_NAME = "master.key"
@@ -38,7 +39,7 @@ class Sealer:
         except FileExistsError:
             return False
         except OSError as error:
-            raise MasterKeyError(f"cannot create {self.file}: {_reason(error)}") from None
+            raise MasterKeyError(f"cannot create {self.file}: {os_reason(error)}") from None
         _sync_folder(self.file.parent)
         return True
 
@@ -64,7 +65,7 @@ class Sealer:
             os.link(self.file, self.former)
             new.replace(self.file)
         except OSError as error:
-            raise MasterKeyError(f"cannot replace {self.file}: {_reason(error)}") from None
+            raise MasterKeyError(f"cannot replace {self.file}: {os_reason(error)}") from None
         _sync_folder(self.file.parent)
 
     def forget_former(self) -> None:
@@ -106,7 +107,7 @@ def _master_key(path: Path) -> bytes:
             "without it. Restore it from its backup; the server never creates a second one"
         ) from None
     except OSError as error:
-        raise MasterKeyError(f"cannot read {path}: {_reason(error)}") from None
+        raise MasterKeyError(f"cannot read {path}: {os_reason(error)}") from None
     if len(master_key) != _KEY_BYTES:
         raise MasterKeyError(f"{path} is damaged: it must be {_KEY_BYTES} bytes long")
     try:
@@ -130,7 +131,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _reason(error: OSError) -> str:
-    return os.strerror(error.errno) if error.errno else "unknown"

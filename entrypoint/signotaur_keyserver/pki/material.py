@@ -19,7 +19,7 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 class MaterialError(Exception):
-    """A file or a key cannot be used to sign. The message holds nothing of it."""
+    """A file or a key cannot be used to sign. The message contains nothing of it."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Files and folders that hold secrets, and who else may use them. POSIX rights alone."""
+"""Files and folders that contain secrets, and who else may use them. POSIX rights alone."""
 
 import os
 import stat

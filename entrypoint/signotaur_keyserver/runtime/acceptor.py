@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable
 from functools import partial
 
+from signotaur_keyserver.errors import os_reason
 from signotaur_keyserver.runtime.connections import Connection, Connections
 
 _SHUTDOWN_SECONDS = 5
@@ -54,7 +55,7 @@ class Acceptor:
             return
         except OSError as error:
             # Out of descriptors or memory: without a pause the loop would fail again at once.
-            _log.warning("cannot accept connections for a moment: %s", error.strerror)
+            _log.warning("cannot accept connections for a moment: %s", os_reason(error))
             self._loop.remove_reader(self._listener)
             self._loop.call_later(_PAUSE_SECONDS, self._resume)
             return

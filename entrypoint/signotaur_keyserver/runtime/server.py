@@ -20,6 +20,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from signotaur_keyserver.api.app import KeyServer
+from signotaur_keyserver.errors import os_reason
 from signotaur_keyserver.runtime.acceptor import Acceptor
 from signotaur_keyserver.runtime.bounded_http import BoundedHttp
 from signotaur_keyserver.runtime.check_turn import CheckTurn
@@ -84,7 +85,7 @@ def listen(host: str, port: int) -> socket.socket:
         info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(info[4][:2], family=info[0], backlog=_BACKLOG)
     except OSError as error:
-        raise ServerError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+        raise ServerError(f"cannot listen on {host} port {port}: {os_reason(error)}") from error
 
 
 def _within_open_files(limits: Limits) -> Limits:
@@ -95,7 +96,11 @@ def _within_open_files(limits: Limits) -> Limits:
         soft = hard
     if soft == resource.RLIM_INFINITY or soft - _OTHER_DESCRIPTORS >= limits.connections:
         return limits
-    _log.warning("the limit of %d open files allows fewer connections than configured", soft)
+    _log.warning(
+        "the limit of %d open files allows fewer connections than --max-connections: raise the "
+        "limit (ulimit -n)",
+        soft,
+    )
     return replace(limits, connections=max(2, soft - _OTHER_DESCRIPTORS))
 
 
@@ -105,8 +110,8 @@ def url_of(listener: socket.socket, *, secure: bool) -> str:
     address = ip_address(host)
     if address.is_unspecified:
         host = "::1" if isinstance(address, IPv6Address) else "127.0.0.1"
-    shown = f"[{host}]" if ":" in host else host
-    return f"{'https' if secure else 'http'}://{shown}:{port}"
+    host_part = f"[{host}]" if ":" in host else host
+    return f"{'https' if secure else 'http'}://{host_part}:{port}"
 
 
 class Server(uvicorn.Server):
@@ -178,8 +183,10 @@ class Server(uvicorn.Server):
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
             self.config.ssl.load_cert_chain(certificate, key)
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else type(error).__name__
-            _log.error("the certificate was not reloaded; the former one stays: %s", reason)
+            _log.error(
+                "the certificate was not reloaded; the previous one stays in use: %s",
+                os_reason(error),
+            )
         else:
             _log.info("the certificate was reloaded")
 

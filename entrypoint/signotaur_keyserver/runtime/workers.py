@@ -32,9 +32,9 @@ def serve_by(count: int, serve: Serve, on_ready: Callable[[], None]) -> None:
     thread or database connection open. Raises ServerError when a process dies.
     """
     alive, kept = _fork.Pipe(duplex=False)
-    ready, told = _fork.Pipe(duplex=False)
+    ready, ready_pipe = _fork.Pipe(duplex=False)
     workers: list[BaseProcess] = [
-        _fork.Process(target=_work, args=(serve, alive, kept, told), name=f"worker {number}")
+        _fork.Process(target=_work, args=(serve, alive, kept, ready_pipe), name=f"worker {number}")
         for number in range(1, count + 1)
     ]
     stopping = threading.Event()
@@ -49,10 +49,10 @@ def serve_by(count: int, serve: Serve, on_ready: Callable[[], None]) -> None:
             _end(workers)
 
 
-def _work(serve: Serve, alive: Connection, kept: Connection, told: Connection) -> None:
+def _work(serve: Serve, alive: Connection, kept: Connection, ready_pipe: Connection) -> None:
     kept.close()  # the watching process alone has the other end
     threading.Thread(target=_end_with_parent, args=(alive,), daemon=True).start()
-    serve(lambda: told.send_bytes(b"ready"))
+    serve(lambda: ready_pipe.send_bytes(b"ready"))
 
 
 def _end_with_parent(alive: Connection) -> None:

@@ -40,16 +40,16 @@ def authenticate(database: Database, key_text: str) -> Caller:
     except keyformat.KeyFormatError:
         raise refusals.unknown_key() from None
     with database.ask() as connection:
-        found = keys.find_used(connection, parsed.public_id)
-        expected = _DUMMY_SHA256 if found is None else found[0].sha256
+        row = keys.find_used(connection, parsed.public_id)
+        expected = _DUMMY_SHA256 if row is None else row[0].sha256
         proven = hmac.compare_digest(parsed.sha256, expected)
-        if found is None or not proven:
+        if row is None or not proven:
             # A row that is found takes longer than none. So a refused caller has the server
             # find one row and miss one, and time says little of whether an id exists. It need
             # not say nothing: ids are 89 random bits, too many to try.
-            keys.get(connection, _FIRST_ID if found is None else _NO_ID)
+            keys.get(connection, _FIRST_ID if row is None else _NO_ID)
             raise refusals.unknown_key()
-    key, now = found[0], database.clock.shift(found[1])
+    key, now = row[0], database.clock.shift(row[1])
     rules.require_alive(key, now)
     return Caller(key, now)
 

@@ -36,7 +36,7 @@ _TRIES = 10
 
 @dataclass(frozen=True)
 class Contents:
-    """What a verified backup holds."""
+    """What a verified backup contains."""
 
     files: tuple[str, ...]
     keys: int | None
@@ -128,7 +128,7 @@ def _move_rows(file: Path, into: Database) -> None:
 def differences(restored: Database, newer: Database) -> list[Difference]:
     """Return the keys of a newer database that the restored one has not, or knows otherwise."""
     known = {each.key.public_id: each for each in list_keys(restored)}
-    found = []
+    differing = []
     for each in list_keys(newer):
         before = known.get(each.key.public_id)
         now = _summary(each.key.state(each.now).value, each.key.expires_at_utc)
@@ -136,8 +136,8 @@ def differences(restored: Database, newer: Database) -> list[Difference]:
         if before is not None:
             earlier = _summary(before.key.state(each.now).value, before.key.expires_at_utc)
         if earlier != now:
-            found.append(Difference(each.key.id, each.key.name, earlier, now))
-    return found
+            differing.append(Difference(each.key.id, each.key.name, earlier, now))
+    return differing
 
 
 def _summary(state: str, expires: object) -> str:

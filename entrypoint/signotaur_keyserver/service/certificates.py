@@ -104,13 +104,13 @@ def certificates_of(database: Database, owner_id: int | None) -> list[Certificat
 
 def signing_by_label(overviews: Sequence[CertificateOverview]) -> set[int]:
     """Return the ids of those that sign when a user of all of them gives their label."""
-    found = set()
+    signing_ids = set()
     offered = [Candidate(each.certificate, granted=True) for each in overviews]
     for each in overviews:
         with suppress(CertificateRefusedError):
             request = CertificateRequest("", label=each.certificate.label)
-            found.add(select(offered, request, each.now).id)
-    return found
+            signing_ids.add(select(offered, request, each.now).id)
+    return signing_ids
 
 
 def set_certificate_enabled(
@@ -188,10 +188,10 @@ def export_certificate(database: Database, name: str, *, with_chain: bool) -> st
     """Return the public certificate as PEM, and its chain behind it if asked."""
     with database.read() as connection:
         certificate = find_named(connection, name)
-    shown = [load_der_x509_certificate(certificate.certificate_der)]
+    exported = [load_der_x509_certificate(certificate.certificate_der)]
     if with_chain:
-        shown += load_chain(certificate.chain_der)
-    return "".join(each.public_bytes(Encoding.PEM).decode() for each in shown)
+        exported += load_chain(certificate.chain_der)
+    return "".join(each.public_bytes(Encoding.PEM).decode() for each in exported)
 
 
 def require_master_key(database: Database, sealer: Sealer) -> None:

@@ -14,6 +14,7 @@ from threading import Timer
 from urllib.parse import urlsplit
 
 from signotaur_keyserver.domain.addresses import is_public
+from signotaur_keyserver.errors import os_reason
 
 SECONDS = 10.0
 """For everything after the look-up of the name."""
@@ -23,13 +24,13 @@ Lookup = Callable[[str, int], list[str]]
 
 
 class HttpsError(Exception):
-    """There was no answer. The message holds nothing that the other side sent."""
+    """There was no answer. The message contains nothing that the other side sent."""
 
 
 def look_up(host: str, port: int) -> list[str]:
     """Return the addresses of a name. Raises OSError."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(each[4][0]) for each in found]
+    infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(each[4][0]) for each in infos]
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,11 @@ class HttpsClient:
             connection = _Connection(host, port, self._address(host, port), tls, self.seconds)
             return self._exchange(connection, method, target, body, headers, most)
         except ssl.SSLCertVerificationError:
-            raise HttpsError("the receiver's certificate is not trusted") from None
+            raise HttpsError("the other server's certificate is not trusted") from None
         # A UnicodeError is raised for a name that no name server could know, and for a path that
         # is not ASCII.
         except (OSError, http.client.HTTPException, UnicodeError) as error:
-            raise HttpsError(f"no answer: {_reason(error)}") from None
+            raise HttpsError(f"no answer: {os_reason(error)}") from None
 
     def _exchange(
         self,
@@ -86,12 +87,12 @@ class HttpsClient:
             connection.close()
 
     def _address(self, host: str, port: int) -> str:
-        found = self.look_up(host, port)
-        if not found:
+        addresses = self.look_up(host, port)
+        if not addresses:
             raise HttpsError("the name has no address")
-        if not self.allow_private and not all(is_public(each) for each in found):
+        if not self.allow_private and not all(is_public(each) for each in addresses):
             raise HttpsError("the name leads to an address that is not public")
-        return found[0]
+        return addresses[0]
 
 
 class _Connection(http.client.HTTPSConnection):
@@ -115,9 +116,3 @@ class _Connection(http.client.HTTPSConnection):
         if self.sock is not None:
             with suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return type(error).__name__

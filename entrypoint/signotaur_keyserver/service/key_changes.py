@@ -63,7 +63,8 @@ def create_key(
             )
         except keys.KeyExistsError:
             raise refusals.not_possible(
-                "This form was sent before. Its key exists, and is not shown again."
+                "This form was sent before. Its key exists and is not shown again. If you do not "
+                "have it, regenerate it."
             ) from None
         return CreatedKey(key_id, text)
 
@@ -73,7 +74,9 @@ def set_enabled(database: Database, actor: Actor, key_id: int, *, enabled: bool)
     with change_of(database, actor, (key_id,)) as this:
         key = this.key(key_id)
         if key.state(this.now) in (KeyState.REVOKED, KeyState.EXPIRED):
-            raise refusals.not_possible("The key can never be used again.")
+            raise refusals.not_possible(
+                "The key was revoked or has expired. It can be neither enabled nor disabled."
+            )
         if key.enabled is enabled:
             return
         keys.set_enabled(this.connection, key_id, enabled=enabled)
@@ -126,7 +129,9 @@ def delete(database: Database, actor: Actor, key_id: int) -> None:
     with change_of(database, actor, (key_id,)) as this:
         key = this.key(key_id)
         if key.state(this.now) not in (KeyState.REVOKED, KeyState.EXPIRED):
-            raise refusals.not_possible("Only a key that was revoked or has expired is deleted.")
+            raise refusals.not_possible(
+                "Only a key that was revoked or has expired can be deleted."
+            )
         _delete(this, [key])
 
 
@@ -145,14 +150,14 @@ def clean_up(database: Database, actor: Actor, categories: Sequence[KeyStatus]) 
     if not categories or not all(each.is_cleanable for each in categories):
         raise refusals.invalid_fields({"categories": "Choose at least one category."})
     with change_of(database, actor) as this:
-        found = key_list.of_status(
+        to_delete = key_list.of_status(
             this.connection, actor.owner_id, categories, this.now, CLEAN_UP_LIMIT
         )
-        for each in found:
+        for each in to_delete:
             if each.status is KeyStatus.DISABLED:
                 revoke_alive(this.connection, each.key, this.now, this.by)
-        _delete(this, [each.key for each in found])
-        return len(found)
+        _delete(this, [each.key for each in to_delete])
+        return len(to_delete)
 
 
 def _lifetime(days: int | None) -> timedelta | None:
@@ -160,7 +165,7 @@ def _lifetime(days: int | None) -> timedelta | None:
         return None
     if days not in LIFETIMES:
         choices = ", ".join(str(each) for each in LIFETIMES)
-        fault = f"A key lives for {choices} days, or for ever."
+        fault = f"Choose {choices} days, or never."
         raise refusals.invalid_fields({"lifetimeDays": fault})
     return timedelta(days=days)
 
@@ -184,9 +189,11 @@ def _owner(this: PersonChange, name: str | None) -> User:
     person = this.actor.person
     if name is None or name == person.name:
         return User(person.id, person.name, person.admin, person.enabled)
-    user = users.find(this.connection, name) if this.actor.owner_id is None else None
+    if this.actor.owner_id is not None:
+        raise refusals.invalid_fields({"owner": "You can create keys for yourself only."})
+    user = users.find(this.connection, name)
     if user is None:
-        raise refusals.invalid_fields({"owner": "There is no such user, or it is not you."})
+        raise refusals.invalid_fields({"owner": "There is no such user."})
     return user
 
 

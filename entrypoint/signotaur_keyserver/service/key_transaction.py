@@ -58,9 +58,9 @@ def use(
         if alone:  # first: two that share a key must not both wait to have it alone
             key_locks.lock(connection, [caller.key.id])
         key_locks.lock_use(connection, caller.key.id)
-        found = keys.find_used(connection, caller.key.public_id)
-        if found is None:
+        row = keys.find_used(connection, caller.key.public_id)
+        if row is None:
             raise refusals.unknown_key()
-        key, now = found[0], database.clock.shift(found[1])
+        key, now = row[0], database.clock.shift(row[1])
         rules.require_alive(key, now)
         yield Use(connection, now, key, source)

@@ -37,15 +37,15 @@ def note_leaks(
     """
     with database.write() as connection:
         now = database.clock.now(connection)
-        found = [_key(connection, leak.token) for leak in leaks]
-        for leak, key in zip(leaks, found, strict=True):
+        matches = [_key(connection, leak.token) for leak in leaks]
+        for leak, key in zip(leaks, matches, strict=True):
             if key is not None:
                 _note(connection, now, leak, key, source)
-        leaked = {key.id: key for key in found if key is not None}
+        leaked = {key.id: key for key in matches if key is not None}
         for key in leaked.values():
             if disable and key.enabled:
                 _disable(connection, now, key, source)
-        return [key is not None for key in found]
+        return [key is not None for key in matches]
 
 
 def _key(connection: Connection, token: str) -> Key | None:
@@ -53,10 +53,10 @@ def _key(connection: Connection, token: str) -> Key | None:
         parsed = keyformat.parse(token)
     except keyformat.KeyFormatError:
         return None
-    found = keys.find_used(connection, parsed.public_id)
-    if found is None or not hmac.compare_digest(found[0].sha256, parsed.sha256):
+    row = keys.find_used(connection, parsed.public_id)
+    if row is None or not hmac.compare_digest(row[0].sha256, parsed.sha256):
         return None
-    return found[0]
+    return row[0]
 
 
 def _note(connection: Connection, now: datetime, leak: Leak, key: Key, source: str | None) -> None:

@@ -10,8 +10,8 @@ def sanitize(text: str | None) -> str | None:
     """Return a text in one printable line, cut, and without the secret of any key."""
     if text is None:
         return None
-    shown = "".join(
+    line = "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
         for letter in without_keys(text)
     )
-    return shown if len(shown) <= LENGTH else f"{shown[: LENGTH - 1]}\N{HORIZONTAL ELLIPSIS}"
+    return line if len(line) <= LENGTH else f"{line[: LENGTH - 1]}\N{HORIZONTAL ELLIPSIS}"

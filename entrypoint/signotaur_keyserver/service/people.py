@@ -32,6 +32,7 @@ ROLES = (ROTATOR, AUDITOR)
 """Roles that mean something to this server; a user may have others."""
 
 
+_NOT_NEW = "The new password must not be the current one."
 _TRIES = 200
 """Of a rename, each after the transaction that had the user could go on."""
 
@@ -98,7 +99,9 @@ def edit_person(database: Database, by: Person, user_id: int, edit: Edit) -> Non
         with suppress(_InUseError), database.write() as connection:
             _edit(connection, database.clock.now(connection), by, user_id, edit)
             return
-    raise DatabaseUnavailableError("the user is in use all the time")
+    raise DatabaseUnavailableError(
+        "the user was changed by others during every attempt: nothing was changed; try again"
+    )
 
 
 def _edit(connection: Connection, now: datetime, by: Person, user_id: int, edit: Edit) -> None:
@@ -157,11 +160,11 @@ def change_password(
     """
     person = session.person
     with database.read() as connection:
-        found = people.password_of(connection, person.name)
-    old_hash = None if found is None else found[1]
+        stored = people.password_of(connection, person.name)
+    old_hash = None if stored is None else stored[1]
     if not passwords.matches(old_hash, current):
-        raise refusals.invalid_fields({"current": "This is not your password."})
-    fault = "The new password must differ." if new == current else rules.fault(new, person.name)
+        raise refusals.invalid_fields({"current": "The current password is wrong."})
+    fault = _NOT_NEW if new == current else rules.fault(new, person.name)
     if fault is not None:
         raise refusals.invalid_fields({"new": fault})
     new_hash = passwords.hash(new)

@@ -26,9 +26,9 @@ def list_rotations(database: Database, owner_id: int | None, phase: Phase | None
     """Return the latest rotations of a phase, or of each phase in turn."""
     with database.read() as connection:
         now = database.clock.now(connection)
-        found = [
+        page = [
             rotation
             for each in ([phase] if phase else Phase)
             for rotation in rotation_list.page(connection, owner_id, each, now, LIMIT)
         ]
-        return RotationPage(found, rotation_list.counts(connection, owner_id, now), now)
+        return RotationPage(page, rotation_list.counts(connection, owner_id, now), now)

@@ -49,15 +49,15 @@ def sign_in(
     """Begin a session, or return the event of the refusal. The work is the same in both cases."""
     with database.read() as connection:
         # A name that cannot be is looked up as none, and so takes as long.
-        found = people.password_of(connection, name if is_name(name) else "")
-    password_hash = None if found is None else found[1]
+        stored = people.password_of(connection, name if is_name(name) else "")
+    password_hash = None if stored is None else stored[1]
     if not passwords.matches(password_hash, password):
-        return _refused(found, origin)
+        return _refused(stored, origin)
     with database.write() as connection:
         now = database.clock.now(connection)
         current = people.password_of(connection, name)
         if current is None or current[1] != password_hash or not _may_sign_in(current[0], now):
-            return _refused(found, origin)
+            return _refused(stored, origin)
         person = current[0]
         token = begin(connection, person, now, origin)
         message = f"User {person.name} signed in."
@@ -144,14 +144,14 @@ def _may_sign_in(person: Person, now: datetime) -> bool:
     return person.enabled and (expires is None or now < expires)
 
 
-def _refused(found: tuple[Person, str] | None, origin: Origin) -> Event:
+def _refused(stored: tuple[Person, str] | None, origin: Origin) -> Event:
     # Without the name that was typed: it may be a password in the wrong field.
-    who = "a user that does not exist" if found is None else f"user {found[0].name}"
+    who = "a user that does not exist" if stored is None else f"user {stored[0].name}"
     return Event(
         Level.SECURITY,
         EventType.SIGN_IN_REFUSED,
         f"A sign-in as {who} was refused.",
-        None if found is None else found[0].id,
+        None if stored is None else stored[0].id,
         source=origin.address,
     )
 

@@ -120,8 +120,8 @@ def _select(
     connection: Connection, key: Key, request: CertificateRequest, now: datetime
 ) -> Certificate:
     thumbprint = normal_thumbprint(request.thumbprint or "") or None
-    found = certificates.candidates(connection, key.owner_id, thumbprint)
-    return selection.select(found, request, now)
+    selectable = certificates.candidates(connection, key.owner_id, thumbprint)
+    return selection.select(selectable, request, now)
 
 
 def _log_signature(this: Use, request: SignRequest, chosen: Certificate) -> None:

@@ -44,7 +44,7 @@ class Swept:
 
 
 def sweep(database: Database, pause: Callable[[], bool] = lambda: False) -> Swept:
-    """Write down due revocations, mark rotations nobody confirmed as held, forget old sessions.
+    """Write down due revocations, mark stalled rotations, and forget old sessions.
 
     In batches, so that other writers wait for one of them only. ``pause`` is called between two
     and returns whether to end; the next sweep does the rest.
@@ -80,9 +80,9 @@ def _batch(database: Database) -> _Batch:
         revoked = due_keys.revoke_due(connection, now, BATCH)
         held = rotations.hold_ended(connection, now, BATCH)
         expiring, complete = _expiring(connection, now)
-        found = [*map(_revoked, revoked), *map(_held, held), *expiring]
-        if found:
-            events.write(connection, now, *found)
+        new_events = [*map(_revoked, revoked), *map(_stalled, held), *expiring]
+        if new_events:
+            events.write(connection, now, *new_events)
         return _Batch(
             tuple(key_id for key_id, _reason in revoked),
             tuple(rotation_id for rotation_id, _old, _new in held),
@@ -137,11 +137,11 @@ def _revoked(revoked: tuple[int, str]) -> Event:
     return Event(Level.INFORMATION, EventType.KEY_REVOKED, message, key_id=key_id)
 
 
-def _held(held: tuple[UUID, int, int]) -> Event:
-    rotation_id, old_key_id, new_key_id = held
+def _stalled(stalled: tuple[UUID, int, int]) -> Event:
+    rotation_id, old_key_id, new_key_id = stalled
     message = (
-        f"Rotation of key {old_key_id} to key {new_key_id} was never confirmed and is held: "
-        "both keys stay valid. Run the rotation again."
+        f"Rotation of key {old_key_id} to key {new_key_id} was not confirmed before its "
+        "overlap ended and is stalled: both keys stay valid. Run the rotation again."
     )
     return Event(
         Level.WARNING,

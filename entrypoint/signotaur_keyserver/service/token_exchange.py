@@ -26,7 +26,7 @@ from signotaur_wire.exchange import ExchangeAnswer
 from signotaur_wire.members import Json, format_time
 
 _NOT_TRUSTED = "This is not an ID token of an issuer that this server trusts."
-_TOLD = (
+_LOGGED_CLAIMS = (
     *("sub", "jti", "repository", "ref", "sha", "environment", "workflow_ref", "job_workflow_ref"),
     *("run_id", "run_attempt", "actor", "project_path", "pipeline_id", "job_id", "user_login"),
     *("organization_slug", "pipeline_slug", "build_number", "build_branch", "build_commit"),
@@ -49,36 +49,36 @@ def exchange_token(
         now = database.clock.now(connection)
         candidates = _candidates(connection, token)
     verified, claims = _verified(issuer_keys, candidates, token)
-    told = _told(verified, claims)
+    logged = _logged(verified, claims)
     try:
         ends = require_valid_now(claims, now)
     except TimesError as error:
-        raise _refused(f"{str(error).capitalize()}.", told) from None
+        raise _refused(f"{str(error).capitalize()}.", logged) from None
     trust = next((each for each in verified if each.allows(claims)), None)
     if trust is None:
         detail = "No trust of this server allows the audience and the claims of this token."
-        raise _refused(detail, told)
+        raise _refused(detail, logged)
     with database.write() as connection:
         now = database.clock.now(connection)
-        _require_present(connection, trust, told)
+        _require_present(connection, trust, logged)
         try:
             trusts.remember(connection, fingerprint(token, claims), ends + CLOCK_SKEW)
         except trusts.TokenUsedError:
-            raise _refused("This token was used before.", told) from None
+            raise _refused("This token was used before.", logged) from None
         life = min(life_seconds or trust.life_seconds, trust.life_seconds)
-        text = _make_key(connection, trust, now + timedelta(seconds=life), now, told, source)
+        text = _make_key(connection, trust, now + timedelta(seconds=life), now, logged, source)
         return ExchangeAnswer(text, life)
 
 
 def _candidates(connection: Connection, token: str) -> list[Trust]:
     """Return the trusts in the issuer that a token names. Raises RefusedError without any."""
     try:
-        found = trusts.of_issuer(connection, unverified_issuer(token))
+        candidates = trusts.of_issuer(connection, unverified_issuer(token))
     except IdTokenError as error:
         raise refusals.invalid_grant(_NOT_TRUSTED, {"reason": str(error)}) from None
-    if not found:
+    if not candidates:
         raise refusals.invalid_grant(_NOT_TRUSTED, {"reason": "no trust names its issuer"})
-    return found
+    return candidates
 
 
 def _verified(
@@ -89,7 +89,7 @@ def _verified(
     A trust whose keys cannot be had does not keep the token from another one.
     """
     verified, claims, reason, unavailable = [], dict[str, Any](), "", ""
-    told: Json = {"issuer": candidates[0].issuer}
+    logged: Json = {"issuer": candidates[0].issuer}
     for trust in candidates:
         try:
             claims = issuer_keys.claims(trust, token)
@@ -99,18 +99,18 @@ def _verified(
         except IssuerUnavailableError as error:
             unavailable = str(error)
     if not verified and unavailable:
-        raise refusals.issuer_unavailable(int(PAUSE), told | {"reason": unavailable})
+        raise refusals.issuer_unavailable(int(PAUSE), logged | {"reason": unavailable})
     if not verified:
-        raise refusals.invalid_grant(_NOT_TRUSTED, told | {"reason": reason})
+        raise refusals.invalid_grant(_NOT_TRUSTED, logged | {"reason": reason})
     return verified, claims
 
 
-def _require_present(connection: Connection, trust: Trust, told: Json) -> None:
+def _require_present(connection: Connection, trust: Trust, logged: Json) -> None:
     """Raise RefusedError where the trust was removed meanwhile, or its user is disabled."""
     trusts.lock(connection, trust.id, shared=True)
     present = trusts.get(connection, trust.id)
     if present is None or not present.user_enabled:
-        raise _refused("The trust was removed, or its user is disabled.", told)
+        raise _refused("The trust was removed, or its user is disabled.", logged)
 
 
 def _make_key(
@@ -118,7 +118,7 @@ def _make_key(
     trust: Trust,
     expires: datetime,
     now: datetime,
-    told: dict[str, Any],
+    logged: dict[str, Any],
     source: str | None,
 ) -> str:
     text = keyformat.generate()
@@ -127,7 +127,7 @@ def _make_key(
         parsed.public_id,
         parsed.sha256,
         trust.user_id,
-        f"trust {trust.id}: {told['claims'].get('sub', 'no subject')}"[:NAME_MAX_LENGTH],
+        f"trust {trust.id}: {logged['claims'].get('sub', 'no subject')}"[:NAME_MAX_LENGTH],
         now,
         expires,
         policy={"purpose": trust.purpose},
@@ -135,7 +135,7 @@ def _make_key(
     )
     key_id = keys.add(connection, new)
     message = f"An ID token became key {key_id} of {trust.user}, by trust {trust.id}."
-    data: Json = {"trustId": trust.id, "expiresAt": format_time(expires), **told}
+    data: Json = {"trustId": trust.id, "expiresAt": format_time(expires), **logged}
     event = Event(
         Level.INFORMATION,
         EventType.TOKEN_EXCHANGED,
@@ -149,9 +149,11 @@ def _make_key(
     return text
 
 
-def _told(verified: Sequence[Trust], claims: Mapping[str, object]) -> dict[str, Any]:
+def _logged(verified: Sequence[Trust], claims: Mapping[str, object]) -> dict[str, Any]:
     """Return what events tell of a genuine token: issuer, audience, and claims that matter."""
-    names = dict.fromkeys([*_TOLD, *(rule.claim for each in verified for rule in each.rules)])
+    names = dict.fromkeys(
+        [*_LOGGED_CLAIMS, *(rule.claim for each in verified for rule in each.rules)]
+    )
     texts = {name: sanitize(claim_text(claims.get(name))) for name in names}
     audience = claims.get("aud")
     return {
@@ -161,5 +163,5 @@ def _told(verified: Sequence[Trust], claims: Mapping[str, object]) -> dict[str, 
     }
 
 
-def _refused(detail: str, told: Json) -> refusals.RefusedError:
-    return refusals.invalid_grant(detail, {"reason": detail, **told})
+def _refused(detail: str, logged: Json) -> refusals.RefusedError:
+    return refusals.invalid_grant(detail, {"reason": detail, **logged})

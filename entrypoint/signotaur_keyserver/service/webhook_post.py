@@ -9,7 +9,7 @@ _ACCEPTED = range(200, 300)
 
 
 class UndeliveredError(Exception):
-    """An attempt failed. The message holds nothing that the receiver sent."""
+    """An attempt failed. The message contains nothing that the receiver sent."""
 
     def __init__(self, why: str, status: int | None = None) -> None:
         super().__init__(why)

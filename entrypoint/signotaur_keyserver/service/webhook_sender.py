@@ -73,7 +73,7 @@ class WebhookSender:
                 while self.send_due() == _BATCH and not self._stopped.is_set():
                     pass
             except (DatabaseUnavailableError, SQLAlchemyError):
-                _log.warning("webhooks were not sent; they will be later", exc_info=True)
+                _log.warning("webhooks could not be sent; the next attempt follows", exc_info=True)
 
     def _claimed(self) -> list[tuple[Webhook, Delivery]]:
         with self._database.write() as connection:

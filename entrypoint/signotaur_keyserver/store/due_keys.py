@@ -43,16 +43,16 @@ def expiring(
     keys that were made for ID tokens.
     """
     columns = (keys.c.id, keys.c.owner_id, keys.c.expires_at_utc)
-    found = select(*columns).where(*_expire_between(after, until)).order_by(keys.c.id)
-    return [(row.id, row.owner_id, row.expires_at_utc) for row in connection.execute(found)]
+    query = select(*columns).where(*_expire_between(after, until)).order_by(keys.c.id)
+    return [(row.id, row.owner_id, row.expires_at_utc) for row in connection.execute(query)]
 
 
 def expiry_at_place(
     connection: Connection, after: datetime, until: datetime, place: int
 ) -> datetime | None:
     """Return when the ``place``-th of the keys that ``expiring`` finds expires; None: fewer."""
-    found = select(keys.c.expires_at_utc).where(*_expire_between(after, until))
-    nth = found.order_by(keys.c.expires_at_utc).offset(place - 1).limit(1)
+    query = select(keys.c.expires_at_utc).where(*_expire_between(after, until))
+    nth = query.order_by(keys.c.expires_at_utc).offset(place - 1).limit(1)
     return connection.execute(nth).scalar_one_or_none()
 
 

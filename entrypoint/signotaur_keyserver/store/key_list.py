@@ -89,8 +89,8 @@ def page(connection: Connection, key_filter: KeyFilter, now: datetime) -> list[L
     ordered = order.nulls_last(), last
     # First which keys: all columns of all keys, to show a few of them, take most of the time.
     chosen = _joined(keys.c.id).where(*_filtered(key_filter, now)).order_by(*ordered)
-    shown = chosen.offset(key_filter.offset).limit(key_filter.limit).subquery()
-    statement = FIND.add_columns(status.label("status")).where(keys.c.id.in_(select(shown.c.id)))
+    page = chosen.offset(key_filter.offset).limit(key_filter.limit).subquery()
+    statement = FIND.add_columns(status.label("status")).where(keys.c.id.in_(select(page.c.id)))
     return _listed(connection, statement.order_by(*ordered))
 
 

@@ -40,8 +40,8 @@ def every(connection: Connection) -> list[Person]:
 
 def password_of(connection: Connection, name: str) -> tuple[Person, str] | None:
     """Return the person of a name with the hash of the password; None without either."""
-    found = connection.execute(_FIND.add_columns(users.c.password_hash).where(users.c.name == name))
-    row = found.mappings().one_or_none()
+    rows = connection.execute(_FIND.add_columns(users.c.password_hash).where(users.c.name == name))
+    row = rows.mappings().one_or_none()
     if row is None or row["password_hash"] is None:
         return None
     return person_of(row), row["password_hash"]

@@ -52,8 +52,8 @@ def counts(connection: Connection, owner_id: int | None, now: datetime) -> dict[
     phase = _phase(now).label("phase")
     counted = _joined(select(phase, func.count().label("amount")).select_from(rotations))
     rows = connection.execute(counted.where(*_owned(owner_id)).group_by(phase))
-    found = {Phase(row.phase): int(row.amount) for row in rows}
-    return {each: found.get(each, 0) for each in Phase}
+    amounts = {Phase(row.phase): int(row.amount) for row in rows}
+    return {each: amounts.get(each, 0) for each in Phase}
 
 
 _MORE = ("owner_id", "owner", "old_revokes_at_utc", "old_last_used_at_utc")

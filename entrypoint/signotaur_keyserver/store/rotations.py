@@ -87,7 +87,7 @@ _CONFIRM = (
         state=RotationState.CONFIRMED,
         confirmed_at_utc=bindparam("now"),
         overlap_end_utc=bindparam("overlap_end"),
-        destinations=bindparam("told"),
+        destinations=bindparam("reported"),
     )
 )
 _ENDED = (
@@ -203,9 +203,9 @@ def confirm(
     overlap_end: datetime,
     destinations: Sequence[DestinationOutcome] | None,
 ) -> None:
-    """Write a confirmation, the overlap's end that it fixed, and what it told of destinations."""
-    told = None if destinations is None else [each.to_json() for each in destinations]
-    bound = {"this_id": rotation_id, "now": now, "overlap_end": overlap_end, "told": told}
+    """Write a confirmation, the overlap's end that it fixed, and what it says of destinations."""
+    reported = None if destinations is None else [each.to_json() for each in destinations]
+    bound = {"this_id": rotation_id, "now": now, "overlap_end": overlap_end, "reported": reported}
     connection.execute(_CONFIRM, bound)
 
 

@@ -16,8 +16,8 @@ _FIND = select(*(column.label(f"session_{column.name}") for column in _OWN), *PE
 
 def find(connection: Connection, token_sha256: str) -> Session | None:
     """Return the session of a token's digest with its person, ended or not."""
-    found = connection.execute(_FIND.where(sessions.c.token_sha256 == token_sha256))
-    row = found.mappings().one_or_none()
+    rows = connection.execute(_FIND.where(sessions.c.token_sha256 == token_sha256))
+    row = rows.mappings().one_or_none()
     return None if row is None else _session(row)
 
 

@@ -56,8 +56,8 @@ def every(connection: Connection) -> list[Trust]:
 
 def of_issuer(connection: Connection, issuer: str) -> list[Trust]:
     """Return the trusts in an issuer, by id."""
-    found = connection.execute(_FIND.where(trusts.c.issuer == issuer))
-    return [_trust(row) for row in found.mappings()]
+    rows = connection.execute(_FIND.where(trusts.c.issuer == issuer))
+    return [_trust(row) for row in rows.mappings()]
 
 
 def get(connection: Connection, trust_id: int) -> Trust | None:
@@ -68,8 +68,8 @@ def get(connection: Connection, trust_id: int) -> Trust | None:
 
 def last_exchanges(connection: Connection) -> dict[int, datetime]:
     """Return when a token was last exchanged, by the ids of trusts that ever had one."""
-    found = connection.execute(select(trusts.c.id, _LAST_EXCHANGE.label("at")))
-    return {row.id: row.at for row in found if row.at is not None}
+    rows = connection.execute(select(trusts.c.id, _LAST_EXCHANGE.label("at")))
+    return {row.id: row.at for row in rows if row.at is not None}
 
 
 def lock(connection: Connection, trust_id: int, *, shared: bool = False) -> None:

@@ -89,11 +89,11 @@ def get_certificates(visit: Visit) -> Response:
 def _page(
     visit: Visit, faults: Mapping[str, str] = _NO_FAULTS, body: CertificateBody | None = None
 ) -> Response:
-    shown = _view(visit)
-    typed = body or CertificateBody(shown.label, shown.alias)
+    certificate = _view(visit)
+    typed = body or CertificateBody(certificate.label, certificate.alias)
     status = 422 if faults else 200
     return visit.render(
-        "certificates/one.html", status, certificate=shown, body=typed, faults=faults
+        "certificates/one.html", status, certificate=certificate, body=typed, faults=faults
     )
 
 

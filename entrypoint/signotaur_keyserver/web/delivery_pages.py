@@ -59,8 +59,8 @@ class WebhookTestAnswer:
 
 def latest(visit: Visit, limit: int) -> tuple[DeliveryView, ...]:
     """Return the latest deliveries, newest first."""
-    found = webhooks.list_deliveries(visit.database, None, limit)
-    return tuple(_view(each) for each in reversed(found))
+    deliveries = webhooks.list_deliveries(visit.database, None, limit)
+    return tuple(_view(each) for each in reversed(deliveries))
 
 
 @routes.page("/settings/webhooks/deliveries", Action.SEE_WEBHOOKS)

@@ -71,8 +71,8 @@ def events_page(visit: Visit) -> Response:
         answer = _answer(visit, query)
     except RefusedError as refused:
         typed = dict(visit.request.query_params)
-        shown = {**dict.fromkeys(("level", "text", "user", "key")), **typed}
-        return _page(visit, shown, EventsAnswer((), None), faults=faults_of(refused))
+        fields = {**dict.fromkeys(("level", "text", "user", "key")), **typed}
+        return _page(visit, fields, EventsAnswer((), None), faults=faults_of(refused))
     return _page(visit, asdict(query), answer)
 
 
@@ -113,9 +113,9 @@ def _page(visit: Visit, query: Json, answer: EventsAnswer, **more: object) -> Re
 
 def _answer(visit: Visit, query: EventQuery) -> EventsAnswer:
     # One more than is shown says whether there are older ones.
-    found = event_log.search(visit.database, _event_filter(visit, query), _PER_PAGE + 1)
-    shown = tuple(_view(entry) for entry in found[:_PER_PAGE])
-    return EventsAnswer(shown, shown[-1].id if len(found) > _PER_PAGE else None)
+    entries = event_log.search(visit.database, _event_filter(visit, query), _PER_PAGE + 1)
+    views = tuple(_view(entry) for entry in entries[:_PER_PAGE])
+    return EventsAnswer(views, views[-1].id if len(entries) > _PER_PAGE else None)
 
 
 def _event_filter(visit: Visit, query: EventQuery) -> EventFilter:

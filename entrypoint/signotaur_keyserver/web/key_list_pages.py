@@ -215,12 +215,12 @@ def _clean_up_page(visit: Visit, faults: Mapping[str, str] = _NO_FAULTS) -> Resp
 
 
 def _answer(visit: Visit, query: KeyQuery) -> KeysAnswer:
-    found = key_overview.list_keys(visit.database, _key_filter(visit, query))
+    page = key_overview.list_keys(visit.database, _key_filter(visit, query))
     return KeysAnswer(
-        tuple(listed_view(each, found.now) for each in found.keys),
-        found.total,
-        tuple(DecisionView(concern, amount) for concern, amount in found.concerns.items()),
-        tuple(DeletableView(category, amount) for category, amount in found.deletable.items()),
+        tuple(listed_view(each, page.now) for each in page.keys),
+        page.total,
+        tuple(DecisionView(concern, amount) for concern, amount in page.concerns.items()),
+        tuple(DeletableView(category, amount) for category, amount in page.deletable.items()),
     )
 
 

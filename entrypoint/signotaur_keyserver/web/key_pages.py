@@ -118,15 +118,15 @@ def _regenerate(visit: Visit, body: RegenerationBody) -> CreatedKey:
 
 def key_of_path(visit: Visit) -> KeyView:
     """Return the key of the path. Raises RefusedError before anything of the body is judged."""
-    found = key_overview.describe_lineage(visit.database, visit.owner_id, visit.id("key_id"))
-    return key_view(found.key, found.status, found.now)
+    lineage = key_overview.describe_lineage(visit.database, visit.owner_id, visit.id("key_id"))
+    return key_view(lineage.key, lineage.status, lineage.now)
 
 
 def key_answer(visit: Visit) -> KeyAnswer:
     """Describe the key of the path."""
-    found = key_overview.describe_lineage(visit.database, visit.owner_id, visit.id("key_id"))
-    links = tuple(link_view(link, found.now) for link in found.links)
-    return KeyAnswer(key_view(found.key, found.status, found.now), links)
+    lineage = key_overview.describe_lineage(visit.database, visit.owner_id, visit.id("key_id"))
+    links = tuple(link_view(link, lineage.now) for link in lineage.links)
+    return KeyAnswer(key_view(lineage.key, lineage.status, lineage.now), links)
 
 
 def lineage_page(visit: Visit, faults: Mapping[str, str] = _NO_FAULTS) -> Response:
@@ -149,9 +149,9 @@ def _regenerate_page(
 
 def page_about(visit: Visit, template: str, status: int = 200, **values: object) -> Response:
     """Return a page about the key of the path."""
-    found = key_overview.describe_lineage(visit.database, visit.owner_id, visit.id("key_id"))
-    links = [link_view(link, found.now) for link in found.links]
-    this = next(link for link in links if link.key.id == found.key.id)
+    lineage = key_overview.describe_lineage(visit.database, visit.owner_id, visit.id("key_id"))
+    links = [link_view(link, lineage.now) for link in lineage.links]
+    this = next(link for link in links if link.key.id == lineage.key.id)
     old = next((each for each in links if each.key.id == this.key.rotated_from_key_id), None)
     shown = {"faults": _NO_FAULTS, **values}
     return visit.render(
@@ -161,10 +161,10 @@ def page_about(visit: Visit, template: str, status: int = 200, **values: object)
         made_by=this.rotation,
         old=old,
         links=links,
-        now=found.now,
-        may_change=visit.may_change(Action.CHANGE_KEYS, found.key.owner_id),
+        now=lineage.now,
+        may_change=visit.may_change(Action.CHANGE_KEYS, lineage.key.owner_id),
         may_change_policy=visit.may(Action.CHANGE_KEY_POLICIES),
-        policy=policy_of(found.key),
+        policy=policy_of(lineage.key),
         **shown,
     )
 

@@ -86,7 +86,7 @@ class RotationView:
     """When a person changed the end."""
     auto_revoke: bool
     destinations: tuple[DestinationView, ...] | None
-    """How each got the new key, as the client told it; null: it did not tell."""
+    """How each got the new key, as the client reported it; null: it did not."""
     new_key_used: bool
     """Whether the new key was used, so that it may be in a destination."""
 
@@ -168,10 +168,10 @@ def rotation_view(rotation: Rotation, now: datetime) -> RotationView:
 
 def link_view(link: Link, now: datetime) -> LinkView:
     """Describe a key in its lineage."""
-    made = None if link.rotation is None else rotation_view(link.rotation, now)
+    rotation = None if link.rotation is None else rotation_view(link.rotation, now)
     uses = tuple(_use_view(use) for use in link.late_uses)
-    shown = key_view(link.key, link.status, now)
-    return LinkView(shown, made, link.in_overlap, link.extension_days, uses)
+    key = key_view(link.key, link.status, now)
+    return LinkView(key, rotation, link.in_overlap, link.extension_days, uses)
 
 
 def _destinations(stored: Sequence[Json] | None) -> tuple[DestinationView, ...] | None:

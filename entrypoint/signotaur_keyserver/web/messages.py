@@ -21,7 +21,7 @@ _LARGEST = 2**31 - 1
 """Of an INTEGER column."""
 _MISSING = "This is missing."
 _NUMBER = "This is not a number."
-_TEXT = "This is not a text."
+_TEXT = "This is not text."
 _CHOICE = "This is not true or false."
 _LIST = "This is not a list."
 

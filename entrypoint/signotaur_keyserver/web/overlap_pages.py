@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from starlette.responses import Response
 
 from signotaur_keyserver.domain.authorization import Action
-from signotaur_keyserver.service import overlap
+from signotaur_keyserver.service import overlap_changes
 from signotaur_keyserver.web.key_list_pages import actor_of
 from signotaur_keyserver.web.key_pages import (
     AFTER,
@@ -53,7 +53,7 @@ def post_abort(visit: Visit) -> str:
     """Abort the rotation that made this key; the key is revoked."""
     key = key_of_path(visit)
     even_if_used = visit.read(AbortBody).even_if_used
-    overlap.abort(visit.database, actor_of(visit), key.id, even_if_used=even_if_used)
+    overlap_changes.abort(visit.database, actor_of(visit), key.id, even_if_used=even_if_used)
     return "Rotation aborted. Its new key is revoked."
 
 
@@ -68,12 +68,12 @@ def post_extension(visit: Visit) -> str:
     """Extend the overlap of the rotation that made this key: once, up to 30 days in all."""
     key = key_of_path(visit)
     days = visit.read(ExtensionBody).days
-    overlap.extend_overlap(visit.database, actor_of(visit), key.id, days)
+    overlap_changes.extend_overlap(visit.database, actor_of(visit), key.id, days)
     return "Overlap extended."
 
 
 @routes.change("POST", f"{_ROTATION}/end", Action.CHANGE_ROTATIONS, AFTER)
 def post_end(visit: Visit) -> str:
     """End the overlap of the rotation that made this key: the old key is revoked now."""
-    overlap.end_overlap(visit.database, actor_of(visit), visit.id("key_id"))
+    overlap_changes.end_overlap(visit.database, actor_of(visit), visit.id("key_id"))
     return "Overlap ended. The old key is revoked."

@@ -83,7 +83,7 @@ async def change_password(visit: Visit) -> Response:
     body = visit.read(PasswordChange)
     try:
         if visit.read(Repetition).repeated != body.new:
-            raise invalid_fields({"repeated": "This is not the same password."})
+            raise invalid_fields({"repeated": "The two passwords differ."})
         token = await _change(visit, body)
     except RefusedError as refused:
         return await to_thread.run_sync(_page, visit, faults_of(refused))

@@ -42,8 +42,8 @@ def moment(value: datetime | None) -> object:
     """Show a time to the minute, for machines to the second."""
     if value is None:
         return value
-    shown = f"{value:%Y-%m-%d %H:%M} UTC"
-    return Markup('<time datetime="{}">{}</time>').format(format_time(value), shown)
+    text = f"{value:%Y-%m-%d %H:%M} UTC"
+    return Markup('<time datetime="{}">{}</time>').format(format_time(value), text)
 
 
 def day(value: datetime | None) -> object:

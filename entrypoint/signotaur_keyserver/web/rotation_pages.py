@@ -82,10 +82,10 @@ def _answer(visit: Visit) -> RotationsAnswer:
         phase = Phase(text) if text else None
     except ValueError:
         raise invalid_fields({"phase": "There is no such phase."}) from None
-    found = rotation_overview.list_rotations(visit.database, visit.owner_id, phase)
+    page = rotation_overview.list_rotations(visit.database, visit.owner_id, phase)
     return RotationsAnswer(
-        tuple(_view(each, found.now) for each in found.rotations),
-        tuple(PhaseCount(each, amount) for each, amount in found.counts.items()),
+        tuple(_view(each, page.now) for each in page.rotations),
+        tuple(PhaseCount(each, amount) for each, amount in page.counts.items()),
     )
 
 

@@ -49,10 +49,10 @@ SECTIONS: tuple[Section, ...] = (
 @routes.page("/settings", Action.SEE_SETTINGS)
 def settings_page(visit: Visit) -> Response:
     """Show the sections that the visitor may see."""
-    shown = [section for section in SECTIONS if visit.may(section.action)]
-    loaded = {section.name: section.load(visit) for section in shown}
+    sections = [section for section in SECTIONS if visit.may(section.action)]
+    loaded = {section.name: section.load(visit) for section in sections}
     host = visit.request.url.hostname or ""
-    return visit.render("settings.html", sections=shown, loaded=loaded, host=host)
+    return visit.render("settings.html", sections=sections, loaded=loaded, host=host)
 
 
 @routes.page("/settings/ca.pem", Action.SEE_SETTINGS)

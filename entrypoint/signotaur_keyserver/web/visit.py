@@ -116,9 +116,9 @@ class Visit:
 
     def typed(self, message: object) -> Mapping[str, object]:
         """Return what the fields of a form show: what was typed, or else what a message says."""
-        shown = messages.to_form(message)
+        fields = messages.to_form(message)
         pairs: Any = self.body
-        return shown if pairs is None else {**dict.fromkeys(shown, ""), **dict(pairs)}
+        return fields if pairs is None else {**dict.fromkeys(fields, ""), **dict(pairs)}
 
     def query(self, message: type[T]) -> T:
         """Read the query. Raises RefusedError that names the parameters at fault."""

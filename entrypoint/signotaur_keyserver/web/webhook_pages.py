@@ -1,6 +1,6 @@
 """Webhooks: a section of the settings, and how administrators add and remove them.
 
-The path of a webhook's URL may hold a token, so only its host is shown.
+The path of a webhook's URL may contain a token, so only its host is shown.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ class WebhookView:
 
     id: int
     host: str
-    """Of its URL. The rest may hold a token, and is not shown."""
+    """Of its URL. The rest may contain a token, and is not shown."""
     events: tuple[str, ...]
     """Empty: all of them."""
     created_at: datetime

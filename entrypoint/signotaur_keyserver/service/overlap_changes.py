@@ -18,7 +18,9 @@ def abort(database: Database, actor: Actor, new_key_id: int, *, even_if_used: bo
     Raises RefusedError.
     """
     if even_if_used and actor.owner_id is not None:
-        raise refusals.not_allowed("Only an administrator aborts a rotation whose key was used.")
+        raise refusals.not_allowed(
+            "Only an administrator can abort a rotation whose new key was used."
+        )
     with change_of(database, actor, (new_key_id,)) as this:
         rotation, _old = this.rotation_of(new_key_id)
         rules.require_abortable(rotation, this.now, even_if_used=even_if_used)
@@ -38,7 +40,7 @@ def extend_overlap(database: Database, actor: Actor, new_key_id: int, days: int)
         rotation, old = this.rotation_of(new_key_id)
         most = rules.days_to_extend(rotation, old, this.now)
         if not 1 <= days <= most:
-            raise refusals.invalid_fields({"days": f"From 1 to {most} days."})
+            raise refusals.invalid_fields({"days": f"Choose 1 to {most} days."})
         end = rotation.overlap_end_utc + timedelta(days=days)
         keys.arm(this.connection, old.id, end, old.revoke_reason or "rotated")
         keys.note_old_key_deadline(this.connection, new_key_id, end)
