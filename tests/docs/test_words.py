@@ -24,6 +24,8 @@ WORDS = (
     "whoever",
     "is held to",
     "are held to",
+    "holds at",
+    "holds no",
 )
 _WORDS = re.compile(rf"\b(?:{'|'.join(WORDS)})\b", re.IGNORECASE)
 MODULES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "entrypoint").rglob("*.py"))

@@ -3,7 +3,7 @@
 The uses that this process writes are no change: no decision about a key depends on them.
 
 Only where the database says cheaply whether anything was committed: SQLite. A revocation by any
-process therefore holds at the very next request.
+process therefore takes effect at the very next request.
 """
 
 from datetime import UTC, datetime
