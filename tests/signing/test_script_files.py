@@ -145,7 +145,7 @@ def test_no_changed_byte_is_accepted_that_osslsigncode_rejects(
         (f"a\n{MARKER}\nfurther text\n".encode(), "no signature at its end"),
         (f"a\r\n{MARKER}\r\n# MAA=\r\n# SIG # End signature block\r\nb".encode(), "at its end"),
         (f"a\r\n{MARKER}\r\n# MAA=\r\n# SIG # End signature block\r\n".encode(), ""),
-        (f"a\r\n{MARKER}\r\n# MAAA\r\n# SIG # End signature block\r\n".encode(), "has data behind"),
+        (f"a\r\n{MARKER}\r\n# MAAA\r\n# SIG # End signature block\r\n".encode(), "has data after"),
         (f"a\r\n{MARKER}\r\n# MAA\r\n# SIG # End signature block\r\n".encode(), "is damaged"),
         (f"a\r\n{MARKER}\r\n# MAMEATF=\r\n# SIG # End signature block\r\n".encode(), "is damaged"),
         (f"a\r\n{MARKER}\r\n# AgA=\r\n# SIG # End signature block\r\n".encode(), "is damaged"),
