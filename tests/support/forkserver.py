@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
@@ -172,7 +172,38 @@ def fork_server(package: str) -> ForkServer:
 # The program
 
 
+class _Ending:
+    """How a run ends: without taking its objects apart, which takes as long as a short run.
+
+    It must be made before anything else registers at ``atexit``: then it comes last.
+    """
+
+    code: int | None = None
+    """The exit code of a run that returned or called ``sys.exit``."""
+
+    def __init__(self) -> None:
+        atexit.register(self._leave)
+
+    def run(self, main: Callable[[], None]) -> None:
+        """Run a program, and remember its exit code."""
+        try:
+            main()
+        except SystemExit as ended:
+            self.code = ended.code if isinstance(ended.code, int) else None
+            raise
+        self.code = 0
+
+    def _leave(self) -> None:
+        if self.code is None:
+            return
+        with suppress(OSError, ValueError):  # Python itself reports a stream that nobody reads
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(self.code)
+
+
 def _serve(package: str, orders: socket.socket) -> None:
+    ending = _Ending()
     main = _loaded(package)
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -185,7 +216,7 @@ def _serve(package: str, orders: socket.socket) -> None:
             orders.detach()
             order = _be_a_run(descriptors)
             sys.argv[1:] = order["arguments"]
-            main()
+            ending.run(main)
             return
         for descriptor in descriptors:
             os.close(descriptor)
