@@ -11,9 +11,30 @@ from contract.sink_cases import CASES, FAULTS, Fault, SinkCase, SinkHarness, del
 from signotaur_action.console.console import Console
 from signotaur_action.errors import BOTH_KEYS_VALID, DeliveryError, ExitCode
 from signotaur_action.model import Secret
-from signotaur_action.sinks import EMITTERS, TAKES_STDOUT, kind_of
+from signotaur_action.sinks import EMITTERS, TAKES_STDOUT, Maker, kind_of, maker_of
+from signotaur_action.sinks.aws_parameter import AwsParameterSink
+from signotaur_action.sinks.aws_secret import AwsSecretSink
+from signotaur_action.sinks.azure import AzureSink
+from signotaur_action.sinks.azure_devops_var import AzureDevopsVarSink
+from signotaur_action.sinks.azure_key_vault import AzureKeyVaultSink
 from signotaur_action.sinks.base import SinkContext
+from signotaur_action.sinks.bitbucket_var import BitbucketVarSink
+from signotaur_action.sinks.buildkite_secret import BuildkiteSecretSink
+from signotaur_action.sinks.circleci_env import CircleciEnvSink
+from signotaur_action.sinks.command import CommandSink
+from signotaur_action.sinks.continua import ContinuaSink
+from signotaur_action.sinks.gcp_secret import GcpSecretSink
+from signotaur_action.sinks.gitea_secret import GiteaSecretSink
+from signotaur_action.sinks.github_job import GithubEnvSink, GithubOutputSink
+from signotaur_action.sinks.github_secret import GithubSecretSink
+from signotaur_action.sinks.gitlab_var import GitlabVarSink
+from signotaur_action.sinks.jenkins_credential import JenkinsCredentialSink
+from signotaur_action.sinks.kubernetes import KubernetesSink
 from signotaur_action.sinks.stdout import StdoutSink
+from signotaur_action.sinks.teamcity import TeamcitySink
+from signotaur_action.sinks.teamcity_param import TeamcityParamSink
+from signotaur_action.sinks.template import TemplateSink
+from signotaur_action.sinks.vault import VaultSink
 from signotaur_wire import keyformat
 from signotaur_wire.messages import DESTINATION_KIND_PATTERN
 from support.sample_key import BODY, KEY
@@ -26,10 +47,38 @@ KEYS = {
 }
 """The last one is not for templates: what a JSON string cannot hold, nobody quotes there."""
 
+CLASSES: list[Maker] = [
+    AwsParameterSink,
+    AwsSecretSink,
+    AzureDevopsVarSink,
+    AzureKeyVaultSink,
+    AzureSink,
+    BitbucketVarSink,
+    BuildkiteSecretSink,
+    CircleciEnvSink,
+    CommandSink,
+    ContinuaSink,
+    GcpSecretSink,
+    GiteaSecretSink,
+    GithubEnvSink,
+    GithubOutputSink,
+    GithubSecretSink,
+    GitlabVarSink,
+    JenkinsCredentialSink,
+    KubernetesSink,
+    TeamcityParamSink,
+    TeamcitySink,
+    TemplateSink,
+    VaultSink,
+]
+"""mypy compares each with ``ports.Sink``; the client loads them by name."""
+
 
 def test_every_kind_has_a_case() -> None:
     assert {kind for case in CASES for kind in case.kinds} == set(EMITTERS)
     assert set(EMITTERS) >= TAKES_STDOUT
+    of_files = {"key-file", "env-file"}
+    assert {maker_of(kind) for kind in EMITTERS.keys() - of_files} == set(CLASSES)
 
 
 def test_the_kinds_that_take_stdout_are_those_that_print(

@@ -19,7 +19,7 @@ from docs.pages import (
     table,
 )
 from signotaur_action.options.commands import COMMANDS
-from signotaur_action.sinks import EMITTERS
+from signotaur_action.sinks import EMITTERS, maker_of
 from signotaur_action.sinks.base import SinkContext
 from signotaur_action.sinks.continua import ContinuaSink
 from signotaur_action.sinks.env_file import EnvFileSink
@@ -29,7 +29,7 @@ from signotaur_action.sinks.stdout import StdoutSink
 STDOUT = "stdout"
 DESTINATIONS: dict[str, Any] = {
     STDOUT: StdoutSink,
-    **EMITTERS,
+    **{kind: maker_of(kind) for kind in EMITTERS},
     "key-file": KeyFileSink,
     "env-file": EnvFileSink,
 }

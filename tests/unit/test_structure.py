@@ -20,6 +20,7 @@ IMPORTS_LATER = {
 LOADS_BY_NAME = {
     "signotaur_action/cli.py": {"_run"},
     "signotaur_keyserver/cli.py": {"_add"},
+    "signotaur_action/sinks/__init__.py": {"maker_of"},
     # Libsodium, for those alone who deliver to GitHub.
     "signotaur_action/sinks/github_secret.py": {"check", "_sealed"},
 }
