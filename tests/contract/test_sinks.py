@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from signotaur_action.sinks.template import TemplateSink
 from signotaur_action.sinks.vault import VaultSink
 from signotaur_wire import keyformat
 from signotaur_wire.messages import DESTINATION_KIND_PATTERN
+from support.client import BARE, run_program
 from support.sample_key import BODY, KEY
 
 OTHER = BODY.lower() + keyformat.checksum(BODY.lower())
@@ -79,6 +81,16 @@ def test_every_kind_has_a_case() -> None:
     assert set(EMITTERS) >= TAKES_STDOUT
     of_files = {"key-file", "env-file"}
     assert {maker_of(kind) for kind in EMITTERS.keys() - of_files} == set(CLASSES)
+
+
+@pytest.mark.parametrize("command", ["guard", "rotate_key"])
+def test_a_module_is_loaded_when_its_kind_is_named(command: str) -> None:
+    """All of them would cost each start a tenth."""
+    code = f"import sys, signotaur_action.cli, signotaur_action.commands.{command}; "
+    done = run_program([sys.executable, "-I", "-c", code + "print(*sys.modules)"], env=BARE)
+    loaded = set(done.out.split())
+    assert "signotaur_action.sinks" in loaded
+    assert not {made_by.__module__ for made_by in CLASSES} & loaded
 
 
 def test_the_kinds_that_take_stdout_are_those_that_print(
