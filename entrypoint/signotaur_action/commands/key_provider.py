@@ -27,14 +27,14 @@ def key_provider(
     server: ServerAddress,
     console: Console,
     clock: Clock,
-    useless: Sequence[Option],
+    not_with_oidc: Sequence[Option],
 ) -> KeyProvider | None:
     """Return how the run gets its key; None with the fault in ``settings`` when it cannot.
 
-    ``useless``: options that say nothing of a key for a few minutes, so faults with ``--oidc``.
+    ``not_with_oidc``: options for a key that lasts, which are faults with ``--oidc``.
     """
     if settings.flag(OIDC):
-        return _by_identity(settings, server, console, clock, useless)
+        return _by_identity(settings, server, console, clock, not_with_oidc)
     source = key_source(settings)
     if source is None:
         return None
@@ -51,12 +51,12 @@ def _by_identity(
     server: ServerAddress,
     console: Console,
     clock: Clock,
-    useless: Sequence[Option],
+    not_with_oidc: Sequence[Option],
 ) -> KeyProvider | None:
     _refuse_keys(settings)
     settings.faults.extend(
         f"{option} cannot be used with {OIDC}: the key of this job is valid for a few minutes only"
-        for option in useless
+        for option in not_with_oidc
         if settings.is_given(option)
     )
     access = store_access(settings, clock)
