@@ -6,7 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from signotaur_action.errors import AlreadyRotatedError, ServerError, UnauthorizedError
+from signotaur_action.errors import (
+    CHECK_SERVER,
+    AlreadyRotatedError,
+    ServerError,
+    UnauthorizedError,
+)
 from signotaur_action.model import JournalEntry, KeyInfo, Rotation, RotationIntent, Secret
 from signotaur_action.rotation.decision import (
     Adopt,
@@ -106,6 +111,13 @@ def test_what_a_run_refuses(info: KeyInfo, error: type[Exception]) -> None:
     decision = decide_for_key(info, PLAN)
     assert isinstance(decision, Refuse)
     assert type(decision.error) is error
+
+
+def test_an_answer_that_breaks_the_protocol_sends_a_person_to_the_server() -> None:
+    """To run the same command again, as most server errors say, would not help."""
+    decision = decide_for_key(replace(CANDIDATE, rotation=None), PLAN)
+    assert isinstance(decision, Refuse)
+    assert decision.error.next == CHECK_SERVER
 
 
 def entry(candidate: Secret | None) -> JournalEntry:

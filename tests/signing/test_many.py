@@ -158,6 +158,17 @@ def test_an_answer_without_a_certificate_is_refused(
     assert said in caught.value.what
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_is_to_be_compared_with_the_server(signing_front: Front, status: int) -> None:
+    """To run the same command again, which is the usual next step, would not help."""
+    signing_front.faults.append(answering(status, b"{}", CERTIFICATE))
+    service = HttpSigningService(ServerAddress(signing_front.url), VirtualClock())
+    with pytest.raises(UnauthorizedError) as caught:
+        service.certificate(Secret("k" * 40), CertificateSelector("label", "production"))
+    assert caught.value.next is not None
+    assert caught.value.next.startswith("Check --sign-server, and that the key belongs")
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
